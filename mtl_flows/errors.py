@@ -1,0 +1,147 @@
+"""The exception tree: each error says what was wrong, with what, and what to do.
+
+``MTLError`` is the root. Input errors carry a *reason code*, the same code that a rejection document holds,
+so a batch turns any of them into a record and goes on.
+
+    MTLError
+    ├── ConfigurationError        settings, connection string, missing extra
+    ├── DatabaseUnavailableError  no server answers
+    ├── DocumentTooLargeError     would not fit MongoDB's 16 MB limit
+    ├── NotFoundError             an id nobody knows
+    ├── InputError(reason)        something is wrong with one material or file
+    │   ├── UnreadableStructureError
+    │   ├── NoMobileIonError
+    │   ├── OccupancyError
+    │   ├── OverlappingSitesError
+    │   ├── LimitExceededError    time or memory of one structure
+    │   └── OrderingError         no sensible ordered approximant
+    ├── ClusteringError           not converged, degenerate
+    ├── DynamicsError             a trajectory that cannot be used
+    └── StabilityError            entries missing or of mixed origin
+"""
+
+from typing import ClassVar
+
+
+class MTLError(Exception):
+    """Root of every error this package raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What was wrong.
+    subject
+        The material, file, collection or setting concerned.
+    remedy
+        What the user can do about it.
+    """
+
+    reason: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, subject: str = "", remedy: str = "") -> None:
+        super().__init__(message, subject, remedy)
+        self.message = message
+        self.subject = subject
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the keyword-only context when the error crosses a process boundary."""
+        return _rebuild, (type(self), self.message, self.subject, self.remedy)
+
+    def __str__(self) -> str:
+        head = f"{self.subject}: {self.message}" if self.subject else self.message
+        return f"{head} ({self.remedy})" if self.remedy else head
+
+
+def _rebuild(cls: type[MTLError], message: str, subject: str, remedy: str) -> MTLError:
+    return cls(message, subject=subject, remedy=remedy)
+
+
+class ConfigurationError(MTLError):
+    """A setting, a connection string or an installation is unusable."""
+
+    reason = "configuration"
+
+
+class DatabaseUnavailableError(MTLError):
+    """No MongoDB server answers at the configured address."""
+
+    reason = "database_unavailable"
+
+
+class DocumentTooLargeError(MTLError):
+    """A document would exceed MongoDB's 16 MB limit."""
+
+    reason = "document_too_large"
+
+
+class NotFoundError(MTLError):
+    """An id, name or release that the store does not hold."""
+
+    reason = "not_found"
+
+
+class InputError(MTLError):
+    """Something is wrong with one material or file; a batch records it and goes on."""
+
+    reason = "input"
+
+
+class UnreadableStructureError(InputError):
+    """The file cannot be read as a crystal structure."""
+
+    reason = "unreadable"
+
+
+class NoMobileIonError(InputError):
+    """The structure holds no site with the mobile element."""
+
+    reason = "no_mobile_ion"
+
+
+class NoFrameworkError(InputError):
+    """Every site of the structure is mobile: there is no framework to speak of."""
+
+    reason = "no_framework"
+
+
+class OccupancyError(InputError):
+    """A site's occupancies add up to more than one."""
+
+    reason = "occupancy_above_one"
+
+
+class OverlappingSitesError(InputError):
+    """Two fully occupied sites are closer than any bond."""
+
+    reason = "overlapping_sites"
+
+
+class LimitExceededError(InputError):
+    """One structure took more time or memory than it is allowed."""
+
+    reason = "limit_exceeded"
+
+
+class OrderingError(InputError):
+    """No charge-balanced, physically sensible ordered approximant was found."""
+
+    reason = "ordering_failed"
+
+
+class ClusteringError(MTLError):
+    """Clustering did not converge or gave a degenerate result."""
+
+    reason = "clustering"
+
+
+class DynamicsError(MTLError):
+    """A molecular-dynamics run cannot be used: not a number, runaway temperature, inconsistent frames."""
+
+    reason = "dynamics"
+
+
+class StabilityError(MTLError):
+    """Phase-diagram entries are missing or of mixed origin."""
+
+    reason = "stability"

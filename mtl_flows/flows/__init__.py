@@ -1,0 +1,1 @@
+"""Flow Makers: screening, dynamics, discovery."""

@@ -1,0 +1,1 @@
+"""Jobflow Makers: read inputs, call science, write documents."""

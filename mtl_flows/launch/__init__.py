@@ -1,0 +1,1 @@
+"""From flows to FireWorks, workers and recovery."""

@@ -1,0 +1,1 @@
+"""Pydantic documents, one module per stage."""

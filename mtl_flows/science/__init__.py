@@ -1,0 +1,1 @@
+"""Pure science on pymatgen structures and numpy arrays: no database, no workflow engine, no settings."""

@@ -1,0 +1,1 @@
+"""The only home of collection names, indexes and queries."""
