@@ -1,0 +1,120 @@
+"""What every document carries: a deterministic key, a schema version and its provenance."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mtl_flows import __version__
+
+# Libraries whose version can change a number in the store.
+_RECORDED_LIBRARIES = (
+    "ase",
+    "atomate2",
+    "chgnet",
+    "giotto-tda",
+    "numpy",
+    "pymatgen",
+    "pymatgen-analysis-diffusion",
+    "scikit-learn",
+    "scipy",
+    "spglib",
+    "torch",
+)
+
+
+def content_hash(content: Any) -> str:
+    """SHA-256 of `content` as canonical JSON (sorted keys, shortest float representation)."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"cannot hash a {type(value).__name__}")
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Versions of the installed libraries that can change a result."""
+    found = {}
+    for name in _RECORDED_LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class StageParameters(BaseModel):
+    """The parameters of one stage and the hash that keys its documents.
+
+    The hash covers the stage, the version of its algorithm, the mobile ion and every parameter, so a change
+    in any of them makes new documents beside the old ones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str = Field(description="stage noun, such as topology")
+    algorithm_version: int = Field(description="raised whenever the same input would give another result")
+    mobile_ion: str = Field(description="element symbol of the mobile ion")
+    values: dict[str, Any] = Field(description="every parameter of the stage, units in the names")
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that identify this set of parameters."""
+        return content_hash(self.model_dump())[:16]
+
+
+class Provenance(BaseModel):
+    """Where a document comes from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inputs: dict[str, str] = Field(description="content hash of every input, by name")
+    parameters: StageParameters
+    code_version: str = Field(description="version of mtl_flows")
+    libraries: dict[str, str] = Field(description="versions of the libraries that can change the result")
+    created_at: datetime = Field(description="UTC")
+    job: str = Field("", description="uuid of the job that wrote the document; empty outside a workflow")
+
+    @classmethod
+    def record(cls, parameters: StageParameters, inputs: Mapping[str, str], job: str = "") -> Self:
+        """Provenance of a result computed now by the running code."""
+        return cls(
+            inputs=dict(inputs),
+            parameters=parameters,
+            code_version=__version__,
+            libraries=library_versions(),
+            # MongoDB keeps milliseconds: round here so that a document equals its copy from the store.
+            created_at=_milliseconds(datetime.now(UTC)),
+            job=job,
+        )
+
+
+def _milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+class Document(BaseModel):
+    """Base of everything written to the store: frozen, closed, keyed deterministically."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants")
+
+    id: str = Field(alias="_id", description="deterministic key")
+    schema_version: int = Field(1, description="version of this document's layout")
+
+    def to_mongo(self) -> dict[str, Any]:
+        """Plain mapping with ``_id``, as the server keeps it."""
+        return self.model_dump(by_alias=True)
+
+    @classmethod
+    def from_mongo(cls, stored: Mapping[str, Any]) -> Self:
+        """Validate what the server returned."""
+        return cls.model_validate(dict(stored))

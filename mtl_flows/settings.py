@@ -1,0 +1,83 @@
+"""Settings from one connection string.
+
+Values come, first match wins, from arguments, environment variables (``MTL_MONGO_URI`` and so on) and the
+``mtl.yaml`` of the project folder: the nearest folder, from the working directory upwards, that holds an
+``mtl.yaml`` or a ``.mtl`` folder. FireWorks launches rockets in folders below it, so workers find it too.
+"""
+
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from mtl_flows.errors import ConfigurationError
+
+SETTINGS_FILE = "mtl.yaml"
+EMBEDDED_FOLDER = ".mtl"
+
+
+def find_project_folder(start: Path | None = None) -> Path:
+    """Nearest folder from `start` upwards with an ``mtl.yaml`` or a ``.mtl``; `start` itself if there is none."""
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / SETTINGS_FILE).is_file() or (folder / EMBEDDED_FOLDER).is_dir():
+            return folder
+    return start
+
+
+class Settings(BaseSettings):
+    """Everything a deployment can set; science never reads it."""
+
+    model_config = SettingsConfigDict(env_prefix="MTL_", extra="forbid", frozen=True)
+
+    mongo_uri: SecretStr | None = Field(
+        None, description="MongoDB connection string; unset means the embedded server"
+    )
+    database: str = Field("mtl", description="database name, used where the connection string names none")
+    home: Path = Field(Path(EMBEDDED_FOLDER), description="folder of the embedded server and its data")
+    materials_project_api_key: SecretStr | None = Field(None, description="key of the Materials Project API")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the project's ``mtl.yaml``."""
+        yaml_file = find_project_folder() / SETTINGS_FILE
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=yaml_file)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the settings that hold in the working directory.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file or an environment variable holds something unknown or of the wrong type.
+        """
+        project = find_project_folder()
+        try:
+            settings = cls()
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ConfigurationError(
+                wrong, subject=str(project / SETTINGS_FILE), remedy="mend the file or the MTL_* variable"
+            ) from None
+        except yaml.YAMLError as error:
+            raise ConfigurationError(
+                f"not valid YAML: {error}", subject=str(project / SETTINGS_FILE), remedy="mend the file"
+            ) from None
+        if settings.home.is_absolute():
+            return settings
+        return settings.model_copy(update={"home": project / settings.home})

@@ -1,0 +1,130 @@
+"""One typed collection: the operations every stage's collection shares."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from bson import encode
+from pymongo import IndexModel, ReplaceOne, UpdateOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from mtl_flows.errors import DocumentTooLargeError, NotFoundError
+from mtl_flows.schemas.base import Document
+
+MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+_WRITE_BATCH = 500
+
+D = TypeVar("D", bound=Document)
+
+
+class WriteSummary(NamedTuple):
+    """How many documents a write added and how many were there already or had to change."""
+
+    inserted: int
+    unchanged: int
+    replaced: int = 0
+
+
+class DocumentCollection(Generic[D]):
+    """Documents of one model in one collection, with deterministic ids and declared indexes.
+
+    Subclasses name the collection, its model and its indexes, and add the stage's own queries.
+    """
+
+    name: ClassVar[str]
+    model: ClassVar[type[Document]]
+    indexes: ClassVar[Sequence[IndexModel]] = ()
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self.raw: Collection[dict[str, Any]] = database[self.name]
+
+    def ensure_indexes(self) -> None:
+        """Create what is missing; safe to run at any time."""
+        if self.indexes:
+            self.raw.create_indexes(list(self.indexes))
+
+    def add(self, documents: Iterable[D]) -> WriteSummary:
+        """Write those documents whose id is not there yet, and leave the others as they are.
+
+        Raises
+        ------
+        DocumentTooLargeError
+            If a document would exceed MongoDB's limit; nothing of its batch is written.
+        """
+        inserted = seen = 0
+        for batch in _batched(documents, _WRITE_BATCH):
+            writes = []
+            for document in batch:
+                fields = self._sized(document)
+                key = fields.pop("_id")
+                writes.append(UpdateOne({"_id": key}, {"$setOnInsert": fields}, upsert=True))
+            inserted += self.raw.bulk_write(writes, ordered=False).upserted_count
+            seen += len(writes)
+        return WriteSummary(inserted, seen - inserted)
+
+    def put(self, documents: Iterable[D]) -> WriteSummary:
+        """Write documents, replacing whatever stands under their ids."""
+        inserted = replaced = seen = 0
+        for batch in _batched(documents, _WRITE_BATCH):
+            writes = [ReplaceOne({"_id": d.id}, self._sized(d), upsert=True) for d in batch]
+            result = self.raw.bulk_write(writes, ordered=False)
+            inserted += result.upserted_count
+            replaced += result.modified_count
+            seen += len(writes)
+        return WriteSummary(inserted, seen - inserted - replaced, replaced)
+
+    def get(self, key: str) -> D:
+        """Return the document with this id.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        stored = self.raw.find_one({"_id": key})
+        if stored is None:
+            raise NotFoundError(f"not in the collection {self.name!r}", subject=key, remedy="see `mtl status`")
+        return self._load(stored)
+
+    def find(
+        self,
+        query: Mapping[str, Any] | None = None,
+        *,
+        sort: Sequence[tuple[str, int]] = (("_id", 1),),
+        limit: int = 0,
+    ) -> Iterator[D]:
+        """Stream the documents that match, in a deterministic order."""
+        for stored in self.raw.find(dict(query or {}), sort=list(sort), limit=limit):
+            yield self._load(stored)
+
+    def count(self, query: Mapping[str, Any] | None = None) -> int:
+        """Count the documents that match."""
+        return self.raw.count_documents(dict(query or {}))
+
+    def existing(self, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` that the collection holds."""
+        found: set[str] = set()
+        for batch in _batched(keys, 10 * _WRITE_BATCH):
+            found.update(d["_id"] for d in self.raw.find({"_id": {"$in": batch}}, {"_id": 1}))
+        return found
+
+    def _load(self, stored: Mapping[str, Any]) -> D:
+        return self.model.from_mongo(stored)  # type: ignore[return-value]
+
+    def _sized(self, document: D) -> dict[str, Any]:
+        fields = document.to_mongo()
+        size = len(encode(fields))
+        if size > MAX_DOCUMENT_BYTES:
+            raise DocumentTooLargeError(
+                f"{size / 2**20:.1f} MiB in {self.name!r}, MongoDB takes 16",
+                subject=document.id,
+                remedy="bulk data belongs into GridFS",
+            )
+        return fields
+
+
+def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,107 @@
+"""From settings to a server: one connection string, or the embedded server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError as PymongoConfigurationError
+from pymongo.errors import ConnectionFailure, InvalidURI, OperationFailure
+from pymongo.uri_parser import parse_uri
+
+from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
+from mtl_flows.settings import Settings
+from mtl_flows.store.mongod import EmbeddedServer
+
+_SELECTION_TIMEOUT_MS = 5000
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A MongoDB connection string that names its database.
+
+    ``uri`` holds credentials; ``str()`` and ``repr()`` do not.
+    """
+
+    uri: str
+    database: str
+
+    @classmethod
+    def parse(cls, uri: str, database: str) -> "Connection":
+        """Check `uri` and write `database` into it if it names none.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is not a MongoDB connection string. The message never repeats the string.
+        """
+        try:
+            parsed = parse_uri(uri, validate=True, warn=False)
+        except (InvalidURI, PymongoConfigurationError, ValueError) as error:
+            raise ConfigurationError(
+                f"not a usable MongoDB connection string: {type(error).__name__}",
+                subject="MTL_MONGO_URI",
+                remedy="write mongodb://user:password@host:27017/database, with special characters escaped",
+            ) from None
+        if parsed["database"]:
+            return cls(uri, parsed["database"])
+        parts = urlsplit(uri)
+        return cls(urlunsplit(parts._replace(path=f"/{database}")), database)
+
+    @property
+    def redacted(self) -> str:
+        """The connection string without user and password."""
+        parts = urlsplit(self.uri)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+
+    def __str__(self) -> str:
+        return self.redacted
+
+    def __repr__(self) -> str:
+        return f"Connection({self.redacted!r})"
+
+    def client(self) -> MongoClient[dict[str, Any]]:
+        """Open a client whose acknowledged writes survive a crash of the server.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            If no server answers or it refuses the credentials.
+        """
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            self.uri,
+            journal=True,
+            serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS,
+            tz_aware=True,
+            appname="mtl_flows",
+        )
+        try:
+            client.admin.command("ping")
+            client[self.database].command("listCollections", nameOnly=True)
+        except ConnectionFailure:
+            client.close()
+            raise DatabaseUnavailableError(
+                "no MongoDB server answers",
+                subject=self.redacted,
+                remedy="start it, or unset MTL_MONGO_URI to use the embedded server",
+            ) from None
+        except OperationFailure as error:
+            client.close()
+            raise DatabaseUnavailableError(
+                f"the server refuses: {(error.details or {}).get('codeName', 'operation failure')}",
+                subject=self.redacted,
+                remedy="check user, password and authSource in MTL_MONGO_URI",
+            ) from None
+        return client
+
+
+@contextmanager
+def connection(settings: Settings) -> Iterator[Connection]:
+    """Address of the configured server; leases the embedded one if none is configured."""
+    if settings.mongo_uri is not None:
+        yield Connection.parse(settings.mongo_uri.get_secret_value(), settings.database)
+        return
+    with EmbeddedServer(settings.home).lease() as server:
+        yield Connection.parse(server.uri, settings.database)

