@@ -105,7 +105,9 @@ def _milliseconds(moment: datetime) -> datetime:
 class Document(BaseModel):
     """Base of everything written to the store: frozen, closed, keyed deterministically."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants"
+    )
 
     id: str = Field(alias="_id", description="deterministic key")
     schema_version: int = Field(1, description="version of this document's layout")

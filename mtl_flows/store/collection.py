@@ -84,7 +84,9 @@ class DocumentCollection(Generic[D]):
         """
         stored = self.raw.find_one({"_id": key})
         if stored is None:
-            raise NotFoundError(f"not in the collection {self.name!r}", subject=key, remedy="see `mtl status`")
+            raise NotFoundError(
+                f"not in the collection {self.name!r}", subject=key, remedy="see `mtl status`"
+            )
         return self._load(stored)
 
     def find(

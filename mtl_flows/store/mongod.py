@@ -138,7 +138,7 @@ class EmbeddedServer:
         status = self.status()
         if not status.running:
             status = self._launch()
-        if persistent and not status.persistent or not self._state_file.exists():
+        if (persistent and not status.persistent) or not self._state_file.exists():
             status = self._remember(status.pid, status.port, persistent=persistent)
         return status
 
