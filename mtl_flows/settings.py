@@ -24,7 +24,7 @@ EMBEDDED_FOLDER = ".mtl"
 
 
 def find_project_folder(start: Path | None = None) -> Path:
-    """Nearest folder from `start` upwards with an ``mtl.yaml`` or a ``.mtl``; `start` itself if there is none."""
+    """Nearest folder from `start` upwards with an ``mtl.yaml`` or ``.mtl``; `start` itself if none has."""
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
         if (folder / SETTINGS_FILE).is_file() or (folder / EMBEDDED_FOLDER).is_dir():

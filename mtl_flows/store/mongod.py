@@ -1,8 +1,8 @@
 """The embedded MongoDB server: a real ``mongod`` on a loopback port, its data in the project folder.
 
-Processes share one server. Each holds a shared lock on a lease file while it uses the server; the last one to
-let go stops it, unless it was started to stay (``mtl db start``). Locks vanish with their process, so a killed
-process leaves nothing to clean up.
+Processes share one server. Each holds a shared lock on a lease file while it uses the server; the last one
+to let go stops it, unless it was started to stay (``mtl db start``). Locks vanish with their process, so a
+killed process leaves nothing to clean up.
 """
 
 import fcntl
@@ -154,7 +154,7 @@ class EmbeddedServer:
             *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
             *("--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
-        # The daemon leaves our process group, so Ctrl-C in the terminal does not reach it, and holds no pipe of ours.
+        # A daemon: Ctrl-C in the terminal does not reach it, and it holds no pipe of ours.
         ended = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
