@@ -1,0 +1,66 @@
+"""Fixtures that every room shares: a real mongod for the session, a fresh database for each test."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+from mtl_flows.store.mongod import EmbeddedServer
+
+# Somebody without the embedded server can point the tests at one of theirs; only databases named mtl_test_* are touched.
+_TEST_URI = "MTL_TEST_MONGO_URI"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that needs the server, however indirectly."""
+    for item in items:
+        if "mongo_uri" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.mongo)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own deployment out of the tests."""
+    for name in list(os.environ):
+        if name.startswith("MTL_") and name != _TEST_URI:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real server; the workers of pytest-xdist share one."""
+    if uri := os.environ.get(_TEST_URI):
+        yield uri
+        return
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with EmbeddedServer(folder / "mongod").lease() as server:
+        yield server.uri
+
+
+@pytest.fixture
+def address(mongo_uri: str) -> Iterator[Connection]:
+    """A database of the test's own, dropped afterwards."""
+    address = Connection.parse(mongo_uri, f"mtl_test_{uuid4().hex[:12]}")
+    yield address
+    with address.client() as client:
+        client.drop_database(address.database)
+
+
+@pytest.fixture
+def store(address: Connection) -> Iterator[MTLStore]:
+    """An empty store with its indexes in place."""
+    with MTLStore.connect(address) as store:
+        yield store
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
