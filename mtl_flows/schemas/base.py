@@ -120,3 +120,17 @@ class Document(BaseModel):
     def from_mongo(cls, stored: Mapping[str, Any]) -> Self:
         """Validate what the server returned."""
         return cls.model_validate(dict(stored))
+
+
+class StageDocument(Document):
+    """Base of a result of one stage for one structure: one document per structure and set of parameters."""
+
+    material_id: str = Field(description="id of the material, such as icsd-188887")
+    structure_id: str = Field(description="id of the structure document (material and revision)")
+    parameters_hash: str = Field(description="hash of the stage's parameters")
+    provenance: Provenance
+
+    @staticmethod
+    def key(structure_id: str, parameters: StageParameters) -> str:
+        """Deterministic id of this stage's document for one structure."""
+        return f"{structure_id}:{parameters.hash}"

@@ -1,0 +1,87 @@
+"""Where output goes: results to standard output, everything else to standard error."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Write `value` as JSON; infinities and not-a-number become null, as JSON has none."""
+    json.dump(_jsonable(value), sys.stdout, indent=2, default=str, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Table:
+    """Make a table; columns whose every cell is a number are set to the right."""
+    made = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left")
+    for k, column in enumerate(columns):
+        numeric = all(row[k] is None or isinstance(row[k], int | float) for row in rows)
+        made.add_column(column, justify="right" if numeric and rows else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(_cell(cell) for cell in row))
+    return made
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+class Reporter:
+    """Progress of one piece of work: a bar on a terminal, plain lines in a log."""
+
+    def __init__(self, title: str, total: int | None, progress: Progress | None) -> None:
+        self._title, self._total, self._progress = title, total, progress
+        self._done = 0
+        self._said = 0
+        if progress is not None:
+            self._task = progress.add_task(title, total=total)
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Count `count` more pieces done."""
+        self._done += count
+        if self._progress is not None:
+            text = f"{self._title} {note}" if note else self._title
+            self._progress.update(self._task, advance=count, description=text)
+            return
+        # In a log, one line for each tenth of the work (or each piece, where there are few).
+        step = max(1, (self._total or 0) // 10)
+        if note or self._done - self._said >= step or self._done == self._total:
+            self._said = self._done
+            of = f"/{self._total}" if self._total is not None else ""
+            err.print(f"{self._title}: {self._done}{of} {note}".rstrip())
+
+
+@contextmanager
+def progress(title: str, total: int | None = None) -> Iterator[Reporter]:
+    """Show progress on standard error while the block runs."""
+    if not err.is_terminal:
+        yield Reporter(title, total, None)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=False) as bars:
+        yield Reporter(title, total, bars)

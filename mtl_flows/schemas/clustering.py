@@ -1,0 +1,56 @@
+"""Documents of the clustering stage: one run, and one assignment for each of its members."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mtl_flows.schemas.base import Document, Provenance
+from mtl_flows.science.topology import Protocol
+
+
+class ClusterRecord(BaseModel):
+    """One cluster of a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="name that survives re-clustering")
+    exemplar: str = Field(description="structure id of the exemplar")
+    size: int = Field(description="members, exact twins included")
+    known_conductors: list[str] = Field(description="material ids of its known conductors")
+    selected: bool = Field(description="whether it holds a known conductor, the article's selection")
+
+
+class ClusteringDocument(Document):
+    """One clustering of everything that passed the prescreen under one protocol."""
+
+    protocol: Protocol
+    topology_parameters_hash: str = Field(description="which topology documents the features come from")
+    parameters_hash: str = Field(description="hash of the clustering's parameters and thresholds")
+    members_hash: str = Field(description="hash of the sorted structure ids")
+    provenance: Provenance
+    feature_names: list[str] = Field(description="columns of the feature matrix, in order")
+    n_materials: int = Field(description="structures clustered")
+    clusters: list[ClusterRecord]
+    method: str = Field(description="affinity_propagation or preaggregated")
+    damping: float = Field(description="the damping that converged")
+    n_iterations: int
+    silhouette: float | None = Field(description="mean silhouette; null if undefined (one cluster or all alone)")
+    scaler_mean: list[float] = Field(description="subtracted from each feature")
+    scaler_scale: list[float] = Field(description="divided out of each feature")
+    previous: str = Field("", description="id of the run whose cluster names were carried over")
+    current: bool = Field(description="whether candidates are built from this run")
+
+
+class AssignmentDocument(Document):
+    """Where one structure stands in one clustering."""
+
+    clustering_id: str
+    protocol: Protocol
+    material_id: str
+    structure_id: str
+    cluster: str = Field(description="name of the cluster")
+    selected: bool = Field(description="whether the cluster holds a known conductor")
+    provisional: bool = Field(description="assigned to the nearest exemplar after the run, not clustered")
+    is_known_conductor: bool
+    nearest_known: str = Field(description="material id of the nearest other known conductor; empty if none")
+    nearest_known_distance: float | None = Field(
+        description="distance to it in the scaled feature space; null if there is none"
+    )

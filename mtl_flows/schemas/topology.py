@@ -1,0 +1,135 @@
+"""Documents of the topology stage: barcodes, and the metrics and features made from them."""
+
+from collections.abc import Mapping
+from typing import Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mtl_flows.schemas.base import Provenance, StageDocument, StageParameters
+from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.science.topology import Barcodes, Protocol, TopologyParameters, TopologyResult, decode_barcodes
+
+ALGORITHM_VERSION = 1
+K = TypeVar("K")
+
+
+def topology_stage(parameters: TopologyParameters, mobile_ion: str) -> StageParameters:
+    """Key the topology stage for `parameters`."""
+    return StageParameters(
+        stage="topology",
+        algorithm_version=ALGORITHM_VERSION,
+        mobile_ion=mobile_ion,
+        values=parameters.as_dict(),
+    )
+
+
+class OrbitRecord(BaseModel):
+    """Barcodes of the two clouds around one mobile site, for its whole symmetry orbit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    site_index: int = Field(description="index of the representative site in the structure")
+    label: str = Field(description="site label")
+    multiplicity: int = Field(description="number of equivalent sites in the cell")
+    n_mobile_in_sphere: int = Field(description="mobile sites within the cutoff, the centre included")
+    n_framework_in_sphere: int = Field(description="framework sites within the cutoff")
+    r_connected_A: float = Field(description="largest finite H0 death of the mobile cloud, Å")
+    mobile: bytes = Field(description="packed float32 barcodes of the mobile sphere")
+    framework: bytes = Field(description="packed float32 barcodes of the framework sphere")
+
+    def barcodes(self) -> tuple[Barcodes, Barcodes]:
+        """Barcodes of the mobile and of the framework sphere."""
+        return decode_barcodes(self.mobile), decode_barcodes(self.framework)
+
+
+class BarcodeDocument(StageDocument):
+    """Lossless barcodes of one structure, from which every metric and feature can be made again."""
+
+    orbits: list[OrbitRecord] = Field(description="one entry per orbit of mobile sites")
+    cell_mobile: bytes = Field(description="packed barcodes of the mobile sites of the cell")
+    cell_framework: bytes = Field(description="packed barcodes of the framework sites of the cell")
+
+    @classmethod
+    def from_result(
+        cls, structure: StructureDocument, result: TopologyResult, parameters: StageParameters, job: str = ""
+    ) -> Self:
+        """Pack the barcodes of `result`."""
+        return cls(
+            _id=cls.key(structure.id, parameters),
+            material_id=structure.material_id,
+            structure_id=structure.id,
+            parameters_hash=parameters.hash,
+            provenance=Provenance.record(parameters, {"structure": structure.content_hash}, job),
+            orbits=[
+                OrbitRecord(
+                    site_index=orbit.site_index,
+                    label=orbit.label,
+                    multiplicity=orbit.multiplicity,
+                    n_mobile_in_sphere=orbit.n_mobile_in_sphere,
+                    n_framework_in_sphere=orbit.n_framework_in_sphere,
+                    r_connected_A=orbit.r_connected_A,
+                    mobile=orbit.mobile.pack(),
+                    framework=orbit.framework.pack(),
+                )
+                for orbit in result.orbits
+            ],
+            cell_mobile=result.cell_mobile.pack(),
+            cell_framework=result.cell_framework.pack(),
+        )
+
+
+class TopologyDocument(StageDocument):
+    """Metrics, named features and extended descriptors of one structure, under both protocols."""
+
+    n_sites: int = Field(description="sites of the cell, partial occupancy counted as one")
+    n_mobile: int = Field(description="mobile sites of the cell")
+    n_framework: int = Field(description="framework sites of the cell")
+    r_connected_A: float = Field(description="mean over mobile sites of the largest H0 death, Å")
+    rho_cycles: dict[Protocol, float] = Field(
+        description="loops per mobile site at r_connected, for each protocol's cloud"
+    )
+    features: dict[Protocol, dict[str, float]] = Field(description="the 22 named features of each protocol")
+    d1_A: float = Field(description="shortest hop whose network percolates in one dimension, Å; inf if none")
+    d2_A: float = Field(description="as d1_A, in two dimensions")
+    d3_A: float = Field(description="as d1_A, in three dimensions")
+    v1_A: float = Field(description="largest sphere that travels in one dimension, Å; 0 if none")
+    v2_A: float = Field(description="as v1_A, in two dimensions")
+    v3_A: float = Field(description="as v1_A, in three dimensions")
+    timings_s: dict[str, float] = Field(description="seconds spent in each part of the computation")
+
+    @classmethod
+    def from_result(
+        cls, structure: StructureDocument, result: TopologyResult, parameters: StageParameters, job: str = ""
+    ) -> Self:
+        """Document `result` for `structure`."""
+        d1, d2, d3 = result.d_A
+        v1, v2, v3 = result.v_A
+        return cls(
+            _id=cls.key(structure.id, parameters),
+            material_id=structure.material_id,
+            structure_id=structure.id,
+            parameters_hash=parameters.hash,
+            provenance=Provenance.record(parameters, {"structure": structure.content_hash}, job),
+            n_sites=result.n_sites,
+            n_mobile=result.n_mobile,
+            n_framework=result.n_framework,
+            r_connected_A=result.r_connected_A,
+            rho_cycles=_plain(result.rho_cycles),
+            features={protocol: _plain(values) for protocol, values in result.features.items()},
+            d1_A=d1,
+            d2_A=d2,
+            d3_A=d3,
+            v1_A=v1,
+            v2_A=v2,
+            v3_A=v3,
+            timings_s=_plain(result.timings_s),
+        )
+
+    @property
+    def priority(self) -> float:
+        """v3/d3, the ranking of survivors; 0 where nothing percolates."""
+        return self.v3_A / self.d3_A if self.d3_A > 0 else 0.0
+
+
+def _plain(values: Mapping[K, float]) -> dict[K, float]:
+    return {key: float(value) for key, value in values.items()}

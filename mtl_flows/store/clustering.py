@@ -1,0 +1,67 @@
+"""Collections of the clustering stage."""
+
+from collections.abc import Iterable
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateMany, UpdateOne
+
+from mtl_flows.errors import NotFoundError
+from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
+from mtl_flows.science.topology import Protocol
+from mtl_flows.store.collection import DocumentCollection, WriteSummary
+
+
+class ClusteringCollection(DocumentCollection[ClusteringDocument]):
+    """Clustering runs; one per protocol is current."""
+
+    name = "clusterings"
+    model = ClusteringDocument
+    indexes = (
+        IndexModel([("protocol", ASCENDING), ("current", ASCENDING)]),
+        IndexModel([("provenance.created_at", DESCENDING)]),
+    )
+
+    def has_current(self, protocol: Protocol) -> bool:
+        """Whether any run of this protocol is current."""
+        return self.count({"protocol": protocol, "current": True}) > 0
+
+    def current(self, protocol: Protocol) -> ClusteringDocument:
+        """Return the run that candidates are built from.
+
+        Raises
+        ------
+        NotFoundError
+            If nothing was clustered under this protocol yet.
+        """
+        for document in self.find({"protocol": protocol, "current": True}, limit=1):
+            return document
+        raise NotFoundError("no clustering yet", subject=f"protocol {protocol}", remedy="run mtl screen")
+
+    def make_current(self, clustering: ClusteringDocument) -> None:
+        """Make this run the current one of its protocol, and no other."""
+        others = {"protocol": clustering.protocol, "current": True, "_id": {"$ne": clustering.id}}
+        self.raw.bulk_write(
+            [
+                UpdateOne({"_id": clustering.id}, {"$set": {"current": True}}),
+                UpdateMany(others, {"$set": {"current": False}}),
+            ]
+        )
+
+
+class AssignmentCollection(DocumentCollection[AssignmentDocument]):
+    """Where each structure stands in each clustering."""
+
+    name = "assignments"
+    model = AssignmentDocument
+    indexes = (
+        IndexModel([("clustering_id", ASCENDING), ("cluster", ASCENDING)]),
+        IndexModel([("structure_id", ASCENDING), ("clustering_id", ASCENDING)], unique=True),
+    )
+
+    def of(self, clustering_id: str, structure_ids: Iterable[str]) -> dict[str, AssignmentDocument]:
+        """Assignments of these structures in one run, by structure id."""
+        query = {"clustering_id": clustering_id, "structure_id": {"$in": list(structure_ids)}}
+        return {document.structure_id: document for document in self.find(query)}
+
+    def write(self, assignments: Iterable[AssignmentDocument]) -> WriteSummary:
+        """Write assignments; what a later run of the same clustering says replaces the provisional."""
+        return self.put(assignments)
