@@ -1,0 +1,46 @@
+"""Which worker takes which job: FireWorks categories.
+
+Screening jobs are light (seconds to minutes, one core), molecular dynamics is heavy (hours, a node or a GPU).
+A job carries its category in its manager configuration, so a Maker can set it as well.
+"""
+
+from typing import TypeVar
+
+from jobflow import Flow, Job
+
+LIGHT = "mtl-light"
+HEAVY = "mtl-heavy"
+CATEGORIES = (LIGHT, HEAVY)
+
+_KEY = "_category"
+Work = TypeVar("Work", Job, Flow)
+
+
+def set_category(work: Work, category: str, *, spawned: str | None = None) -> Work:
+    """Give every job of `work` that has none yet this category.
+
+    Parameters
+    ----------
+    work
+        A job or a flow; changed in place and returned.
+    category
+        `LIGHT`, `HEAVY` or one of your own.
+    spawned
+        Category of the jobs that these jobs create while they run. jobflow gives them their parent's category
+        otherwise, whatever they ask for themselves.
+    """
+    for job in jobs_of(work):
+        job.config.manager_config.setdefault(_KEY, category)
+        if spawned is not None:
+            job.config.response_manager_config.setdefault(_KEY, spawned)
+    return work
+
+
+def heavy(work: Work) -> Work:
+    """Mark the jobs of `work` as heavy."""
+    return set_category(work, HEAVY)
+
+
+def jobs_of(work: Job | Flow) -> list[Job]:
+    """Return the jobs of `work`, parents before children."""
+    return [work] if isinstance(work, Job) else [job for job, _ in work.iterflow()]

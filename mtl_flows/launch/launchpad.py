@@ -1,0 +1,93 @@
+"""The FireWorks LaunchPad and the jobflow JobStore, both in the database of the domain collections."""
+
+from typing import Any
+
+from fireworks import LaunchPad
+from jobflow import JobStore
+from maggma.stores import GridFSStore, MongoStore
+from pymongo import ASCENDING
+from pymongo.errors import DuplicateKeyError
+
+from mtl_flows.launch.address import ServerAddress
+from mtl_flows.store.connection import Connection
+
+WORK_KEY = "mtl_key"
+"""Field of a workflow's metadata that names the work it claims; unique among workflows that hold their claim."""
+
+OUTPUTS = "outputs"
+BLOBS = "outputs_blobs"
+
+
+def launchpad(connection: Connection) -> LaunchPad:
+    """Open the LaunchPad, with its indexes and its counter of ids in place; nothing that is there is touched.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        If no server answers or it refuses the credentials.
+    """
+    return prepare(open_launchpad(connection))
+
+
+def open_launchpad(connection: Connection, kind: type[LaunchPad] = LaunchPad) -> LaunchPad:
+    """Open the LaunchPad as it stands.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        If no server answers or it refuses the credentials.
+    """
+    connection.client().close()  # our own client says what is wrong without showing the address
+    address = ServerAddress.of(connection)
+    return kind(
+        host=address.uri,
+        name=connection.database,
+        uri_mode=True,
+        strm_lvl="CRITICAL",
+        mongoclient_kwargs={"journal": True, "appname": "mtl_flows", **address.credentials},
+    )
+
+
+def prepare(pad: LaunchPad) -> LaunchPad:
+    """Create what ``lpad reset`` would create, without its deletions.
+
+    The counters go on behind the highest ids in use, so a lost counter never hands out an id twice.
+    """
+    pad.tuneup()
+    pad.workflows.create_index(
+        f"metadata.{WORK_KEY}",
+        unique=True,
+        partialFilterExpression={f"metadata.{WORK_KEY}": {"$exists": True}},
+    )
+    if pad.fw_id_assigner.find_one() is None:
+        counters = {
+            "next_fw_id": _highest(pad.fireworks, "fw_id") + 1,
+            "next_launch_id": _highest(pad.launches, "launch_id") + 1,
+        }
+        try:
+            pad.fw_id_assigner.update_one({"_id": -1}, {"$setOnInsert": counters}, upsert=True)
+        except DuplicateKeyError:
+            pass  # another process was first
+    return pad
+
+
+def job_store(connection: Connection) -> JobStore:
+    """Return the store of job outputs, with large objects in GridFS under the name ``data``."""
+    address = ServerAddress.of(connection)
+    common: dict[str, Any] = {
+        "database": connection.database,
+        "uri": address.uri,
+        "mongoclient_kwargs": {"journal": True, "appname": "mtl_flows", **address.credentials},
+    }
+    store = JobStore(
+        MongoStore(collection_name=OUTPUTS, **common),
+        additional_stores={"data": GridFSStore(collection_name=BLOBS, **common)},
+    )
+    store.connect()
+    store.ensure_index("uuid")
+    return store
+
+
+def _highest(collection: Any, field: str) -> int:
+    last = collection.find_one(projection={field: 1}, sort=[(field, -ASCENDING)])
+    return int(last[field]) if last else 0
