@@ -1,0 +1,46 @@
+"""Electrochemical stability: competing phases, their hull and the window it leaves a material."""
+
+from mtl_flows.science.stability.corrections import correct_to_mp2020
+from mtl_flows.science.stability.entries import (
+    MP2020_GGA,
+    RAW_PBE,
+    EntryOrigin,
+    EntrySet,
+    chemical_system,
+    structure_hash,
+)
+from mtl_flows.science.stability.parameters import StabilityParameters
+from mtl_flows.science.stability.providers import (
+    CompetingPhase,
+    EntryCache,
+    EntryProvider,
+    FixedEntryProvider,
+    PotentialEntryProvider,
+    Relax,
+    read_entries,
+)
+from mtl_flows.science.stability.quality import HullQuality, assess_hull
+from mtl_flows.science.stability.window import VoltageStep, WindowResult, electrochemical_window
+
+__all__ = [
+    "MP2020_GGA",
+    "RAW_PBE",
+    "CompetingPhase",
+    "EntryCache",
+    "EntryOrigin",
+    "EntryProvider",
+    "EntrySet",
+    "FixedEntryProvider",
+    "HullQuality",
+    "PotentialEntryProvider",
+    "Relax",
+    "StabilityParameters",
+    "VoltageStep",
+    "WindowResult",
+    "assess_hull",
+    "chemical_system",
+    "correct_to_mp2020",
+    "electrochemical_window",
+    "read_entries",
+    "structure_hash",
+]

@@ -1,0 +1,213 @@
+"""Sets of phase-diagram entries that know where their energies come from.
+
+Energies of different functionals, corrections or potentials differ by tenths of an eV per atom, more than
+most windows are wide. A set therefore carries its origin, and sets of different origin cannot be joined.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
+
+from pymatgen.core.composition import Composition
+from pymatgen.core.structure import Structure
+from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
+
+from mtl_flows.errors import StabilityError
+
+MP2020_GGA = "MP2020-corrected GGA"
+"""Energy scale of the Materials Project since 2020, and of CHGNet, which was trained on it."""
+
+RAW_PBE = "raw PBE"
+"""Uncorrected PBE(+U) total energies, the scale of SevenNet-0 and most other potentials."""
+
+EntryKind = Literal["materials_project", "file", "potential"]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOrigin:
+    """Where the energies of an entry set come from.
+
+    Parameters
+    ----------
+    kind
+        Provider: the Materials Project, a file, or relaxation with a machine-learned potential.
+    label
+        Database release or potential with its version, e.g. ``"CHGNet 0.3.0"``.
+    energy_scale
+        What the energies mean, e.g. ``MP2020_GGA`` or ``RAW_PBE``.
+    content_hash
+        SHA-256 over compositions and energies of the set; changes whenever an entry does.
+    """
+
+    kind: EntryKind
+    label: str
+    energy_scale: str
+    content_hash: str
+
+    def require_comparable(self, other: "EntryOrigin") -> None:
+        """Refuse energies that may not share one hull with these.
+
+        Raises
+        ------
+        StabilityError
+            If label or energy scale differ.
+        """
+        if (self.label, self.energy_scale) != (other.label, other.energy_scale):
+            raise StabilityError(
+                f"energies of {self.label} ({self.energy_scale}) and of {other.label} ({other.energy_scale}) "
+                "do not share a scale",
+                subject="phase-diagram entries",
+                remedy="recompute every competing phase with one method",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySet:
+    """Entries of one origin.
+
+    Parameters
+    ----------
+    entries
+        Phases with their total energies (eV per cell of the entry's composition).
+    origin
+        Where the energies come from.
+    skipped
+        Phases that should be here but are not: id → why.
+    """
+
+    entries: tuple[ComputedEntry, ...]
+    origin: EntryOrigin
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        entries: Iterable[ComputedEntry],
+        *,
+        kind: EntryKind,
+        label: str,
+        energy_scale: str,
+        skipped: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Make a set and hash its content.
+
+        Raises
+        ------
+        StabilityError
+            If an energy is not a finite number.
+        """
+        entries = tuple(entries)
+        for entry in entries:
+            if not math.isfinite(entry.energy_per_atom):
+                raise StabilityError(
+                    "energy is not finite", subject=str(entry.entry_id or entry.reduced_formula)
+                )
+        return cls(
+            entries, EntryOrigin(kind, label, energy_scale, _content_hash(entries)), dict(skipped or {})
+        )
+
+    @property
+    def elements(self) -> frozenset[str]:
+        """Symbols of all elements that occur in some entry."""
+        return frozenset(element.symbol for entry in self.entries for element in entry.elements)
+
+    def missing_end_members(self, chemical_system: Iterable[str]) -> tuple[str, ...]:
+        """Elements of a chemical system for which the set holds no elemental phase, in alphabetical order."""
+        present = {entry.elements[0].symbol for entry in self.entries if len(entry.elements) == 1}
+        return tuple(sorted(set(chemical_system) - present))
+
+    def within(self, chemical_system: Iterable[str]) -> tuple[ComputedEntry, ...]:
+        """Entries made of elements of a chemical system only."""
+        allowed = frozenset(chemical_system)
+        return tuple(e for e in self.entries if allowed.issuperset(el.symbol for el in e.elements))
+
+    def joined(self, other: "EntrySet") -> "EntrySet":
+        """Both sets together; identical compositions with identical energies are kept once.
+
+        Raises
+        ------
+        StabilityError
+            If the energies are not on one scale.
+        """
+        self.origin.require_comparable(other.origin)
+        unique = {_content(entry): entry for entry in (*other.entries, *self.entries)}
+        return EntrySet.build(
+            unique.values(),
+            kind=self.origin.kind,
+            label=self.origin.label,
+            energy_scale=self.origin.energy_scale,
+            skipped={**other.skipped, **self.skipped},
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form, the one ``from_dict`` and the file provider read."""
+        return {
+            **asdict(self.origin),
+            "skipped": dict(self.skipped),
+            "entries": [e.as_dict() for e in self.entries],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Inverse of ``as_dict``; the content hash is computed afresh."""
+        return cls.build(
+            [entry_from_dict(entry) for entry in data["entries"]],
+            kind=data["kind"],
+            label=data["label"],
+            energy_scale=data["energy_scale"],
+            skipped=data.get("skipped", {}),
+        )
+
+
+def chemical_system(composition: Composition, mobile_ion: str) -> tuple[str, ...]:
+    """Return the symbols of a composition's elements and of the mobile ion, in alphabetical order."""
+    return tuple(sorted({element.symbol for element in composition.elements} | {mobile_ion}))
+
+
+def entry_from_dict(data: Mapping[str, Any]) -> ComputedEntry:
+    """Read one entry in either of two forms.
+
+    A serialised pymatgen ``ComputedEntry`` or ``ComputedStructureEntry``, or the plain form ``{"formula":
+    "Li2O", "energy_eV": -14.3, "correction_eV": -0.69, "entry_id": "..."}`` in which the energy is that of
+    the formula as written and the optional correction is added to it.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the data has neither form.
+    """
+    match data.get("@class"):
+        case "ComputedEntry":
+            return ComputedEntry.from_dict(dict(data))
+        case "ComputedStructureEntry":
+            return ComputedStructureEntry.from_dict(dict(data))
+        case None:
+            return ComputedEntry(
+                Composition(data["formula"]),
+                float(data["energy_eV"]),
+                correction=float(data.get("correction_eV", 0.0)),
+                entry_id=data.get("entry_id"),
+            )
+        case other:
+            raise ValueError(f"{other} is not an entry")
+
+
+def structure_hash(structure: Structure) -> str:
+    """SHA-256 over lattice and sites (four decimals), the cache key of a relaxation."""
+    lattice = [[round(x, 4) + 0.0 for x in row] for row in structure.lattice.matrix.tolist()]
+    sites = sorted(
+        [site.species_string, *(round(x % 1.0, 4) % 1.0 for x in site.frac_coords.tolist())]
+        for site in structure
+    )
+    return hashlib.sha256(json.dumps([lattice, sites]).encode()).hexdigest()
+
+
+def _content(entry: ComputedEntry) -> tuple[str, float]:
+    return entry.composition.reduced_composition.alphabetical_formula, round(entry.energy_per_atom, 6)
+
+
+def _content_hash(entries: Iterable[ComputedEntry]) -> str:
+    return hashlib.sha256(json.dumps(sorted(_content(entry) for entry in entries)).encode()).hexdigest()

@@ -1,0 +1,203 @@
+"""Where competing phases come from: one small interface, several providers.
+
+A provider that needs the network lives in the jobs layer; it implements the same protocol.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, get_args
+
+from pymatgen.core.structure import Structure
+from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
+
+from mtl_flows.errors import MTLError, StabilityError
+from mtl_flows.science.stability.entries import EntryKind, EntrySet, entry_from_dict, structure_hash
+
+
+class EntryProvider(Protocol):
+    """Gives the phases that compete in a chemical system."""
+
+    def entries(self, chemical_system: Iterable[str]) -> EntrySet:
+        """Return all known phases made of these elements, the elements themselves included.
+
+        A set that lacks some of them is a valid answer; the window is then unknown.
+        """
+        ...
+
+
+class EntryCache(Protocol):
+    """Keeps a provider's answers as plain JSON-able documents."""
+
+    def get(self, key: str) -> Mapping[str, Any] | None:
+        """Return what was put under a key, or None if nothing was."""
+        ...
+
+    def put(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep a document."""
+        ...
+
+
+class Relax(Protocol):
+    """Relaxes a structure with one potential."""
+
+    def __call__(self, structure: Structure) -> tuple[Structure, float]:
+        """Return the relaxed structure and its total energy in eV."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedEntryProvider:
+    """Answers every question from one set already at hand."""
+
+    entry_set: EntrySet
+
+    def entries(self, chemical_system: Iterable[str]) -> EntrySet:
+        """Return the entries inside the chemical system."""
+        origin = self.entry_set.origin
+        return EntrySet.build(
+            self.entry_set.within(chemical_system),
+            kind=origin.kind,
+            label=origin.label,
+            energy_scale=origin.energy_scale,
+            skipped=self.entry_set.skipped,
+        )
+
+
+def read_entries(path: Path, *, label: str = "", energy_scale: str = "") -> EntrySet:
+    """Read an entry set from a JSON file.
+
+    The file holds either an object ``{"label": ..., "energy_scale": ..., "entries": [...]}`` (the form
+    ``EntrySet.as_dict`` writes) or a bare list of entries, such as ``monty.serialization.dumpfn`` makes;
+    then label and scale must be given here. Each entry has one of the forms of ``entry_from_dict``.
+    Corrections that an entry carries are part of its energy; none are added.
+
+    Parameters
+    ----------
+    path
+        File to read.
+    label, energy_scale
+        Origin of the energies, for a bare list.
+
+    Raises
+    ------
+    StabilityError
+        If the file cannot be read, does not say what its energies are, or holds something that is no entry.
+    """
+    subject = path.name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StabilityError(f"cannot be read as JSON: {error}", subject=subject) from error
+    if isinstance(content, list):
+        content = {"label": label, "energy_scale": energy_scale, "entries": content}
+    if not isinstance(content, dict) or not isinstance(content.get("entries"), list):
+        raise StabilityError("holds no list of entries", subject=subject)
+    if not (content.get("label") and content.get("energy_scale")):
+        raise StabilityError(
+            "does not say where its energies come from",
+            subject=subject,
+            remedy='add "label" and "energy_scale", e.g. "CHGNet 0.3.0" and "MP2020-corrected GGA"',
+        )
+    kind = content.get("kind", "file")
+    if kind not in get_args(EntryKind):
+        raise StabilityError(f"kind must be one of {get_args(EntryKind)}, not {kind!r}", subject=subject)
+    entries: list[ComputedEntry] = []
+    for index, data in enumerate(content["entries"]):
+        try:
+            entries.append(entry_from_dict(data))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StabilityError(f"entry {index} cannot be read: {error!r}", subject=subject) from error
+    return EntrySet.build(
+        entries,
+        kind=kind,
+        label=content["label"],
+        energy_scale=content["energy_scale"],
+        skipped=content.get("skipped", {}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CompetingPhase:
+    """A crystal structure that may compete.
+
+    Parameters
+    ----------
+    phase_id
+        Unique name.
+    structure
+        Ordered structure to start the relaxation from.
+    source
+        Where the structure comes from.
+    """
+
+    phase_id: str
+    structure: Structure
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PotentialEntryProvider:
+    """Relaxes competing structures with the potential that also gave the material's energy.
+
+    Parameters
+    ----------
+    phases
+        Structures to choose from: reference phases, and phases of the store.
+    relax
+        Relaxation with the potential.
+    label, energy_scale
+        Potential with its version, and what its energies mean.
+    cache
+        Keeps energies, keyed by potential and structure: a phase is relaxed once, not once a material.
+    """
+
+    phases: Sequence[CompetingPhase]
+    relax: Relax
+    label: str
+    energy_scale: str
+    cache: EntryCache
+
+    def entries(self, chemical_system: Iterable[str]) -> EntrySet:
+        """Relax every phase of the chemical system that has no energy yet.
+
+        A phase that cannot be relaxed is skipped and named in the set.
+        """
+        allowed = frozenset(chemical_system)
+        entries: list[ComputedStructureEntry] = []
+        skipped: dict[str, str] = {}
+        for phase in self.phases:
+            composition = phase.structure.composition
+            if not allowed.issuperset(element.symbol for element in composition.elements):
+                continue
+            try:
+                entries.append(self._entry(phase))
+            except MTLError as error:
+                skipped[phase.phase_id] = str(error)
+        return EntrySet.build(
+            entries, kind="potential", label=self.label, energy_scale=self.energy_scale, skipped=skipped
+        )
+
+    def _entry(self, phase: CompetingPhase) -> ComputedStructureEntry:
+        key = f"{self.label}|{self.energy_scale}|{structure_hash(phase.structure)}"
+        known = self.cache.get(key)
+        if known is not None:
+            structure, energy_eV = Structure.from_dict(dict(known["structure"])), float(known["energy_eV"])
+        else:
+            structure, energy_eV = self._relaxed(phase)
+            self.cache.put(key, {"structure": structure.as_dict(), "energy_eV": energy_eV})
+        return ComputedStructureEntry(structure, energy_eV, entry_id=phase.phase_id)
+
+    def _relaxed(self, phase: CompetingPhase) -> tuple[Structure, float]:
+        if not phase.structure.is_ordered:
+            raise StabilityError(
+                "is disordered", subject=phase.phase_id, remedy="give an ordered approximant"
+            )
+        structure, energy_eV = self.relax(phase.structure)
+        if not math.isfinite(energy_eV):
+            raise StabilityError("relaxation gave no finite energy", subject=phase.phase_id)
+        if structure.composition != phase.structure.composition:
+            raise StabilityError("relaxation changed the composition", subject=phase.phase_id)
+        return structure, energy_eV

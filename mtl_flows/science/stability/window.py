@@ -1,0 +1,225 @@
+"""Thermodynamic electrochemical stability window against the mobile element.
+
+An electrode at voltage V fixes the chemical potential of the mobile element M at ``μ = μ_ref − z·e·V``,
+with ``μ_ref`` that of elemental M and z the charge of the ion. The window of a phase is the range of V in
+which it (or, off the hull, the phases it decomposes into) neither takes up nor gives off M: Zhu, He and Mo,
+ACS Appl. Mater. Interfaces 7, 23685 (2015), doi:10.1021/acsami.5b07517. Entropy and pressure terms are left
+out, as there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from pymatgen.analysis.phase_diagram import PhaseDiagram
+from pymatgen.core.composition import Composition
+from pymatgen.core.periodic_table import Element
+from pymatgen.entries.computed_entries import ComputedEntry
+
+from mtl_flows.errors import NoFrameworkError, NoMobileIonError
+from mtl_flows.science.stability.entries import EntryOrigin, EntrySet, chemical_system
+from mtl_flows.science.stability.parameters import StabilityParameters
+from mtl_flows.science.stability.quality import HullQuality, assess_hull
+
+
+@dataclass(frozen=True, slots=True)
+class VoltageStep:
+    """One plateau of the voltage profile.
+
+    Parameters
+    ----------
+    voltage_V
+        Where the plateau begins, counted away from the elemental reference at 0 V; it lasts to the next
+        step's voltage, and the last one for ever. For a cation voltages rise from 0, for an anion they
+        fall.
+    exchanged_per_formula
+        Mobile atoms taken up (positive) or given off (negative) per formula unit.
+    products
+        Phases in equilibrium on the plateau: reduced formula → formula units per formula unit of the
+        material.
+    """
+
+    voltage_V: float
+    exchanged_per_formula: float
+    products: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowResult:
+    """Electrochemical window of one composition.
+
+    Parameters
+    ----------
+    formula
+        Reduced formula of the material; quantities "per formula" refer to it.
+    status
+        ``"known"``, or ``"unknown"`` if the entries lack an end member. Unknown is not zero: the voltages
+        are then None and the profile is empty. A known window may be 0 V wide.
+    missing
+        Elements without an elemental phase; empty exactly when the window is known.
+    low_V, high_V, width_V
+        The window against the elemental reference of the mobile ion. None exactly when unknown.
+    stability
+        ``"stable"`` or ``"metastable"`` by the energy given; ``"not_assessed"`` if none was, or if unknown.
+    e_above_hull_eV_per_atom
+        Height above the hull of all phases, the material included. None exactly when not assessed.
+    decomposition
+        Equilibrium at the material's own composition: reduced formula → share of the atoms.
+    reduction_products, oxidation_products
+        What forms just below ``low_V`` and just above ``high_V``: reduced formula → formula units per formula
+        unit. Empty where the material coexists with the elemental mobile ion, which is then plated instead.
+    voltage_profile
+        All plateaus, from the elemental reference outwards.
+    quality
+        What the hull was made of.
+    origin
+        Where the energies come from.
+    """
+
+    formula: str
+    status: Literal["known", "unknown"]
+    origin: EntryOrigin
+    quality: HullQuality
+    missing: tuple[str, ...] = ()
+    low_V: float | None = None
+    high_V: float | None = None
+    width_V: float | None = None
+    stability: Literal["stable", "metastable", "not_assessed"] = "not_assessed"
+    e_above_hull_eV_per_atom: float | None = None
+    decomposition: Mapping[str, float] = field(default_factory=dict)
+    reduction_products: Mapping[str, float] = field(default_factory=dict)
+    oxidation_products: Mapping[str, float] = field(default_factory=dict)
+    voltage_profile: tuple[VoltageStep, ...] = ()
+
+    @property
+    def stable(self) -> bool:
+        """Whether the material was found to lie on the hull."""
+        return self.stability == "stable"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form."""
+        return asdict(self)
+
+
+def electrochemical_window(
+    composition: Composition,
+    entries: EntrySet,
+    energy_per_atom_eV: float | None,
+    parameters: StabilityParameters | None = None,
+) -> WindowResult:
+    """Compute the window of a material.
+
+    Parameters
+    ----------
+    composition
+        Of the material; amounts may be fractional (disordered parents).
+    entries
+        Competing phases. Those outside the chemical system are ignored.
+    energy_per_atom_eV
+        Energy of the material on the scale of the entries. It widens the window if it lies below the hull
+        of the entries; above, the window is that of the decomposition products. None: composition alone
+        decides, and the height above the hull is not assessed.
+    parameters
+        Mobile ion and tolerances; None for the defaults (Li⁺).
+
+    Raises
+    ------
+    NoMobileIonError
+        If the composition lacks the mobile element.
+    NoFrameworkError
+        If it has nothing else.
+    """
+    parameters = StabilityParameters() if parameters is None else parameters
+    material = composition.element_composition.reduced_composition
+    system = chemical_system(material, parameters.mobile_ion)
+    if material[parameters.mobile_ion] <= 0:
+        raise NoMobileIonError(f"holds no {parameters.mobile_ion}", subject=material.reduced_formula)
+    if len(system) == 1:
+        raise NoFrameworkError(f"holds only {parameters.mobile_ion}", subject=material.reduced_formula)
+
+    quality = assess_hull(entries, system)
+    if missing := entries.missing_end_members(system):
+        return WindowResult(material.reduced_formula, "unknown", entries.origin, quality, missing=missing)
+
+    competing = entries.within(system)
+    if energy_per_atom_eV is None:
+        diagram = PhaseDiagram(list(competing))
+        e_above_hull = None
+    else:
+        phase = ComputedEntry(material, energy_per_atom_eV * material.num_atoms)
+        diagram = PhaseDiagram([*competing, phase])
+        e_above_hull = max(0.0, energy_per_atom_eV - diagram.get_hull_energy_per_atom(material))
+
+    profile = _voltage_profile(diagram, material, parameters)
+    inert = [
+        index
+        for index, step in enumerate(profile)
+        if abs(step.exchanged_per_formula) <= parameters.exchange_tolerance * material[parameters.mobile_ion]
+    ]
+    # Without an inert plateau the material exchanges ions at every voltage but one, where two plateaus meet.
+    first_giving = next(
+        i for i, step in enumerate(profile) if step.exchanged_per_formula < 0 and i not in inert
+    )
+    first_inert = inert[0] if inert else first_giving
+    edges = profile[first_inert].voltage_V, profile[first_giving].voltage_V
+    taking_up = profile[first_inert - 1].products if first_inert > 0 else {}
+    giving_off = profile[first_giving].products
+    reduced, oxidised = (taking_up, giving_off) if parameters.charge > 0 else (giving_off, taking_up)
+
+    return WindowResult(
+        formula=material.reduced_formula,
+        status="known",
+        origin=entries.origin,
+        quality=quality,
+        low_V=min(edges),
+        high_V=max(edges),
+        width_V=max(edges) - min(edges),
+        stability=_stability(e_above_hull, parameters),
+        e_above_hull_eV_per_atom=e_above_hull,
+        decomposition={
+            entry.reduced_formula: float(share)
+            for entry, share in diagram.get_decomposition(material).items()
+        },
+        reduction_products=reduced,
+        oxidation_products=oxidised,
+        voltage_profile=tuple(profile),
+    )
+
+
+def _stability(
+    e_above_hull: float | None, parameters: StabilityParameters
+) -> Literal["stable", "metastable", "not_assessed"]:
+    if e_above_hull is None:
+        return "not_assessed"
+    return "stable" if e_above_hull <= parameters.hull_tolerance_eV_per_atom else "metastable"
+
+
+def _voltage_profile(
+    diagram: PhaseDiagram, material: Composition, parameters: StabilityParameters
+) -> Sequence[VoltageStep]:
+    mobile = Element(parameters.mobile_ion)
+    reference = diagram.el_refs[mobile].energy_per_atom
+    return [
+        VoltageStep(
+            voltage_V=float(reference - plateau["chempot"]) / parameters.charge + 0.0,
+            exchanged_per_formula=float(plateau["evolution"]),
+            products=_formula_units(diagram, plateau["critical_composition"], material, mobile),
+        )
+        for plateau in diagram.get_element_profile(mobile, material)
+    ]
+
+
+def _formula_units(
+    diagram: PhaseDiagram, plateau: Composition, material: Composition, mobile: Element
+) -> dict[str, float]:
+    """Products of a plateau in formula units per formula unit of the material.
+
+    The plateau's composition holds the framework of the material in some other amount; atoms of products
+    scale with the ratio of the two.
+    """
+    framework = material.num_atoms - material[mobile]
+    atoms = plateau.num_atoms * framework / (plateau.num_atoms - plateau[mobile])
+    return {
+        entry.reduced_formula: float(share) * atoms / Composition(entry.reduced_formula).num_atoms
+        for entry, share in diagram.get_decomposition(plateau).items()
+    }

@@ -1,0 +1,279 @@
+"""The verdict on a candidate: pass, fail or undecided, each criterion with its reason.
+
+A quantity is an interval, not a number. It passes a threshold if all of the interval does, fails if none of
+it does, and is undecided otherwise; a quantity nobody knows is the whole line, hence undecided. Defaults
+are the thresholds of the multiscale topological learning study: 0.1 ≤ E_a ≤ 1.0 eV and a window above 0.5
+V.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, get_args
+
+from mtl_flows.errors import ConfigurationError
+
+Outcome = Literal["pass", "fail", "undecided"]
+
+Status = Literal[
+    "known", "converged", "upper_bound", "lower_bound", "unconverged", "framework_melted", "unknown"
+]
+"""How far a number can be trusted; ``known`` (static) and ``converged`` (trajectory) mean the same."""
+
+_REMEDIES: Mapping[str, str] = {
+    "upper_bound": "only an upper bound is known: a longer or hotter trajectory with enough hops",
+    "lower_bound": "only a lower bound is known",
+    "unconverged": "the trajectories are not converged: extend them",
+    "framework_melted": "the framework melted: trajectories at lower temperatures",
+    "unknown": "no value is known",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A quantity with its interval and provenance.
+
+    Parameters
+    ----------
+    value
+        Best estimate; None if the status leaves no number to use.
+    low, high
+        Ends of the interval that holds the true value; infinite where it is open.
+    origin
+        What the number rests on: potential, database, publication.
+    status
+        Whether the number can be used. An upper bound says that the true value is at most ``high``, a lower
+        bound at least ``low``. Of ``unconverged``, ``framework_melted`` and ``unknown`` no number is used.
+    note
+        What is missing or doubtful, in words.
+
+    Raises
+    ------
+    ConfigurationError
+        If the status is none of the known ones or the interval does not hold the value.
+    """
+
+    value: float | None
+    low: float
+    high: float
+    origin: str
+    status: Status = "known"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status not in get_args(Status):
+            raise ConfigurationError("is no status of a measured quantity", subject=self.status)
+        if math.isnan(self.low) or math.isnan(self.high) or self.low > self.high:
+            raise ConfigurationError(f"[{self.low}, {self.high}] is no interval", subject=self.origin)
+        if self.value is not None and not self.low <= self.value <= self.high:
+            raise ConfigurationError(
+                f"{self.value} lies outside [{self.low}, {self.high}]", subject=self.origin
+            )
+        if self.value is None and self.status in ("known", "converged"):
+            raise ConfigurationError(f"is {self.status} but has no value", subject=self.origin)
+
+    @classmethod
+    def exact(cls, value: float, origin: str) -> Self:
+        """Return a number taken at face value, for published ones that come without an uncertainty."""
+        return cls(value, value, value, origin)
+
+    @classmethod
+    def unusable(cls, origin: str, status: Status = "unknown", note: str = "") -> Self:
+        """Return a quantity of which no number can be used."""
+        return cls(None, -math.inf, math.inf, origin, status, note)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """What the status lets one claim: the true value lies between these."""
+        match self.status:
+            case "known" | "converged":
+                return self.low, self.high
+            case "upper_bound":
+                return -math.inf, self.high
+            case "lower_bound":
+                return self.low, math.inf
+            case _:
+                return -math.inf, math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """Bounds that one quantity must keep.
+
+    Parameters
+    ----------
+    quantity
+        Its name, with the unit, as in the mapping given to ``decide``.
+    minimum, maximum
+        Bounds; None where there is none.
+    strict
+        Whether the bounds themselves fail.
+    """
+
+    quantity: str
+    minimum: float | None = None
+    maximum: float | None = None
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        if self.minimum is None and self.maximum is None:
+            raise ConfigurationError("has no bound", subject=self.quantity)
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ConfigurationError("minimum exceeds maximum", subject=self.quantity)
+
+    def __str__(self) -> str:
+        less = "<" if self.strict else "≤"
+        lower = "" if self.minimum is None else f"{self.minimum:g} {less} "
+        upper = "" if self.maximum is None else f" {less} {self.maximum:g}"
+        return f"{lower}{self.quantity}{upper}"
+
+    def admits(self, value: float) -> bool:
+        """Whether a single number keeps the bounds."""
+        return self._above_minimum(value) and self._below_maximum(value)
+
+    def judge(self, low: float, high: float) -> Outcome:
+        """Judge an interval: pass if all of it is admitted, fail if none, else undecided."""
+        if self.admits(low) and self.admits(high):
+            return "pass"
+        if not self._above_minimum(high) or not self._below_maximum(low):
+            return "fail"
+        return "undecided"
+
+    def _above_minimum(self, value: float) -> bool:
+        return self.minimum is None or value > self.minimum or (not self.strict and value == self.minimum)
+
+    def _below_maximum(self, value: float) -> bool:
+        return self.maximum is None or value < self.maximum or (not self.strict and value == self.maximum)
+
+
+ACTIVATION_ENERGY = "activation_energy_eV"
+WINDOW = "window_V"
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictThresholds:
+    """The criteria a candidate must meet, by default those of the published screening.
+
+    Further criteria may bound any other quantity, e.g. ``Criterion("e_above_hull_eV_per_atom",
+    maximum=0.05)``.
+    """
+
+    criteria: tuple[Criterion, ...] = (
+        Criterion(ACTIVATION_ENERGY, minimum=0.1, maximum=1.0),
+        Criterion(WINDOW, minimum=0.5, strict=True),
+    )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Inverse of ``as_dict``."""
+        return cls(tuple(Criterion(**criterion) for criterion in data["criteria"]))
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionOutcome:
+    """How one criterion went.
+
+    Parameters
+    ----------
+    criterion
+        The bounds.
+    measured
+        The quantity as given.
+    outcome
+        Pass, fail or undecided.
+    what_would_decide
+        For an undecided criterion, what would settle it; otherwise empty.
+    """
+
+    criterion: Criterion
+    measured: Measured
+    outcome: Outcome
+    what_would_decide: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form; an open end of the interval is None."""
+        low, high = self.measured.interval
+        return {
+            "quantity": self.criterion.quantity,
+            "minimum": self.criterion.minimum,
+            "maximum": self.criterion.maximum,
+            "strict": self.criterion.strict,
+            "value": self.measured.value,
+            "low": low if math.isfinite(low) else None,
+            "high": high if math.isfinite(high) else None,
+            "status": self.measured.status,
+            "origin": self.measured.origin,
+            "note": self.measured.note,
+            "outcome": self.outcome,
+            "what_would_decide": self.what_would_decide,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Outcome over all criteria: fail if any fails, else undecided if any is, else pass."""
+
+    outcome: Outcome
+    criteria: tuple[CriterionOutcome, ...]
+
+    @property
+    def what_would_decide(self) -> tuple[str, ...]:
+        """What the undecided criteria wait for; empty once the verdict stands."""
+        if self.outcome != "undecided":
+            return ()
+        return tuple(
+            criterion.what_would_decide for criterion in self.criteria if criterion.what_would_decide
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form."""
+        return {
+            "outcome": self.outcome,
+            "criteria": [criterion.as_dict() for criterion in self.criteria],
+            "what_would_decide": list(self.what_would_decide),
+        }
+
+
+def decide(quantities: Mapping[str, Measured], thresholds: VerdictThresholds | None = None) -> Verdict:
+    """Judge one material.
+
+    Parameters
+    ----------
+    quantities
+        Name, with unit, → measured quantity. One that a criterion asks for and that is absent counts as
+        unknown; others are ignored.
+    thresholds
+        Criteria; None for the published ones.
+    """
+    thresholds = VerdictThresholds() if thresholds is None else thresholds
+    absent = Measured.unusable("not computed")
+    outcomes = tuple(
+        _judge(criterion, quantities.get(criterion.quantity, absent)) for criterion in thresholds.criteria
+    )
+    found = {outcome.outcome for outcome in outcomes}
+    overall: Outcome = "fail" if "fail" in found else "undecided" if "undecided" in found else "pass"
+    return Verdict(overall, outcomes)
+
+
+def _judge(criterion: Criterion, measured: Measured) -> CriterionOutcome:
+    outcome = criterion.judge(*measured.interval)
+    hint = _what_would_decide(criterion, measured) if outcome == "undecided" else ""
+    return CriterionOutcome(criterion, measured, outcome, hint)
+
+
+def _what_would_decide(criterion: Criterion, measured: Measured) -> str:
+    name = criterion.quantity
+    if measured.status in _REMEDIES:
+        return f"{name}: {measured.note or _REMEDIES[measured.status]}"
+    low, high = measured.interval
+    inside = [
+        bound
+        for bound in (criterion.minimum, criterion.maximum)
+        if bound is not None and low <= bound <= high
+    ]
+    bounds = " and ".join(f"{bound:g}" for bound in inside)
+    return f"{name}: an interval narrower than [{low:.3g}, {high:.3g}] that leaves out {bounds}"
