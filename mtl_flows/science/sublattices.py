@@ -1,0 +1,65 @@
+"""Split a structure into the mobile sublattice and the framework around it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import PeriodicSite, Structure
+
+from mtl_flows.errors import NoMobileIonError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sublattices:
+    """Site indices of the two sublattices; together they hold every site once.
+
+    Attributes
+    ----------
+    mobile_indices
+        Sites with any share of the mobile element, shape ``(n_mobile,)``, ascending.
+    framework_indices
+        All other sites, shape ``(n_framework,)``, ascending.
+    """
+
+    mobile_indices: NDArray[np.intp]
+    framework_indices: NDArray[np.intp]
+
+
+def is_mobile(site: PeriodicSite, mobile_ion: str) -> bool:
+    """Tell whether any species on a site is the mobile element.
+
+    Occupancy, oxidation state and isotope (``D`` and ``T`` are hydrogen) do not matter.
+    """
+    wanted = _element_symbol(mobile_ion)
+    return any(_element_symbol(element.symbol) == wanted for element in site.species.elements)
+
+
+def split_sublattices(structure: Structure, mobile_ion: str = "Li") -> Sublattices:
+    """Divide the sites of a structure into mobile and framework.
+
+    Parameters
+    ----------
+    structure
+        Any periodic structure, ordered or disordered. Partial occupancy does not remove a site.
+    mobile_ion
+        Symbol of the mobile element.
+
+    Raises
+    ------
+    NoMobileIonError
+        No site holds the mobile element.
+    """
+    mobile = np.fromiter(
+        (is_mobile(site, mobile_ion) for site in structure), dtype=bool, count=len(structure)
+    )
+    if not mobile.any():
+        raise NoMobileIonError(
+            f"no site holds {mobile_ion}",
+            subject=structure.formula,
+            remedy="check the file, or choose another mobile ion",
+        )
+    return Sublattices(np.flatnonzero(mobile), np.flatnonzero(~mobile))
+
+
+def _element_symbol(symbol: str) -> str:
+    return "H" if symbol in ("D", "T") else symbol

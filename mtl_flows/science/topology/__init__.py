@@ -1,0 +1,35 @@
+"""Persistent homology of the mobile and framework sublattices, the article's metrics and features, and percolation.
+
+Definitions follow doi:10.1021/jacs.5c04828 (sections 2.2, 2.3 and 3.1); where its text and its released numbers differ
+both are computed, see :data:`Protocol`.
+"""
+
+from mtl_flows.science.topology.barcodes import Barcodes, decode_barcodes
+from mtl_flows.science.topology.compute import TopologyResult, compute_topology
+from mtl_flows.science.topology.features import (
+    OrbitBarcodes,
+    TopologyMetrics,
+    features_from_barcodes,
+    metrics_from_barcodes,
+)
+from mtl_flows.science.topology.parameters import FEATURE_NAMES, PROTOCOLS, Protocol, TopologyParameters
+from mtl_flows.science.topology.prescreen import Gate, PrescreenThresholds, PrescreenVerdict, prescreen
+
+__all__ = [
+    "FEATURE_NAMES",
+    "PROTOCOLS",
+    "Barcodes",
+    "Gate",
+    "OrbitBarcodes",
+    "PrescreenThresholds",
+    "PrescreenVerdict",
+    "Protocol",
+    "TopologyMetrics",
+    "TopologyParameters",
+    "TopologyResult",
+    "compute_topology",
+    "decode_barcodes",
+    "features_from_barcodes",
+    "metrics_from_barcodes",
+    "prescreen",
+]

@@ -1,0 +1,70 @@
+"""Point clouds cut from a periodic structure: spheres around sites, and the content of the unit cell."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# Neighbours at exactly the cutoff count, whatever the last bits of their coordinates.
+_INCLUSION_TOLERANCE_A = 1e-6
+# Coordinates this little below a cell face belong to the other side of it.
+_WRAP_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeriodicPoints:
+    """A periodic point set.
+
+    Attributes
+    ----------
+    lattice
+        Lattice vectors as rows in Å, shape ``(3, 3)``.
+    fractional
+        Fractional coordinates in that lattice, shape ``(n, 3)``.
+    """
+
+    lattice: Array
+    fractional: Array
+
+    def reduced(self) -> "PeriodicPoints":
+        """Return the same point set in a Niggli-reduced cell, in the same Cartesian frame and order."""
+        lattice = reduce_lattice(self.lattice)
+        return PeriodicPoints(lattice, self.fractional @ (self.lattice @ np.linalg.inv(lattice)))
+
+    def subset(self, indices: NDArray[np.intp]) -> "PeriodicPoints":
+        """Return the points with these indices only."""
+        return PeriodicPoints(self.lattice, self.fractional[indices])
+
+    def cell_cloud(self) -> Array:
+        """Cartesian coordinates of the points wrapped into the unit cell, shape ``(n, 3)`` in Å."""
+        wrapped = self.fractional - np.floor(self.fractional + _WRAP_TOLERANCE)
+        return wrapped @ self.lattice
+
+    def sphere(self, centre: Array, radius_A: float) -> Array:
+        """Positions relative to a fractional ``centre`` of all points within ``radius_A`` of it, shape ``(m, 3)`` in Å.
+
+        The lattice should be reduced: the search goes through every cell that a sphere can touch.
+        """
+        offsets = self.fractional - centre
+        offsets -= np.round(offsets)
+        heights = 1.0 / np.linalg.norm(np.linalg.inv(self.lattice), axis=0)
+        reach = np.floor((radius_A + _INCLUSION_TOLERANCE_A) / heights + 0.5).astype(int)
+        images = lattice_translations(reach) @ self.lattice
+        positions = ((offsets @ self.lattice)[:, None, :] + images[None, :, :]).reshape(-1, 3)
+        distances = np.sqrt(np.einsum("ij,ij->i", positions, positions))
+        return positions[distances <= radius_A + _INCLUSION_TOLERANCE_A]
+
+
+def lattice_translations(reach: NDArray[np.integer]) -> Array:
+    """All integer translations with components up to ``reach`` in absolute value, shape ``(m, 3)``."""
+    axes = [np.arange(-n, n + 1) for n in reach]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(float)
+
+
+def reduce_lattice(lattice: Array) -> Array:
+    """Niggli-reduce a lattice given as rows; the Cartesian frame is kept."""
+    reduced = spglib.niggli_reduce(lattice, eps=1e-8)
+    return lattice if reduced is None else np.asarray(reduced, dtype=float)

@@ -1,0 +1,71 @@
+"""What a topology run can be told, the two protocols, and the names of their features."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, get_args
+
+Protocol = Literal["published", "text"]
+"""``published`` follows the numbers released with doi:10.1021/jacs.5c04828, ``text`` what the article says."""
+
+PROTOCOLS: Final[tuple[Protocol, ...]] = get_args(Protocol)
+
+H0_STATISTICS: Final = ("min", "max", "mean", "std", "sum", "median")
+H1_STATISTICS: Final = ("min", "max", "mean", "std", "sum")
+
+_FRAMEWORK_H1 = tuple(
+    f"framework_h1_{quantity}_{statistic}_A"
+    for quantity in ("birth", "death", "persistence")
+    for statistic in H1_STATISTICS
+)
+
+FEATURE_NAMES: Final[dict[Protocol, tuple[str, ...]]] = {
+    "published": (
+        "framework_h0_count",
+        *(f"framework_h0_death_{statistic}_A" for statistic in H0_STATISTICS),
+        *_FRAMEWORK_H1,
+    ),
+    "text": (
+        *(f"mobile_h0_death_{statistic}_A" for statistic in H0_STATISTICS),
+        "r_connected_A",
+        *_FRAMEWORK_H1,
+    ),
+}
+"""The 22 features of each protocol, in the order of the article's tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyParameters:
+    """Parameters of :func:`mtl_flows.science.topology.compute_topology`.
+
+    Attributes
+    ----------
+    cutoff_A
+        Radius of the spheres around mobile sites, and longest edge of the Rips complex.
+    symprec_A
+        Positional tolerance of the symmetry search. Sites are merged into an orbit only if their surroundings
+        agree this well, so it bounds the error that sharing one computation per orbit can bring. The
+        published accuracy asks for at most 0.01 Å; the default keeps the result that of a loop over all sites.
+    tie_tolerance
+        Loops are counted at ``r_connected * (1 + tie_tolerance)``: many are born exactly at r_connected.
+    h0_floor_A
+        H0 deaths up to this length (split sites) do not enter the features.
+    extended
+        Also compute the percolation descriptors d1–d3 and v1–v3.
+    """
+
+    cutoff_A: float = 10.0
+    symprec_A: float = 1e-5
+    tie_tolerance: float = 1e-4
+    h0_floor_A: float = 0.1
+    extended: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("cutoff_A", "symprec_A"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive")
+        for name in ("tie_tolerance", "h0_floor_A"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the parameters as JSON-able fields."""
+        return asdict(self)
