@@ -1,5 +1,6 @@
 """The FireWorks LaunchPad and the jobflow JobStore, both in the database of the domain collections."""
 
+from contextlib import suppress
 from typing import Any
 
 from fireworks import LaunchPad
@@ -12,7 +13,7 @@ from mtl_flows.launch.address import ServerAddress
 from mtl_flows.store.connection import Connection
 
 WORK_KEY = "mtl_key"
-"""Field of a workflow's metadata that names the work it claims; unique among workflows that hold their claim."""
+"""Field of a workflow's metadata that names the work it claims; no two workflows have the same."""
 
 OUTPUTS = "outputs"
 BLOBS = "outputs_blobs"
@@ -64,10 +65,8 @@ def prepare(pad: LaunchPad) -> LaunchPad:
             "next_fw_id": _highest(pad.fireworks, "fw_id") + 1,
             "next_launch_id": _highest(pad.launches, "launch_id") + 1,
         }
-        try:
+        with suppress(DuplicateKeyError):  # another process was first
             pad.fw_id_assigner.update_one({"_id": -1}, {"$setOnInsert": counters}, upsert=True)
-        except DuplicateKeyError:
-            pass  # another process was first
     return pad
 
 

@@ -93,7 +93,9 @@ def _stripped(node: Any, ordinals: Mapping[str, str]) -> Any:
     """Leave out versions and put ordinals in the place of identifiers."""
     if isinstance(node, dict):
         return {
-            ordinals.get(key, key): _stripped(value, ordinals) for key, value in node.items() if key != "@version"
+            ordinals.get(key, key): _stripped(value, ordinals)
+            for key, value in node.items()
+            if key != "@version"
         }
     if isinstance(node, list):
         return [_stripped(value, ordinals) for value in node]

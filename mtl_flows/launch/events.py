@@ -1,0 +1,91 @@
+"""What a worker reports while it works, and at the end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What happened to a Firework."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    FIZZLED = "fizzled"
+    RETURNED = "returned"
+    """The worker was interrupted; the job is ready to run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RocketEvent:
+    """One step in the life of a Firework.
+
+    Attributes
+    ----------
+    outcome, fw_id, name
+        What happened to which Firework.
+    folder
+        Where it ran; its output is in ``FW_job.out`` and ``FW_job.error`` there.
+    worker
+        Process that ran it.
+    elapsed_s
+        Seconds since it started.
+    error
+        Type and message of the exception, for a job that fizzled.
+    """
+
+    outcome: Outcome
+    fw_id: int
+    name: str
+    folder: str
+    worker: int
+    elapsed_s: float = 0.0
+    error: str = ""
+
+
+EventCallback = Callable[[RocketEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSummary:
+    """What a call of `work` did.
+
+    Attributes
+    ----------
+    completed, returned
+        How many jobs ended well, and how many went back to be run again.
+    failures
+        The last event of every job that fizzled.
+    interrupted
+        Whether Ctrl-C or a termination signal ended it.
+    """
+
+    completed: int = 0
+    returned: int = 0
+    failures: tuple[RocketEvent, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def fizzled(self) -> int:
+        """How many jobs fizzled."""
+        return len(self.failures)
+
+    @classmethod
+    def of(cls, events: list[RocketEvent], *, interrupted: bool) -> "WorkSummary":
+        """Count events."""
+        outcomes = [event.outcome for event in events]
+        return cls(
+            completed=outcomes.count(Outcome.COMPLETED),
+            returned=outcomes.count(Outcome.RETURNED),
+            failures=tuple(event for event in events if event.outcome is Outcome.FIZZLED),
+            interrupted=interrupted,
+        )
+
+
+def last_error(stacktrace: str) -> str:
+    """First line of the message at the end of a formatted traceback, with the exception's type."""
+    message = ""
+    for line in reversed(stacktrace.strip().splitlines()):
+        if line.startswith("  "):
+            break
+        message = line or message
+    return message

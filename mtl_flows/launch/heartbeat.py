@@ -1,0 +1,44 @@
+"""Signs of life of running jobs, once a minute.
+
+FireWorks' own heartbeat comes once an hour unless configured, ends for good when the server is away for a
+moment, and is not stopped when a job is interrupted between its steps.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from fireworks import LaunchPad
+from fireworks.core import rocket
+from pymongo.errors import PyMongoError
+
+HEARTBEAT_S = 60.0
+
+
+@contextmanager
+def heartbeats() -> Iterator[None]:
+    """Let FireWorks use this heartbeat; every thread has ended when the context is left."""
+    running: list[tuple[threading.Event, threading.Thread]] = []
+
+    def start(pad: LaunchPad, launch_id: int) -> threading.Event:
+        stop = threading.Event()
+        thread = threading.Thread(target=_beat, args=(pad, launch_id, stop), name=f"heartbeat {launch_id}")
+        running.append((stop, thread))
+        thread.start()
+        return stop
+
+    previous = rocket.start_ping_launch
+    rocket.start_ping_launch = start
+    try:
+        yield
+    finally:
+        rocket.start_ping_launch = previous
+        for stop, thread in running:
+            stop.set()
+            thread.join()
+
+
+def _beat(pad: LaunchPad, launch_id: int, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_S):
+        with suppress(PyMongoError):
+            pad.ping_launch(launch_id)

@@ -1,0 +1,85 @@
+"""Jobs whose worker is gone: how they are told apart, and how they are given back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fireworks import FWAction, LaunchPad
+
+from mtl_flows.launch.process import WorkerProcess
+
+MAX_LOSSES = 3
+"""A job that took this many workers down with it is not tried again by itself."""
+
+HEARTBEAT_FIELD = "mtl_heartbeat_s"
+_FIREWORKS_HEARTBEAT_S = (
+    3600.0  # FireWorks' own default, for launches by `rlaunch` without our FW_config.yaml
+)
+_MISSED_HEARTBEATS = 3
+_LOST_FIELD = "mtl_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class LostLaunch:
+    """A launch that is recorded as running although nobody runs it."""
+
+    launch_id: int
+    fw_id: int
+    why: str
+
+
+def lost_launches(pad: LaunchPad, lost_after_s: float) -> Iterator[LostLaunch]:
+    """Find launches whose process has ended on this machine, or that gave no sign of life for too long.
+
+    Too long means `lost_after_s`, but at least three heartbeats of the worker in question.
+    """
+    now = datetime.now(UTC)
+    fields = {"launch_id": 1, "fw_id": 1, "fworker": 1, "state_history": 1, "host": 1}
+    for launch in pad.launches.find({"state": "RUNNING"}, fields):
+        env = launch["fworker"].get("env") or {}
+        process = WorkerProcess.from_env(env)
+        heartbeat_s = float(env.get(HEARTBEAT_FIELD, _FIREWORKS_HEARTBEAT_S))
+        silence = now - _last_sign(launch)
+        if process is not None and process.is_gone:
+            why = f"WorkerLost: process {process.pid} on {launch['host']} ended in the middle of the job"
+        elif silence > timedelta(seconds=max(lost_after_s, _MISSED_HEARTBEATS * heartbeat_s)):
+            why = f"WorkerLost: no sign of life from {launch['host']} for {silence.total_seconds():.0f} s"
+        else:
+            continue
+        yield LostLaunch(launch["launch_id"], launch["fw_id"], why)
+
+
+def give_back(pad: LaunchPad, launch: LostLaunch, *, count_loss: bool = True) -> bool:
+    """Make the job of a launch ready to run again; False if it was lost too often and has fizzled instead.
+
+    What the lost worker may still report is ignored: its launch belongs to no Firework any more.
+    """
+    action = FWAction(
+        stored_data={
+            "_message": "the worker did not finish the job",
+            "_exception": {"_stacktrace": launch.why, "_details": None},
+            _LOST_FIELD: count_loss,
+        },
+        exit=True,
+    )
+    losses = pad.launches.count_documents({"fw_id": launch.fw_id, f"action.stored_data.{_LOST_FIELD}": True})
+    if count_loss and losses + 1 >= MAX_LOSSES:
+        pad.complete_launch(launch.launch_id, action, "FIZZLED")
+        return False
+    # Straight from running to ready: a moment as fizzled would set off children that accept fizzled parents.
+    ended = pad.get_launch_by_id(launch.launch_id)
+    ended.state, ended.action = "FIZZLED", action
+    if pad.launches.find_one_and_replace(
+        {"launch_id": launch.launch_id, "state": "RUNNING"}, ended.to_db_dict()
+    ):
+        pad.rerun_fw(launch.fw_id)
+    return True
+
+
+def _last_sign(launch: dict[str, Any]) -> datetime:
+    sign: str | datetime = (
+        launch["state_history"][-1].get("updated_on") or launch["state_history"][-1]["created_on"]
+    )
+    time = datetime.fromisoformat(sign) if isinstance(sign, str) else sign
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

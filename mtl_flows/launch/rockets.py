@@ -1,0 +1,257 @@
+"""One worker: runs Fireworks one after the other in this process."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from fireworks import Firework, FWorker, LaunchPad
+from fireworks.core.rocket_launcher import launch_rocket
+from fireworks.utilities.fw_utilities import create_datestamp_dir
+from pymongo.errors import ConnectionFailure, PyMongoError
+
+from mtl_flows.errors import DatabaseUnavailableError
+from mtl_flows.launch.events import EventCallback, Outcome, RocketEvent, last_error
+from mtl_flows.launch.heartbeat import HEARTBEAT_S
+from mtl_flows.launch.interruption import Interruption
+from mtl_flows.launch.launchpad import open_launchpad
+from mtl_flows.launch.lost import HEARTBEAT_FIELD, LostLaunch, give_back, lost_launches
+from mtl_flows.launch.process import WorkerProcess
+from mtl_flows.launch.surroundings import (
+    ERROR_FILE,
+    OUTPUT_FILE,
+    surroundings,
+    working_directory,
+)
+from mtl_flows.store.connection import Connection
+
+FWORKER_NAME = "mtl"
+LOST_AFTER_S = 600.0
+
+_IDLE_S = 1.0
+_PATIENCE_S = 600.0
+_RETRY_S = 5.0
+
+T = TypeVar("T")
+
+
+class Budget(Protocol):
+    """How many jobs may still be started: a semaphore of the threading or the multiprocessing module."""
+
+    def acquire(self, block: bool, /) -> bool:
+        """Take one job off; False if none is left."""
+        ...
+
+    def release(self) -> None:
+        """Put it back."""
+
+
+class Unlimited:
+    """A budget without end."""
+
+    def acquire(self, block: bool, /) -> bool:
+        """Take one more."""
+        return True
+
+    def release(self) -> None:
+        """Put it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOrder:
+    """What a worker is to do.
+
+    Attributes
+    ----------
+    categories
+        Kinds of jobs to take.
+    folder
+        Every job runs in a folder of its own in there.
+    deadline
+        Value of ``time.monotonic()`` after which no job is started any more.
+    wait
+        Whether to wait for new work when there is none, instead of ending.
+    """
+
+    categories: Sequence[str]
+    folder: Path
+    deadline: float = float("inf")
+    wait: bool = False
+
+
+@dataclass(slots=True)
+class _Checkout:
+    firework: Firework
+    launch_id: int
+    folder: Path
+    since: float
+
+
+class WorkerLaunchPad(LaunchPad):
+    """A LaunchPad that knows what its worker is doing, and survives an absent server for a while."""
+
+    interruption: Interruption
+    checkout: _Checkout | None = None
+    on_checkout: Callable[[_Checkout], None]
+
+    def checkout_fw(self, *args: Any, **kwargs: Any) -> tuple[Firework | None, int | None]:
+        """Take a Firework, remember and announce it."""
+        with self.interruption.shield():
+            firework, launch_id = super().checkout_fw(*args, **kwargs)
+            if firework is not None:
+                self.checkout = _Checkout(firework, launch_id, Path.cwd(), time.monotonic())
+                self.on_checkout(self.checkout)
+        self.interruption.check()
+        return firework, launch_id
+
+    def complete_launch(self, *args: Any, **kwargs: Any) -> Any:
+        """Record how a job ended; keep trying while the server is away, since the work is done."""
+        with self.interruption.shield():
+            return patiently(lambda: super(WorkerLaunchPad, self).complete_launch(*args, **kwargs))
+
+    def ping_launch(self, *args: Any, **kwargs: Any) -> None:
+        """Give a sign of life; one that does not get through must not end the heartbeat."""
+        with suppress(PyMongoError):
+            super().ping_launch(*args, **kwargs)
+
+
+def patiently(operation: Callable[[], T]) -> T:
+    """Repeat an operation while the server cannot be reached, up to ten minutes."""
+    give_up = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return operation()
+        except ConnectionFailure:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(_RETRY_S)
+
+
+def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_event: EventCallback) -> bool:
+    """Run jobs until none is left, the budget is spent, time is over or somebody interrupts.
+
+    Returns
+    -------
+    bool
+        Whether it was interrupted.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        If no server answers, or if it stays away for ten minutes.
+    """
+    interruption = Interruption()
+    with interruption.installed(), surroundings(connection, order.folder):
+        pad = open_launchpad(connection, WorkerLaunchPad)
+        try:
+            _Worker(pad, order, budget, on_event, interruption).run()
+        except KeyboardInterrupt:
+            pass  # the job in hand has been given back
+        except ConnectionFailure:
+            raise DatabaseUnavailableError(
+                "the MongoDB server went away",
+                subject=connection.redacted,
+                remedy="when it is back, `mtl recover` puts the job in hand right",
+            ) from None
+        finally:
+            pad.connection.close()
+    return interruption.requested
+
+
+class _Worker:
+    def __init__(
+        self,
+        pad: WorkerLaunchPad,
+        order: WorkOrder,
+        budget: Budget,
+        on_event: EventCallback,
+        interruption: Interruption,
+    ) -> None:
+        self.pad = pad
+        self.order = order
+        self.budget = budget
+        self.on_event = on_event
+        self.streams = sys.stdout, sys.stderr
+        self.interruption = interruption
+        pad.interruption = interruption
+        pad.on_checkout = lambda checkout: self._report(Outcome.STARTED, checkout)
+        env = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S}
+        self.fworker = FWorker(FWORKER_NAME, category=list(order.categories), env=env)
+
+    def run(self) -> None:
+        while time.monotonic() < self.order.deadline and self.budget.acquire(False):
+            if not self._run_next():
+                self.budget.release()
+                if not self._more_to_come():
+                    return
+                time.sleep(_IDLE_S)
+            self.interruption.check()
+
+    def _more_to_come(self) -> bool:
+        """Whether to wait for new work or for jobs that depend on what another worker is running."""
+        if not (self.order.wait or patiently(lambda: self.pad.future_run_exists(self.fworker))):
+            return False
+        for launch in patiently(lambda: list(lost_launches(self.pad, LOST_AFTER_S))):
+            give_back(self.pad, launch)
+        return True
+
+    def _run_next(self) -> bool:
+        if not patiently(lambda: self.pad.run_exists(self.fworker)):
+            return False
+        folder = Path(create_datestamp_dir(self.order.folder, self.pad.m_logger, prefix="launcher_"))
+        self.pad.checkout = None
+        try:
+            with working_directory(folder) as errors:
+                launch_rocket(self.pad, self.fworker, strm_lvl="CRITICAL", err_file=errors)
+        finally:
+            with self.interruption.shield():
+                self._settle()
+            if self.pad.checkout is None:
+                _remove_unused(folder)
+        return self.pad.checkout is not None
+
+    def _settle(self) -> None:
+        """Report how the job in hand ended; give it back if it did not end by itself."""
+        checkout = self.pad.checkout
+        if checkout is None:
+            return
+        launch = patiently(lambda: self.pad.get_launch_by_id(checkout.launch_id))
+        if launch.state == "COMPLETED":
+            self._report(Outcome.COMPLETED, checkout)
+        elif launch.state == "RUNNING":
+            stopped = LostLaunch(
+                checkout.launch_id, checkout.firework.fw_id, "WorkerStopped: before the job ended"
+            )
+            give_back(self.pad, stopped, count_loss=False)
+            self._report(Outcome.RETURNED, checkout)
+        elif self.interruption.requested:
+            self.pad.rerun_fw(checkout.firework.fw_id)  # FireWorks took the interruption for a failure
+            self._report(Outcome.RETURNED, checkout)
+        else:
+            stacktrace = launch.action.stored_data["_exception"]["_stacktrace"]
+            self._report(Outcome.FIZZLED, checkout, last_error(stacktrace))
+
+    def _report(self, outcome: Outcome, checkout: _Checkout, error: str = "") -> None:
+        event = RocketEvent(
+            outcome=outcome,
+            fw_id=checkout.firework.fw_id,
+            name=checkout.firework.name,
+            folder=str(checkout.folder),
+            worker=os.getpid(),
+            elapsed_s=time.monotonic() - checkout.since,
+            error=error,
+        )
+        stdout, stderr = self.streams
+        with redirect_stdout(stdout), redirect_stderr(stderr):  # the listener's own, not the job's files
+            self.on_event(event)
+
+
+def _remove_unused(folder: Path) -> None:
+    for name in (OUTPUT_FILE, ERROR_FILE):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()

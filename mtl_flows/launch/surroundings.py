@@ -1,0 +1,104 @@
+"""What a job finds around it when a worker runs it: database, job store, output files, heartbeat."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import IO
+
+import jobflow
+from fireworks.utilities import fw_utilities
+
+from mtl_flows.launch.heartbeat import heartbeats
+from mtl_flows.launch.launchpad import job_store
+from mtl_flows.store.connection import Connection
+
+LOG_FILE = "worker.log"
+OUTPUT_FILE, ERROR_FILE = "FW_job.out", "FW_job.error"
+
+_LOGGERS = ("launchpad", "rocket.launcher", "jobflow")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LOG_FORMAT = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
+
+
+@contextmanager
+def surroundings(connection: Connection, folder: Path) -> Iterator[None]:
+    """Set this process up to run jobs in `folder`, and put everything back afterwards.
+
+    Jobs and the processes they start resolve plain settings to the worker's server; the credentials in the
+    environment are visible to the same user alone.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        environment({"MTL_MONGO_URI": connection.uri}),
+        _job_store(connection),
+        _log_to(folder / LOG_FILE),
+        heartbeats(),
+    ):
+        yield
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    previous = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in previous.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def working_directory(folder: Path) -> Iterator[IO[str]]:
+    """Work in `folder`, with what is printed going into files there; hands out the one for errors."""
+    previous = Path.cwd()
+    os.chdir(folder)
+    try:
+        with ExitStack() as stack:
+            output = stack.enter_context(Path(OUTPUT_FILE).open("a", buffering=1))
+            errors = stack.enter_context(Path(ERROR_FILE).open("a", buffering=1))
+            stack.enter_context(redirect_stdout(output))
+            stack.enter_context(redirect_stderr(errors))
+            yield errors
+    finally:
+        os.chdir(previous)
+
+
+@contextmanager
+def _job_store(connection: Connection) -> Iterator[None]:
+    previous = jobflow.SETTINGS.JOB_STORE
+    store = job_store(connection)
+    jobflow.SETTINGS.JOB_STORE = store
+    try:
+        yield
+    finally:
+        jobflow.SETTINGS.JOB_STORE = previous
+        store.close()
+
+
+@contextmanager
+def _log_to(file: Path) -> Iterator[None]:
+    """Send the engines' logs into a file, and keep FireWorks from adding its handlers for the terminal."""
+    handler = logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    registered = list(fw_utilities.PREVIOUS_STREAM_LOGGERS)
+    fw_utilities.PREVIOUS_STREAM_LOGGERS.extend((name, level) for name in _LOGGERS for level in _LEVELS)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    previous = [(log.handlers, log.level, log.propagate) for log in loggers]
+    for log in loggers:
+        log.handlers, log.propagate = [handler], False
+        log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for log, (handlers, level, propagate) in zip(loggers, previous, strict=True):
+            log.handlers, log.propagate = handlers, propagate
+            log.setLevel(level)
+        fw_utilities.PREVIOUS_STREAM_LOGGERS[:] = registered
+        handler.close()

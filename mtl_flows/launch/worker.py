@@ -1,0 +1,72 @@
+"""Workers: run what is ready, here or in several processes, and say what happens."""
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtl_flows.launch.categories import CATEGORIES
+from mtl_flows.launch.crew import run_crew
+from mtl_flows.launch.events import EventCallback, RocketEvent, WorkSummary
+from mtl_flows.launch.rockets import Unlimited, WorkOrder, run_rockets
+from mtl_flows.store.connection import Connection
+
+
+def ignore(event: RocketEvent) -> None:
+    """Take no notice."""
+
+
+def work(
+    connection: Connection,
+    *,
+    launch_dir: Path,
+    categories: Sequence[str] = CATEGORIES,
+    max_rockets: int | None = None,
+    timeout_s: float | None = None,
+    wait: bool = False,
+    processes: int = 1,
+    on_event: EventCallback = ignore,
+) -> WorkSummary:
+    """Run jobs until none is left.
+
+    A job that fails is reported and the next one runs. When nothing is ready but another worker runs a job
+    that others depend on, this one waits. Ctrl-C and SIGTERM give the job in hand back, so that it can run
+    again.
+
+    Parameters
+    ----------
+    launch_dir
+        Created if need be. Each job runs in a folder of its own in there and leaves its output in it; FireWorks'
+        and jobflow's logs go to ``worker.log``.
+    categories
+        Kinds of jobs to take, see `mtl_flows.launch.categories`.
+    max_rockets
+        Most jobs to run; no limit if None.
+    timeout_s
+        No job is started after so many seconds; one that runs is not stopped.
+    wait
+        Wait for new work for ever, instead of ending when there is none.
+    processes
+        How many jobs to run at a time, each in a process of its own; 1 runs them in this process.
+    on_event
+        Called in this process and thread when a job starts and when it ends.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        If no server answers, or if it stays away for ten minutes.
+    """
+    deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+    order = WorkOrder(tuple(categories), launch_dir.resolve(), deadline, wait)
+    events: list[RocketEvent] = []
+
+    def note(event: RocketEvent) -> None:
+        events.append(event)
+        on_event(event)
+
+    if processes == 1:
+        budget = Unlimited() if max_rockets is None else threading.Semaphore(max_rockets)
+        interrupted = run_rockets(connection, order, budget, note)
+    else:
+        interrupted = run_crew(connection, order, processes, max_rockets, note)
+    return WorkSummary.of(events, interrupted=interrupted)
