@@ -13,6 +13,7 @@ so a batch turns any of them into a record and goes on.
     │   ├── NoMobileIonError
     │   ├── OccupancyError
     │   ├── OverlappingSitesError
+    │   ├── ConflictingIdError    two files of one delivery claim one material
     │   ├── LimitExceededError    time or memory of one structure
     │   └── OrderingError         no sensible ordered approximant
     ├── ClusteringError           not converged, degenerate
@@ -115,6 +116,12 @@ class OverlappingSitesError(InputError):
     """Two fully occupied sites are closer than any bond."""
 
     reason = "overlapping_sites"
+
+
+class ConflictingIdError(InputError):
+    """Two files of one delivery claim to be the same material and differ."""
+
+    reason = "conflicting_id"
 
 
 class LimitExceededError(InputError):

@@ -1,0 +1,101 @@
+"""Flags on a structure as read: what a curator may want to keep apart.
+
+Flags never drop a structure by themselves; whoever queries does.
+"""
+
+from dataclasses import dataclass
+
+from pymatgen.core import Composition
+
+from mtl_flows.science.reading.crystal import proportional, read_formula
+from mtl_flows.science.reading.model import ParsedStructure
+
+_FULL = 1 - 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class CurationLimits:
+    """Where a measurement counts as unusual."""
+
+    min_temperature_K: float = 273.0
+    max_temperature_K: float = 323.0
+    max_pressure_kPa: float = 1000.0
+    max_r_factor: float = 0.10
+    composition_tolerance: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class CurationFlags:
+    """One truth value for each doubt.
+
+    Attributes
+    ----------
+    ordered
+        Every site holds one fully occupied species.
+    mobile_disordered, framework_disordered
+        A site of that kind is partly occupied or shared.
+    missing_hydrogen
+        The declared formula holds more hydrogen than the sites do.
+    composition_mismatch
+        Sites and declared formula differ, hydrogen aside.
+    theoretical
+        Calculated, not measured.
+    non_ambient
+        Measured away from ambient temperature or pressure; false where the file says nothing.
+    poor_refinement
+        R factor above the limit; false where the file says nothing.
+    """
+
+    ordered: bool
+    mobile_disordered: bool
+    framework_disordered: bool
+    missing_hydrogen: bool
+    composition_mismatch: bool
+    theoretical: bool
+    non_ambient: bool
+    poor_refinement: bool
+
+
+def flags(parsed: ParsedStructure, mobile_ion: str, limits: CurationLimits | None = None) -> CurationFlags:
+    """Judge a structure as read."""
+    limits = limits or CurationLimits()
+    metadata = parsed.metadata
+    disordered = [
+        {element.symbol for element in site.species.element_composition}
+        for site in parsed.structure
+        if len(site.species) > 1 or site.species.num_atoms < _FULL
+    ]
+    present = parsed.structure.composition.element_composition
+    declared = read_formula(metadata.declared_formula_sum)
+    return CurationFlags(
+        ordered=not disordered,
+        mobile_disordered=any(mobile_ion in symbols for symbols in disordered),
+        framework_disordered=any(mobile_ion not in symbols for symbols in disordered),
+        missing_hydrogen=parsed.implicit_hydrogens > 0
+        or _lacks_hydrogen(present, declared, limits.composition_tolerance),
+        composition_mismatch=bool(declared)
+        and not proportional(
+            _without_hydrogen(present), _without_hydrogen(declared), limits.composition_tolerance
+        ),
+        theoretical=metadata.theoretical,
+        non_ambient=_outside(metadata.temperature_K, limits.min_temperature_K, limits.max_temperature_K)
+        or _outside(metadata.pressure_kPa, 0.0, limits.max_pressure_kPa),
+        poor_refinement=_outside(metadata.r_factor, 0.0, limits.max_r_factor),
+    )
+
+
+def _outside(value: float | None, low: float, high: float) -> bool:
+    return value is not None and not low <= value <= high
+
+
+def _without_hydrogen(composition: Composition) -> Composition:
+    return Composition({e.symbol: amount for e, amount in composition.items() if e.symbol != "H"})
+
+
+def _lacks_hydrogen(present: Composition, declared: Composition, tolerance: float) -> bool:
+    """Whether the declared ratio of hydrogen to all else exceeds the one of the sites."""
+    wanted, rest = declared["H"], _without_hydrogen(declared).num_atoms
+    found, found_rest = present["H"], _without_hydrogen(present).num_atoms
+    if wanted == 0 or rest == 0 or found_rest == 0:
+        return wanted > 0 and found == 0
+    return found / found_rest < wanted / rest * (1 - tolerance)

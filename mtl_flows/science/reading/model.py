@@ -1,0 +1,76 @@
+"""What reading a file gives."""
+
+from dataclasses import dataclass, field
+
+from pymatgen.core import Structure
+
+from mtl_flows.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingParameters:
+    """Tolerances of reading.
+
+    Attributes
+    ----------
+    site_tolerances
+        Fractional distances below which two images are one site. The first holds unless it leaves fully
+        occupied sites on top of each other (coordinates given with too few digits); then the next is tried.
+    occupancy_tolerance
+        Occupancies that add up to more than one, but no more than this, are rounding and are scaled to one.
+    min_distance_A
+        Fully occupied sites closer than this overlap.
+    """
+
+    site_tolerances: tuple[float, ...] = (1e-4, 1e-3, 1e-2)
+    occupancy_tolerance: float = 1.05
+    min_distance_A: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a file says of the measurement; `None` or an empty string where it says nothing."""
+
+    temperature_K: float | None = None
+    pressure_kPa: float | None = None
+    r_factor: float | None = None
+    theoretical: bool = False
+    doi: str = ""
+    title: str = ""
+    declared_formula_sum: str = ""
+    declared_space_group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStructure:
+    """One structure as its file gives it: the cell of the file, occupancies kept, no oxidation states on sites.
+
+    Attributes
+    ----------
+    source_id
+        Database code (``icsd-188887``) or, without one, a slug of the file name.
+    oxidation_states
+        Mean by element; empty unless the file gives them.
+    implicit_hydrogens
+        Hydrogen atoms in the cell that the file declares without giving them sites.
+    """
+
+    source_id: str
+    structure: Structure
+    formula_text: str
+    file_name: str
+    file_sha256: str
+    file_size: int
+    block_name: str = ""
+    metadata: Metadata = field(default_factory=Metadata)
+    oxidation_states: dict[str, float] = field(default_factory=dict)
+    implicit_hydrogens: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBlock:
+    """One data block of a file, with the structure it holds or the reason why it cannot be read."""
+
+    name: str
+    result: ParsedStructure | InputError

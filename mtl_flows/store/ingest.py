@@ -1,0 +1,363 @@
+"""Structures, the files they came from, rejections and releases."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError, InputError, NotFoundError
+from mtl_flows.schemas.ingest import (
+    FileDocument,
+    RejectionDocument,
+    ReleaseDocument,
+    StructureDocument,
+    utc_now,
+)
+from mtl_flows.store.collection import DocumentCollection
+
+_DUPLICATE_KEY = 11000
+_ATTEMPTS = 50
+
+
+class Recorded(NamedTuple):
+    """What became of one structure handed to the store."""
+
+    id: str
+    outcome: Literal["new", "changed", "unchanged"]
+
+
+class StructureCollection(DocumentCollection[StructureDocument]):
+    """Revisions of materials. At most one revision of a material is current, and no content is kept twice."""
+
+    name = "structures"
+    model = StructureDocument
+    indexes = (
+        IndexModel([("material_id", ASCENDING), ("fingerprint", ASCENDING)], unique=True),
+        IndexModel(
+            [("material_id", ASCENDING)],
+            name="one_current_revision",
+            unique=True,
+            partialFilterExpression={"current": True},
+        ),
+        IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("elements", ASCENDING)]),
+        IndexModel([("composition_key", ASCENDING), ("current", ASCENDING)]),
+        IndexModel([("representative_id", ASCENDING)]),
+        IndexModel([("releases", ASCENDING)]),
+        IndexModel([("source", ASCENDING), ("current", ASCENDING)]),
+        IndexModel([("reduced_formula", ASCENDING)]),
+        IndexModel([("content_hash", ASCENDING)]),
+    )
+
+    def current(self, query: Mapping[str, Any] | None = None) -> Iterator[StructureDocument]:
+        """Stream the current revisions that are not withdrawn and match `query`."""
+        return self.find(_current(query))
+
+    def current_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
+        """Ids of the current revisions that are not withdrawn and match `query`, sorted."""
+        return [d["_id"] for d in self.raw.find(_current(query), {"_id": 1}, sort=[("_id", ASCENDING)])]
+
+    def representative_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
+        """As `current_ids`, one id for each group of duplicates."""
+        return self.current_ids({**(query or {}), "$expr": {"$eq": ["$representative_id", "$material_id"]}})
+
+    def by_material(self, material_id: str) -> list[StructureDocument]:
+        """Every revision of a material, oldest first.
+
+        Raises
+        ------
+        NotFoundError
+            If the material is unknown.
+        """
+        revisions = list(self.find({"material_id": material_id}, sort=[("revision", ASCENDING)]))
+        if not revisions:
+            raise NotFoundError("no such material", subject=material_id, remedy="see `mtl status`")
+        return revisions
+
+    def add_revisions(self, documents: Sequence[StructureDocument]) -> list[Recorded]:
+        """Write each content that is new as the next revision of its material, not yet current.
+
+        The revision and id that `documents` carry are provisional. Content that is there already is left alone.
+        Concurrent writers of the same content end up with one revision.
+        """
+        outcomes: dict[int, Recorded] = {}
+        for _ in range(_ATTEMPTS):
+            open_ones = [i for i in range(len(documents)) if i not in outcomes]
+            if not open_ones:
+                return [outcomes[i] for i in range(len(documents))]
+            known = self._revisions(documents[i].material_id for i in open_ones)
+            attempts: dict[int, Recorded] = {}
+            writes = []
+            for i in open_ones:
+                document = documents[i]
+                revisions = known.setdefault(document.material_id, {})
+                if document.fingerprint in revisions:
+                    key = f"{document.material_id}.r{revisions[document.fingerprint]}"
+                    outcomes[i] = Recorded(key, "unchanged")
+                    continue
+                number = max(revisions.values(), default=0) + 1
+                key = f"{document.material_id}.r{number}"
+                attempts[len(writes)] = Recorded(key, "new" if number == 1 else "changed")
+                outcomes[i] = attempts[len(writes)]
+                revisions[document.fingerprint] = number
+                revised = document.model_copy(update={"id": key, "revision": number, "current": False})
+                writes.append(InsertOne(self._sized(revised)))
+            for lost in self._insert(writes):
+                outcomes = {i: r for i, r in outcomes.items() if r is not attempts[lost]}
+        raise DatabaseUnavailableError(
+            "other writers keep adding revisions", subject=self.name, remedy="run again"
+        )
+
+    def assign_release(self, ids: Sequence[str], release: str, order: Sequence[str]) -> None:
+        """Note that `release` holds these revisions, and no other revision of their materials.
+
+        Of each material the revision in the latest release becomes current.
+
+        Parameters
+        ----------
+        order
+            Names of all releases, oldest first.
+        """
+        materials = sorted({material_of(key) for key in ids})
+        self.raw.bulk_write(
+            [
+                UpdateMany({"_id": {"$in": list(ids)}}, {"$addToSet": {"releases": release}}),
+                UpdateMany(
+                    {"material_id": {"$in": materials}, "_id": {"$nin": list(ids)}, "releases": release},
+                    {"$pull": {"releases": release}},
+                ),
+            ]
+        )
+        self.refresh_current(materials, order)
+
+    def refresh_current(self, materials: Sequence[str], order: Sequence[str]) -> None:
+        """Make of each material the revision in the latest release current, the highest if there are several."""
+        rank = {name: i for i, name in enumerate(order)}
+        fields = {"material_id": 1, "revision": 1, "releases": 1, "current": 1}
+        for _ in range(_ATTEMPTS):
+            best: dict[str, tuple[int, int, str]] = {}
+            was_current: set[str] = set()
+            for found in self.raw.find({"material_id": {"$in": list(materials)}}, fields):
+                latest = max((rank.get(name, -1) for name in found["releases"]), default=-1)
+                candidate = (latest, found["revision"], found["_id"])
+                best[found["material_id"]] = max(best.get(found["material_id"], candidate), candidate)
+                if found["current"]:
+                    was_current.add(found["_id"])
+            winners = {key for _, _, key in best.values()}
+            if winners == was_current:
+                return
+            # The unique index forbids two current revisions, so the old one steps back first. Both are compared
+            # for duplicates again.
+            changes = [
+                UpdateMany(
+                    {"_id": {"$in": sorted(was_current - winners)}},
+                    {"$set": {"current": False, "representative_id": ""}},
+                ),
+                UpdateMany(
+                    {"_id": {"$in": sorted(winners - was_current)}},
+                    {"$set": {"current": True, "representative_id": ""}},
+                ),
+            ]
+            with suppress(BulkWriteError):
+                self.raw.bulk_write(changes, ordered=True)
+        raise DatabaseUnavailableError(
+            "other writers keep adding revisions", subject=self.name, remedy="run again"
+        )
+
+    def refresh_withdrawn(self, source: str, standing: Sequence[str]) -> int:
+        """Mark the materials of `source` that are in none of the `standing` releases; returns their number.
+
+        Nothing is deleted, and a material that comes back is unmarked.
+        """
+        gone = {"source": source, "current": True, "releases": {"$nin": list(standing)}}
+        back = {"source": source, "current": True, "releases": {"$in": list(standing)}}
+        for query, withdrawn in ((gone, True), (back, False)):
+            self.raw.update_many(
+                {**query, "withdrawn": not withdrawn},
+                {"$set": {"withdrawn": withdrawn, "representative_id": ""}},
+            )
+        return self.count({"source": source, "current": True, "withdrawn": True})
+
+    def uncompared(self) -> list[str]:
+        """Composition keys of which some structure has not been compared for duplicates."""
+        return sorted(self.raw.distinct("composition_key", {"representative_id": ""}))
+
+    def set_representatives(self, composition_key: str, found: Mapping[str, str]) -> None:
+        """Note the representative of each material; revisions that are not compared stand for themselves."""
+        writes: list[Any] = [
+            UpdateMany(
+                {"composition_key": composition_key, "material_id": material, "current": True},
+                {"$set": {"representative_id": representative}},
+            )
+            for material, representative in sorted(found.items())
+        ]
+        aside = {"composition_key": composition_key, "representative_id": ""}
+        writes.append(UpdateMany(aside, [{"$set": {"representative_id": "$material_id"}}]))
+        self.raw.bulk_write(writes, ordered=True)
+
+    def _revisions(self, materials: Iterable[str]) -> dict[str, dict[str, int]]:
+        """Revision number by material and fingerprint."""
+        known: dict[str, dict[str, int]] = {}
+        query = {"material_id": {"$in": sorted(set(materials))}}
+        for found in self.raw.find(query, {"material_id": 1, "fingerprint": 1, "revision": 1}):
+            known.setdefault(found["material_id"], {})[found["fingerprint"]] = found["revision"]
+        return known
+
+    def _insert(self, writes: list[InsertOne[dict[str, Any]]]) -> list[int]:
+        """Insert what can be inserted; indices of the writes that lost a race."""
+        if not writes:
+            return []
+        try:
+            self.raw.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            failures = error.details["writeErrors"]
+            if any(failure["code"] != _DUPLICATE_KEY for failure in failures):
+                raise
+            return [failure["index"] for failure in failures]
+        return []
+
+
+class FileCollection(DocumentCollection[FileDocument]):
+    """Ledger of the files read, so that a file met again costs one hash."""
+
+    name = "files"
+    model = FileDocument
+
+    def look_up(self, keys: Iterable[str]) -> dict[str, FileDocument]:
+        """Those of `keys` that stand in the ledger."""
+        return {document.id: document for document in self.find({"_id": {"$in": list(keys)}})}
+
+
+class RejectionCollection(DocumentCollection[RejectionDocument]):
+    """Everything a stage refused, and why."""
+
+    name = "rejections"
+    model = RejectionDocument
+    indexes = (
+        IndexModel([("stage", ASCENDING), ("reason", ASCENDING)]),
+        IndexModel([("subject", ASCENDING)]),
+        IndexModel([("material_id", ASCENDING)]),
+        IndexModel([("releases", ASCENDING)]),
+    )
+
+    def record(
+        self,
+        error: InputError,
+        stage: str,
+        subject: str,
+        *,
+        file_sha256: str = "",
+        material_id: str = "",
+        mobile_ion: str = "",
+        release: str = "",
+    ) -> RejectionDocument:
+        """Note that `stage` refused `subject`; the same refusal twice is one document."""
+        document = RejectionDocument.of(
+            error,
+            stage=stage,
+            subject=subject,
+            file_sha256=file_sha256,
+            material_id=material_id,
+            mobile_ion=mobile_ion,
+        )
+        self.record_many([document], release)
+        return document
+
+    def record_many(self, documents: Sequence[RejectionDocument], release: str = "") -> None:
+        """Note several refusals at once."""
+        writes = []
+        for document in documents:
+            fields = self._sized(document)
+            key, releases = fields.pop("_id"), fields.pop("releases")
+            fields.pop("resolved")
+            update: dict[str, Any] = {"$setOnInsert": fields, "$set": {"resolved": False}}
+            update["$addToSet"] = {"releases": {"$each": [*releases, release] if release else releases}}
+            writes.append(UpdateOne({"_id": key}, update, upsert=True))
+        if writes:
+            self.raw.bulk_write(writes, ordered=False)
+
+    def assign_release(self, ids: Sequence[str], release: str) -> None:
+        """Note that `release` holds these refused files too."""
+        self.raw.update_many({"_id": {"$in": list(ids)}}, {"$addToSet": {"releases": release}})
+
+    def resolve(self, stage: str, query: Mapping[str, Any]) -> int:
+        """Mark refusals by `stage` that no longer hold; returns how many."""
+        update = {"$set": {"resolved": True}}
+        return self.raw.update_many({**query, "stage": stage, "resolved": False}, update).modified_count
+
+    def outstanding(self, query: Mapping[str, Any] | None = None) -> Iterator[RejectionDocument]:
+        """Stream the refusals that still hold."""
+        return self.find({**(query or {}), "resolved": False})
+
+
+class ReleaseCollection(DocumentCollection[ReleaseDocument]):
+    """Deliveries of files, in the order they arrived."""
+
+    name = "releases"
+    model = ReleaseDocument
+    indexes = (IndexModel([("sequence", ASCENDING)], unique=True), IndexModel([("source", ASCENDING)]))
+
+    def begin(self, name: str, source: str) -> ReleaseDocument:
+        """Return the release, entering it as the latest if it is new.
+
+        Raises
+        ------
+        ConfigurationError
+            If the name is empty or belongs to another source.
+        """
+        if not name.strip():
+            raise ConfigurationError("a release needs a name", subject="release", remedy="give it one")
+        for _ in range(_ATTEMPTS):
+            stored = self.raw.find_one({"_id": name})
+            if stored is not None:
+                release = self._load(stored)
+                if release.source != source:
+                    raise ConfigurationError(
+                        f"belongs to the source {release.source!r}, not {source!r}",
+                        subject=f"release {name}",
+                        remedy="use another name for the release, or its own source",
+                    )
+                return release
+            latest = self.raw.find_one({}, {"sequence": 1}, sort=[("sequence", DESCENDING)])
+            now = utc_now()
+            release = ReleaseDocument(
+                id=name,
+                name=name,
+                source=source,
+                sequence=latest["sequence"] + 1 if latest else 1,
+                created_at=now,
+                updated_at=now,
+            )
+            with suppress(DuplicateKeyError):
+                self.raw.insert_one(release.to_mongo())
+        raise DatabaseUnavailableError(
+            "other writers keep adding releases", subject=self.name, remedy="run again"
+        )
+
+    def end(self, name: str, counts: Mapping[str, int], *, complete: bool) -> ReleaseDocument:
+        """Note the counts of an ingest that ended; a release once declared complete stays so."""
+        changes: dict[str, Any] = {"counts": dict(counts), "updated_at": utc_now()}
+        if complete:
+            changes["complete"] = True
+        self.raw.update_one({"_id": name}, {"$set": changes})
+        return self.get(name)
+
+    def order(self) -> list[str]:
+        """Names of all releases, oldest first."""
+        return [d["_id"] for d in self.raw.find({}, {"_id": 1}, sort=[("sequence", ASCENDING)])]
+
+    def standing(self, source: str) -> list[str]:
+        """The latest complete release of `source` and those after it; empty if none is complete."""
+        releases = list(self.find({"source": source}, sort=[("sequence", ASCENDING)]))
+        complete = [i for i, release in enumerate(releases) if release.complete]
+        return [release.name for release in releases[complete[-1] :]] if complete else []
+
+
+def material_of(structure_id: str) -> str:
+    """Material id of a revision: icsd-188887.r2 belongs to icsd-188887."""
+    return structure_id.rpartition(".r")[0]
+
+
+def _current(query: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"current": True, "withdrawn": False, **(query or {})}
