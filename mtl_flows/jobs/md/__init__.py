@@ -1,0 +1,1 @@
+"""Molecular dynamics without a database: engines, thermostat, chunks, frames, atomate2 Makers."""

@@ -1,0 +1,37 @@
+"""Ion dynamics: displacements, diffusivity with an honest error, Arrhenius fit, conductivity."""
+
+from mtl_flows.science.dynamics.arrhenius import (
+    ArrheniusFit,
+    ArrheniusResult,
+    ArrheniusStatus,
+    fit_arrhenius,
+)
+from mtl_flows.science.dynamics.conductivity import ion_charge, nernst_einstein
+from mtl_flows.science.dynamics.convergence import Action, ActionKind, DynamicsBudget, next_action
+from mtl_flows.science.dynamics.diffusion import (
+    DiffusionResult,
+    DiffusionStatus,
+    SlopeFit,
+    analyse_diffusion,
+)
+from mtl_flows.science.dynamics.parameters import DiffusionParameters
+from mtl_flows.science.dynamics.trajectory import Trajectory
+
+__all__ = [
+    "Action",
+    "ActionKind",
+    "ArrheniusFit",
+    "ArrheniusResult",
+    "ArrheniusStatus",
+    "DiffusionParameters",
+    "DiffusionResult",
+    "DiffusionStatus",
+    "DynamicsBudget",
+    "SlopeFit",
+    "Trajectory",
+    "analyse_diffusion",
+    "fit_arrhenius",
+    "ion_charge",
+    "nernst_einstein",
+    "next_action",
+]
