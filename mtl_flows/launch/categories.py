@@ -4,16 +4,18 @@ Screening jobs are light (seconds to minutes, one core), molecular dynamics is h
 A job carries its category in its manager configuration, so a Maker can set it as well.
 """
 
+from collections.abc import Iterator
 from typing import TypeVar
 
-from jobflow import Flow, Job
+from jobflow.core.flow import Flow
+from jobflow.core.job import Job
 
 LIGHT = "mtl-light"
 HEAVY = "mtl-heavy"
 CATEGORIES = (LIGHT, HEAVY)
 
 _KEY = "_category"
-Work = TypeVar("Work", Job, Flow)
+Work = TypeVar("Work", bound=Job | Flow)
 
 
 def set_category(work: Work, category: str, *, spawned: str | None = None) -> Work:
@@ -43,4 +45,7 @@ def heavy(work: Work) -> Work:
 
 def jobs_of(work: Job | Flow) -> list[Job]:
     """Return the jobs of `work`, parents before children."""
-    return [work] if isinstance(work, Job) else [job for job, _ in work.iterflow()]
+    if isinstance(work, Job):
+        return [work]
+    parents_first: Iterator[tuple[Job, list[str]]] = work.iterflow()  # type: ignore[no-untyped-call]
+    return [job for job, _ in parents_first]

@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from fireworks import LaunchPad
-from jobflow import JobStore
+from jobflow.core.store import JobStore
 from maggma.stores import GridFSStore, MongoStore
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError

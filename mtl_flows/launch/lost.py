@@ -13,9 +13,7 @@ MAX_LOSSES = 3
 """A job that took this many workers down with it is not tried again by itself."""
 
 HEARTBEAT_FIELD = "mtl_heartbeat_s"
-_FIREWORKS_HEARTBEAT_S = (
-    3600.0  # FireWorks' own default, for launches by `rlaunch` without our FW_config.yaml
-)
+_FIREWORKS_HEARTBEAT_S = 3600.0  # of `rlaunch`, unless FW_config.yaml says otherwise
 _MISSED_HEARTBEATS = 3
 _LOST_FIELD = "mtl_lost"
 

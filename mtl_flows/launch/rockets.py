@@ -91,7 +91,7 @@ class _Checkout:
     since: float
 
 
-class WorkerLaunchPad(LaunchPad):
+class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
     """A LaunchPad that knows what its worker is doing, and survives an absent server for a while."""
 
     interruption: Interruption

@@ -9,7 +9,8 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from fireworks import LaunchPad
-from jobflow import Flow, Job
+from jobflow.core.flow import Flow
+from jobflow.core.job import Job
 from jobflow.managers.fireworks import flow_to_workflow
 from monty.json import jsanitize
 from pymongo.errors import BulkWriteError, DocumentTooLarge
@@ -48,10 +49,10 @@ def submit(
 ) -> SubmittedWorkflow:
     """Hand a flow in, unless the same work is under way already.
 
-    The same work means the same name and the same jobs with the same arguments; jobflow's random identifiers
-    and package versions do not count. A workflow under way is returned as it is. One with failed jobs has them
-    made ready again; what it completed stays. One that is completed, archived or cancelled (defused) gives its
-    claim up, and the work is added anew: jobs find by themselves what is left to do.
+    The same work means the same name and the same jobs with the same arguments; jobflow's random
+    identifiers and package versions do not count. A workflow under way is returned as it is. One with failed
+    jobs has them made ready again; what it completed stays. One that is completed, archived or cancelled
+    (defused) gives its claim up, and the work is added anew: jobs find by themselves what is left to do.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def _add(pad: LaunchPad, flow: Flow | Job, name: str, metadata: dict[str, Any]) 
     """Add the workflow and return its ids; nothing if somebody else holds the claim."""
     workflow = flow_to_workflow(flow, store=None, name=name, metadata=metadata)
     try:
-        # The bulk call inserts the workflow, and with it the claim, before its Fireworks. It draws a progress bar.
+        # This call writes the workflow, and so the claim, before its Fireworks. It draws a progress bar.
         with redirect_stderr(io.StringIO()):
             pad.bulk_add_wfs([workflow])
     except BulkWriteError as error:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import jobflow
 from fireworks.utilities import fw_utilities
@@ -73,7 +73,7 @@ def working_directory(folder: Path) -> Iterator[IO[str]]:
 @contextmanager
 def _job_store(connection: Connection) -> Iterator[None]:
     previous = jobflow.SETTINGS.JOB_STORE
-    store = job_store(connection)
+    store: Any = job_store(connection)
     jobflow.SETTINGS.JOB_STORE = store
     try:
         yield
@@ -86,6 +86,7 @@ def _job_store(connection: Connection) -> Iterator[None]:
 def _log_to(file: Path) -> Iterator[None]:
     """Send the engines' logs into a file, and keep FireWorks from adding its handlers for the terminal."""
     handler = logging.FileHandler(file)
+    handler.setLevel(logging.INFO)
     handler.setFormatter(logging.Formatter(_LOG_FORMAT))
     registered = list(fw_utilities.PREVIOUS_STREAM_LOGGERS)
     fw_utilities.PREVIOUS_STREAM_LOGGERS.extend((name, level) for name in _LOGGERS for level in _LEVELS)
@@ -93,7 +94,6 @@ def _log_to(file: Path) -> Iterator[None]:
     previous = [(log.handlers, log.level, log.propagate) for log in loggers]
     for log in loggers:
         log.handlers, log.propagate = [handler], False
-        log.setLevel(logging.INFO)
     try:
         yield
     finally:

@@ -36,8 +36,8 @@ def work(
     Parameters
     ----------
     launch_dir
-        Created if need be. Each job runs in a folder of its own in there and leaves its output in it; FireWorks'
-        and jobflow's logs go to ``worker.log``.
+        Created if need be. Each job runs in a folder of its own in there and leaves its output in it;
+        FireWorks' log goes to ``worker.log``.
     categories
         Kinds of jobs to take, see `mtl_flows.launch.categories`.
     max_rockets
