@@ -1,0 +1,124 @@
+"""How far a partition depends on which materials were at hand and on the damping factor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mtl_flows.errors import ClusteringError
+from mtl_flows.science.clustering.affinity import nearest
+from mtl_flows.science.clustering.parameters import ClusteringParameters
+from mtl_flows.science.clustering.partition import cluster
+from mtl_flows.science.clustering.result import ClusteringResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stability:
+    """Adjusted Rand indices (ARI) of a partition with its neighbours: 1 is identity, 0 is chance.
+
+    Attributes
+    ----------
+    subsample_ari
+        One per subsample that could be clustered, over the materials in it.
+    n_failed_subsamples
+        Subsamples without a usable partition.
+    damping_ari
+        Pairs (damping, ARI) for the neighbours on the damping ladder that gave a usable partition.
+    held_out_distances
+        Distances, in the scaled space, of materials left out of a subsample from the nearest exemplar found
+        without them: how far a newcomer of the same kind lies, the reference for ``measure_drift``.
+    """
+
+    subsample_ari: tuple[float, ...]
+    n_failed_subsamples: int
+    damping_ari: tuple[tuple[float, float], ...]
+    held_out_distances: NDArray[np.float64]
+
+    @property
+    def mean_ari(self) -> float:
+        """Mean over the subsamples; 0 if none could be clustered."""
+        return float(np.mean(self.subsample_ari)) if self.subsample_ari else 0.0
+
+
+def assess_stability(
+    features: ArrayLike,
+    ids: Sequence[str],
+    parameters: ClusteringParameters = ClusteringParameters(),
+    *,
+    n_subsamples: int = 10,
+    fraction: float = 0.9,
+) -> Stability:
+    """Cluster subsamples, and the whole set at neighbouring dampings, and compare.
+
+    It costs about ``n_subsamples + 3`` clusterings.
+
+    Parameters
+    ----------
+    features, ids, parameters
+        As for ``cluster``.
+    n_subsamples, fraction
+        How many random subsamples, and what share of the materials each holds.
+
+    Returns
+    -------
+    Stability
+
+    Raises
+    ------
+    ClusteringError
+        The whole set has no usable partition, or is too small to leave anything out.
+    """
+    table = np.asarray(features, dtype=np.float64)
+    whole = cluster(table, ids, parameters)
+    kept = int(fraction * len(ids))
+    if not 2 <= kept < len(ids):
+        raise ClusteringError(
+            f"{len(ids)} material(s) leave nothing to compare in a {fraction:.0%} subsample"
+        )
+
+    order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
+    rng = np.random.default_rng(parameters.seed)
+    agreements: list[float] = []
+    held_out: list[NDArray[np.float64]] = []
+    for _ in range(n_subsamples):
+        shuffled = rng.permutation(order)
+        inside, outside = shuffled[:kept], shuffled[kept:]
+        try:
+            part = cluster(table[inside], [ids[i] for i in inside], parameters)
+        except ClusteringError:
+            continue
+        agreements.append(_ari(whole.labels[inside], part.labels))
+        exemplars = part.scaler.transform(part.exemplar_features)
+        held_out.append(nearest(part.scaler.transform(table[outside]), exemplars)[1])
+    return Stability(
+        subsample_ari=tuple(agreements),
+        n_failed_subsamples=n_subsamples - len(agreements),
+        damping_ari=_damping_agreement(whole, table, parameters),
+        held_out_distances=np.concatenate(held_out) if held_out else np.empty(0),
+    )
+
+
+def _damping_agreement(
+    whole: ClusteringResult, table: NDArray[np.float64], parameters: ClusteringParameters
+) -> tuple[tuple[float, float], ...]:
+    """Return (damping, ARI) for the neighbours on the ladder of the damping that was used."""
+    if whole.damping not in parameters.dampings:
+        return ()
+    rung = parameters.dampings.index(whole.damping)
+    agreement = []
+    for damping in parameters.dampings[max(0, rung - 1) : rung + 2]:
+        if damping == whole.damping:
+            continue
+        try:
+            other = cluster(table, whole.ids, replace(parameters, dampings=(damping,)))
+        except ClusteringError:
+            continue
+        agreement.append((damping, _ari(whole.labels, other.labels)))
+    return tuple(agreement)
+
+
+def _ari(a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(a, b))
