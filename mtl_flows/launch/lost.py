@@ -35,6 +35,15 @@ def lost_launches(pad: LaunchPad, lost_after_s: float) -> Iterator[LostLaunch]:
     now = datetime.now(UTC)
     fields = {"launch_id": 1, "fw_id": 1, "fworker": 1, "state_history": 1, "host": 1}
     for launch in pad.launches.find({"state": "RUNNING"}, fields):
+        if not pad.fireworks.find_one(
+            {
+                "fw_id": launch["fw_id"],
+                "state": {"$in": ["RUNNING", "RESERVED"]},
+                "archived_launches": {"$ne": launch["launch_id"]},
+            },
+            {"_id": 1},
+        ):
+            continue  # the job was run again or cancelled since
         env = launch["fworker"].get("env") or {}
         process = WorkerProcess.from_env(env)
         heartbeat_s = float(env.get(HEARTBEAT_FIELD, _FIREWORKS_HEARTBEAT_S))
@@ -81,3 +90,9 @@ def _last_sign(launch: dict[str, Any]) -> datetime:
     )
     time = datetime.fromisoformat(sign) if isinstance(sign, str) else sign
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def was_lost(pad: LaunchPad, fw_id: int) -> bool:
+    """Whether the last launch of a Firework was given up as lost."""
+    last = pad.launches.find_one({"fw_id": fw_id}, {"action": 1}, sort=[("launch_id", -1)])
+    return bool(last and last["action"] and _LOST_FIELD in last["action"].get("stored_data", {}))

@@ -21,15 +21,11 @@ from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
 from mtl_flows.launch.lost import HEARTBEAT_FIELD, LostLaunch, give_back, lost_launches
 from mtl_flows.launch.process import WorkerProcess
-from mtl_flows.launch.surroundings import (
-    ERROR_FILE,
-    OUTPUT_FILE,
-    surroundings,
-    working_directory,
-)
+from mtl_flows.launch.surroundings import ERROR_FILE, OUTPUT_FILE, surroundings, working_directory
 from mtl_flows.store.connection import Connection
 
 FWORKER_NAME = "mtl"
+CREW_FIELD = "mtl_crew"
 LOST_AFTER_S = 600.0
 
 _IDLE_S = 1.0
@@ -71,6 +67,9 @@ class WorkOrder:
         Kinds of jobs to take.
     folder
         Every job runs in a folder of its own in there.
+    crew
+        Name of the group of workers that share this order: none ends while another runs a job, because
+        the job may create further ones.
     deadline
         Value of ``time.monotonic()`` after which no job is started any more.
     wait
@@ -79,6 +78,7 @@ class WorkOrder:
 
     categories: Sequence[str]
     folder: Path
+    crew: str
     deadline: float = float("inf")
     wait: bool = False
 
@@ -179,7 +179,7 @@ class _Worker:
         self.interruption = interruption
         pad.interruption = interruption
         pad.on_checkout = lambda checkout: self._report(Outcome.STARTED, checkout)
-        env = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S}
+        env = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S, CREW_FIELD: order.crew}
         self.fworker = FWorker(FWORKER_NAME, category=list(order.categories), env=env)
 
     def run(self) -> None:
@@ -192,12 +192,16 @@ class _Worker:
             self.interruption.check()
 
     def _more_to_come(self) -> bool:
-        """Whether to wait for new work or for jobs that depend on what another worker is running."""
-        if not (self.order.wait or patiently(lambda: self.pad.future_run_exists(self.fworker))):
+        """Whether to wait for new work, and for what other workers are running; looks after them meanwhile."""
+        if not (self.order.wait or patiently(self._others_are_busy)):
             return False
         for launch in patiently(lambda: list(lost_launches(self.pad, LOST_AFTER_S))):
             give_back(self.pad, launch)
         return True
+
+    def _others_are_busy(self) -> bool:
+        crew = {"state": "RUNNING", f"fworker.env.{CREW_FIELD}": self.order.crew}
+        return bool(self.pad.launches.find_one(crew)) or self.pad.future_run_exists(self.fworker)
 
     def _run_next(self) -> bool:
         if not patiently(lambda: self.pad.run_exists(self.fworker)):

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from mtl_flows.launch.categories import CATEGORIES
 from mtl_flows.launch.crew import run_crew
@@ -57,7 +58,7 @@ def work(
         If no server answers, or if it stays away for ten minutes.
     """
     deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
-    order = WorkOrder(tuple(categories), launch_dir.resolve(), deadline, wait)
+    order = WorkOrder(tuple(categories), launch_dir.resolve(), uuid4().hex, deadline, wait)
     events: list[RocketEvent] = []
 
     def note(event: RocketEvent) -> None:

@@ -1,0 +1,198 @@
+"""Put right what dead workers, full disks and absent servers leave behind."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fireworks import LaunchPad
+
+from mtl_flows.launch.launchpad import launchpad
+from mtl_flows.launch.lost import give_back, lost_launches, was_lost
+from mtl_flows.launch.overview import FailureGroup, failures
+from mtl_flows.store.connection import Connection
+
+_LOCK_PATIENCE_S = 10.0
+_LOCK_POLL_S = 0.2
+_SETTLED_AFTER = timedelta(seconds=60)  # younger than this may be a write in progress
+_FOR_EVER_S = 10 * 365 * 86400
+_OVER = ("COMPLETED", "ARCHIVED")
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverSummary:
+    """What `recover` did, and what is left to a human.
+
+    Attributes
+    ----------
+    returned
+        Fireworks whose worker was lost, ready to run again.
+    exhausted
+        Fireworks that lost their third worker: they have fizzled.
+    refreshed
+        Fireworks whose state had fallen behind.
+    unlocked
+        First Firework of workflows that a dead process had left locked.
+    removed
+        Names of workflows and Fireworks of which only half had been written.
+    failures
+        Failed jobs, grouped by error; ``lpad rerun_fws`` or a new submission runs them again.
+    """
+
+    returned: tuple[int, ...]
+    exhausted: tuple[int, ...]
+    refreshed: tuple[int, ...]
+    unlocked: tuple[int, ...]
+    removed: tuple[str, ...]
+    failures: tuple[FailureGroup, ...]
+
+
+def recover(connection: Connection, *, lost_after_s: float = 600.0) -> RecoverSummary:
+    """Look for lost runs and inconsistent states and mend them; safe to run at any time and beside workers.
+
+    Parameters
+    ----------
+    connection
+        The database.
+    lost_after_s
+        A run that gave no sign of life for so long is lost, but never before three of its heartbeats have
+        failed to come (ours: one minute; FireWorks' default: one hour). A run whose process has ended on this
+        machine is lost at once.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        If no server answers.
+    """
+    pad = launchpad(connection)
+    try:
+        unlocked = _unlock(pad)
+        returned, exhausted = [], []
+        for launch in list(lost_launches(pad, lost_after_s)):
+            (returned if give_back(pad, launch) else exhausted).append(launch.fw_id)
+        returned += _release_reserved(pad)
+        removed = [*_remove_hollow(pad), *_remove_orphans(pad)]
+        refreshed = [*_refresh_ended(pad), *_refresh_stale(pad)]
+    finally:
+        pad.connection.close()
+    return RecoverSummary(
+        returned=tuple(returned),
+        exhausted=tuple(exhausted),
+        refreshed=tuple(refreshed),
+        unlocked=tuple(unlocked),
+        removed=tuple(removed),
+        failures=tuple(failures(connection)),
+    )
+
+
+def _unlock(pad: LaunchPad) -> list[int]:
+    """Unlock workflows that stay locked and unchanged; a living process holds a lock for moments."""
+    locked = {"locked": {"$exists": True}}
+    held = {w["_id"]: w["updated_on"] for w in pad.workflows.find(locked, {"updated_on": 1})}
+    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    while held and time.monotonic() < deadline:
+        time.sleep(_LOCK_POLL_S)
+        now = {w["_id"]: w["updated_on"] for w in pad.workflows.find(locked, {"updated_on": 1})}
+        held = {key: updated for key, updated in held.items() if now.get(key) == updated}
+    stuck = list(pad.workflows.find({"_id": {"$in": list(held)}}, {"nodes": 1}))
+    pad.workflows.update_many({"_id": {"$in": list(held)}}, {"$unset": {"locked": True}})
+    return [min(workflow["nodes"]) for workflow in stuck]
+
+
+def _release_reserved(pad: LaunchPad) -> list[int]:
+    """Give back Fireworks that a worker reserved without getting as far as launching them.
+
+    Reservations of a queue have a launch of their own; they expire after two weeks, as FireWorks has it.
+    """
+    pad.detect_unreserved(rerun=True)
+    released = []
+    for firework in pad.fireworks.find({"state": "RESERVED"}, {"fw_id": 1, "launches": 1, "updated_on": 1}):
+        launches = {"launch_id": {"$in": firework["launches"]}, "state": "RESERVED"}
+        if _is_settled(firework["updated_on"]) and not pad.launches.find_one(launches):
+            released += pad.rerun_fw(firework["fw_id"])
+    return released
+
+
+def _remove_hollow(pad: LaunchPad) -> Iterator[str]:
+    """Remove workflows without Fireworks: the submission broke off, and the claim stands in its repetition's way."""
+    for workflow in _unfinished(pad):
+        if not workflow["fireworks"] and _is_settled(workflow["created_on"]):
+            pad.workflows.delete_one({"_id": workflow["_id"]})
+            yield workflow["name"]
+
+
+def _remove_orphans(pad: LaunchPad) -> Iterator[str]:
+    """Remove Fireworks of no workflow: the job that created them had no time to write their workflow.
+
+    That job is not recorded as completed, so its state is brought up to date next and creates them again.
+    """
+    for firework in pad.fireworks.find(
+        {"state": {"$in": ["READY", "WAITING"]}}, {"fw_id": 1, "name": 1, "created_on": 1}
+    ):
+        if _is_settled(firework["created_on"]) and not pad.workflows.find_one({"nodes": firework["fw_id"]}):
+            pad.fireworks.delete_one({"_id": firework["_id"]})
+            yield firework["name"]
+
+
+def _refresh_ended(pad: LaunchPad) -> list[int]:
+    """Bring Fireworks up to date that are recorded as running although their launch has ended."""
+    _, _, ended = pad.detect_lostruns(expiration_secs=_FOR_EVER_S)
+    for fw_id in ended:
+        if was_lost(pad, fw_id):
+            pad.rerun_fw(fw_id)
+        else:
+            pad._refresh_wf(fw_id)
+    return list(ended)
+
+
+def _refresh_stale(pad: LaunchPad) -> list[int]:
+    """Bring workflows up to date whose record of states lags behind their Fireworks, parents first."""
+    refreshed = []
+    for workflow in _unfinished(pad):
+        states = {firework["fw_id"]: firework["state"] for firework in workflow["fireworks"]}
+        if states and _is_settled(workflow["updated_on"]) and _is_stale(workflow, states):
+            for fw_id in _parents_first(workflow["links"]):
+                pad._refresh_wf(fw_id)
+            refreshed += sorted(states)
+    return refreshed
+
+
+def _unfinished(pad: LaunchPad) -> list[dict[str, Any]]:
+    members = {
+        "from": "fireworks",
+        "localField": "nodes",
+        "foreignField": "fw_id",
+        "as": "fireworks",
+        "pipeline": [{"$project": {"fw_id": 1, "state": 1}}],
+    }
+    return list(pad.workflows.aggregate([{"$match": {"state": {"$nin": _OVER}}}, {"$lookup": members}]))
+
+
+def _is_stale(workflow: Mapping[str, Any], states: Mapping[int, str]) -> bool:
+    recorded = {int(fw_id): state for fw_id, state in workflow["fw_states"].items()}
+    startable = any(
+        states[int(fw_id)] == "WAITING" and all(states[parent] == "COMPLETED" for parent in parents)
+        for fw_id, parents in workflow["parent_links"].items()
+    )
+    return startable or recorded != states
+
+
+def _parents_first(links: Mapping[str, list[int]]) -> list[int]:
+    children = {int(parent): below for parent, below in links.items()}
+    order: list[int] = []
+
+    def visit(fw_id: int) -> None:
+        if fw_id not in order:
+            for child in children[fw_id]:
+                visit(child)
+            order.append(fw_id)
+
+    for fw_id in children:
+        visit(fw_id)
+    return order[::-1]
+
+
+def _is_settled(written: str | datetime) -> bool:
+    time = datetime.fromisoformat(written) if isinstance(written, str) else written
+    return datetime.now(UTC) - time.replace(tzinfo=time.tzinfo or UTC) > _SETTLED_AFTER
