@@ -1,18 +1,21 @@
-"""What there is to do, what is under way, what failed and why. Reads the collections alone; starts no engine."""
+"""What there is to do, what is under way, what failed and why; reads collections, imports no engine."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pymongo import DESCENDING
-from pymongo.collection import Collection
 from pymongo.database import Database
 
 from mtl_flows.launch.events import last_error
 from mtl_flows.store.connection import Connection
 
+_FIELDS = dict.fromkeys(
+    ("fw_id", "name", "state", "launches", "spec._category", "spec._exception_details"), 1
+)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -75,10 +78,14 @@ def workflow_overview(
         At most so many; no limit if 0.
     """
     wanted = {"$in": list(states)} if states is not None else {"$ne": "ARCHIVED"}
+    pipeline: list[dict[str, Any]] = [{"$match": {"state": wanted}}, {"$sort": {"_id": DESCENDING}}]
+    if limit:
+        pipeline.append({"$limit": limit})
+    members = {"localField": "nodes", "foreignField": "fw_id", "pipeline": [{"$project": _FIELDS}]}
+    pipeline.append({"$lookup": {"from": "fireworks", "as": "members", **members}})
     with connection.client() as client:
         database = client[connection.database]
-        found = database["workflows"].find({"state": wanted}, sort=[("_id", DESCENDING)], limit=limit)
-        return [_row(database, workflow) for workflow in found]
+        return [_row(database, workflow) for workflow in database["workflows"].aggregate(pipeline)]
 
 
 def failures(connection: Connection) -> list[FailureGroup]:
@@ -86,11 +93,10 @@ def failures(connection: Connection) -> list[FailureGroup]:
     with connection.client() as client:
         database = client[connection.database]
         groups: dict[str, list[tuple[int, str, str]]] = {}
-        for firework in _fizzled(database["fireworks"], {}):
+        for firework in database["fireworks"].find({"state": "FIZZLED"}, _FIELDS, sort=[("fw_id", 1)]):
             error = _error_of(database, firework)
-            groups.setdefault(_NUMBER.sub("#", error), []).append(
-                (firework["fw_id"], firework["name"], error)
-            )
+            group = groups.setdefault(_NUMBER.sub("#", error), [])
+            group.append((firework["fw_id"], firework["name"], error))
     return sorted(
         (
             FailureGroup(
@@ -105,13 +111,9 @@ def failures(connection: Connection) -> list[FailureGroup]:
 
 
 def _row(database: Database[dict[str, Any]], workflow: Mapping[str, Any]) -> WorkflowRow:
-    members = {"fw_id": {"$in": workflow["nodes"]}}
-    counts: dict[str, int] = {}
-    categories = set()
-    for firework in database["fireworks"].find(members, {"state": 1, "spec._category": 1}):
-        counts[firework["state"]] = counts.get(firework["state"], 0) + 1
-        categories.add(firework["spec"].get("_category", ""))
-    errors = dict.fromkeys(_error_of(database, fw) for fw in _fizzled(database["fireworks"], members))
+    members = workflow["members"]
+    counts = Counter(firework["state"] for firework in members)
+    failed = (firework for firework in members if firework["state"] == "FIZZLED")
     updated = workflow.get("updated_on")
     return WorkflowRow(
         fw_ids=tuple(sorted(workflow["nodes"])),
@@ -119,15 +121,10 @@ def _row(database: Database[dict[str, Any]], workflow: Mapping[str, Any]) -> Wor
         material=str(workflow["metadata"].get("material", "")),
         state=workflow["state"],
         states=dict(sorted(counts.items())),
-        categories=tuple(sorted(categories)),
-        errors=tuple(errors),
+        categories=tuple(sorted({firework["spec"].get("_category", "") for firework in members})),
+        errors=tuple(dict.fromkeys(_error_of(database, firework) for firework in failed)),
         updated=datetime.fromisoformat(updated) if isinstance(updated, str) else updated,
     )
-
-
-def _fizzled(fireworks: Collection[dict[str, Any]], query: Mapping[str, Any]) -> list[dict[str, Any]]:
-    fields = {"fw_id": 1, "name": 1, "launches": 1, "spec._exception_details": 1}
-    return list(fireworks.find({**query, "state": "FIZZLED"}, fields, sort=[("fw_id", 1)]))
 
 
 def _error_of(database: Database[dict[str, Any]], firework: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
 from typing import Any
 
 from fireworks import LaunchPad
@@ -68,7 +69,8 @@ def recover(connection: Connection, *, lost_after_s: float = 600.0) -> RecoverSu
     pad = launchpad(connection)
     try:
         unlocked = _unlock(pad)
-        returned, exhausted = [], []
+        returned: list[int] = []
+        exhausted: list[int] = []
         for launch in list(lost_launches(pad, lost_after_s)):
             (returned if give_back(pad, launch) else exhausted).append(launch.fw_id)
         returned += _release_reserved(pad)
@@ -115,7 +117,7 @@ def _release_reserved(pad: LaunchPad) -> list[int]:
 
 
 def _remove_hollow(pad: LaunchPad) -> Iterator[str]:
-    """Remove workflows without Fireworks: the submission broke off, and the claim stands in its repetition's way."""
+    """Remove workflows without Fireworks: a submission that broke off, whose claim bars its repetition."""
     for workflow in _unfinished(pad):
         if not workflow["fireworks"] and _is_settled(workflow["created_on"]):
             pad.workflows.delete_one({"_id": workflow["_id"]})
@@ -152,7 +154,8 @@ def _refresh_stale(pad: LaunchPad) -> list[int]:
     for workflow in _unfinished(pad):
         states = {firework["fw_id"]: firework["state"] for firework in workflow["fireworks"]}
         if states and _is_settled(workflow["updated_on"]) and _is_stale(workflow, states):
-            for fw_id in _parents_first(workflow["links"]):
+            parents = {int(fw_id): above for fw_id, above in workflow["parent_links"].items()}
+            for fw_id in TopologicalSorter(dict.fromkeys(states, []) | parents).static_order():
                 pad._refresh_wf(fw_id)
             refreshed += sorted(states)
     return refreshed
@@ -176,21 +179,6 @@ def _is_stale(workflow: Mapping[str, Any], states: Mapping[int, str]) -> bool:
         for fw_id, parents in workflow["parent_links"].items()
     )
     return startable or recorded != states
-
-
-def _parents_first(links: Mapping[str, list[int]]) -> list[int]:
-    children = {int(parent): below for parent, below in links.items()}
-    order: list[int] = []
-
-    def visit(fw_id: int) -> None:
-        if fw_id not in order:
-            for child in children[fw_id]:
-                visit(child)
-            order.append(fw_id)
-
-    for fw_id in children:
-        visit(fw_id)
-    return order[::-1]
 
 
 def _is_settled(written: str | datetime) -> bool:

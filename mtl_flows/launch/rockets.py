@@ -192,7 +192,7 @@ class _Worker:
             self.interruption.check()
 
     def _more_to_come(self) -> bool:
-        """Whether to wait for new work, and for what other workers are running; looks after them meanwhile."""
+        """Whether to wait: for new work, or for what others run. Looks after those others meanwhile."""
         if not (self.order.wait or patiently(self._others_are_busy)):
             return False
         for launch in patiently(lambda: list(lost_launches(self.pad, LOST_AFTER_S))):
