@@ -1,0 +1,140 @@
+"""One function over many items, each within its own limits of time and memory.
+
+Items fail alone: an exception, a time-out or a process that dies ends one item and leaves the others. Results come in
+the order of the items, and only a few items are in flight, so memory does not grow with their number.
+"""
+
+import multiprocessing
+import resource
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from mtl_flows.errors import LimitExceededError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_IN_FLIGHT_PER_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[R]):
+    """What became of one item.
+
+    Attributes
+    ----------
+    error
+        What went wrong; None if nothing did.
+    traceback
+        Where it went wrong, as text; empty if nothing did.
+    """
+
+    result: R | None = None
+    error: Exception | None = None
+    traceback: str = ""
+
+    @property
+    def value(self) -> R:
+        """The result.
+
+        Raises
+        ------
+        Exception
+            The error of the item, if it failed.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]
+
+
+def guarded_map(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    workers: int,
+    timeout_s: float | None = None,
+    memory_MB: int | None = None,
+) -> Iterator[Outcome[R]]:
+    """Apply `function` to every item and yield the outcomes in order.
+
+    Parameters
+    ----------
+    function
+        Defined at the top of a module, or a partial of such a one, so that it can travel to another process.
+    items
+        Consumed as the work goes on.
+    workers
+        Processes; 0 calls the function in this one, without limits.
+    timeout_s, memory_MB
+        Seconds and megabytes of data that one item may take; no limit if None.
+
+    Yields
+    ------
+    Outcome
+        Its error is a `LimitExceededError` where a limit was exceeded or the process died.
+    """
+    if workers == 0:
+        yield from (_call(function, item) for item in items)
+        return
+    context = multiprocessing.get_context("forkserver")
+    # The workers are copies of a server that has imported the function's module already.
+    context.set_forkserver_preload([_module_of(function)])
+    pool = ProcessPool(max_workers=workers, context=context, initializer=_limit_memory, initargs=(memory_MB,))
+    queue = iter(items)
+    futures: deque[ProcessFuture] = deque()
+    try:
+        while True:
+            for item in islice(queue, workers * _IN_FLIGHT_PER_WORKER - len(futures)):
+                futures.append(pool.schedule(_call, args=(function, item), timeout=timeout_s))
+            if not futures:
+                break
+            yield _collect(futures.popleft(), timeout_s, memory_MB)
+        pool.close()
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _call(function: Callable[[T], R], item: T) -> Outcome[R]:
+    try:
+        return Outcome(result=function(item))
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it becomes the outcome of this item alone
+        return Outcome(error=error, traceback=traceback.format_exc())
+
+
+def _collect(future: ProcessFuture, timeout_s: float | None, memory_MB: int | None) -> Outcome[Any]:
+    try:
+        outcome: Outcome[Any] = future.result()
+    except FutureTimeoutError:
+        return _exceeded(f"took more than {timeout_s:g} s", "allow more time")
+    except MemoryError:
+        return _exceeded(f"needed more than {memory_MB} MB", "allow more memory")
+    except ProcessExpired as expired:
+        return _exceeded(f"its process died (exit code {expired.exitcode})", "allow more memory")
+    return outcome
+
+
+def _exceeded(message: str, remedy: str) -> Outcome[Any]:
+    return Outcome(error=LimitExceededError(message, remedy=remedy))
+
+
+def _limit_memory(memory_MB: int | None) -> None:
+    if memory_MB is not None:
+        # Data, not address space: libraries map far more than they use.
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_MB * 2**20, resource.RLIM_INFINITY))
+
+
+def _module_of(function: Callable[..., Any]) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return function.__module__
