@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document
 
-Stage = Literal["ingested", "topology", "prescreen", "clustering", "chemistry", "dynamics", "stability", "verdict"]
+Stage = Literal[
+    "ingested", "topology", "prescreen", "clustering", "chemistry", "dynamics", "stability", "verdict"
+]
 
 
 class DiffusivityRecord(BaseModel):
@@ -15,10 +17,13 @@ class DiffusivityRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature_K: float
-    diffusivity_cm2_per_s: float
-    low_cm2_per_s: float = Field(description="lower end of the 95 % interval")
-    high_cm2_per_s: float = Field(description="upper end of the 95 % interval, or the bound")
-    status: str = Field(description="converged, upper_bound, framework_melted or unconverged")
+    ordering: int = Field(description="number of the ordered approximant")
+    diffusivity_cm2_per_s: float | None = Field(description="null where there is only a bound or nothing")
+    low_cm2_per_s: float | None = Field(description="lower end of the 95 % interval")
+    high_cm2_per_s: float | None = Field(description="upper end of the 95 % interval, or the bound")
+    status: str = Field(
+        description="running, converged, upper_bound, framework_melted, unconverged or failed"
+    )
 
 
 class CandidateDocument(Document):
@@ -29,7 +34,9 @@ class CandidateDocument(Document):
 
     material_id: str
     structure_id: str = Field(description="the current revision")
-    formula: str
+    representative_id: str = Field(description="material that stands for this one and its duplicates")
+    formula: str = Field(description="formula as the source gives it")
+    reduced_formula: str
     chemical_system: str = Field(description="elements in alphabetical order, joined by hyphens")
     elements: list[str]
     n_elements: int

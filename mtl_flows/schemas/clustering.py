@@ -12,7 +12,8 @@ class ClusterRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="name that survives re-clustering")
-    exemplar: str = Field(description="structure id of the exemplar")
+    exemplar: str = Field(description="material id of the exemplar")
+    exemplar_features: list[float] = Field(description="its features, unscaled, in the run's order")
     size: int = Field(description="members, exact twins included")
     known_conductors: list[str] = Field(description="material ids of its known conductors")
     selected: bool = Field(description="whether it holds a known conductor, the article's selection")
@@ -32,7 +33,7 @@ class ClusteringDocument(Document):
     method: str = Field(description="affinity_propagation or preaggregated")
     damping: float = Field(description="the damping that converged")
     n_iterations: int
-    silhouette: float | None = Field(description="mean silhouette; null if undefined (one cluster or all alone)")
+    silhouette: float = Field(description="mean silhouette of the distinct materials; 0 where undefined")
     scaler_mean: list[float] = Field(description="subtracted from each feature")
     scaler_scale: list[float] = Field(description="divided out of each feature")
     previous: str = Field("", description="id of the run whose cluster names were carried over")

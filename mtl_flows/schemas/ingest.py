@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
-from mtl_flows.errors import InputError
+from mtl_flows.errors import MTLError
 from mtl_flows.schemas.base import Document, Provenance, content_hash
 
 
@@ -120,7 +120,7 @@ class RejectionDocument(Document):
     @classmethod
     def of(
         cls,
-        error: InputError,
+        error: MTLError,
         *,
         stage: str,
         subject: str,
@@ -151,6 +151,7 @@ class FileDocument(Document):
     sha256: str = Field(description="hash of the file's bytes")
     parameters_hash: str = Field(description="hash of the parameters it was read with")
     structures: list[str] = Field(default_factory=list, description="ids of the revisions it holds")
+    fingerprints: list[str] = Field(default_factory=list, description="fingerprint of each of `structures`")
     rejections: list[str] = Field(default_factory=list, description="ids of the rejections it caused")
 
 

@@ -89,12 +89,16 @@ class TopologyDocument(StageDocument):
         description="loops per mobile site at r_connected, for each protocol's cloud"
     )
     features: dict[Protocol, dict[str, float]] = Field(description="the 22 named features of each protocol")
-    d1_A: float = Field(description="shortest hop whose network percolates in one dimension, Å; inf if none")
-    d2_A: float = Field(description="as d1_A, in two dimensions")
-    d3_A: float = Field(description="as d1_A, in three dimensions")
-    v1_A: float = Field(description="largest sphere that travels in one dimension, Å; 0 if none")
-    v2_A: float = Field(description="as v1_A, in two dimensions")
-    v3_A: float = Field(description="as v1_A, in three dimensions")
+    d1_A: float | None = Field(
+        description="shortest hop whose network percolates in one dimension, Å; null if not asked for"
+    )
+    d2_A: float | None = Field(description="as d1_A, in two dimensions")
+    d3_A: float | None = Field(description="as d1_A, in three dimensions")
+    v1_A: float | None = Field(
+        description="largest sphere that travels in one dimension, Å; null if not asked for"
+    )
+    v2_A: float | None = Field(description="as v1_A, in two dimensions")
+    v3_A: float | None = Field(description="as v1_A, in three dimensions")
     timings_s: dict[str, float] = Field(description="seconds spent in each part of the computation")
 
     @classmethod
@@ -102,8 +106,8 @@ class TopologyDocument(StageDocument):
         cls, structure: StructureDocument, result: TopologyResult, parameters: StageParameters, job: str = ""
     ) -> Self:
         """Document `result` for `structure`."""
-        d1, d2, d3 = result.d_A
-        v1, v2, v3 = result.v_A
+        d1, d2, d3 = result.d_A or (None, None, None)
+        v1, v2, v3 = result.v_A or (None, None, None)
         return cls(
             _id=cls.key(structure.id, parameters),
             material_id=structure.material_id,
@@ -124,11 +128,6 @@ class TopologyDocument(StageDocument):
             v3_A=v3,
             timings_s=_plain(result.timings_s),
         )
-
-    @property
-    def priority(self) -> float:
-        """v3/d3, the ranking of survivors; 0 where nothing percolates."""
-        return self.v3_A / self.d3_A if self.d3_A > 0 else 0.0
 
 
 def _plain(values: Mapping[K, float]) -> dict[K, float]:

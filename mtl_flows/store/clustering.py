@@ -7,7 +7,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateMany, UpdateOne
 from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.science.topology import Protocol
-from mtl_flows.store.collection import DocumentCollection, WriteSummary
+from mtl_flows.store.collection import DocumentCollection
 
 
 class ClusteringCollection(DocumentCollection[ClusteringDocument]):
@@ -36,12 +36,12 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
             return document
         raise NotFoundError("no clustering yet", subject=f"protocol {protocol}", remedy="run mtl screen")
 
-    def make_current(self, clustering: ClusteringDocument) -> None:
+    def make_current(self, clustering_id: str, protocol: Protocol) -> None:
         """Make this run the current one of its protocol, and no other."""
-        others = {"protocol": clustering.protocol, "current": True, "_id": {"$ne": clustering.id}}
+        others = {"protocol": protocol, "current": True, "_id": {"$ne": clustering_id}}
         self.raw.bulk_write(
             [
-                UpdateOne({"_id": clustering.id}, {"$set": {"current": True}}),
+                UpdateOne({"_id": clustering_id}, {"$set": {"current": True}}),
                 UpdateMany(others, {"$set": {"current": False}}),
             ]
         )
@@ -61,7 +61,3 @@ class AssignmentCollection(DocumentCollection[AssignmentDocument]):
         """Assignments of these structures in one run, by structure id."""
         query = {"clustering_id": clustering_id, "structure_id": {"$in": list(structure_ids)}}
         return {document.structure_id: document for document in self.find(query)}
-
-    def write(self, assignments: Iterable[AssignmentDocument]) -> WriteSummary:
-        """Write assignments; what a later run of the same clustering says replaces the provisional."""
-        return self.put(assignments)

@@ -16,6 +16,7 @@ MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 _WRITE_BATCH = 500
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
 
 
 class WriteSummary(NamedTuple):
@@ -53,7 +54,7 @@ class DocumentCollection(Generic[D]):
             If a document would exceed MongoDB's limit; nothing of its batch is written.
         """
         inserted = seen = 0
-        for batch in _batched(documents, _WRITE_BATCH):
+        for batch in batched(documents, _WRITE_BATCH):
             writes = []
             for document in batch:
                 fields = self._sized(document)
@@ -66,7 +67,7 @@ class DocumentCollection(Generic[D]):
     def put(self, documents: Iterable[D]) -> WriteSummary:
         """Write documents, replacing whatever stands under their ids."""
         inserted = replaced = seen = 0
-        for batch in _batched(documents, _WRITE_BATCH):
+        for batch in batched(documents, _WRITE_BATCH):
             writes = [ReplaceOne({"_id": d.id}, self._sized(d), upsert=True) for d in batch]
             result = self.raw.bulk_write(writes, ordered=False)
             inserted += result.upserted_count
@@ -107,7 +108,7 @@ class DocumentCollection(Generic[D]):
     def existing(self, keys: Iterable[str]) -> set[str]:
         """Those of `keys` that the collection holds."""
         found: set[str] = set()
-        for batch in _batched(keys, 10 * _WRITE_BATCH):
+        for batch in batched(keys, 10 * _WRITE_BATCH):
             found.update(d["_id"] for d in self.raw.find({"_id": {"$in": batch}}, {"_id": 1}))
         return found
 
@@ -126,7 +127,8 @@ class DocumentCollection(Generic[D]):
         return fields
 
 
-def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Split `items` into lists of `size`; the last may be shorter."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

@@ -8,9 +8,24 @@ import gridfs
 from pymongo import MongoClient
 
 from mtl_flows.settings import Settings
+from mtl_flows.store.candidates import CandidateCollection
+from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollection
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.connection import Connection, connection
-from mtl_flows.store.ingest import RejectionCollection, ReleaseCollection, StructureCollection
+from mtl_flows.store.dynamics import (
+    OrderingCollection,
+    RelaxationCollection,
+    TrajectoryCollection,
+    TransportCollection,
+)
+from mtl_flows.store.ingest import (
+    FileCollection,
+    RejectionCollection,
+    ReleaseCollection,
+    StructureCollection,
+)
+from mtl_flows.store.labels import LabelCollection
+from mtl_flows.store.stages import BarcodeCollection, TopologyCollection
 
 
 class MTLStore:
@@ -20,9 +35,17 @@ class MTLStore:
 
     Attributes
     ----------
-    structures, rejections, releases
-        What was ingested and what was refused.
-    trajectories : gridfs.GridFS
+    releases, files, structures, rejections, labels
+        What was ingested, what was refused, and what is known by measurement.
+    barcodes, topology, chemistry
+        One document per structure and set of parameters.
+    clusterings, assignments
+        Runs of the clustering and where each structure stands in them.
+    orderings, relaxations, dynamics, transport
+        Approximants, simulations and Arrhenius fits.
+    candidates
+        What people query.
+    frames : gridfs.GridFS
         Frames of molecular dynamics, float32, one file per chunk.
     """
 
@@ -30,14 +53,25 @@ class MTLStore:
         self.client = client
         self.database = client[database]
         self.releases = ReleaseCollection(self.database)
+        self.files = FileCollection(self.database)
         self.structures = StructureCollection(self.database)
         self.rejections = RejectionCollection(self.database)
-        self.trajectories = gridfs.GridFS(self.database, "trajectories")
+        self.labels = LabelCollection(self.database)
+        self.barcodes = BarcodeCollection(self.database)
+        self.topology = TopologyCollection(self.database)
+        self.clusterings = ClusteringCollection(self.database)
+        self.assignments = AssignmentCollection(self.database)
+        self.orderings = OrderingCollection(self.database)
+        self.relaxations = RelaxationCollection(self.database)
+        self.dynamics = TrajectoryCollection(self.database)
+        self.transport = TransportCollection(self.database)
+        self.candidates = CandidateCollection(self.database)
+        self.frames = gridfs.GridFS(self.database, "frames")
 
     @property
     def collections(self) -> tuple[DocumentCollection[Any], ...]:
         """Every domain collection, in the order of the stages."""
-        return (self.releases, self.structures, self.rejections)
+        return tuple(member for member in vars(self).values() if isinstance(member, DocumentCollection))
 
     def ensure_indexes(self) -> None:
         """Create the indexes that are missing."""

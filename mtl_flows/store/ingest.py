@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError, InputError, NotFoundError
+from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError, MTLError, NotFoundError
 from mtl_flows.schemas.ingest import (
     FileDocument,
     RejectionDocument,
@@ -15,10 +15,11 @@ from mtl_flows.schemas.ingest import (
     StructureDocument,
     utc_now,
 )
-from mtl_flows.store.collection import DocumentCollection
+from mtl_flows.store.collection import DocumentCollection, batched
 
 _DUPLICATE_KEY = 11000
 _ATTEMPTS = 50
+_BATCH = 2000
 
 
 class Recorded(NamedTuple):
@@ -180,21 +181,62 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         return self.count({"source": source, "current": True, "withdrawn": True})
 
     def uncompared(self) -> list[str]:
-        """Composition keys of which some structure has not been compared for duplicates."""
-        return sorted(self.raw.distinct("composition_key", {"representative_id": ""}))
+        """Composition keys that several materials share and of which some have not been compared.
 
-    def set_representatives(self, composition_key: str, found: Mapping[str, str]) -> None:
-        """Note the representative of each material; revisions that are not compared stand for themselves."""
-        writes: list[Any] = [
-            UpdateMany(
-                {"composition_key": composition_key, "material_id": material, "current": True},
-                {"$set": {"representative_id": representative}},
+        Materials alone with their composition, and revisions out of use, are noted to stand for themselves.
+        """
+        new = self.raw.aggregate(
+            [
+                {"$match": {"representative_id": ""}},
+                {"$group": {"_id": "$composition_key"}},
+                {"$sort": {"_id": 1}},
+            ]
+        )
+        shared: list[str] = []
+        for keys in batched((group["_id"] for group in new), _BATCH):
+            shared += self._shared(keys)
+        return shared
+
+    def _shared(self, keys: Sequence[str]) -> list[str]:
+        """Those of `keys` that several materials in use share; the others are settled."""
+        in_use = {"$and": ["$current", {"$not": ["$withdrawn"]}]}
+        new = {"$eq": ["$representative_id", ""]}
+        groups = list(
+            self.raw.aggregate(
+                [
+                    {"$match": {"composition_key": {"$in": list(keys)}}},
+                    {
+                        "$group": {
+                            "_id": "$composition_key",
+                            "in_use": {"$sum": {"$cond": [in_use, 1, 0]}},
+                            "new": {"$push": {"$cond": [new, "$_id", "$$REMOVE"]}},
+                        }
+                    },
+                    {"$sort": {"_id": 1}},
+                ]
             )
-            for material, representative in sorted(found.items())
-        ]
-        aside = {"composition_key": composition_key, "representative_id": ""}
-        writes.append(UpdateMany(aside, [{"$set": {"representative_id": "$material_id"}}]))
-        self.raw.bulk_write(writes, ordered=True)
+        )
+        alone = [key for group in groups if group["in_use"] <= 1 for key in group["new"]]
+        self._stand_alone({"_id": {"$in": alone}})
+        return [group["_id"] for group in groups if group["in_use"] > 1]
+
+    def set_representatives(self, composition_key: str, found: Mapping[str, str]) -> bool:
+        """Note the representative of each material; False if others joined or left the group meanwhile."""
+        key = {"composition_key": composition_key}
+        self.raw.bulk_write(
+            [
+                UpdateMany(
+                    {**key, "material_id": material, "current": True, "withdrawn": False},
+                    {"$set": {"representative_id": representative}},
+                )
+                for material, representative in sorted(found.items())
+            ]
+        )
+        self._stand_alone({**key, "representative_id": "", "$or": [{"current": False}, {"withdrawn": True}]})
+        return set(self.raw.distinct("material_id", _current(key))) == set(found)
+
+    def _stand_alone(self, query: Mapping[str, Any]) -> None:
+        self.raw.update_many(query, [{"$set": {"representative_id": "$material_id"}}])
 
     def _revisions(self, materials: Iterable[str]) -> dict[str, dict[str, int]]:
         """Revision number by material and fingerprint."""
@@ -243,7 +285,7 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
 
     def record(
         self,
-        error: InputError,
+        error: MTLError,
         stage: str,
         subject: str,
         *,

@@ -1,0 +1,96 @@
+"""The `mtl` command: assembles the commands, turns errors into messages and exit codes.
+
+Heavy libraries are imported inside the commands that need them, so that help and tables come at once.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtl_flows import __version__
+from mtl_flows.cli import benchmark, database, describe, ingest, launch, query, run, screen, show
+from mtl_flows.cli.console import err
+from mtl_flows.errors import (
+    ConfigurationError,
+    DatabaseUnavailableError,
+    InputError,
+    MTLError,
+    NotFoundError,
+)
+
+EXIT_CODES: dict[type[MTLError], int] = {
+    InputError: 1,
+    DatabaseUnavailableError: 3,
+    ConfigurationError: 4,
+    NotFoundError: 5,
+    MTLError: 6,
+}
+
+app = typer.Typer(
+    name="mtl",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "Exit codes: 0 all well, 1 some input was refused, 2 wrong usage, 3 no database, "
+        "4 wrong configuration, 5 not found, 6 another error, 130 interrupted."
+    ),
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    project: Annotated[
+        Path | None,
+        typer.Option("-C", "--project", help="Work in this folder (its mtl.yaml and .mtl are used)."),
+    ] = None,
+    traceback: Annotated[bool, typer.Option(help="Show the Python traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Find superionic conductors by multiscale topological learning.
+
+    Start with `mtl describe FILE.cif` (no database needed) or `mtl run FOLDER` (everything, on an embedded
+    MongoDB). Set MTL_MONGO_URI to use a server of yours.
+    """
+    if project is not None:
+        if not project.is_dir():
+            raise ConfigurationError("no such folder", subject=str(project), remedy="create it first")
+        os.chdir(project)
+    if traceback:
+        os.environ["MTL_TRACEBACK"] = "1"
+
+
+for module in (describe, ingest, screen, launch, run, show, query, database, benchmark):
+    module.register(app)
+
+
+def exit_code(error: MTLError) -> int:
+    """Exit code of an error: that of the nearest class of its family."""
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+
+
+def main() -> None:
+    """Entry point: run a command, report errors in one line."""
+    try:
+        app()
+    except MTLError as error:
+        if os.environ.get("MTL_TRACEBACK"):
+            raise
+        err.print(
+            f"[bold red]error[/] [{error.reason}] {error}".replace(
+                "[" + error.reason + "]", f"({error.reason})"
+            )
+        )
+        sys.exit(exit_code(error))

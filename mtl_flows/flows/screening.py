@@ -1,0 +1,65 @@
+"""The screening flow: topology and chemistry in batches, clustering under both protocols, candidates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jobflow import Flow, Job, Maker
+
+from mtl_flows.jobs.batch import Limits
+from mtl_flows.jobs.candidates import CandidatesMaker, ScreeningParameters
+from mtl_flows.jobs.chemistry import ChemistryMaker
+from mtl_flows.jobs.clustering import ClusteringMaker
+from mtl_flows.jobs.topology import TopologyMaker
+from mtl_flows.science.topology import PROTOCOLS
+
+
+@dataclass
+class ScreeningFlowMaker(Maker):
+    """Flow that screens structures.
+
+    Parameters
+    ----------
+    parameters
+        Of every stage.
+    limits
+        Processes, time and memory of the batch jobs.
+    batch_size
+        Structures in one job: FireWorks costs about a second per job, so many small jobs are dear.
+    """
+
+    name: str = "screening"
+    parameters: ScreeningParameters = field(default_factory=ScreeningParameters)
+    limits: Limits = field(default_factory=Limits)
+    batch_size: int = 500
+
+    def make(self, structure_ids: Sequence[str]) -> Flow:
+        """Flow over these structures; what the store holds already is not computed again."""
+        p = self.parameters
+        topology = TopologyMaker(mobile_ion=p.mobile_ion, parameters=p.topology, limits=self.limits)
+        chemistry = ChemistryMaker(mobile_ion=p.mobile_ion, parameters=p.chemistry, limits=self.limits)
+        batches = [
+            list(structure_ids[k : k + self.batch_size])
+            for k in range(0, len(structure_ids), self.batch_size)
+        ]
+        topology_jobs = [_numbered(topology.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
+        chemistry_jobs = [_numbered(chemistry.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
+        clustering_jobs = [
+            ClusteringMaker(
+                name=f"clustering {protocol}",
+                protocol=protocol,
+                mobile_ion=p.mobile_ion,
+                topology=p.topology,
+                thresholds=p.thresholds,
+            ).make([done.output for done in topology_jobs])
+            for protocol in PROTOCOLS
+        ]
+        candidates = CandidatesMaker(parameters=p).make(
+            [done.output for done in (*chemistry_jobs, *clustering_jobs)]
+        )
+        return Flow([*topology_jobs, *chemistry_jobs, *clustering_jobs, candidates], name=self.name)
+
+
+def _numbered(batch: Job, number: int, of: int) -> Job:
+    if of > 1:
+        batch.name = f"{batch.name} {number}/{of}"
+    return batch

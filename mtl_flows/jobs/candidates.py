@@ -1,0 +1,309 @@
+"""The candidate table: every stage's headline numbers of each material in one flat document."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from math import isfinite
+from typing import Any
+
+from jobflow import Maker, OnMissing, job
+
+from mtl_flows.jobs.context import worker_store
+from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord, Stage
+from mtl_flows.schemas.chemistry import ChemistryDocument, chemistry_stage
+from mtl_flows.schemas.clustering import AssignmentDocument
+from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
+from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.schemas.topology import TopologyDocument, topology_stage
+from mtl_flows.science.chemistry import ChemistryParameters
+from mtl_flows.science.clustering import priority
+from mtl_flows.science.topology import (
+    PROTOCOLS,
+    PrescreenThresholds,
+    Protocol,
+    TopologyParameters,
+    prescreen,
+)
+from mtl_flows.store.database import MTLStore
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class ScreeningParameters:
+    """Everything that decides a candidate's gates: which documents count and where the thresholds are."""
+
+    mobile_ion: str = "Li"
+    topology: TopologyParameters = field(default_factory=TopologyParameters)
+    chemistry: ChemistryParameters = field(default_factory=ChemistryParameters)
+    thresholds: PrescreenThresholds = field(default_factory=PrescreenThresholds)
+
+
+def rebuild_candidates(
+    store: MTLStore, parameters: ScreeningParameters, structure_ids: Sequence[str] | None = None
+) -> int:
+    """Write the candidate document of each current structure from what the stages have written.
+
+    Parameters
+    ----------
+    structure_ids
+        Only these; every current structure if not given.
+
+    Returns
+    -------
+    int
+        How many documents were new or changed.
+    """
+    ids = list(structure_ids) if structure_ids is not None else store.structures.current_ids()
+    clusterings = {
+        protocol: store.clusterings.current(protocol).id
+        for protocol in PROTOCOLS
+        if store.clusterings.has_current(protocol)
+    }
+    known = store.labels.known_conductors()
+    changed = 0
+    for batch in _batched(ids, _BATCH):
+        written = store.candidates.put(_build_batch(store, parameters, batch, clusterings, known))
+        changed += written.inserted + written.replaced
+    return changed
+
+
+def _build_batch(
+    store: MTLStore,
+    parameters: ScreeningParameters,
+    ids: Sequence[str],
+    clusterings: dict[Protocol, str],
+    known: frozenset[str],
+) -> list[CandidateDocument]:
+    topology = store.topology.by_structure(
+        ids, topology_stage(parameters.topology, parameters.mobile_ion).hash
+    )
+    chemistry = store.chemistry.by_structure(
+        ids, chemistry_stage(parameters.chemistry, parameters.mobile_ion).hash
+    )
+    assignments = {
+        protocol: store.assignments.of(clustering_id, ids) for protocol, clustering_id in clusterings.items()
+    }
+    structures = {s.id: s for s in store.structures.find({"_id": {"$in": list(ids)}})}
+    labels = {
+        label.id: label
+        for label in store.labels.find({"_id": {"$in": [s.material_id for s in structures.values()]}})
+    }
+    transport = _latest(store.transport.find({"structure_id": {"$in": list(ids)}}))
+    trajectories = _by_structure(
+        store.dynamics.find({"structure_id": {"$in": list(ids)}, "trajectory_stage": "production"})
+    )
+    built = []
+    for structure in structures.values():
+        label = labels.get(structure.material_id)
+        built.append(
+            build_candidate(
+                structure,
+                parameters,
+                topology=topology.get(structure.id),
+                chemistry=chemistry.get(structure.id),
+                assignments={
+                    protocol: found[structure.id]
+                    for protocol, found in assignments.items()
+                    if structure.id in found
+                },
+                clustered=frozenset(clusterings),
+                transport=transport.get(structure.id),
+                trajectories=trajectories.get(structure.id, ()),
+                is_known_conductor=structure.material_id.casefold() in known,
+                conductivity_S_per_cm=label.conductivity_S_per_cm if label else None,
+            )
+        )
+    return built
+
+
+def build_candidate(
+    structure: StructureDocument,
+    parameters: ScreeningParameters,
+    *,
+    topology: TopologyDocument | None,
+    chemistry: ChemistryDocument | None,
+    assignments: dict[Protocol, AssignmentDocument],
+    clustered: frozenset[Protocol],
+    transport: TransportDocument | None,
+    trajectories: Sequence[TrajectoryDocument],
+    is_known_conductor: bool,
+    conductivity_S_per_cm: float | None,
+) -> CandidateDocument:
+    """Flatten one material's documents; no database.
+
+    Parameters
+    ----------
+    clustered
+        Protocols under which a clustering has run: without an assignment there, the material is not selected.
+    """
+    fields: dict[str, Any] = {
+        "_id": structure.material_id,
+        "material_id": structure.material_id,
+        "structure_id": structure.id,
+        "representative_id": structure.representative_id,
+        "formula": structure.formula,
+        "reduced_formula": structure.reduced_formula,
+        "chemical_system": structure.chemical_system,
+        "elements": structure.elements,
+        "n_elements": len(structure.elements),
+        "n_sites": structure.n_sites,
+        "space_group_number": structure.space_group_number,
+        "ordered": structure.ordered,
+        "mobile_ion": parameters.mobile_ion,
+        "releases": structure.releases,
+        "is_known_conductor": is_known_conductor,
+        "conductivity_measured_S_per_cm": conductivity_S_per_cm,
+    }
+    passes_chemistry = chemistry.passed if chemistry else None
+    if chemistry:
+        fields |= {"passes_chemistry": chemistry.passed, "failed_rules": chemistry.failures}
+    if topology:
+        fields |= _topology_fields(topology)
+        for protocol in PROTOCOLS:
+            fields |= _protocol_fields(
+                protocol,
+                passes_prescreen=prescreen(
+                    topology.r_connected_A, topology.rho_cycles[protocol], protocol, parameters.thresholds
+                ).passed,
+                assignment=assignments.get(protocol),
+                clustered=protocol in clustered,
+                passes_chemistry=passes_chemistry,
+            )
+    fields |= _dynamics_fields(transport, trajectories)
+    fields["pending"], fields["furthest_stage"] = _progress(fields)
+    return CandidateDocument(**fields)
+
+
+def _topology_fields(topology: TopologyDocument) -> dict[str, Any]:
+    walls = ("d1_A", "d2_A", "d3_A", "v1_A", "v2_A", "v3_A")
+    v3, d3 = topology.v3_A, topology.d3_A
+    ranked = v3 is not None and d3 is not None
+    return {
+        "r_connected_A": topology.r_connected_A,
+        **{f"rho_cycles_{protocol}": topology.rho_cycles[protocol] for protocol in PROTOCOLS},
+        **{name: getattr(topology, name) for name in walls},
+        # Without a framework there is no bottleneck to rank by.
+        "priority": priority(v3 if isfinite(v3) else 0.0, d3) if ranked else None,
+    }
+
+
+def _protocol_fields(
+    protocol: Protocol,
+    *,
+    passes_prescreen: bool,
+    assignment: AssignmentDocument | None,
+    clustered: bool,
+    passes_chemistry: bool | None,
+) -> dict[str, Any]:
+    selected = assignment.selected if assignment else (False if clustered or not passes_prescreen else None)
+    # One failed gate settles it, whatever is still pending.
+    gates = (passes_prescreen, selected, passes_chemistry)
+    survives = False if False in gates else None if None in gates else True
+    values = {
+        "passes_prescreen": passes_prescreen,
+        "cluster": assignment.cluster if assignment else None,
+        "selected": selected,
+        "nearest_known": (assignment.nearest_known or None) if assignment else None,
+        "nearest_known_distance": assignment.nearest_known_distance if assignment else None,
+        "survives": survives,
+    }
+    return {f"{name}_{protocol}": value for name, value in values.items()}
+
+
+def _dynamics_fields(
+    transport: TransportDocument | None, trajectories: Sequence[TrajectoryDocument]
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if trajectories:
+        newest = max(trajectories, key=lambda t: t.provenance.created_at)
+        fields["engine"] = newest.engine_name
+        fields["dynamics_status"] = "running"
+        fields["diffusivities"] = [
+            DiffusivityRecord(
+                temperature_K=t.temperature_K,
+                ordering=t.ordering,
+                diffusivity_cm2_per_s=t.diffusivity_cm2_per_s,
+                low_cm2_per_s=t.diffusivity_low_cm2_per_s,
+                high_cm2_per_s=t.diffusivity_high_cm2_per_s,
+                status=t.status,
+            )
+            for t in sorted(trajectories, key=lambda t: (t.ordering, t.temperature_K))
+            if t.engine_name == newest.engine_name
+        ]
+    if transport:
+        fields |= {
+            "engine": transport.engine_name,
+            "dynamics_status": transport.status,
+            "activation_energy_eV": transport.activation_energy_eV,
+            "activation_energy_error_eV": transport.activation_energy_error_eV,
+            "conductivity_300K_low_S_per_cm": transport.conductivity_300K_low_S_per_cm,
+            "conductivity_300K_high_S_per_cm": transport.conductivity_300K_high_S_per_cm,
+        }
+    return fields
+
+
+def _progress(fields: dict[str, Any]) -> tuple[list[str], Stage]:
+    """Stages still to run, and the furthest gate that was reached."""
+    pending = []
+    stage: Stage = "ingested"
+    if fields.get("r_connected_A") is None:
+        pending.append("topology")
+    else:
+        stage = "topology"
+        survives = [fields[f"survives_{protocol}"] for protocol in PROTOCOLS]
+        if any(fields[f"passes_prescreen_{protocol}"] for protocol in PROTOCOLS):
+            stage = "prescreen"
+        if any(fields[f"selected_{protocol}"] for protocol in PROTOCOLS):
+            stage = "clustering"
+        if any(survives):
+            stage = "chemistry"
+            if fields.get("activation_energy_eV") is None and fields.get("dynamics_status") in (
+                None,
+                "running",
+            ):
+                pending.append("dynamics")
+        if any(fields[f"selected_{protocol}"] is None for protocol in PROTOCOLS):
+            pending.append("clustering")
+    if fields.get("passes_chemistry") is None:
+        pending.append("chemistry")
+    if fields.get("dynamics_status"):
+        stage = "dynamics"
+    return pending, stage
+
+
+def _latest(documents: Iterable[TransportDocument]) -> dict[str, TransportDocument]:
+    """Keep the newest fit of each structure."""
+    newest: dict[str, TransportDocument] = {}
+    for document in documents:
+        held = newest.get(document.structure_id)
+        if held is None or held.provenance.created_at < document.provenance.created_at:
+            newest[document.structure_id] = document
+    return newest
+
+
+def _by_structure(documents: Iterable[TrajectoryDocument]) -> dict[str, list[TrajectoryDocument]]:
+    grouped: dict[str, list[TrajectoryDocument]] = {}
+    for document in documents:
+        grouped.setdefault(document.structure_id, []).append(document)
+    return grouped
+
+
+def _batched(items: Iterable[str], size: int) -> Iterable[list[str]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+@dataclass
+class CandidatesMaker(Maker):
+    """Job that rebuilds the candidate documents."""
+
+    name: str = "candidates"
+    parameters: ScreeningParameters = field(default_factory=ScreeningParameters)
+
+    @job(config={"on_missing_references": OnMissing.NONE})
+    def make(self, after: list[Any], structure_ids: list[str] | None = None) -> dict[str, Any]:
+        """Rebuild, once the jobs whose outputs are listed in `after` have ended."""
+        with worker_store() as store:
+            return {"changed": rebuild_candidates(store, self.parameters, structure_ids)}

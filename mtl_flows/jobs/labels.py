@@ -1,0 +1,59 @@
+"""Reading a table of labels into the store."""
+
+import csv
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mtl_flows.errors import ConfigurationError
+from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.store.collection import WriteSummary
+from mtl_flows.store.database import MTLStore
+
+_COLUMNS = ("id", "known_conductor", "conductivity_S_per_cm", "below_detection", "family", "source")
+
+
+def import_labels(store: MTLStore, table: Path) -> WriteSummary:
+    """Write every row of a CSV table as the label of its material, replacing an earlier one.
+
+    Parameters
+    ----------
+    table
+        Columns ``id``, ``known_conductor`` (true or false) and, optionally, ``conductivity_S_per_cm``,
+        ``below_detection``, ``family`` and ``source``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is missing, lacks a column or has a value of the wrong type; nothing is written then.
+    """
+    return store.labels.put(read_labels(table))
+
+
+def read_labels(table: Path) -> list[LabelDocument]:
+    """Read and check a table of labels; see `import_labels`."""
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise ConfigurationError(
+            error.strerror or "cannot be read", subject=str(table), remedy="name an existing CSV file"
+        ) from None
+    if rows and not {"id", "known_conductor"} <= rows[0].keys():
+        raise ConfigurationError(
+            "the columns id and known_conductor are required",
+            subject=str(table),
+            remedy=f"columns: {', '.join(_COLUMNS)}",
+        )
+    labels = []
+    for number, row in enumerate(rows, 2):
+        fields = {name: row[name] for name in _COLUMNS if row.get(name)}
+        fields["_id"] = fields.pop("id", "")
+        try:
+            labels.append(LabelDocument.model_validate(fields))
+        except ValidationError as error:
+            wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+            raise ConfigurationError(
+                f"line {number}: {wrong}", subject=str(table), remedy="mend the line"
+            ) from None
+    return labels

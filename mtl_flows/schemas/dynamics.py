@@ -1,0 +1,115 @@
+"""Documents of the dynamics stage: ordered approximants, trajectories with their diffusivity, Arrhenius fits."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pymatgen.core import Structure
+
+from mtl_flows.schemas.base import StageDocument
+
+TrajectoryStage = Literal["heat", "production"]
+
+
+class OrderingDocument(StageDocument):
+    """One ordered approximant of a material, in the supercell that molecular dynamics runs in."""
+
+    ordering: int = Field(description="number of the approximant, from 0")
+    seed: int = Field(description="seed of the Monte-Carlo search")
+    supercell: list[list[int]] = Field(
+        description="supercell matrix, rows are multiples of the lattice vectors"
+    )
+    n_atoms: int
+    n_mobile: int
+    charge_e: float = Field(description="charge of the cell under the assigned oxidation states")
+    ewald_energy_eV: float | None = Field(description="null where the parent was ordered already")
+    composition_error: float = Field(
+        description="largest deviation of an element from the parent's composition"
+    )
+    structure: dict[str, Any] = Field(description="pymatgen Structure before relaxation")
+
+    def to_structure(self) -> Structure:
+        """Return the approximant before relaxation."""
+        return Structure.from_dict(self.structure)
+
+
+class RelaxationDocument(StageDocument):
+    """An ordered approximant relaxed by an engine."""
+
+    ordering_id: str
+    engine: dict[str, Any] = Field(description="name, version, hash of weights, precision, threads")
+    engine_name: str
+    converged: bool = Field(description="forces below the tolerance within the allowed steps")
+    n_steps: int
+    energy_eV: float = Field(description="total energy of the cell")
+    energy_eV_per_atom: float
+    max_force_eV_per_A: float
+    volume_change: float = Field(description="relative change of the volume")
+    structure: dict[str, Any] = Field(description="pymatgen Structure after relaxation")
+
+    def to_structure(self) -> Structure:
+        """Return the relaxed structure."""
+        return Structure.from_dict(self.structure)
+
+
+class ChunkRecord(BaseModel):
+    """One chunk of a trajectory: a file of frames."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file_id: str = Field(description="id of the file in GridFS")
+    sha256: str = Field(description="hash of the file")
+    first_step: int = Field(description="steps of the stage done before the chunk")
+    last_step: int = Field(description="steps of the stage done after the chunk")
+    n_frames: int
+    mean_temperature_K: float
+    mean_energy_eV: float
+    wall_s: float = Field(description="seconds the chunk took")
+
+
+class TrajectoryDocument(StageDocument):
+    """One simulation of one approximant: its chunks, where it stands, and what its ions do.
+
+    `status` is ``running`` until the simulation ends, then one of ``converged``, ``upper_bound``,
+    ``framework_melted``, ``unconverged`` and ``failed`` (a guard stopped the integrator).
+    """
+
+    ordering_id: str
+    ordering: int
+    engine: dict[str, Any] = Field(description="name, version, hash of weights, precision, threads")
+    engine_name: str
+    trajectory_stage: TrajectoryStage
+    temperature_K: float = Field(description="target; of a ramp, where it ends")
+    timestep_fs: float
+    frame_interval: int = Field(description="steps between stored frames")
+    steps_done: int
+    steps_wanted: int = Field(description="steps after which the simulation is judged")
+    chunks: list[ChunkRecord] = Field(default_factory=list)
+    checkpoint: dict[str, Any] | None = Field(
+        None, description="positions, momenta, thermostat and random state to go on from; null at the start"
+    )
+    status: str
+    reason: str = Field("", description="why the status is what it is")
+    diffusion: dict[str, Any] | None = Field(
+        None, description="diffusivity, interval, displacement curve and checks; null for a ramp"
+    )
+    diffusivity_cm2_per_s: float | None = None
+    diffusivity_low_cm2_per_s: float | None = None
+    diffusivity_high_cm2_per_s: float | None = None
+
+
+class TransportDocument(StageDocument):
+    """Arrhenius fit over the temperatures of one approximant and one engine."""
+
+    ordering_id: str
+    ordering: int
+    engine_name: str
+    status: str
+    reason: str = ""
+    temperatures_K: list[float] = Field(description="temperatures that entered the fit")
+    excluded: dict[str, str] = Field(description="temperatures left out, with the reason")
+    activation_energy_eV: float | None = None
+    activation_energy_error_eV: float | None = Field(None, description="standard error")
+    conductivity_300K_S_per_cm: float | None = None
+    conductivity_300K_low_S_per_cm: float | None = Field(None, description="lower end of the 95 % interval")
+    conductivity_300K_high_S_per_cm: float | None = Field(None, description="upper end of the 95 % interval")
+    fit: dict[str, Any] | None = Field(None, description="everything the fit gives")

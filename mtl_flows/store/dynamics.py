@@ -1,0 +1,50 @@
+"""Collections of the dynamics stage."""
+
+from pymongo import ASCENDING, IndexModel
+
+from mtl_flows.schemas.dynamics import (
+    OrderingDocument,
+    RelaxationDocument,
+    TrajectoryDocument,
+    TransportDocument,
+)
+from mtl_flows.store.stages import StageCollection
+
+
+class OrderingCollection(StageCollection[OrderingDocument]):
+    """Ordered approximants."""
+
+    name = "orderings"
+    model = OrderingDocument
+
+
+class RelaxationCollection(StageCollection[RelaxationDocument]):
+    """Relaxed approximants."""
+
+    name = "relaxations"
+    model = RelaxationDocument
+
+
+class TrajectoryCollection(StageCollection[TrajectoryDocument]):
+    """Simulations: one per approximant, engine and temperature."""
+
+    name = "dynamics"
+    model = TrajectoryDocument
+    indexes = (
+        *StageCollection.indexes,
+        IndexModel([("ordering_id", ASCENDING), ("engine_name", ASCENDING), ("temperature_K", ASCENDING)]),
+        IndexModel([("status", ASCENDING)]),
+    )
+
+    def advance(self, before: TrajectoryDocument, after: TrajectoryDocument) -> bool:
+        """Replace `before` by `after` unless somebody else went on from `before` already."""
+        claimed = {"_id": before.id, "steps_done": before.steps_done, "status": before.status}
+        fields = self._sized(after)
+        return self.raw.replace_one(claimed, fields).matched_count == 1
+
+
+class TransportCollection(StageCollection[TransportDocument]):
+    """Arrhenius fits."""
+
+    name = "transport"
+    model = TransportDocument
