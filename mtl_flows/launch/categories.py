@@ -1,6 +1,6 @@
 """Which worker takes which job: FireWorks categories.
 
-Screening jobs are light (seconds to minutes, one core), molecular dynamics is heavy (hours, a node or a GPU).
+Screening jobs are light, molecular dynamics is heavy.
 A job carries its category in its manager configuration, so a Maker can set it as well.
 """
 
@@ -10,9 +10,7 @@ from typing import TypeVar
 from jobflow.core.flow import Flow
 from jobflow.core.job import Job
 
-LIGHT = "mtl-light"
-HEAVY = "mtl-heavy"
-CATEGORIES = (LIGHT, HEAVY)
+from mtl_flows.launch.names import HEAVY
 
 _KEY = "_category"
 Work = TypeVar("Work", bound=Job | Flow)

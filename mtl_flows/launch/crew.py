@@ -15,7 +15,8 @@ from mtl_flows.launch.events import EventCallback, Outcome, RocketEvent
 from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
 from mtl_flows.launch.lost import give_back, lost_launches
-from mtl_flows.launch.rockets import LOST_AFTER_S, Budget, Unlimited, WorkOrder, run_rockets
+from mtl_flows.launch.names import LOST_AFTER_S
+from mtl_flows.launch.rockets import Budget, Unlimited, WorkOrder, run_rockets
 from mtl_flows.launch.surroundings import environment
 from mtl_flows.store.connection import Connection
 

@@ -12,7 +12,7 @@ from fireworks import LaunchPad
 from fireworks.core import rocket
 from pymongo.errors import PyMongoError
 
-HEARTBEAT_S = 60.0
+from mtl_flows.launch.names import HEARTBEAT_S
 
 
 @contextmanager

@@ -10,13 +10,8 @@ from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from mtl_flows.launch.address import ServerAddress
+from mtl_flows.launch.names import BLOBS, OUTPUTS, WORK_KEY
 from mtl_flows.store.connection import Connection
-
-WORK_KEY = "mtl_key"
-"""Field of a workflow's metadata that names the work it claims; no two workflows have the same."""
-
-OUTPUTS = "outputs"
-BLOBS = "outputs_blobs"
 
 
 def launchpad(connection: Connection) -> LaunchPad:

@@ -7,12 +7,12 @@ from typing import Any
 
 from fireworks import FWAction, LaunchPad
 
+from mtl_flows.launch.names import HEARTBEAT_FIELD
 from mtl_flows.launch.process import WorkerProcess
 
 MAX_LOSSES = 3
 """A job that took this many workers down with it is not tried again by itself."""
 
-HEARTBEAT_FIELD = "mtl_heartbeat_s"
 _FIREWORKS_HEARTBEAT_S = 3600.0  # of `rlaunch`, unless FW_config.yaml says otherwise
 _MISSED_HEARTBEATS = 3
 _LOST_FIELD = "mtl_lost"

@@ -11,6 +11,7 @@ from fireworks import LaunchPad
 
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.lost import give_back, lost_launches, was_lost
+from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.overview import FailureGroup, failures
 from mtl_flows.store.connection import Connection
 
@@ -49,7 +50,7 @@ class RecoverSummary:
     failures: tuple[FailureGroup, ...]
 
 
-def recover(connection: Connection, *, lost_after_s: float = 600.0) -> RecoverSummary:
+def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> RecoverSummary:
     """Look for lost runs and inconsistent states and mend them; safe to run at any time and beside workers.
 
     Parameters
@@ -155,7 +156,7 @@ def _refresh_stale(pad: LaunchPad) -> list[int]:
         states = {firework["fw_id"]: firework["state"] for firework in workflow["fireworks"]}
         if states and _is_settled(workflow["updated_on"]) and _is_stale(workflow, states):
             parents = {int(fw_id): above for fw_id, above in workflow["parent_links"].items()}
-            for fw_id in TopologicalSorter(dict.fromkeys(states, []) | parents).static_order():
+            for fw_id in TopologicalSorter(dict.fromkeys(states, ()) | parents).static_order():
                 pad._refresh_wf(fw_id)
             refreshed += sorted(states)
     return refreshed

@@ -16,17 +16,16 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 
 from mtl_flows.errors import DatabaseUnavailableError
 from mtl_flows.launch.events import EventCallback, Outcome, RocketEvent, last_error
-from mtl_flows.launch.heartbeat import HEARTBEAT_S
 from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
-from mtl_flows.launch.lost import HEARTBEAT_FIELD, LostLaunch, give_back, lost_launches
+from mtl_flows.launch.lost import LostLaunch, give_back, lost_launches
+from mtl_flows.launch.names import HEARTBEAT_FIELD, HEARTBEAT_S, LOST_AFTER_S
 from mtl_flows.launch.process import WorkerProcess
 from mtl_flows.launch.surroundings import ERROR_FILE, OUTPUT_FILE, surroundings, working_directory
 from mtl_flows.store.connection import Connection
 
 FWORKER_NAME = "mtl"
 CREW_FIELD = "mtl_crew"
-LOST_AFTER_S = 600.0
 
 _IDLE_S = 1.0
 _PATIENCE_S = 600.0

@@ -16,8 +16,9 @@ from monty.json import jsanitize
 from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from mtl_flows.errors import DocumentTooLargeError
-from mtl_flows.launch.categories import LIGHT, jobs_of, set_category
-from mtl_flows.launch.launchpad import WORK_KEY, launchpad
+from mtl_flows.launch.categories import jobs_of, set_category
+from mtl_flows.launch.launchpad import launchpad
+from mtl_flows.launch.names import LIGHT, WORK_KEY
 from mtl_flows.store.connection import Connection
 
 _RELEASED_KEY = f"{WORK_KEY}_released"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from mtl_flows.launch.categories import CATEGORIES
 from mtl_flows.launch.crew import run_crew
 from mtl_flows.launch.events import EventCallback, RocketEvent, WorkSummary
+from mtl_flows.launch.names import CATEGORIES
 from mtl_flows.launch.rockets import Unlimited, WorkOrder, run_rockets
 from mtl_flows.store.connection import Connection
 
@@ -40,7 +40,7 @@ def work(
         Created if need be. Each job runs in a folder of its own in there and leaves its output in it;
         FireWorks' log goes to ``worker.log``.
     categories
-        Kinds of jobs to take, see `mtl_flows.launch.categories`.
+        Kinds of jobs to take, see `mtl_flows.launch.names`.
     max_rockets
         Most jobs to run; no limit if None.
     timeout_s

@@ -2,7 +2,7 @@
 
 Processes share one server. Each holds a shared lock on a lease file while it uses the server; the last one
 to let go stops it, unless it was started to stay (``mtl db start``). Locks vanish with their process, so a
-killed process leaves nothing to clean up.
+killed process leaves nothing to clean up. The port is remembered, so that configuration files that name it stay valid.
 """
 
 import fcntl
@@ -146,7 +146,7 @@ class EmbeddedServer:
         binary = mongod_binary()
         data = self.folder / "db"
         data.mkdir(exist_ok=True)
-        port = _free_port()
+        port = self._choose_port()
         pid_file = self.folder / "mongod.pid"
         command = [
             *(str(binary), "--dbpath", str(data), "--logpath", str(self.log_file), "--logappend"),
@@ -170,6 +170,14 @@ class EmbeddedServer:
                 remedy="read the end of that log (disk full? folder not writable?)",
             )
         return self._remember(int(pid_file.read_text()), port, persistent=False)
+
+    def _choose_port(self) -> int:
+        """Port of last time, or another one if some program has taken it since."""
+        memory = self.folder / "port"
+        last = int(memory.read_text()) if memory.is_file() else 0
+        port = last if last and _is_free(last) else _free_port()
+        memory.write_text(str(port))
+        return port
 
     def _remember(self, pid: int, port: int, *, persistent: bool) -> ServerStatus:
         draft = self._state_file.with_suffix(".new")
@@ -208,6 +216,18 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as mongod: closing connections do not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _answers(port: int) -> bool:

@@ -1,0 +1,22 @@
+"""Names and figures on which workers, configuration files and the database agree."""
+
+LIGHT = "mtl-light"
+HEAVY = "mtl-heavy"
+CATEGORIES = (LIGHT, HEAVY)
+"""Kinds of jobs: screening (seconds to minutes, one core) and molecular dynamics (hours, a node or a GPU)."""
+
+WORK_KEY = "mtl_key"
+"""Field of a workflow's metadata that names the work it claims; no two workflows have the same."""
+
+OUTPUTS = "outputs"
+BLOBS = "outputs_blobs"
+"""Collections of job outputs and, in GridFS, of the large objects among them."""
+
+HEARTBEAT_S = 60.0
+"""Seconds between two signs of life of a running job."""
+
+HEARTBEAT_FIELD = "mtl_heartbeat_s"
+"""Field of a worker's environment that says so, and through it of every launch."""
+
+LOST_AFTER_S = 10 * HEARTBEAT_S
+"""Seconds of silence after which a run counts as lost."""
