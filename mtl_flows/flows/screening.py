@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from jobflow import Flow, Job, Maker
 
 from mtl_flows.jobs.batch import Limits
-from mtl_flows.jobs.candidates import CandidatesMaker, ScreeningParameters
+from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.chemistry import ChemistryMaker
 from mtl_flows.jobs.clustering import ClusteringMaker
+from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.topology import TopologyMaker
 from mtl_flows.science.topology import PROTOCOLS
 
@@ -44,13 +45,9 @@ class ScreeningFlowMaker(Maker):
         topology_jobs = [_numbered(topology.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
         chemistry_jobs = [_numbered(chemistry.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
         clustering_jobs = [
-            ClusteringMaker(
-                name=f"clustering {protocol}",
-                protocol=protocol,
-                mobile_ion=p.mobile_ion,
-                topology=p.topology,
-                thresholds=p.thresholds,
-            ).make([done.output for done in topology_jobs])
+            ClusteringMaker(name=f"clustering {protocol}", protocol=protocol, parameters=p).make(
+                [done.output for done in topology_jobs]
+            )
             for protocol in PROTOCOLS
         ]
         candidates = CandidatesMaker(parameters=p).make(

@@ -2,41 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from math import isfinite
 from typing import Any
 
-from jobflow import Maker, OnMissing, job
+from jobflow import JobConfig, Maker, OnMissing, job
 
 from mtl_flows.jobs.context import worker_store
+from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord, Stage
-from mtl_flows.schemas.chemistry import ChemistryDocument, chemistry_stage
+from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.ingest import StructureDocument
-from mtl_flows.schemas.topology import TopologyDocument, topology_stage
-from mtl_flows.science.chemistry import ChemistryParameters
+from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.clustering import priority
-from mtl_flows.science.topology import (
-    PROTOCOLS,
-    PrescreenThresholds,
-    Protocol,
-    TopologyParameters,
-    prescreen,
-)
+from mtl_flows.science.topology import PROTOCOLS, Protocol, prescreen
+from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
 _BATCH = 1000
-
-
-@dataclass(frozen=True)
-class ScreeningParameters:
-    """Everything that decides a candidate's gates: which documents count and where the thresholds are."""
-
-    mobile_ion: str = "Li"
-    topology: TopologyParameters = field(default_factory=TopologyParameters)
-    chemistry: ChemistryParameters = field(default_factory=ChemistryParameters)
-    thresholds: PrescreenThresholds = field(default_factory=PrescreenThresholds)
 
 
 def rebuild_candidates(
@@ -62,7 +46,7 @@ def rebuild_candidates(
     }
     known = store.labels.known_conductors()
     changed = 0
-    for batch in _batched(ids, _BATCH):
+    for batch in batched(ids, _BATCH):
         written = store.candidates.put(_build_batch(store, parameters, batch, clusterings, known))
         changed += written.inserted + written.replaced
     return changed
@@ -75,12 +59,8 @@ def _build_batch(
     clusterings: dict[Protocol, str],
     known: frozenset[str],
 ) -> list[CandidateDocument]:
-    topology = store.topology.by_structure(
-        ids, topology_stage(parameters.topology, parameters.mobile_ion).hash
-    )
-    chemistry = store.chemistry.by_structure(
-        ids, chemistry_stage(parameters.chemistry, parameters.mobile_ion).hash
-    )
+    topology = store.topology.by_structure(ids, parameters.topology_stage().hash)
+    chemistry = store.chemistry.by_structure(ids, parameters.chemistry_stage().hash)
     assignments = {
         protocol: store.assignments.of(clustering_id, ids) for protocol, clustering_id in clusterings.items()
     }
@@ -289,12 +269,6 @@ def _by_structure(documents: Iterable[TrajectoryDocument]) -> dict[str, list[Tra
     return grouped
 
 
-def _batched(items: Iterable[str], size: int) -> Iterable[list[str]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
 @dataclass
 class CandidatesMaker(Maker):
     """Job that rebuilds the candidate documents."""
@@ -302,7 +276,7 @@ class CandidatesMaker(Maker):
     name: str = "candidates"
     parameters: ScreeningParameters = field(default_factory=ScreeningParameters)
 
-    @job(config={"on_missing_references": OnMissing.NONE})
+    @job(config=JobConfig(on_missing_references=OnMissing.NONE))
     def make(self, after: list[Any], structure_ids: list[str] | None = None) -> dict[str, Any]:
         """Rebuild, once the jobs whose outputs are listed in `after` have ended."""
         with worker_store() as store:

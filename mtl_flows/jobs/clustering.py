@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jobflow import Maker, OnMissing, job
+from jobflow import JobConfig, Maker, OnMissing, job
 from numpy.typing import NDArray
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, ClusterRecord
-from mtl_flows.schemas.topology import TopologyDocument, topology_stage
+from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.clustering import (
-    ClusteringParameters,
     ClusteringResult,
     NamedCluster,
     cluster,
@@ -22,43 +22,12 @@ from mtl_flows.science.clustering import (
     nearest_known,
     select_clusters,
 )
-from mtl_flows.science.topology import (
-    FEATURE_NAMES,
-    PrescreenThresholds,
-    Protocol,
-    TopologyParameters,
-    prescreen,
-)
+from mtl_flows.science.topology import FEATURE_NAMES, PrescreenThresholds, Protocol, prescreen
 from mtl_flows.store.database import MTLStore
-
-ALGORITHM_VERSION = 1
-
-
-def clustering_stage(
-    protocol: Protocol, parameters: ClusteringParameters, thresholds: PrescreenThresholds, mobile_ion: str
-) -> StageParameters:
-    """Key the clustering stage."""
-    return StageParameters(
-        stage="clustering",
-        algorithm_version=ALGORITHM_VERSION,
-        mobile_ion=mobile_ion,
-        values={
-            **parameters.as_dict(),
-            "protocol": protocol,
-            "prescreen_r_connected_A": thresholds.r_connected_A,
-            "prescreen_rho_cycles": thresholds.rho_cycles,
-        },
-    )
 
 
 def run_clustering(
-    store: MTLStore,
-    protocol: Protocol,
-    *,
-    mobile_ion: str,
-    topology: TopologyParameters,
-    parameters: ClusteringParameters,
-    thresholds: PrescreenThresholds = PrescreenThresholds(),
+    store: MTLStore, protocol: Protocol, parameters: ScreeningParameters
 ) -> ClusteringDocument:
     """Cluster the current representatives that pass the prescreen, and make the run the current one.
 
@@ -70,37 +39,34 @@ def run_clustering(
     ClusteringError
         If nothing passed the prescreen, or the clustering did not converge or is degenerate.
     """
-    stage = clustering_stage(protocol, parameters, thresholds, mobile_ion)
-    topology_hash = topology_stage(topology, mobile_ion).hash
-    members = _members(store, protocol, topology_hash, thresholds)
-    if not members:
+    task = _plan(store, protocol, parameters)
+    if not task.members:
         raise ClusteringError(
             "no structure passed the prescreen",
             subject=f"protocol {protocol}",
             remedy="compute topology first, or look at the thresholds",
         )
-    material_ids = [member.material_id for member in members]
-    known = store.labels.known_conductors() & {material_id.casefold() for material_id in material_ids}
-    members_hash = content_hash(sorted(member.structure_id for member in members))
-    key = content_hash([stage.hash, topology_hash, members_hash, sorted(known)])[:16]
-    clustering_id = f"{protocol}:{key}"
-    if store.clusterings.existing([clustering_id]) and _complete(store, clustering_id, len(members)):
-        store.clusterings.make_current(clustering_id, protocol)
-        return store.clusterings.get(clustering_id)
+    if _is_done(store, task):
+        store.clusterings.make_current(task.id, protocol)
+        return store.clusterings.get(task.id)
 
+    members = task.members
+    material_ids = [member.material_id for member in members]
     names = FEATURE_NAMES[protocol]
     features = np.array([[member.features[protocol][name] for name in names] for member in members])
-    result = cluster(features, material_ids, parameters)
-    selection = select_clusters(result.labels, material_ids, known)
+    result = cluster(features, material_ids, parameters.clustering(protocol))
+    selection = select_clusters(result.labels, material_ids, task.known)
     previous_id, previous = _previous(store, protocol)
     labels = match_clusters(previous, result).names
     clustering = ClusteringDocument(
-        _id=clustering_id,
+        _id=task.id,
         protocol=protocol,
-        topology_parameters_hash=topology_hash,
-        parameters_hash=stage.hash,
-        members_hash=members_hash,
-        provenance=Provenance.record(stage, {"members": members_hash, "topology": topology_hash}, job_id()),
+        topology_parameters_hash=task.topology_hash,
+        parameters_hash=task.stage.hash,
+        members_hash=task.members_hash,
+        provenance=Provenance.record(
+            task.stage, {"members": task.members_hash, "topology": task.topology_hash}, job_id()
+        ),
         feature_names=list(names),
         n_materials=len(members),
         clusters=[
@@ -125,10 +91,10 @@ def run_clustering(
     )
     store.clusterings.put([clustering])
     store.assignments.put(
-        _assignments(clustering, members, result, labels, set(selection.clusters), features, known)
+        _assignments(clustering, members, result, labels, set(selection.clusters), features, task.known)
     )
     # Last, so that a killed job never leaves a current run without its assignments.
-    store.clusterings.make_current(clustering_id, protocol)
+    store.clusterings.make_current(task.id, protocol)
     return clustering
 
 
@@ -144,8 +110,41 @@ def _members(
     ]
 
 
-def _complete(store: MTLStore, clustering_id: str, n_members: int) -> bool:
-    return store.assignments.count({"clustering_id": clustering_id, "provisional": False}) == n_members
+@dataclass(frozen=True)
+class _Task:
+    """One clustering to be done: what goes in, and the id that follows from it."""
+
+    id: str
+    stage: StageParameters
+    topology_hash: str
+    members: Sequence[TopologyDocument]
+    members_hash: str
+    known: frozenset[str]
+
+
+def _plan(store: MTLStore, protocol: Protocol, parameters: ScreeningParameters) -> _Task:
+    stage = parameters.clustering_stage(protocol)
+    topology_hash = parameters.topology_stage().hash
+    members = _members(store, protocol, topology_hash, parameters.thresholds)
+    members_hash = content_hash(sorted(member.structure_id for member in members))
+    known = store.labels.known_conductors() & {member.material_id.casefold() for member in members}
+    key = content_hash([stage.hash, topology_hash, members_hash, sorted(known)])[:16]
+    return _Task(f"{protocol}:{key}", stage, topology_hash, members, members_hash, known)
+
+
+def _is_done(store: MTLStore, task: _Task) -> bool:
+    assigned = {"clustering_id": task.id, "provisional": False}
+    return bool(store.clusterings.existing([task.id])) and store.assignments.count(assigned) == len(
+        task.members
+    )
+
+
+def clustering_is_current(store: MTLStore, protocol: Protocol, parameters: ScreeningParameters) -> bool:
+    """Whether the current run of a protocol is the one that `run_clustering` would make."""
+    if not store.clusterings.has_current(protocol):
+        return False
+    task = _plan(store, protocol, parameters)
+    return store.clusterings.current(protocol).id == task.id and _is_done(store, task)
 
 
 def _previous(store: MTLStore, protocol: Protocol) -> tuple[str, list[NamedCluster]]:
@@ -194,34 +193,18 @@ def _assignments(
 
 @dataclass
 class ClusteringMaker(Maker):
-    """Job that clusters everything that passed the prescreen under one protocol.
-
-    Parameters
-    ----------
-    parameters
-        Of affinity propagation; the protocol's own if not given.
-    """
+    """Job that clusters everything that passed the prescreen under one protocol."""
 
     name: str = "clustering"
     protocol: Protocol = "published"
-    mobile_ion: str = "Li"
-    topology: TopologyParameters = field(default_factory=TopologyParameters)
-    thresholds: PrescreenThresholds = field(default_factory=PrescreenThresholds)
-    parameters: ClusteringParameters | None = None
+    parameters: ScreeningParameters = field(default_factory=ScreeningParameters)
 
     # One lost batch must not hold up the clustering of all the others.
-    @job(config={"on_missing_references": OnMissing.NONE})
+    @job(config=JobConfig(on_missing_references=OnMissing.NONE))
     def make(self, after: list[Any]) -> dict[str, Any]:
         """Cluster, once the jobs whose outputs are listed in `after` have ended; return a summary."""
         with worker_store() as store:
-            clustering = run_clustering(
-                store,
-                self.protocol,
-                mobile_ion=self.mobile_ion,
-                topology=self.topology,
-                parameters=self.parameters or ClusteringParameters.for_protocol(self.protocol),
-                thresholds=self.thresholds,
-            )
+            clustering = run_clustering(store, self.protocol, self.parameters)
         return {
             "clustering_id": clustering.id,
             "n_materials": clustering.n_materials,

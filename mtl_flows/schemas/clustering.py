@@ -2,8 +2,28 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import Document, Provenance
-from mtl_flows.science.topology import Protocol
+from mtl_flows.schemas.base import Document, Provenance, StageParameters
+from mtl_flows.science.clustering import ClusteringParameters
+from mtl_flows.science.topology import PrescreenThresholds, Protocol
+
+ALGORITHM_VERSION = 1
+
+
+def clustering_stage(
+    protocol: Protocol, parameters: ClusteringParameters, thresholds: PrescreenThresholds, mobile_ion: str
+) -> StageParameters:
+    """Key the clustering stage."""
+    return StageParameters(
+        stage="clustering",
+        algorithm_version=ALGORITHM_VERSION,
+        mobile_ion=mobile_ion,
+        values={
+            **parameters.as_dict(),
+            "protocol": protocol,
+            "prescreen_r_connected_A": thresholds.r_connected_A,
+            "prescreen_rho_cycles": thresholds.rho_cycles,
+        },
+    )
 
 
 class ClusterRecord(BaseModel):

@@ -25,7 +25,7 @@ from mtl_flows.store.ingest import (
     StructureCollection,
 )
 from mtl_flows.store.labels import LabelCollection
-from mtl_flows.store.stages import BarcodeCollection, TopologyCollection
+from mtl_flows.store.stages import BarcodeCollection, ChemistryCollection, TopologyCollection
 
 
 class MTLStore:
@@ -61,6 +61,7 @@ class MTLStore:
         self.topology = TopologyCollection(self.database)
         self.clusterings = ClusteringCollection(self.database)
         self.assignments = AssignmentCollection(self.database)
+        self.chemistry = ChemistryCollection(self.database)
         self.orderings = OrderingCollection(self.database)
         self.relaxations = RelaxationCollection(self.database)
         self.dynamics = TrajectoryCollection(self.database)

@@ -6,6 +6,7 @@ from typing import ClassVar, TypeVar
 from pymongo import ASCENDING, IndexModel
 
 from mtl_flows.schemas.base import StageDocument, StageParameters
+from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
 from mtl_flows.store.collection import DocumentCollection
 
@@ -45,3 +46,10 @@ class TopologyCollection(StageCollection[TopologyDocument]):
 
     name = "topology"
     model = TopologyDocument
+
+
+class ChemistryCollection(StageCollection[ChemistryDocument]):
+    """Verdicts of the chemical rules."""
+
+    name = "chemistry"
+    model = ChemistryDocument
