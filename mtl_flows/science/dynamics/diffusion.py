@@ -144,7 +144,7 @@ def analyse_diffusion(
     trajectory: Trajectory,
     mobile_ion: str,
     temperature_K: float,
-    parameters: DiffusionParameters = DiffusionParameters(),  # noqa: B008
+    parameters: DiffusionParameters = DiffusionParameters(),
 ) -> DiffusionResult:
     """Measure the diffusion of ``mobile_ion`` in a trajectory at constant temperature.
 

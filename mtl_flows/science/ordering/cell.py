@@ -1,0 +1,183 @@
+"""The disordered supercell as an ordering problem: sites, whole occupants, interactions, pools."""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+from pymatgen.core import Composition, Structure
+
+from mtl_flows.science.ordering.annealing import Arrangement, OrderingProblem
+from mtl_flows.science.ordering.distances import closest_distance_A
+from mtl_flows.science.ordering.ewald import ewald_matrix
+from mtl_flows.science.ordering.oxidation import element_symbol
+from mtl_flows.science.ordering.parameters import OrderingParameters
+from mtl_flows.science.ordering.rounding import VACANCY, SiteGroup, round_occupancies
+
+_SYMPREC_A = 0.01
+_LEAST_OCCUPANCY = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DisorderedCell:
+    """A supercell whose sites have been given whole occupants, not yet arranged.
+
+    Attributes
+    ----------
+    supercell
+        All sites, with the site property ``parent_site``.
+    elements
+        Element of each kind of occupant; kind 0 is the vacancy.
+    kinds
+        Kind on each site, in an arbitrary arrangement.
+    problem
+        What to minimise; each group of equivalent sites is a pool of its own.
+    relaxed_problem
+        The same with all pools that hold nothing but mobile ions and vacancies joined into one: for crystals
+        whose rounded occupancies cannot be arranged without overlaps.
+    """
+
+    supercell: Structure
+    elements: tuple[str, ...]
+    kinds: tuple[int, ...]
+    problem: OrderingProblem
+    relaxed_problem: OrderingProblem
+
+    @classmethod
+    def build(
+        cls,
+        parent: Structure,
+        matrix: NDArray[np.int64],
+        states: dict[str, float],
+        mobile_ion: str,
+        parameters: OrderingParameters,
+    ) -> Self:
+        """Multiply the parent, round its occupancies and set up the interactions.
+
+        Raises
+        ------
+        OrderingError
+            If occupancies cannot be rounded.
+        """
+        supercell = plain_supercell(parent, matrix)
+        groups = _site_groups(parent, supercell)
+        counts = round_occupancies(groups, states, mobile_ion)
+        elements = (VACANCY, *sorted({element for count in counts for element in count} - {VACANCY}))
+        kinds = np.zeros(len(supercell), dtype=np.int64)
+        pools, mobile_pool = [], []
+        for group, count in zip(groups, counts, strict=True):
+            kinds[list(group.sites)] = [
+                elements.index(element) for element, n in count.items() for _ in range(n)
+            ]
+            if len(count) > 1:
+                pools.append(group.sites)
+            if set(count) <= {mobile_ion, VACANCY}:
+                mobile_pool.extend(group.sites)
+        closest = tuple(
+            tuple(_closest(first, second, states, mobile_ion, parameters) for second in elements)
+            for first in elements
+        )
+        changing = {site for pool in pools for site in pool} | set(mobile_pool)
+        problem = OrderingProblem(
+            matrix=ewald_matrix(supercell.lattice, supercell.frac_coords),
+            charges=tuple(states.get(element, 0.0) for element in elements),
+            neighbours=_close_neighbours(supercell, changing, max(map(max, closest))),
+            closest_A=closest,
+            pools=tuple(pools),
+        )
+        joined = set(mobile_pool)
+        other_pools = [pool for pool in pools if not joined >= set(pool)]
+        relaxed = replace(problem, pools=(*other_pools, *([tuple(mobile_pool)] if mobile_pool else [])))
+        return cls(supercell, elements, tuple(kinds.tolist()), problem, relaxed)
+
+    def ordered(self, arrangement: Arrangement) -> Structure:
+        """Return the ordered structure of an arrangement, atoms sorted by electronegativity."""
+        occupied = [site for site, kind in enumerate(arrangement.kinds) if kind]
+        return Structure(
+            self.supercell.lattice,
+            [self.elements[arrangement.kinds[site]] for site in occupied],
+            self.supercell.frac_coords[occupied],
+            site_properties={
+                "parent_site": [self.supercell.site_properties["parent_site"][site] for site in occupied]
+            },
+        ).get_sorted_structure()
+
+
+def plain_supercell(parent: Structure, matrix: NDArray[np.int64]) -> Structure:
+    """Return the supercell with bare elements, its sites labelled with the parent's site they come from."""
+    compositions = [_plain_composition(site.species) for site in parent]
+    plain = Structure(
+        parent.lattice,
+        compositions,
+        parent.frac_coords,
+        site_properties={"parent_site": list(range(len(parent)))},
+    )
+    return plain * matrix
+
+
+def _plain_composition(species: Composition) -> Composition:
+    """Merge isotopes and oxidation states, drop traces, and cut an occupancy above one back to one."""
+    amounts: dict[str, float] = defaultdict(float)
+    for item, amount in species.items():
+        amounts[element_symbol(item)] += float(amount)
+    kept = {symbol: amount for symbol, amount in amounts.items() if amount > _LEAST_OCCUPANCY}
+    total = sum(kept.values())
+    # Thirds and sixths written with few digits add up to 0.999 or 1.001.
+    scale = 1.0 / total if abs(total - 1.0) < 2e-3 or total > 1.0 else 1.0
+    return Composition({symbol: amount * scale for symbol, amount in kept.items()})
+
+
+def _site_groups(parent: Structure, supercell: Structure) -> list[SiteGroup]:
+    """Group the supercell's sites by the orbit of the parent's site they come from."""
+    mixtures = [site.species for site in supercell]
+    orbit_of = _orbits(parent)
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, parent_site in enumerate(supercell.site_properties["parent_site"]):
+        members[orbit_of[parent_site]].append(index)
+    groups = []
+    for sites in members.values():
+        occupancy = {element_symbol(item): float(amount) for item, amount in mixtures[sites[0]].items()}
+        vacant = 1.0 - sum(occupancy.values())
+        if vacant > _LEAST_OCCUPANCY:
+            occupancy[VACANCY] = vacant
+        groups.append(SiteGroup(tuple(sites), occupancy))
+    return groups
+
+
+def _orbits(parent: Structure) -> list[int]:
+    """Return the orbit of each site; sites of one mixture form one where no symmetry is found."""
+    mixtures: dict[Composition, int] = {}
+    numbers = [mixtures.setdefault(site.species, len(mixtures) + 1) for site in parent]
+    dataset = spglib.get_symmetry_dataset(
+        (parent.lattice.matrix, parent.frac_coords, numbers), symprec=_SYMPREC_A
+    )
+    return numbers if dataset is None else [int(orbit) for orbit in dataset.equivalent_atoms]
+
+
+def _closest(
+    first: str, second: str, states: dict[str, float], mobile_ion: str, parameters: OrderingParameters
+) -> float:
+    if VACANCY in (first, second):
+        return 0.0
+    return closest_distance_A(
+        first,
+        second,
+        states,
+        mobile_ion,
+        parameters.min_mobile_distance_A,
+        parameters.min_distance_fraction,
+    )
+
+
+def _close_neighbours(
+    supercell: Structure, changing: set[int], reach_A: float
+) -> tuple[tuple[tuple[int, float], ...], ...]:
+    """Return, for each site, the others within reach, where at least one of the two can change."""
+    neighbours: list[list[tuple[int, float]]] = [[] for _ in supercell]
+    first, second, _images, distance = supercell.get_neighbor_list(reach_A, exclude_self=True)
+    for i, j, d in zip(first.tolist(), second.tolist(), distance.tolist(), strict=True):
+        if i != j and (i in changing or j in changing):
+            neighbours[i].append((j, d))
+    return tuple(map(tuple, neighbours))

@@ -1,0 +1,50 @@
+"""Choice of the simulation cell: large enough, mobile enough, affordable."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Lattice, Structure
+
+from mtl_flows.science.ordering.oxidation import element_amounts
+from mtl_flows.science.ordering.parameters import OrderingParameters
+
+
+def plane_spacings_A(lattice: Lattice) -> NDArray[np.float64]:
+    """Return the distances between opposite faces of the cell, shape (3,)."""
+    spacings: NDArray[np.float64] = 1.0 / np.linalg.norm(np.linalg.inv(lattice.matrix), axis=0)
+    return spacings
+
+
+def choose_supercell(
+    structure: Structure, parameters: OrderingParameters, mobile_ion: str = "Li"
+) -> NDArray[np.int64]:
+    """Return the diagonal supercell for molecular dynamics, as a 3 × 3 integer matrix.
+
+    The smallest one with faces ``min_plane_spacing_A`` apart and ``min_mobile_ions`` mobile ions is taken.
+    Where no cell within ``max_atoms`` has both, in order: the size limit holds (unless the given cell is
+    already beyond it: then that cell), enough mobile ions, faces as far apart as possible, few atoms. Atoms
+    are counted by occupancy. Never raises.
+    """
+    amounts = element_amounts(structure)
+    n_atoms, n_mobile = sum(amounts.values()), amounts.get(mobile_ion, 0.0)
+    spacings = plane_spacings_A(structure.lattice)
+    most = max(int((parameters.max_atoms + 1e-6) // max(n_atoms, 1e-6)), 1)
+
+    best, best_rank = (1, 1, 1), None
+    for a in range(1, most + 1):
+        for b in range(1, most // a + 1):
+            for c in range(1, most // (a * b) + 1):
+                copies = a * b * c
+                narrowest = float((spacings * (a, b, c)).min())
+                # Occupancies from a CIF are rounded: 11.99 ions are 12.
+                enough_ions = n_mobile * copies > parameters.min_mobile_ions - 0.5
+                wide = narrowest >= parameters.min_plane_spacing_A - 1e-6
+                rank = (
+                    not (enough_ions and wide),
+                    not enough_ions,
+                    copies if wide else -narrowest,
+                    copies,
+                    -narrowest,
+                )
+                if best_rank is None or rank < best_rank:
+                    best, best_rank = (a, b, c), rank
+    return np.diag(best).astype(np.int64)
