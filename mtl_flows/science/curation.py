@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pymatgen.core import Composition
 
-from mtl_flows.science.reading.crystal import proportional, read_formula
+from mtl_flows.science.reading.formula import proportional, read_formula
 from mtl_flows.science.reading.model import ParsedStructure
 
 _FULL = 1 - 1e-3

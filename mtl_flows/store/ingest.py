@@ -7,7 +7,13 @@ from typing import Any, Literal, NamedTuple
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError, MTLError, NotFoundError
+from mtl_flows.errors import (
+    ConfigurationError,
+    ConflictingIdError,
+    DatabaseUnavailableError,
+    MTLError,
+    NotFoundError,
+)
 from mtl_flows.schemas.ingest import (
     FileDocument,
     RejectionDocument,
@@ -63,6 +69,10 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         """As `current_ids`, one id for each group of duplicates."""
         return self.current_ids({**(query or {}), "$expr": {"$eq": ["$representative_id", "$material_id"]}})
 
+    def duplicate_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
+        """As `current_ids`, only those that another material stands for."""
+        return self.current_ids({**(query or {}), "$expr": {"$ne": ["$representative_id", "$material_id"]}})
+
     def by_material(self, material_id: str) -> list[StructureDocument]:
         """Every revision of a material, oldest first.
 
@@ -89,7 +99,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
                 return [outcomes[i] for i in range(len(documents))]
             known = self._revisions(documents[i].material_id for i in open_ones)
             attempts: dict[int, Recorded] = {}
-            writes = []
+            writes: list[InsertOne[dict[str, Any]]] = []
             for i in open_ones:
                 document = documents[i]
                 revisions = known.setdefault(document.material_id, {})
@@ -171,6 +181,8 @@ class StructureCollection(DocumentCollection[StructureDocument]):
 
         Nothing is deleted, and a material that comes back is unmarked.
         """
+        if not standing:
+            return 0
         gone = {"source": source, "current": True, "releases": {"$nin": list(standing)}}
         back = {"source": source, "current": True, "releases": {"$in": list(standing)}}
         for query, withdrawn in ((gone, True), (back, False)):
@@ -320,8 +332,20 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
             self.raw.bulk_write(writes, ordered=False)
 
     def assign_release(self, ids: Sequence[str], release: str) -> None:
-        """Note that `release` holds these refused files too."""
-        self.raw.update_many({"_id": {"$in": list(ids)}}, {"$addToSet": {"releases": release}})
+        """Note that `release` holds these refused files too; met anew, a resolved refusal stands again."""
+        self.raw.update_many(
+            {"_id": {"$in": list(ids)}, "releases": {"$ne": release}},
+            {"$addToSet": {"releases": release}, "$set": {"resolved": False}},
+        )
+
+    def settle_files(self, files: Iterable[str], materials: Iterable[str]) -> None:
+        """Mark refusals of files or materials that have been accepted since as resolved."""
+        self.resolve("ingest", {"subject": {"$in": sorted(set(files))}})
+        others = {
+            "material_id": {"$in": sorted(set(materials))},
+            "reason": {"$ne": ConflictingIdError.reason},
+        }
+        self.resolve("ingest", others)
 
     def resolve(self, stage: str, query: Mapping[str, Any]) -> int:
         """Mark refusals by `stage` that no longer hold; returns how many."""
@@ -377,20 +401,20 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
             "other writers keep adding releases", subject=self.name, remedy="run again"
         )
 
-    def end(self, name: str, counts: Mapping[str, int], *, complete: bool) -> ReleaseDocument:
-        """Note the counts of an ingest that ended; a release once declared complete stays so."""
-        changes: dict[str, Any] = {"counts": dict(counts), "updated_at": utc_now()}
-        if complete:
-            changes["complete"] = True
-        self.raw.update_one({"_id": name}, {"$set": changes})
-        return self.get(name)
+    def declare_complete(self, name: str) -> None:
+        """Note that what the release does not hold has been withdrawn; it stays so."""
+        self.raw.update_one({"_id": name}, {"$set": {"complete": True}})
+
+    def end(self, name: str, counts: Mapping[str, int]) -> None:
+        """Note the counts of an ingest that ended."""
+        self.raw.update_one({"_id": name}, {"$set": {"counts": dict(counts), "updated_at": utc_now()}})
 
     def order(self) -> list[str]:
         """Names of all releases, oldest first."""
         return [d["_id"] for d in self.raw.find({}, {"_id": 1}, sort=[("sequence", ASCENDING)])]
 
     def standing(self, source: str) -> list[str]:
-        """The latest complete release of `source` and those after it; empty if none is complete."""
+        """Return the latest complete release of `source` and those after it; empty if none is complete."""
         releases = list(self.find({"source": source}, sort=[("sequence", ASCENDING)]))
         complete = [i for i, release in enumerate(releases) if release.complete]
         return [release.name for release in releases[complete[-1] :]] if complete else []

@@ -1,9 +1,11 @@
 """Reading structure files: CIF, POSCAR and pymatgen JSON, alone, in folders or in archives."""
 
 from mtl_flows.science.reading.checks import check_structure, structure_content_hash
-from mtl_flows.science.reading.files import read_structures
+from mtl_flows.science.reading.files import file_slug, read_structures
+from mtl_flows.science.reading.formula import reduced_formula
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
 from mtl_flows.science.reading.sources import FoundFile, find_files
+from mtl_flows.science.reading.symmetry import space_group
 
 __all__ = [
     "FoundFile",
@@ -12,7 +14,10 @@ __all__ = [
     "ParsedStructure",
     "ReadingParameters",
     "check_structure",
+    "file_slug",
     "find_files",
     "read_structures",
+    "reduced_formula",
+    "space_group",
     "structure_content_hash",
 ]

@@ -1,4 +1,4 @@
-"""Is a structure usable at all? And: is it the same as before?"""
+"""Checks of a structure, and the hash that tells whether it is the same as before."""
 
 import hashlib
 

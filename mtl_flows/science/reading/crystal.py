@@ -12,6 +12,7 @@ from pymatgen.core import Composition, Element, Lattice, Structure
 from mtl_flows.errors import OccupancyError, UnreadableStructureError
 from mtl_flows.science.reading.cif import UNKNOWN, CifBlock
 from mtl_flows.science.reading.distances import overlapping_pair
+from mtl_flows.science.reading.formula import proportional, read_formula
 from mtl_flows.science.reading.model import ReadingParameters
 from mtl_flows.science.reading.symmetry import Operations, operations_of_group, parse_operations
 
@@ -125,34 +126,6 @@ def declared_composition(block: CifBlock) -> Composition:
     """Composition of the formula the block declares; empty if there is none or it cannot be read."""
     text = block.first("_chemical_formula_sum", "_chemical_formula_structural", "_chemical_formula_moiety")
     return read_formula(text)
-
-
-def read_formula(text: str) -> Composition:
-    """Composition of a formula such as ``Li6.5 La3 O12`` or ``Li (P O3)3``; empty if it cannot be read.
-
-    Deuterium counts as hydrogen.
-    """
-    cleaned = re.sub(r"\(\d+\)(?=\s|$)|[\[\]{}'\"]", " ", text)
-    try:
-        composition = Composition(re.sub(r"\s+", " ", cleaned).strip())
-    except (ValueError, KeyError, TypeError):
-        return Composition({})
-    amounts: dict[str, float] = {}
-    for element, amount in composition.items():
-        if not isinstance(element, Element):
-            return Composition({})
-        symbol = "H" if element.symbol in ("D", "T") else element.symbol
-        amounts[symbol] = amounts.get(symbol, 0.0) + amount
-    return Composition(amounts)
-
-
-def proportional(one: Composition, other: Composition, tolerance: float = 0.02) -> bool:
-    """Whether two compositions agree in every atomic fraction, relative to the larger of the two."""
-    symbols = set(one.chemical_system_set) | set(other.chemical_system_set)
-    if not one or not other:
-        return False
-    fractions = [(one.get_atomic_fraction(s), other.get_atomic_fraction(s)) for s in symbols]
-    return all(abs(a - b) <= tolerance * max(a, b) for a, b in fractions)
 
 
 def _lattice(block: CifBlock, notes: list[str]) -> Lattice:
@@ -352,13 +325,15 @@ def _composition(orbit: _Orbit, occupancy_tolerance: float, notes: list[str]) ->
 
 def _close(coords: NDArray[np.float64], other: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
     difference = coords - other
-    return np.all(np.abs(difference - np.round(difference)) < tolerance, axis=-1)
+    close: NDArray[np.bool_] = np.all(np.abs(difference - np.round(difference)) < tolerance, axis=-1)
+    return close
 
 
 def _distinct(images: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
     """Images that no earlier one coincides with."""
     repeats = np.tril(_close(images[:, None], images[None, :], tolerance), -1).any(axis=1)
-    return images[~repeats]
+    distinct: NDArray[np.float64] = images[~repeats]
+    return distinct
 
 
 def _oxidation_numbers(block: CifBlock) -> dict[str, float]:

@@ -68,7 +68,7 @@ def read_structures(
             parsed.append(ParsedBlock(name, _about(f"{path} [{name}]" if several else str(path), held)))
             continue
         structure = ParsedStructure(
-            source_id=held.database_code or _slug(path, name if several else ""),
+            source_id=held.database_code or file_slug(path, name if several else ""),
             structure=held.structure,
             formula_text=held.formula or held.structure.composition.reduced_formula,
             file_name=str(path),
@@ -200,8 +200,11 @@ def _about(subject: str, error: InputError) -> InputError:
     )
 
 
-def _slug(path: Path, block: str) -> str:
-    """Id from the name of the file: ``icsd-188887`` for its usual names in the ICSD, else the name itself."""
+def file_slug(path: Path, block: str = "") -> str:
+    """Id from the name of a file: ``icsd-188887`` for its usual names in the ICSD, else the name itself.
+
+    Files called no more than ``POSCAR`` take the name of their folder.
+    """
     stem = re.sub(r"(\.(cif|mcif|vasp|poscar|json))+$", "", path.name, flags=re.IGNORECASE)
     for generic in _POSCAR_NAMES:
         if stem.upper().startswith(generic):

@@ -3,10 +3,12 @@
 import re
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import spglib
 from numpy.typing import NDArray
+from pymatgen.core import Structure
 
 Operations = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -109,4 +111,21 @@ def _conventional_first(hall_numbers: list[int]) -> list[int]:
 
 def _database_operations(hall_number: int) -> Operations:
     stored = spglib.get_symmetry_from_database(hall_number)
+    if stored is None:
+        raise LookupError(f"spglib knows no Hall number {hall_number}")
     return stored["rotations"].astype(float), stored["translations"].astype(float)
+
+
+def space_group(structure: Structure, symprec_A: float = 0.01) -> tuple[int, str]:
+    """Number and Hermann–Mauguin symbol of the space group; (1, ``P1``) where spglib finds none.
+
+    Sites with the same species and occupancies count as alike.
+    """
+    kinds: dict[object, int] = {}
+    numbers = [kinds.setdefault(species, len(kinds)) for species in structure.species_and_occu]
+    cell: Any = (structure.lattice.matrix, structure.frac_coords, numbers)
+    try:
+        dataset = spglib.get_symmetry_dataset(cell, symprec=symprec_A)
+    except spglib.SpglibError:
+        dataset = None
+    return (int(dataset.number), str(dataset.international)) if dataset else (1, "P1")

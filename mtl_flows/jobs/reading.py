@@ -1,0 +1,125 @@
+"""One structure file into the documents it gives: structures and rejections."""
+
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+
+from mtl_flows.errors import InputError, MTLError
+from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
+from mtl_flows.schemas.ingest import (
+    RejectionDocument,
+    SourceFile,
+    SourceMetadata,
+    StructureDocument,
+    StructureFlags,
+)
+from mtl_flows.science.curation import CurationLimits, flags
+from mtl_flows.science.duplicates import composition_key
+from mtl_flows.science.reading import (
+    FoundFile,
+    ParsedStructure,
+    ReadingParameters,
+    check_structure,
+    read_structures,
+    reduced_formula,
+    space_group,
+    structure_content_hash,
+)
+
+STAGE = "ingest"
+ALGORITHM_VERSION = 1
+
+Documents = list[StructureDocument | RejectionDocument]
+
+
+@dataclass(frozen=True)
+class IngestParameters:
+    """What decides how a file is read and whether it is taken."""
+
+    mobile_ion: str = "Li"
+    reading: ReadingParameters = field(default_factory=ReadingParameters)
+    curation: CurationLimits = field(default_factory=CurationLimits)
+
+    def stage(self) -> StageParameters:
+        """Return the parameters as every document records them."""
+        values = asdict(self.reading) | {"curation": asdict(self.curation)}
+        values["site_tolerances"] = list(self.reading.site_tolerances)
+        return StageParameters(
+            stage=STAGE, algorithm_version=ALGORITHM_VERSION, mobile_ion=self.mobile_ion, values=values
+        )
+
+
+def read_file(file: FoundFile, parameters: IngestParameters) -> Documents:
+    """Documents of everything one file holds; revisions are provisional."""
+    if isinstance(file.content, InputError):
+        return [rejection(file.content, file.name, "", "", parameters)]
+    blocks = read_structures((file.name, file.content), parameters.reading)
+    several = len(blocks) > 1
+    documents: Documents = []
+    for block in blocks:
+        subject = f"{file.name} [{block.name}]" if several else file.name
+        parsed, material_id = block.result, ""
+        try:
+            if isinstance(parsed, InputError):
+                raise parsed
+            material_id = parsed.source_id
+            check_structure(
+                parsed.structure, parameters.mobile_ion, subject=subject, parameters=parameters.reading
+            )
+            documents.append(_structure_document(parsed, parameters))
+        except InputError as error:
+            digest = sha256(file.content).hexdigest()
+            documents.append(rejection(error, subject, digest, material_id, parameters))
+    return documents
+
+
+def _structure_document(parsed: ParsedStructure, parameters: IngestParameters) -> StructureDocument:
+    structure = parsed.structure
+    composition = structure.composition.element_composition
+    number, symbol = space_group(structure)
+    content = structure_content_hash(structure)
+    metadata = asdict(parsed.metadata)
+    said = [content, parsed.formula_text, metadata, parsed.oxidation_states, parsed.implicit_hydrogens]
+    return StructureDocument(
+        id=f"{parsed.source_id}.r1",
+        material_id=parsed.source_id,
+        revision=1,
+        file=SourceFile(
+            name=parsed.file_name,
+            sha256=parsed.file_sha256,
+            size_bytes=parsed.file_size,
+            block=parsed.block_name,
+        ),
+        content_hash=content,
+        fingerprint=content_hash(said),
+        formula=parsed.formula_text,
+        composition_key=composition_key(structure),
+        reduced_formula=reduced_formula(composition),
+        chemical_system=composition.chemical_system,
+        elements=sorted(element.symbol for element in composition),
+        n_sites=len(structure),
+        n_atoms=float(composition.num_atoms),
+        space_group_number=number,
+        space_group_symbol=symbol,
+        volume_A3=float(structure.volume),
+        density_g_cm3=float(structure.density),
+        flags=StructureFlags(**asdict(flags(parsed, parameters.mobile_ion, parameters.curation))),
+        metadata=SourceMetadata(**metadata),
+        oxidation_states=parsed.oxidation_states,
+        warnings=list(parsed.warnings),
+        structure=structure.as_dict(),
+        provenance=Provenance.record(parameters.stage(), {"file": parsed.file_sha256}),
+    )
+
+
+def rejection(
+    error: MTLError, subject: str, digest: str, material_id: str, parameters: IngestParameters
+) -> RejectionDocument:
+    """Refusal by this stage, under the parameters it was read with."""
+    return RejectionDocument.of(
+        error,
+        stage=STAGE,
+        subject=subject,
+        file_sha256=digest,
+        material_id=material_id,
+        mobile_ion=parameters.mobile_ion,
+    )

@@ -1,0 +1,48 @@
+"""Chemical formulae: reading them, comparing them, and writing them short."""
+
+import math
+import re
+
+from pymatgen.core import Composition, Element
+
+
+def read_formula(text: str) -> Composition:
+    """Composition of a formula such as ``Li6.5 La3 O12`` or ``Li (P O3)3``; empty if it cannot be read.
+
+    Deuterium counts as hydrogen.
+    """
+    cleaned = re.sub(r"\(\d+\)(?=\s|$)|[\[\]{}'\"]", " ", text)
+    try:
+        composition = Composition(re.sub(r"\s+", " ", cleaned).strip())
+    except (ValueError, KeyError, TypeError):
+        return Composition({})
+    amounts: dict[str, float] = {}
+    for element, amount in composition.items():
+        if not isinstance(element, Element):
+            return Composition({})
+        symbol = "H" if element.symbol in ("D", "T") else element.symbol
+        amounts[symbol] = amounts.get(symbol, 0.0) + amount
+    return Composition(amounts)
+
+
+def proportional(one: Composition, other: Composition, tolerance: float = 0.02) -> bool:
+    """Whether two compositions agree in every atomic fraction, relative to the larger of the two."""
+    symbols = set(one.chemical_system_set) | set(other.chemical_system_set)
+    if not one or not other:
+        return False
+    fractions = [(one.get_atomic_fraction(s), other.get_atomic_fraction(s)) for s in symbols]
+    return all(abs(a - b) <= tolerance * max(a, b) for a, b in fractions)
+
+
+def reduced_formula(composition: Composition) -> str:
+    """Formula divided by the common factor of its whole amounts, amounts rounded to two decimals.
+
+    ``Ba7.9992 Li48 La16.0008 Ta16 O96`` becomes ``BaLi6La2Ta2O12`` and ``Li21.48 P12 S48`` becomes
+    ``Li1.79PS4``.
+    """
+    amounts = {e.symbol: round(amount, 2) for e, amount in composition.element_composition.items()}
+    whole = [round(amount) for amount in amounts.values() if amount == round(amount) and amount >= 1]
+    factor = math.gcd(*whole)
+    if factor == 0:
+        return str(composition.element_composition.reduced_formula)
+    return str(Composition({s: round(amount / factor, 4) for s, amount in amounts.items()}).reduced_formula)
