@@ -1,0 +1,218 @@
+"""What the rules look at: one material, with everything derived from it computed at most once."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pymatgen.core import Composition, Structure
+
+from mtl_flows.errors import ConfigurationError, InputError
+from mtl_flows.science.chemistry.alloy import judge_alloy
+from mtl_flows.science.chemistry.balance import SearchLimitError
+from mtl_flows.science.chemistry.bonding import Bonding, site_elements
+from mtl_flows.science.chemistry.formula import parse_formula
+from mtl_flows.science.chemistry.oxidation import Assignment, assign_states
+from mtl_flows.science.chemistry.parameters import ChemistryParameters
+from mtl_flows.science.chemistry.report import Finding
+from mtl_flows.science.chemistry.species import element_symbol, is_element
+
+
+@dataclass(frozen=True)
+class Material:
+    """A composition, with or without its structure, and what else the file says.
+
+    Attributes
+    ----------
+    composition
+        Amount of each element: of the sites, or of the formula text where that names elements that no
+        site holds (hydrogens that were not located).
+    located
+        Elements that the sites hold.
+    structure
+        ``None`` for a bare formula.
+    mobile_ion, parameters
+        As given to the check.
+    formula_text
+        The formula as written, empty if none was given.
+    given_states
+        Oxidation states given by the caller, by element.
+    """
+
+    composition: Mapping[str, float]
+    located: frozenset[str]
+    structure: Structure | None
+    mobile_ion: str
+    parameters: ChemistryParameters
+    formula_text: str = ""
+    given_states: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def unlocated(self) -> list[str]:
+        """Elements of the formula that no site holds."""
+        return sorted(set(self.composition) - self.located)
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula, amounts to three decimals."""
+        return str(Composition({one: round(x, 3) for one, x in self.composition.items()}).reduced_formula)
+
+    @cached_property
+    def is_disordered(self) -> bool:
+        """Whether a site is partially or jointly occupied; of a formula, whether an amount is not whole."""
+        if self.structure is not None and not self.structure.is_ordered:
+            return True
+        return any(abs(amount - round(amount)) > 1e-6 for amount in self.composition.values())
+
+    @property
+    def crystal(self) -> Structure:
+        """The structure, for rules that cannot do without."""
+        if self.structure is None:
+            raise ValueError(f"{self.formula} is a bare formula")
+        return self.structure
+
+    @cached_property
+    def bonding(self) -> Bonding:
+        """Contacts between the sites of the structure."""
+        return Bonding.of(self.crystal, self.parameters.bond_factor)
+
+    @cached_property
+    def alloy(self) -> Finding:
+        """Whether the composition is an alloy."""
+        return judge_alloy(self.composition, self.parameters)
+
+    @cached_property
+    def decoration(self) -> Mapping[str, Mapping[float, float]]:
+        """Oxidation states on the sites: for each element, states and amounts; empty if not all are given.
+
+        Zero is what files hold that know no state, so a zero counts as not given.
+        """
+        found: dict[str, dict[float, float]] = {}
+        if self.structure is None:
+            return found
+        for species, amount in self.structure.composition.items():
+            state = getattr(species, "oxi_state", None)
+            if state is None or state == 0:
+                return {}
+            states = found.setdefault(element_symbol(species), {})
+            states[float(state)] = states.get(float(state), 0.0) + float(amount)
+        return found
+
+    @cached_property
+    def has_neutral_decoration(self) -> bool:
+        """Whether all sites bear oxidation states and these add up to zero."""
+        if not self.decoration or self.given_states or self.unlocated:
+            return False
+        charges = [state * amount for states in self.decoration.values() for state, amount in states.items()]
+        positive = math.fsum(charge for charge in charges if charge > 0)
+        return abs(math.fsum(charges)) <= self.parameters.charge_tolerance * positive
+
+    @property
+    def stated_oxidation(self) -> dict[str, list[float]]:
+        """Oxidation states given by the caller, else those on the sites, by element."""
+        if self.given_states:
+            return {symbol: [state] for symbol, state in self.given_states.items()}
+        return {symbol: sorted(states) for symbol, states in self.decoration.items()}
+
+    @cached_property
+    def assignment(self) -> Assignment | None:
+        """Neutral oxidation states found by search, ``None`` if there are none.
+
+        Raises
+        ------
+        SearchLimitError
+            No answer within the bounds of the search.
+        """
+        bonding = None if self.structure is None or self.unlocated else self.bonding
+        return assign_states(
+            self.composition, bonding, self.given_states, self.parameters, disordered=self.is_disordered
+        )
+
+    def states(self, symbol: str) -> list[float]:
+        """Return the oxidation states of an element as given or found; empty if unknown."""
+        if symbol in self.given_states or self.has_neutral_decoration:
+            return self.stated_oxidation.get(symbol, [])
+        try:
+            assignment = self.assignment
+        except SearchLimitError:
+            return []
+        if assignment is None:
+            return []
+        return [state for label, state in assignment.states.items() if label.split(" ")[0] == symbol]
+
+
+def from_structure(
+    structure: Structure,
+    mobile_ion: str,
+    parameters: ChemistryParameters,
+    oxidation_states: Mapping[str, float] | None,
+    formula_text: str | None,
+) -> Material:
+    """Gather what the rules need from a structure and its file.
+
+    Raises
+    ------
+    InputError
+        The structure holds no atoms.
+    ConfigurationError
+        The mobile ion or an element with a given state is no element.
+    """
+    located = site_elements(structure.composition)
+    if not located:
+        raise InputError("the structure holds no atoms", remedy="check the file")
+    stated = None if not formula_text else parse_formula(formula_text)
+    composition = located
+    if stated is not None and set(located) < set(site_elements(stated)):
+        composition = site_elements(stated)
+    return Material(
+        composition=composition,
+        located=frozenset(located),
+        structure=structure,
+        mobile_ion=_require_element(mobile_ion),
+        parameters=parameters,
+        formula_text=formula_text or "",
+        given_states=_require_states(oxidation_states),
+    )
+
+
+def from_formula(
+    formula: str | Composition,
+    mobile_ion: str,
+    parameters: ChemistryParameters,
+    oxidation_states: Mapping[str, float] | None,
+) -> Material:
+    """Gather what the rules need from a bare formula.
+
+    Raises
+    ------
+    InputError
+        The text is not a formula.
+    ConfigurationError
+        The mobile ion or an element with a given state is no element.
+    """
+    parsed = parse_formula(formula) if isinstance(formula, str) else formula
+    if parsed is None or parsed.num_atoms <= 0:
+        raise InputError("not a chemical formula", subject=str(formula), remedy="write it like Li7La3Zr2O12")
+    composition = site_elements(parsed)
+    return Material(
+        composition=composition,
+        located=frozenset(composition),
+        structure=None,
+        mobile_ion=_require_element(mobile_ion),
+        parameters=parameters,
+        formula_text=formula if isinstance(formula, str) else "",
+        given_states=_require_states(oxidation_states),
+    )
+
+
+def _require_element(symbol: str) -> str:
+    if not is_element(symbol):
+        raise ConfigurationError(f"{symbol!r} is not an element", subject="mobile_ion")
+    return symbol
+
+
+def _require_states(states: Mapping[str, float] | None) -> dict[str, float]:
+    for symbol in states or {}:
+        if not is_element(symbol):
+            raise ConfigurationError(f"{symbol!r} is not an element", subject="oxidation_states")
+    return {symbol: float(state) for symbol, state in (states or {}).items()}
