@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.science.stability import WindowResult
 
 Outcome = Literal["pass", "fail", "undecided"]
 
@@ -94,6 +95,31 @@ class Measured:
                 return self.low, math.inf
             case _:
                 return -math.inf, math.inf
+
+
+def measured_window(result: WindowResult, uncertainty_V: float) -> Measured:
+    """Width of an electrochemical window with its interval.
+
+    Parameters
+    ----------
+    result
+        Window. An unknown one gives a quantity without a number, whose note names the missing phases; one for
+        which only elements competed is an upper bound.
+    uncertainty_V
+        Half-width of the interval; 0.2 V is typical of GGA energies and of potentials trained on them.
+    """
+    if result.width_V is None:
+        return Measured.unusable(
+            result.origin.label, note=f"energies are missing: {', '.join(result.missing)}"
+        )
+    return Measured(
+        result.width_V,
+        max(0.0, result.width_V - uncertainty_V),
+        result.width_V + uncertainty_V,
+        f"{result.origin.label} ({result.origin.energy_scale})",
+        "known" if result.quality.has_compounds else "upper_bound",
+        "" if result.quality.has_compounds else "only elements competed: add energies of compounds",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,8 +185,11 @@ def entry_from_dict(data: Mapping[str, Any]) -> ComputedEntry:
         case "ComputedStructureEntry":
             return ComputedStructureEntry.from_dict(dict(data))
         case None:
+            composition = Composition(data["formula"])
+            if not composition.valid:
+                raise ValueError(f"{data['formula']} is not made of elements")
             return ComputedEntry(
-                Composition(data["formula"]),
+                composition,
                 float(data["energy_eV"]),
                 correction=float(data.get("correction_eV", 0.0)),
                 entry_id=data.get("entry_id"),

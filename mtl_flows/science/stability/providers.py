@@ -6,7 +6,7 @@ A provider that needs the network lives in the jobs layer; it implements the sam
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
@@ -38,6 +38,21 @@ class EntryCache(Protocol):
     def put(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep a document."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEntryCache:
+    """Keeps answers as long as the process lives."""
+
+    answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def get(self, key: str) -> Mapping[str, Any] | None:
+        """Return what was put under a key, or None if nothing was."""
+        return self.answers.get(key)
+
+    def put(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep a document."""
+        self.answers[key] = value
 
 
 class Relax(Protocol):
@@ -158,7 +173,7 @@ class PotentialEntryProvider:
     relax: Relax
     label: str
     energy_scale: str
-    cache: EntryCache
+    cache: EntryCache = field(default_factory=MemoryEntryCache)
 
     def entries(self, chemical_system: Iterable[str]) -> EntrySet:
         """Relax every phase of the chemical system that has no energy yet.

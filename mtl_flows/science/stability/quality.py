@@ -34,6 +34,11 @@ class HullQuality:
     pairs_without_compound: tuple[str, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def has_compounds(self) -> bool:
+        """Whether anything but elements competes."""
+        return self.binaries + self.higher > 0
+
 
 def assess_hull(entries: EntrySet, chemical_system: Iterable[str]) -> HullQuality:
     """Say which parts of a chemical system the entries cover."""

@@ -56,7 +56,9 @@ class WindowResult:
         ``"known"``, or ``"unknown"`` if the entries lack an end member. Unknown is not zero: the voltages
         are then None and the profile is empty. A known window may be 0 V wide.
     missing
-        Elements without an elemental phase; empty exactly when the window is known.
+        Elements without an elemental phase; if none of those, but nothing else competes and the material
+        has no energy either, the pairs of elements without a compound. Empty exactly when the window is
+        known.
     low_V, high_V, width_V
         The window against the elemental reference of the mobile ion. None exactly when unknown.
     stability
@@ -138,7 +140,11 @@ def electrochemical_window(
         raise NoFrameworkError(f"holds only {parameters.mobile_ion}", subject=material.reduced_formula)
 
     quality = assess_hull(entries, system)
-    if missing := entries.missing_end_members(system):
+    missing = entries.missing_end_members(system)
+    if not missing and energy_per_atom_eV is None and not quality.has_compounds:
+        # Against elements alone anything without an energy would seem to decompose: that says nothing.
+        missing = quality.pairs_without_compound
+    if missing:
         return WindowResult(material.reduced_formula, "unknown", entries.origin, quality, missing=missing)
 
     competing = entries.within(system)
