@@ -90,6 +90,10 @@ def run_batch(
             ready = []
     if ready:
         write(ready)
+    # What was refused before and works now, after a fix or with wider limits, is refused no longer.
+    store.rejections.resolve(
+        parameters.stage, {"subject": {"$in": sorted(set(todo) - set(results.missing(todo, parameters)))}}
+    )
     return summary
 
 

@@ -122,6 +122,7 @@ def build_candidate(
         "material_id": structure.material_id,
         "structure_id": structure.id,
         "representative_id": structure.representative_id,
+        "is_representative": structure.representative_id == structure.material_id,
         "formula": structure.formula,
         "reduced_formula": structure.reduced_formula,
         "chemical_system": structure.chemical_system,
@@ -140,6 +141,7 @@ def build_candidate(
         fields |= {"passes_chemistry": chemistry.passed, "failed_rules": chemistry.failures}
     if topology:
         fields |= _topology_fields(topology)
+        fields["passes_connectivity"] = topology.r_connected_A < parameters.thresholds.r_connected_A
         for protocol in PROTOCOLS:
             fields |= _protocol_fields(
                 protocol,

@@ -141,9 +141,9 @@ def _is_done(store: MTLStore, task: _Task) -> bool:
 
 def clustering_is_current(store: MTLStore, protocol: Protocol, parameters: ScreeningParameters) -> bool:
     """Whether the current run of a protocol is the one that `run_clustering` would make."""
-    if not store.clusterings.has_current(protocol):
-        return False
     task = _plan(store, protocol, parameters)
+    if not task.members or not store.clusterings.has_current(protocol):
+        return not task.members and not store.clusterings.has_current(protocol)
     return store.clusterings.current(protocol).id == task.id and _is_done(store, task)
 
 
@@ -204,6 +204,10 @@ class ClusteringMaker(Maker):
     def make(self, after: list[Any]) -> dict[str, Any]:
         """Cluster, once the jobs whose outputs are listed in `after` have ended; return a summary."""
         with worker_store() as store:
+            if not _plan(store, self.protocol, self.parameters).members:
+                # A gate that nobody passes is a result, not a failure.
+                store.clusterings.retire(self.protocol)
+                return {"clustering_id": "", "n_materials": 0, "n_clusters": 0, "n_selected_clusters": 0}
             clustering = run_clustering(store, self.protocol, self.parameters)
         return {
             "clustering_id": clustering.id,

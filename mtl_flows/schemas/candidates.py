@@ -35,6 +35,7 @@ class CandidateDocument(Document):
     material_id: str
     structure_id: str = Field(description="the current revision")
     representative_id: str = Field(description="material that stands for this one and its duplicates")
+    is_representative: bool = Field(description="not a duplicate of another material")
     formula: str = Field(description="formula as the source gives it")
     reduced_formula: str
     chemical_system: str = Field(description="elements in alphabetical order, joined by hyphens")
@@ -62,6 +63,7 @@ class CandidateDocument(Document):
     v3_A: float | None = None
     priority: float | None = Field(None, description="v3/d3: the order in which molecular dynamics is spent")
 
+    passes_connectivity: bool | None = Field(None, description="r_connected below its threshold")
     passes_prescreen_published: bool | None = None
     passes_prescreen_text: bool | None = None
     cluster_published: str | None = None
@@ -94,3 +96,8 @@ class CandidateDocument(Document):
     verdict: str | None = Field(None, description="pass, fail or undecided")
     furthest_stage: Stage
     pending: list[str] = Field(description="stages that have not run for this material")
+
+    @property
+    def survives(self) -> bool:
+        """Whether it passed every gate of at least one protocol."""
+        return bool(self.survives_published or self.survives_text)

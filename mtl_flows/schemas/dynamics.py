@@ -51,18 +51,28 @@ class RelaxationDocument(StageDocument):
         return Structure.from_dict(self.structure)
 
 
-class ChunkRecord(BaseModel):
-    """One chunk of a trajectory: a file of frames."""
+class BlockRecord(BaseModel):
+    """One file of frames."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file_id: str = Field(description="id of the file in GridFS")
     sha256: str = Field(description="hash of the file")
-    first_step: int = Field(description="steps of the stage done before the chunk")
-    last_step: int = Field(description="steps of the stage done after the chunk")
     n_frames: int
+    n_bytes: int
+
+
+class ChunkRecord(BaseModel):
+    """One chunk of a trajectory: what one job added."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first_step: int = Field(description="steps of the simulation done before the chunk")
+    last_step: int = Field(description="steps of the simulation done after the chunk")
+    blocks: list[BlockRecord]
     mean_temperature_K: float
     mean_energy_eV: float
+    conserved_drift_meV_per_atom_ps: float = Field(description="error of the integrator")
     wall_s: float = Field(description="seconds the chunk took")
 
 
@@ -70,7 +80,7 @@ class TrajectoryDocument(StageDocument):
     """One simulation of one approximant: its chunks, where it stands, and what its ions do.
 
     `status` is ``running`` until the simulation ends, then one of ``converged``, ``upper_bound``,
-    ``framework_melted``, ``unconverged`` and ``failed`` (a guard stopped the integrator).
+    ``framework_melted``, ``unconverged``, ``failed`` (a guard stopped the integrator) and, for a ramp, ``heated``.
     """
 
     ordering_id: str
@@ -82,7 +92,8 @@ class TrajectoryDocument(StageDocument):
     timestep_fs: float
     frame_interval: int = Field(description="steps between stored frames")
     steps_done: int
-    steps_wanted: int = Field(description="steps after which the simulation is judged")
+    steps_wanted: int = Field(description="steps after which the simulation is judged (again)")
+    judged_under: str = Field("", description="hash of the analysis and the budget behind `status`")
     chunks: list[ChunkRecord] = Field(default_factory=list)
     checkpoint: dict[str, Any] | None = Field(
         None, description="positions, momenta, thermostat and random state to go on from; null at the start"

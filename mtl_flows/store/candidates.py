@@ -1,5 +1,7 @@
 """The collection people query."""
 
+from collections.abc import Iterator
+
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from mtl_flows.schemas.candidates import CandidateDocument
@@ -25,3 +27,9 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         IndexModel([("is_known_conductor", ASCENDING)]),
         IndexModel([("releases", ASCENDING)]),
     )
+
+    def survivors(self) -> Iterator[CandidateDocument]:
+        """Unique materials that passed every gate of at least one protocol, the highest priority first."""
+        either = [{"survives_published": True}, {"survives_text": True}]
+        query = {"is_representative": True, "$or": either}
+        return self.find(query, sort=[("priority", DESCENDING), ("_id", ASCENDING)])

@@ -46,6 +46,10 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
             ]
         )
 
+    def retire(self, protocol: Protocol) -> None:
+        """Leave the protocol without a current run."""
+        self.raw.update_many({"protocol": protocol, "current": True}, {"$set": {"current": False}})
+
 
 class AssignmentCollection(DocumentCollection[AssignmentDocument]):
     """Where each structure stands in each clustering."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-import gridfs
 from pymongo import MongoClient
 
 from mtl_flows.settings import Settings
@@ -18,6 +17,7 @@ from mtl_flows.store.dynamics import (
     TrajectoryCollection,
     TransportCollection,
 )
+from mtl_flows.store.frames import FrameFiles
 from mtl_flows.store.ingest import (
     FileCollection,
     RejectionCollection,
@@ -45,7 +45,7 @@ class MTLStore:
         Approximants, simulations and Arrhenius fits.
     candidates
         What people query.
-    frames : gridfs.GridFS
+    frames
         Frames of molecular dynamics, float32, one file per chunk.
     """
 
@@ -67,7 +67,7 @@ class MTLStore:
         self.dynamics = TrajectoryCollection(self.database)
         self.transport = TransportCollection(self.database)
         self.candidates = CandidateCollection(self.database)
-        self.frames = gridfs.GridFS(self.database, "frames")
+        self.frames = FrameFiles(self.database)
 
     @property
     def collections(self) -> tuple[DocumentCollection[Any], ...]:

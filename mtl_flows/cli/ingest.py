@@ -1,0 +1,106 @@
+"""`mtl ingest`, `mtl label`, `mtl rejections`: what comes into the store and what is refused."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtl_flows.cli.console import err, out, print_json, progress, table
+from mtl_flows.cli.types import Json, MobileIon, Workers
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(no_args_is_help=True)(ingest)
+    app.command(no_args_is_help=True)(label)
+    app.command()(rejections)
+
+
+def ingest(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders, files, archives (zip, tar) of CIF, POSCAR or JSON.")
+    ],
+    release: Annotated[
+        str, typer.Option("--release", "-r", help="Name of this delivery, such as 'ICSD 2024.1'.")
+    ],
+    source: Annotated[str, typer.Option(help="Name of the source, such as 'icsd'.")] = "",
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The release is complete: mark what it lacks as withdrawn.")
+    ] = False,
+    mobile_ion: MobileIon = "Li",
+    workers: Workers = 2,
+    json: Json = False,
+) -> None:
+    """Read structure files into the store; what is known already costs a hash.
+
+    A file that cannot be used becomes a rejection with a reason (`mtl rejections`), the rest goes on.
+    """
+    from mtl_flows.jobs import ingest as stage
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store, progress("ingest") as reporter:
+        done = 0
+
+        def advance(summary: stage.IngestSummary) -> None:
+            nonlocal done
+            reporter.advance(summary.files - done)
+            done = summary.files
+
+        summary = stage.ingest(
+            store,
+            paths,
+            release=release,
+            source=source,
+            complete=complete,
+            mobile_ion=mobile_ion,
+            workers=workers,
+            progress=advance,
+        )
+    if json:
+        print_json(vars(summary))
+    else:
+        out.print(ingest_line(summary))
+
+
+def ingest_line(summary: object) -> str:
+    """One line for an ingest summary."""
+    counts = ", ".join(f"{value} {name}" for name, value in vars(summary).items() if value or name == "read")
+    return f"ingest: {counts}"
+
+
+def label(
+    table_file: Annotated[Path, typer.Argument(help="CSV with the columns id, known_conductor, …")],
+) -> None:
+    """Take measured facts about materials from a table: known conductors, conductivities, families.
+
+    Columns: id, known_conductor (true or false), and optionally conductivity_S_per_cm, below_detection, family,
+    source. Known conductors decide which clusters are selected; the article's list is there already.
+    """
+    from mtl_flows.jobs.labels import import_labels
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        written = import_labels(store, table_file)
+    out.print(f"labels: {written.inserted} new, {written.replaced} changed, {written.unchanged} unchanged")
+
+
+def rejections(
+    all_: Annotated[bool, typer.Option("--all", help="Also those that were resolved later.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what was refused, by which stage, for which reason, and what to do."""
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        found = list(store.rejections.find({} if all_ else {"resolved": False}))
+    if json:
+        print_json([document.model_dump() for document in found])
+        return
+    if not found:
+        err.print("nothing was refused")
+        return
+    rows = [
+        [d.stage, d.reason, d.subject, d.message, d.remedy]
+        for d in sorted(found, key=lambda d: (d.stage, d.reason))
+    ]
+    out.print(table("Rejections", ["stage", "reason", "subject", "what was wrong", "what to do"], rows))

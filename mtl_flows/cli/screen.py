@@ -1,0 +1,80 @@
+"""`mtl screen`: topology, prescreen, clustering and chemistry of what is in the store."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mtl_flows.cli.console import err, out, print_json
+from mtl_flows.cli.types import Json, MobileIon, Workers
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(screen)
+
+
+def screen(
+    mobile_ion: MobileIon = "Li",
+    workers: Workers = 2,
+    batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one job.")] = 500,
+    retry: Annotated[bool, typer.Option(help="Try again what a stage refused.")] = False,
+    submit_only: Annotated[
+        bool, typer.Option("--submit-only", help="Leave the work to workers that run elsewhere.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Screen what is in the store: topology, prescreen under both protocols, clusters, chemical rules.
+
+    The work is handed in as a FireWorks workflow and run by workers here, unless --submit-only is given. Only
+    what is missing is computed.
+    """
+    from mtl_flows.report.funnel_table import funnel_counts, funnel_table
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        run_screening(
+            store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size, retry=retry,
+            submit_only=submit_only,
+        )  # fmt: skip
+        counts = funnel_counts(store)
+    if json:
+        print_json(counts)
+    elif not submit_only:
+        out.print(funnel_table(counts))
+
+
+def run_screening(
+    store: Any,
+    address: Any,
+    *,
+    mobile_ion: str,
+    workers: int,
+    batch_size: int,
+    retry: bool = False,
+    submit_only: bool = False,
+) -> None:
+    """Plan, hand in and, unless told otherwise, do the screening; says what it does on standard error."""
+    from mtl_flows.cli.work import run_workers
+    from mtl_flows.flows.screening import ScreeningFlowMaker
+    from mtl_flows.jobs.parameters import ScreeningParameters
+    from mtl_flows.launch.names import LIGHT
+    from mtl_flows.launch.screening import plan_screening, submit_screening
+
+    maker = ScreeningFlowMaker(parameters=ScreeningParameters(mobile_ion), batch_size=batch_size)
+    plan = plan_screening(store, maker, retry=retry)
+    done = plan.total - len(plan.structure_ids)
+    if plan.nothing_to_do:
+        err.print(f"screening: nothing to do, all {plan.total} structures are screened")
+        return
+    err.print(f"screening: {len(plan.structure_ids)} structures to compute, {done} are there already")
+    workflow = submit_screening(address, plan, maker)
+    err.print(
+        f"workflow {workflow.name!r} {workflow.outcome}: Fireworks {workflow.fw_ids[0]}–{workflow.fw_ids[-1]}"
+    )
+    if not submit_only:
+        run_workers(
+            address, Path.cwd(), categories=[LIGHT], processes=max(1, workers), total=len(workflow.fw_ids)
+        )

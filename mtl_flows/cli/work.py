@@ -1,0 +1,79 @@
+"""Running workers with progress: shared by the commands that do the work themselves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtl_flows.cli.console import err, progress
+from mtl_flows.errors import MTLError
+
+if TYPE_CHECKING:
+    from mtl_flows.launch.events import RocketEvent, WorkSummary
+    from mtl_flows.store.connection import Connection
+
+LAUNCH_FOLDER = ".mtl/launches"
+
+
+def run_workers(
+    address: "Connection",
+    project: Path,
+    *,
+    categories: Sequence[str],
+    processes: int,
+    total: int | None = None,
+    max_rockets: int | None = None,
+    timeout_s: float | None = None,
+    wait: bool = False,
+) -> "WorkSummary":
+    """Run what is ready and show each job as it starts and ends.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C ended the work; the job in hand is ready to run again.
+    """
+    from mtl_flows.launch.events import Outcome
+    from mtl_flows.launch.worker import work
+
+    with progress("jobs", total) as reporter:
+
+        def show(event: "RocketEvent") -> None:
+            if event.outcome is Outcome.STARTED:
+                reporter.advance(0, note=f"[dim]{event.name}[/] …")
+            elif event.outcome is Outcome.COMPLETED:
+                reporter.advance(1, note=f"{event.name} done in {event.elapsed_s:.1f} s")
+            elif event.outcome is Outcome.FIZZLED:
+                reporter.advance(1, note=f"[red]{event.name} failed[/]")
+
+        summary = work(
+            address,
+            launch_dir=project / LAUNCH_FOLDER,
+            categories=categories,
+            processes=processes,
+            max_rockets=max_rockets,
+            timeout_s=timeout_s,
+            wait=wait,
+            on_event=show,
+        )
+    for failure in summary.failures:
+        err.print(
+            f"[red]failed[/] {failure.name}: {failure.error}\n  its output: {failure.folder}", soft_wrap=True
+        )
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    return summary
+
+
+def fail_if_any(summary: "WorkSummary") -> None:
+    """Turn failed jobs into an exit code.
+
+    Raises
+    ------
+    MTLError
+        If a job failed.
+    """
+    if summary.failures:
+        raise MTLError(
+            f"{summary.fizzled} of {summary.completed + summary.fizzled} jobs failed",
+            remedy="mend the cause, then run the same command again; mtl status --errors shows them",
+        )

@@ -1,0 +1,61 @@
+"""The dynamics flow of one material: order, relax, heat, run each temperature, fit, tell the candidate table."""
+
+from dataclasses import dataclass, field
+
+from jobflow import Flow, Maker
+
+from mtl_flows.jobs.candidates import CandidatesMaker
+from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
+from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.transport import TransportMaker, transport_id
+
+
+@dataclass
+class DynamicsFlowMaker(Maker):
+    """Flow that finds the diffusivity and activation energy of one material.
+
+    Parameters
+    ----------
+    parameters
+        Protocol, engine and budget.
+    screening
+        What decides the gates shown beside the result in the candidate table.
+    """
+
+    name: str = "dynamics"
+    parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
+    screening: ScreeningParameters = field(default_factory=ScreeningParameters)
+
+    def make(self, structure_id: str, material_id: str) -> Flow:
+        """Flow over every approximant and temperature of one structure."""
+        p = self.parameters
+        jobs = []
+        fits = []
+        for ordering in range(p.ordering.n_orderings):
+            suffix = f" #{ordering}" if p.ordering.n_orderings > 1 else ""
+            label = f"{material_id}{suffix}"
+            prepare = PrepareMaker(name=f"order and relax {label}", parameters=p).make(structure_id, ordering)
+            heat = TrajectoryMaker(name=f"heat {label}", parameters=p).make(
+                structure_id, ordering, [prepare.output]
+            )
+            runs = [
+                TrajectoryMaker(
+                    name=f"{label} at {temperature_K:g} K", temperature_K=temperature_K, parameters=p
+                ).make(structure_id, ordering, [heat.output])
+                for temperature_K in p.temperatures_K
+            ]
+            fit = TransportMaker(name=f"Arrhenius fit {label}", parameters=p).make(
+                structure_id, ordering, [run.output for run in runs]
+            )
+            jobs += [prepare, heat, *runs, fit]
+            fits.append(fit)
+        table = CandidatesMaker(name=f"candidate {material_id}", parameters=self.screening).make(
+            [fit.output for fit in fits], [structure_id]
+        )
+        return Flow([*jobs, table], name=f"{self.name} {material_id}")
+
+    def transport_ids(self, structure_id: str) -> list[str]:
+        """Ids of the fits that the flow of this structure ends with."""
+        p = self.parameters
+        return [transport_id(structure_id, ordering, p) for ordering in range(p.ordering.n_orderings)]

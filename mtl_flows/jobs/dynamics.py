@@ -1,0 +1,375 @@
+"""Molecular dynamics of one approximant: order, relax, heat, run in chunks, fit.
+
+The store is the pipe: each job finds its input by a key that follows from the parameters, writes what it adds and
+returns a short summary. A job that runs twice finds its work done.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from jobflow import Flow, JobConfig, Maker, OnMissing, Response, job
+from pymatgen.core import Structure
+
+from mtl_flows.errors import DynamicsError, InputError
+from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.md.chunk import ChunkStatus
+from mtl_flows.jobs.md.engines import engine_fingerprint
+from mtl_flows.jobs.md.frames import BlockFrameSink, FrameBlock, assemble_trajectory
+from mtl_flows.jobs.md.maker import MDChunkMaker, relax_maker
+from mtl_flows.jobs.md.plan import DynamicsParameters, steps
+from mtl_flows.jobs.md.state import MDState
+from mtl_flows.schemas.base import Provenance
+from mtl_flows.schemas.dynamics import (
+    BlockRecord,
+    ChunkRecord,
+    OrderingDocument,
+    RelaxationDocument,
+    TrajectoryDocument,
+)
+from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.science.dynamics import ActionKind, Trajectory, analyse_diffusion, next_action
+from mtl_flows.science.ordering import order_structure
+from mtl_flows.store.database import MTLStore
+
+RUNNING = "running"
+HEATED = "heated"
+FAILED = "failed"
+
+_FAMILY_OF_GUARD = {ChunkStatus.FRAMEWORK_MELTED: "framework_melted"}
+
+
+def find_ordering(
+    store: MTLStore, structure: StructureDocument, ordering: int, parameters: DynamicsParameters
+) -> OrderingDocument:
+    """Return an approximant of a material, making it if the store lacks it.
+
+    Raises
+    ------
+    OrderingError
+        If there is no charge-balanced, sensible approximant.
+    """
+    key = parameters.ordering_id(structure.id, ordering)
+    if store.orderings.existing([key]):
+        return store.orderings.get(key)
+    stage = parameters.ordering_stage()
+    wanted = replace(parameters.ordering, n_orderings=1, seed=parameters.ordering.seed + ordering)
+    (made,) = order_structure(structure.to_structure(), parameters.mobile_ion, wanted)
+    elements = [site.specie.symbol for site in made.structure]
+    document = OrderingDocument(
+        _id=key,
+        material_id=structure.material_id,
+        structure_id=structure.id,
+        parameters_hash=stage.hash,
+        provenance=Provenance.record(stage, {"structure": structure.content_hash}, job_id()),
+        ordering=ordering,
+        seed=made.seed,
+        supercell=[list(row) for row in made.supercell],
+        n_atoms=len(made.structure),
+        n_mobile=elements.count(parameters.mobile_ion),
+        charge_e=made.charge_e,
+        ewald_energy_eV=made.ewald_energy_eV,
+        composition_error=made.composition_error,
+        oxidation_states=made.oxidation_states,
+        was_ordered=made.was_ordered,
+        structure=made.structure.as_dict(),
+    )
+    store.orderings.add([document])
+    return document
+
+
+@dataclass
+class PrepareMaker(Maker):
+    """Job that orders a material and has the approximant relaxed by atomate2's Maker for the engine."""
+
+    name: str = "prepare"
+    parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
+
+    @job
+    def make(self, structure_id: str, ordering: int = 0) -> Response[dict[str, Any]]:
+        """Make what the store lacks; relaxation is a job of its own that this one puts before the next."""
+        p = self.parameters
+        with worker_store() as store:
+            structure = store.structures.get(structure_id)
+            try:
+                approximant = find_ordering(store, structure, ordering, p)
+            except InputError as error:
+                store.rejections.record(
+                    error,
+                    "ordering",
+                    structure.id,
+                    material_id=structure.material_id,
+                    mobile_ion=p.mobile_ion,
+                )
+                raise
+            relaxed = bool(store.relaxations.existing([p.relaxation_id(structure_id, ordering)]))
+        summary = {"ordering_id": approximant.id, "n_atoms": approximant.n_atoms, "relaxed_before": relaxed}
+        if relaxed:
+            return Response(output=summary)
+        relax = relax_maker(p.engine, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps).make(
+            approximant.to_structure()
+        )
+        relax.name = f"relax {structure.material_id}"
+        record = RecordRelaxationMaker(parameters=p).make(
+            approximant.id,
+            structure=relax.output.structure,
+            energy_eV=relax.output.output.energy,
+            forces_eV_per_A=relax.output.output.forces,
+            n_steps=relax.output.output.n_steps,
+        )
+        return Response(output=summary, detour=Flow([relax, record], name="relaxation"))
+
+
+@dataclass
+class RecordRelaxationMaker(Maker):
+    """Job that parses the output of a relaxation into the store."""
+
+    name: str = "record relaxation"
+    parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
+
+    @job
+    def make(
+        self,
+        ordering_id: str,
+        *,
+        structure: Structure,
+        energy_eV: float,
+        forces_eV_per_A: list[list[float]],
+        n_steps: int,
+    ) -> dict[str, Any]:
+        """Write the relaxed structure."""
+        p = self.parameters
+        stage = p.dynamics_stage()
+        max_force = float(np.linalg.norm(forces_eV_per_A, axis=1).max())
+        with worker_store() as store:
+            parent = store.orderings.get(ordering_id)
+            document = RelaxationDocument(
+                _id=p.relaxation_id(parent.structure_id, parent.ordering),
+                material_id=parent.material_id,
+                structure_id=parent.structure_id,
+                parameters_hash=stage.hash,
+                provenance=Provenance.record(stage, {"ordering": ordering_id}, job_id()),
+                ordering_id=ordering_id,
+                engine=engine_fingerprint(p.engine, n_threads=p.n_threads),
+                engine_name=p.engine,
+                converged=max_force <= p.relax_fmax_eV_per_A,
+                n_steps=n_steps,
+                energy_eV=energy_eV,
+                energy_eV_per_atom=energy_eV / len(structure),
+                max_force_eV_per_A=max_force,
+                volume_change=structure.volume / parent.to_structure().volume - 1.0,
+                structure=structure.as_dict(),
+            )
+            store.relaxations.add([document])
+        return {
+            "relaxation_id": document.id,
+            "converged": document.converged,
+            "volume_change": document.volume_change,
+        }
+
+
+@dataclass
+class TrajectoryMaker(Maker):
+    """Job that adds one chunk to a simulation, and a job for the next chunk until the simulation is judged.
+
+    Parameters
+    ----------
+    temperature_K
+        Temperature of production; None for the heating ramp, from whose end every production starts.
+    """
+
+    name: str = "molecular dynamics"
+    temperature_K: float | None = None
+    parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
+
+    @job(config=JobConfig(on_missing_references=OnMissing.NONE))
+    def make(self, structure_id: str, ordering: int, after: list[Any]) -> Response[dict[str, Any]]:
+        """Run one chunk once the jobs in `after` have ended; nothing if the simulation is complete."""
+        with worker_store() as store:
+            simulation = self._find(store, structure_id, ordering)
+            if simulation.status == RUNNING and simulation.steps_done < simulation.steps_wanted:
+                simulation = self._advance(store, simulation)
+            if simulation.status == RUNNING and simulation.steps_done >= simulation.steps_wanted:
+                simulation = self._judge(store, simulation)
+        summary = {
+            "trajectory_id": simulation.id,
+            "status": simulation.status,
+            "steps_done": simulation.steps_done,
+            "diffusivity_cm2_per_s": simulation.diffusivity_cm2_per_s,
+        }
+        if simulation.status != RUNNING:
+            return Response(output=summary)
+        following = replace(self).make(structure_id, ordering, [])
+        following.name = f"{self.name} from step {simulation.steps_done}"
+        return Response(output=summary, detour=following)
+
+    def _find(self, store: MTLStore, structure_id: str, ordering: int) -> TrajectoryDocument:
+        """Return the simulation as it stands, or begin it."""
+        p = self.parameters
+        key = p.trajectory_id(structure_id, ordering, self.temperature_K)
+        if store.dynamics.existing([key]):
+            simulation = store.dynamics.get(key)
+            judged_otherwise = simulation.judged_under not in ("", p.judgement_hash())
+            if judged_otherwise and simulation.status not in (HEATED, FAILED):
+                reopened = simulation.model_copy(
+                    update={
+                        "status": RUNNING,
+                        "judged_under": "",
+                        "steps_wanted": max(
+                            steps(p.production_ps, simulation.timestep_fs), simulation.steps_done
+                        ),
+                    }
+                )
+                return _replace(store, simulation, reopened)
+            return simulation
+        relaxed = store.relaxations.get(p.relaxation_id(structure_id, ordering))
+        composition = relaxed.to_structure().composition
+        md = p.md_parameters(composition, self.temperature_K)
+        wanted_ps = p.heat_ps if self.temperature_K is None else p.production_ps
+        stage = p.dynamics_stage()
+        store.dynamics.add(
+            [
+                TrajectoryDocument(
+                    _id=key,
+                    material_id=relaxed.material_id,
+                    structure_id=structure_id,
+                    parameters_hash=stage.hash,
+                    provenance=Provenance.record(stage, {"relaxation": relaxed.id}, job_id()),
+                    ordering_id=relaxed.ordering_id,
+                    ordering=ordering,
+                    engine=engine_fingerprint(p.engine, n_threads=p.n_threads),
+                    engine_name=p.engine,
+                    trajectory_stage="heat" if self.temperature_K is None else "production",
+                    temperature_K=p.heat_to_K if self.temperature_K is None else self.temperature_K,
+                    timestep_fs=md.timestep_fs,
+                    frame_interval=md.frame_interval,
+                    steps_done=0,
+                    steps_wanted=steps(wanted_ps, md.timestep_fs),
+                    status=RUNNING,
+                )
+            ]
+        )
+        return store.dynamics.get(key)
+
+    def _start(self, store: MTLStore, simulation: TrajectoryDocument) -> MDState:
+        """State to go on from: the checkpoint, the end of the ramp, or the relaxed structure."""
+        p = self.parameters
+        if simulation.checkpoint is not None:
+            return MDState.from_dict(simulation.checkpoint)
+        structure = store.relaxations.get(
+            p.relaxation_id(simulation.structure_id, simulation.ordering)
+        ).to_structure()
+        md = p.md_parameters(structure.composition, self.temperature_K)
+        if self.temperature_K is None:
+            return MDState.from_structure(structure, md)
+        ramp = store.dynamics.get(p.trajectory_id(simulation.structure_id, simulation.ordering, None))
+        if ramp.status != HEATED or ramp.checkpoint is None:
+            raise DynamicsError(
+                f"the heating ramp is {ramp.status}: {ramp.reason}",
+                subject=simulation.material_id,
+                remedy="look at the ramp; another engine or a lower temperature may hold the framework",
+            )
+        return MDState.from_dict(ramp.checkpoint).next_stage(md)
+
+    def _advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
+        p = self.parameters
+        now = engine_fingerprint(p.engine, n_threads=p.n_threads)
+        if now["weights_sha256"] != simulation.engine["weights_sha256"]:
+            raise DynamicsError(
+                "the engine's weights have changed since the simulation began",
+                subject=simulation.id,
+                remedy="install the version named in the document, or start again under another seed",
+            )
+        start = self._start(store, simulation)
+        md = p.md_parameters(start.to_structure().composition, self.temperature_K)
+        maker = MDChunkMaker.for_stage(p.engine, md, n_threads=p.n_threads)
+        blocks: list[BlockRecord] = []
+
+        def write(block: FrameBlock) -> None:
+            blocks.append(
+                store.frames.write(simulation.id, int(block.steps[0]), block.to_bytes(), len(block.steps))
+            )
+
+        chunk_steps = steps(p.chunk_ps, md.timestep_fs)
+        began = time.monotonic()
+        result = maker.run_chunk(
+            start,
+            BlockFrameSink(write),
+            max_steps=min(chunk_steps, simulation.steps_wanted - simulation.steps_done),
+        )
+        chunk = ChunkRecord(
+            first_step=start.step,
+            last_step=result.state.step,
+            blocks=blocks,
+            mean_temperature_K=result.mean_temperature_K,
+            mean_energy_eV=result.mean_energy_eV,
+            conserved_drift_meV_per_atom_ps=result.conserved_drift_meV_per_atom_ps,
+            wall_s=time.monotonic() - began,
+        )
+        update: dict[str, Any] = {
+            "chunks": [*simulation.chunks, chunk],
+            "checkpoint": result.state.as_dict(),
+            "steps_done": result.state.step,
+        }
+        if result.status is not ChunkStatus.COMPLETED:
+            update |= {
+                "status": _FAMILY_OF_GUARD.get(result.status, FAILED),
+                "reason": f"{result.status} at step {result.stopped_at_step}",
+                "judged_under": p.judgement_hash(),
+            }
+        return _replace(store, simulation, simulation.model_copy(update=update))
+
+    def _judge(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
+        """Analyse what there is; the status is final, or the simulation goes on."""
+        p = self.parameters
+        if simulation.trajectory_stage == "heat":
+            done = {"status": HEATED, "reason": "the ramp is complete", "judged_under": p.judgement_hash()}
+            return _replace(store, simulation, simulation.model_copy(update=done))
+        result = analyse_diffusion(
+            load_trajectory(store, simulation), p.mobile_ion, simulation.temperature_K, p.diffusion
+        )
+        action = next_action(result, p.budget)
+        low, high = result.interval_cm2_per_s or (None, None)
+        update: dict[str, Any] = {
+            "diffusion": result.as_dict(),
+            "diffusivity_cm2_per_s": result.D_cm2_per_s,
+            "diffusivity_low_cm2_per_s": low,
+            "diffusivity_high_cm2_per_s": high,
+            "reason": result.reason,
+        }
+        if action.kind is ActionKind.EXTEND:
+            update["steps_wanted"] = simulation.steps_done + steps(
+                action.additional_ps, simulation.timestep_fs
+            )
+        else:
+            update |= {"status": str(result.status), "judged_under": p.judgement_hash()}
+        return _replace(store, simulation, simulation.model_copy(update=update))
+
+
+def load_trajectory(store: MTLStore, simulation: TrajectoryDocument) -> Trajectory:
+    """Assemble the stored frames of a simulation, checksums verified.
+
+    Raises
+    ------
+    DynamicsError
+        If frames are missing, doubled or damaged, or nothing was run yet.
+    """
+    if simulation.checkpoint is None:
+        raise DynamicsError("nothing was simulated yet", subject=simulation.id)
+    state = MDState.from_dict(simulation.checkpoint)
+    return assemble_trajectory(
+        (
+            FrameBlock.from_bytes(store.frames.read(block))
+            for chunk in simulation.chunks
+            for block in chunk.blocks
+        ),
+        species=state.species,
+        lattice_A=state.cell_A,
+        timestep_fs=simulation.timestep_fs,
+    )
+
+
+def _replace(store: MTLStore, before: TrajectoryDocument, after: TrajectoryDocument) -> TrajectoryDocument:
+    """Write progress, unless another worker went on from the same point: then take what it wrote."""
+    return after if store.dynamics.advance(before, after) else store.dynamics.get(before.id)

@@ -1,0 +1,142 @@
+"""Parameters of the dynamics of one material, and the keys that follow from them."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pymatgen.core import Composition
+
+from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
+from mtl_flows.schemas.base import StageParameters, content_hash
+from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
+from mtl_flows.science.ordering import OrderingParameters
+
+ORDERING_VERSION = 1
+DYNAMICS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class DynamicsParameters:
+    """The article's protocol (§3.3), with an engine of choice.
+
+    Attributes
+    ----------
+    mobile_ion
+        Element that is allowed to diffuse.
+    engine
+        Name in the registry, or import path of an ASE calculator.
+    n_threads
+        Threads of one job.
+    ordering
+        Of the approximants of a disordered material.
+    relax_fmax_eV_per_A, relax_steps
+        Largest force left, and most steps, of the relaxation of positions and cell.
+    heat_from_K, heat_to_K, heat_ps
+        The ramp before production.
+    temperatures_K
+        Temperatures of production.
+    production_ps
+        Length after which a temperature is judged for the first time, equilibration included.
+    budget
+        How far a temperature that has not converged is extended.
+    chunk_ps
+        Simulated time of one job; a lost worker costs at most this much.
+    timestep_fs
+        Integration step; 0 stands for 2 fs, or 1 fs with hydrogen.
+    frame_interval_fs
+        Time between stored frames.
+    seed
+        Of velocities and thermostat.
+    diffusion
+        Of the analysis.
+    """
+
+    mobile_ion: str = "Li"
+    engine: str = "chgnet"
+    n_threads: int = 1
+    ordering: OrderingParameters = field(default_factory=OrderingParameters)
+    relax_fmax_eV_per_A: float = 0.05
+    relax_steps: int = 500
+    heat_from_K: float = 300.0
+    heat_to_K: float = 1200.0
+    heat_ps: float = 10.0
+    temperatures_K: tuple[float, ...] = (800.0, 1000.0, 1200.0, 1400.0)
+    production_ps: float = 20.0
+    budget: DynamicsBudget = field(default_factory=lambda: DynamicsBudget(max_production_ps=100.0))
+    chunk_ps: float = 5.0
+    timestep_fs: float = 0.0
+    frame_interval_fs: float = 20.0
+    seed: int = 0
+    diffusion: DiffusionParameters = field(default_factory=DiffusionParameters)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "temperatures_K", tuple(float(t) for t in self.temperatures_K))
+
+    def ordering_stage(self) -> StageParameters:
+        """Key of the ordered approximants."""
+        # The number of approximants does not change any of them.
+        values = {k: v for k, v in self.ordering.as_dict().items() if k != "n_orderings"}
+        return StageParameters(
+            stage="ordering",
+            algorithm_version=ORDERING_VERSION,
+            mobile_ion=self.mobile_ion,
+            values=values,
+        )
+
+    def dynamics_stage(self) -> StageParameters:
+        """Key of relaxations and trajectories: all that shapes them, but not how long they are or their analysis."""
+        shaping = (
+            *("engine", "relax_fmax_eV_per_A", "relax_steps", "heat_from_K", "heat_to_K", "heat_ps"),
+            *("timestep_fs", "frame_interval_fs", "seed"),
+        )
+        return StageParameters(
+            stage="dynamics",
+            algorithm_version=DYNAMICS_VERSION,
+            mobile_ion=self.mobile_ion,
+            values={name: getattr(self, name) for name in shaping},
+        )
+
+    def judgement_hash(self) -> str:
+        """Hash of everything that decides when a trajectory is long enough and what it says."""
+        return content_hash([self.production_ps, asdict(self.budget), self.diffusion.as_dict()])[:16]
+
+    def ordering_id(self, structure_id: str, ordering: int) -> str:
+        """Id of one approximant."""
+        return f"{structure_id}:{self.ordering_stage().hash}:{ordering}"
+
+    def relaxation_id(self, structure_id: str, ordering: int) -> str:
+        """Id of its relaxed structure."""
+        return f"{self.ordering_id(structure_id, ordering)}:{self.dynamics_stage().hash}"
+
+    def trajectory_id(self, structure_id: str, ordering: int, temperature_K: float | None) -> str:
+        """Id of its simulation at one temperature, or of the ramp if that is None."""
+        name = "heat" if temperature_K is None else f"{temperature_K:g}K"
+        return f"{self.relaxation_id(structure_id, ordering)}:{name}"
+
+    def md_parameters(self, composition: Composition, temperature_K: float | None) -> MDParameters:
+        """Parameters of one simulation, as long as the budget allows."""
+        timestep_fs = self.timestep_fs or default_timestep_fs(composition)
+        common: dict[str, Any] = {
+            "timestep_fs": timestep_fs,
+            "frame_interval": max(1, round(self.frame_interval_fs / timestep_fs)),
+            "mobile_ion": self.mobile_ion,
+        }
+        if temperature_K is None:
+            return MDParameters(
+                temperature_K=(self.heat_from_K, self.heat_to_K),
+                n_steps=steps(self.heat_ps, timestep_fs),
+                seed=self.seed,
+                **common,
+            )
+        longest_ps = self.budget.max_production_ps + self.diffusion.discard_ps
+        return MDParameters(
+            temperature_K=(temperature_K,),
+            n_steps=steps(max(longest_ps, self.production_ps), timestep_fs),
+            # Each temperature has random numbers of its own.
+            seed=self.seed + round(temperature_K),
+            **common,
+        )
+
+
+def steps(time_ps: float, timestep_fs: float) -> int:
+    """Whole number of steps in a time."""
+    return max(1, round(1000.0 * time_ps / timestep_fs))

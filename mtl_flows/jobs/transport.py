@@ -1,0 +1,133 @@
+"""The Arrhenius fit over the temperatures of one approximant."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobflow import JobConfig, Maker, OnMissing, job
+
+from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
+from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
+from mtl_flows.science.dynamics import (
+    DiffusionParameters,
+    DiffusionResult,
+    DiffusionStatus,
+    SlopeFit,
+    fit_arrhenius,
+)
+from mtl_flows.store.database import MTLStore
+
+ALGORITHM_VERSION = 1
+
+
+def fit_transport(
+    store: MTLStore, structure_id: str, ordering: int, parameters: DynamicsParameters
+) -> TransportDocument:
+    """Fit what the temperatures of one approximant gave, and write the fit.
+
+    Only converged temperatures enter. A simulation that was stopped by a guard, or is missing, is listed among
+    the excluded.
+    """
+    wanted = {t: parameters.trajectory_id(structure_id, ordering, t) for t in parameters.temperatures_K}
+    found = {s.id: s for s in store.dynamics.find({"_id": {"$in": list(wanted.values())}})}
+    simulations = [found[key] for key in wanted.values() if key in found]
+    fit = fit_arrhenius([diffusion_of(s) for s in simulations if s.diffusion is not None])
+    excluded = {f"{t:g}": reason for t, reason in fit.excluded}
+    for temperature_K, key in wanted.items():
+        if key not in found:
+            excluded[f"{temperature_K:g}"] = "not simulated"
+        elif found[key].diffusion is None:
+            excluded[f"{temperature_K:g}"] = f"{found[key].status}: {found[key].reason}"
+
+    structure = store.structures.get(structure_id)
+    stage = _stage(parameters)
+    line = fit.fit
+    low, high = line.conductivity_interval_S_per_cm if line else (None, None)
+    document = TransportDocument(
+        _id=transport_id(structure_id, ordering, parameters),
+        material_id=structure.material_id,
+        structure_id=structure_id,
+        parameters_hash=stage.hash,
+        provenance=Provenance.record(stage, _inputs(simulations), job_id()),
+        ordering_id=parameters.ordering_id(structure_id, ordering),
+        ordering=ordering,
+        engine_name=parameters.engine,
+        status=_status(str(fit.status), simulations),
+        reason="; ".join(f"{t} K {why}" for t, why in excluded.items()),
+        temperatures_K=list(fit.temperatures_K),
+        excluded=excluded,
+        activation_energy_eV=line.activation_energy_eV if line else None,
+        activation_energy_error_eV=line.activation_energy_error_eV if line else None,
+        conductivity_300K_S_per_cm=line.conductivity_S_per_cm if line else None,
+        conductivity_300K_low_S_per_cm=low,
+        conductivity_300K_high_S_per_cm=high,
+        fit=fit.as_dict(),
+    )
+    store.transport.put([document])
+    return document
+
+
+def transport_id(structure_id: str, ordering: int, parameters: DynamicsParameters) -> str:
+    """Id of the fit over one approximant's temperatures."""
+    return f"{parameters.relaxation_id(structure_id, ordering)}:{_stage(parameters).hash}"
+
+
+def diffusion_of(simulation: TrajectoryDocument) -> DiffusionResult:
+    """Diffusion result that was stored with a simulation."""
+    stored = dict(simulation.diffusion or {})
+    return DiffusionResult(
+        **{
+            **stored,
+            "status": DiffusionStatus(stored["status"]),
+            "fit": SlopeFit(**stored["fit"]) if stored["fit"] else None,
+            "parameters": DiffusionParameters(**stored["parameters"]),
+        }
+    )
+
+
+def _status(fit_status: str, simulations: Sequence[TrajectoryDocument]) -> str:
+    """``fitted``, or why there is no line: the status that most temperatures share."""
+    if fit_status == "fitted" or not simulations:
+        return fit_status
+    statuses = [s.status for s in simulations if s.status != "converged"]
+    return max(sorted(set(statuses)), key=statuses.count) if statuses else fit_status
+
+
+def _inputs(simulations: Sequence[TrajectoryDocument]) -> dict[str, str]:
+    # Keys of MongoDB documents should hold no dots.
+    return {
+        f"{s.temperature_K:g} K".replace(".", "_"): content_hash(
+            [block.sha256 for c in s.chunks for block in c.blocks]
+        )
+        for s in simulations
+    }
+
+
+def _stage(parameters: DynamicsParameters) -> StageParameters:
+    return StageParameters(
+        stage="transport",
+        algorithm_version=ALGORITHM_VERSION,
+        mobile_ion=parameters.mobile_ion,
+        values={"temperatures_K": list(parameters.temperatures_K), "judgement": parameters.judgement_hash()},
+    )
+
+
+@dataclass
+class TransportMaker(Maker):
+    """Job that fits what the temperatures gave, whichever of them succeeded."""
+
+    name: str = "Arrhenius fit"
+    parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
+
+    @job(config=JobConfig(on_missing_references=OnMissing.NONE))
+    def make(self, structure_id: str, ordering: int, after: list[Any]) -> dict[str, Any]:
+        """Fit, once the jobs whose outputs are listed in `after` have ended."""
+        with worker_store() as store:
+            document = fit_transport(store, structure_id, ordering, self.parameters)
+        return {
+            "status": document.status,
+            "activation_energy_eV": document.activation_energy_eV,
+            "activation_energy_error_eV": document.activation_energy_error_eV,
+        }

@@ -1,0 +1,60 @@
+"""Handing in the screening: only what is missing."""
+
+from dataclasses import dataclass
+
+from mtl_flows.flows.screening import ScreeningFlowMaker
+from mtl_flows.jobs.clustering import clustering_is_current
+from mtl_flows.launch.submit import SubmittedWorkflow, submit
+from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+
+
+@dataclass(frozen=True)
+class ScreeningPlan:
+    """What a screening has to do.
+
+    Attributes
+    ----------
+    structure_ids
+        Structures that lack topology or chemistry.
+    total
+        Current structures in the store.
+    recluster
+        Whether the current clusterings no longer fit what is stored.
+    """
+
+    structure_ids: list[str]
+    total: int
+    recluster: bool
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether everything is there already."""
+        return not self.structure_ids and not self.recluster
+
+
+def plan_screening(store: MTLStore, maker: ScreeningFlowMaker, *, retry: bool = False) -> ScreeningPlan:
+    """Look at what the store lacks under the maker's parameters.
+
+    Structures that a stage refused are left alone, unless `retry` is set.
+    """
+    p = maker.parameters
+    current = store.structures.current_ids()
+    stages = [p.topology_stage().stage, p.chemistry_stage().stage]
+    refused = {r.subject for r in store.rejections.outstanding({"stage": {"$in": stages}})}
+    lacking = {
+        *store.topology.missing(current, p.topology_stage()),
+        *store.chemistry.missing(current, p.chemistry_stage()),
+    }
+    if not retry:
+        lacking -= refused
+    recluster = bool(lacking) or not all(clustering_is_current(store, protocol, p) for protocol in PROTOCOLS)
+    return ScreeningPlan(sorted(lacking), len(current), recluster)
+
+
+def submit_screening(
+    connection: Connection, plan: ScreeningPlan, maker: ScreeningFlowMaker
+) -> SubmittedWorkflow:
+    """Hand the planned screening in as one workflow of light jobs."""
+    return submit(maker.make(plan.structure_ids), connection, name=maker.name)

@@ -1,0 +1,105 @@
+"""The tables people read: the funnel, the candidates, one material's story."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord
+from mtl_flows.store.funnel import FunnelCounts
+
+ARTICLE_COUNTS = {
+    "unique materials": 2590,
+    "r_connected below 5 Å": 1443,
+    "rho_cycles gate": 770,
+    "in a cluster with a known conductor": 339,
+    "all chemical rules": 45,
+}
+"""Counts of the article (doi:10.1021/jacs.5c04828, figure 2d), on ICSD 2019."""
+
+FUNNEL_COLUMNS = ("gate", "published", "text", "article")
+CANDIDATE_COLUMNS = (
+    *("material", "formula", "r Å", "ρ publ.", "ρ text", "v3/d3", "cluster", "nearest known conductor"),
+    *("failed rules", "D at T (cm²/s)", "E_a eV", "σ(300 K) S/cm", "status"),
+)
+
+
+def funnel_rows(counts: FunnelCounts) -> list[list[Any]]:
+    """One row for each gate."""
+    return [[gate, by["published"], by["text"], ARTICLE_COUNTS.get(gate)] for gate, by in counts.items()]
+
+
+def candidate_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
+    """One row for each material."""
+    return [
+        [
+            candidate.material_id,
+            candidate.reduced_formula,
+            candidate.r_connected_A,
+            candidate.rho_cycles_published,
+            candidate.rho_cycles_text,
+            candidate.priority,
+            _both(candidate.cluster_published, candidate.cluster_text),
+            _both(
+                _near(candidate.nearest_known_published, candidate.nearest_known_distance_published),
+                _near(candidate.nearest_known_text, candidate.nearest_known_distance_text),
+            ),
+            _rules(candidate),
+            "\n".join(diffusivity(record) for record in candidate.diffusivities) or None,
+            activation_energy(candidate),
+            conductivity(candidate),
+            candidate.dynamics_status or _status(candidate),
+        ]
+        for candidate in candidates
+    ]
+
+
+def diffusivity(record: DiffusivityRecord) -> str:
+    """Diffusivity with its interval, or what is known instead."""
+    at = f"{record.temperature_K:.0f} K:"
+    low, high = record.low_cm2_per_s, record.high_cm2_per_s
+    if record.diffusivity_cm2_per_s is None:
+        bound = f" < {high:.1e}" if high is not None else ""
+        return f"{at}{bound} {record.status}"
+    interval = f" [{low:.1e}, {high:.1e}]" if low is not None and high is not None else ""
+    note = "" if record.status == "converged" else f" {record.status}"
+    return f"{at} {record.diffusivity_cm2_per_s:.1e}{interval}{note}"
+
+
+def activation_energy(candidate: CandidateDocument) -> str | None:
+    """Activation energy ± its standard error."""
+    if candidate.activation_energy_eV is None:
+        return None
+    return f"{candidate.activation_energy_eV:.2f} ± {candidate.activation_energy_error_eV:.2f}"
+
+
+def conductivity(candidate: CandidateDocument) -> str | None:
+    """Interval of the conductivity at 300 K."""
+    low, high = candidate.conductivity_300K_low_S_per_cm, candidate.conductivity_300K_high_S_per_cm
+    return None if low is None or high is None else f"{low:.1e} … {high:.1e}"
+
+
+def _status(candidate: CandidateDocument) -> str:
+    if candidate.survives:
+        return "survivor"
+    return "pending: " + ", ".join(candidate.pending) if candidate.pending else "dropped"
+
+
+def _rules(candidate: CandidateDocument) -> str | None:
+    if candidate.failed_rules is None:
+        return None
+    return ", ".join(map(str, candidate.failed_rules)) or "none"
+
+
+def _near(known: str | None, distance: float | None) -> str | None:
+    return None if known is None or distance is None else f"{known} ({distance:.3g})"
+
+
+def _both(published: str | None, text: str | None) -> str | None:
+    """Show the protocols' values side by side, once where they agree."""
+    if published == text:
+        return published
+    return f"{published or '–'} | {text or '–'}"
+
+
+def document_counts(collections: Sequence[Any]) -> list[list[Any]]:
+    """One row for each collection: its name and number of documents."""
+    return [[collection.name, collection.raw.estimated_document_count()] for collection in collections]

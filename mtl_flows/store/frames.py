@@ -1,0 +1,48 @@
+"""Frames of molecular dynamics in GridFS: blocks of float32 with checksums."""
+
+from hashlib import sha256
+
+import gridfs
+from gridfs.errors import NoFile
+from pymongo.database import Database
+
+from mtl_flows.errors import DynamicsError
+from mtl_flows.schemas.dynamics import BlockRecord
+
+
+class FrameFiles:
+    """Blocks of frames, named by simulation and first step.
+
+    Writing a block again replaces it, so a chunk that is repeated after its worker was lost leaves nothing doubled.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._files = gridfs.GridFS(database, "frames")
+
+    def write(self, simulation_id: str, first_step: int, data: bytes, n_frames: int) -> BlockRecord:
+        """Store one block."""
+        file_id = f"{simulation_id}:{first_step:09d}"
+        self._files.delete(file_id)
+        digest = sha256(data).hexdigest()
+        self._files.put(data, _id=file_id, simulation=simulation_id, sha256=digest)
+        return BlockRecord(file_id=file_id, sha256=digest, n_frames=n_frames, n_bytes=len(data))
+
+    def read(self, block: BlockRecord) -> bytes:
+        """Fetch one block.
+
+        Raises
+        ------
+        DynamicsError
+            If it is missing or damaged.
+        """
+        try:
+            data = self._files.get(block.file_id).read()
+        except NoFile:
+            raise DynamicsError(
+                "frames are missing", subject=block.file_id, remedy="restore them from a backup"
+            ) from None
+        if sha256(data).hexdigest() != block.sha256:
+            raise DynamicsError(
+                "frames are damaged", subject=block.file_id, remedy="restore them from a backup"
+            )
+        return bytes(data)
