@@ -1,5 +1,7 @@
 """CHGNet calculators that predict no more than is asked: two thirds of the time of the stock one."""
 
+import contextlib
+import io
 import warnings
 from typing import Any, ClassVar
 
@@ -11,6 +13,11 @@ class CHGNetForRelaxation(CHGNetCalculator):  # type: ignore[misc]
 
     implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
     task: ClassVar[str] = "efs"
+
+    def __init__(self, **kwargs: Any) -> None:
+        # CHGNet announces its size and device on standard output.
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().__init__(**kwargs)
 
     def calculate(
         self,

@@ -4,9 +4,7 @@ An engine is a recipe for an ASE calculator that atomate2's force-field Makers c
 and keyword arguments. Any other ASE calculator is used by its import path.
 """
 
-import contextlib
 import hashlib
-import io
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from typing import Any
@@ -72,9 +70,7 @@ class Engine:
                 remedy=f"install {self.package}" if self.package else "check the import path",
             ) from error
         set_torch_threads(n_threads)
-        # CHGNet announces its device on standard output.
-        with contextlib.redirect_stdout(io.StringIO()):
-            return factory(**self.calculator_kwargs)
+        return factory(**self.calculator_kwargs)
 
 
 ENGINES: dict[str, Engine] = {

@@ -1,5 +1,6 @@
 """The disordered supercell as an ordering problem: sites, whole occupants, interactions, pools."""
 
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Self
@@ -150,9 +151,13 @@ def _orbits(parent: Structure) -> list[int]:
     """Return the orbit of each site; sites of one mixture form one where no symmetry is found."""
     mixtures: dict[Composition, int] = {}
     numbers = [mixtures.setdefault(site.species, len(mixtures) + 1) for site in parent]
-    dataset = spglib.get_symmetry_dataset(
-        (parent.lattice.matrix, parent.frac_coords, numbers), symprec=_SYMPREC_A
-    )
+    cell = (parent.lattice.matrix, parent.frac_coords, numbers)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING")
+            dataset = spglib.get_symmetry_dataset(cell, symprec=_SYMPREC_A)
+    except spglib.SpglibError:
+        dataset = None
     return numbers if dataset is None else [int(orbit) for orbit in dataset.equivalent_atoms]
 
 
