@@ -32,6 +32,7 @@ EXIT_CODES: dict[type[MTLError], int] = {
 app = typer.Typer(
     name="mtl",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,6 +51,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     project: Annotated[
         Path | None,
         typer.Option("-C", "--project", help="Work in this folder (its mtl.yaml and .mtl are used)."),
@@ -64,6 +66,7 @@ def root(
     Start with `mtl describe FILE.cif` (no database needed) or `mtl run FOLDER` (everything, on an embedded
     MongoDB). Set MTL_MONGO_URI to use a server of yours.
     """
+    context.obj = project
     if project is not None:
         if not project.is_dir():
             raise ConfigurationError("no such folder", subject=str(project), remedy="create it first")
@@ -72,7 +75,7 @@ def root(
         os.environ["MTL_TRACEBACK"] = "1"
 
 
-for module in (describe, ingest, screen, launch, run, show, query, database, benchmark):
+for module in (run, describe, ingest, screen, launch, show, query, database, benchmark):
     module.register(app)
 
 

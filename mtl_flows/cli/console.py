@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -85,3 +86,9 @@ def progress(title: str, total: int | None = None) -> Iterator[Reporter]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=False) as bars:
         yield Reporter(title, total, bars)
+
+
+def as_typed(context: typer.Context) -> str:
+    """How this program was called, up to the command: what a suggested command has to begin with."""
+    project = context.obj
+    return sys.argv[0] if project is None else f"{sys.argv[0]} -C {project}"

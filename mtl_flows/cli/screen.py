@@ -1,11 +1,10 @@
 """`mtl screen`: topology, prescreen, clustering and chemistry of what is in the store."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mtl_flows.cli.console import err, out, print_json
+from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.types import Json, MobileIon, Workers
 
 
@@ -29,21 +28,22 @@ def screen(
     The work is handed in as a FireWorks workflow and run by workers here, unless --submit-only is given. Only
     what is missing is computed.
     """
-    from mtl_flows.report.funnel_table import funnel_counts, funnel_table
+    from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
+    from mtl_flows.store.funnel import funnel_counts
 
     with connection(Settings.load()) as address, MTLStore.connect(address) as store:
         run_screening(
             store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size, retry=retry,
             submit_only=submit_only,
         )  # fmt: skip
-        counts = funnel_counts(store)
+        counts = funnel_counts(store.candidates)
     if json:
         print_json(counts)
     elif not submit_only:
-        out.print(funnel_table(counts))
+        out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts)))
 
 
 def run_screening(
@@ -57,7 +57,7 @@ def run_screening(
     submit_only: bool = False,
 ) -> None:
     """Plan, hand in and, unless told otherwise, do the screening; says what it does on standard error."""
-    from mtl_flows.cli.work import run_workers
+    from mtl_flows.cli.work import fail_if_any, run_workers
     from mtl_flows.flows.screening import ScreeningFlowMaker
     from mtl_flows.jobs.parameters import ScreeningParameters
     from mtl_flows.launch.names import LIGHT
@@ -65,16 +65,15 @@ def run_screening(
 
     maker = ScreeningFlowMaker(parameters=ScreeningParameters(mobile_ion), batch_size=batch_size)
     plan = plan_screening(store, maker, retry=retry)
-    done = plan.total - len(plan.structure_ids)
+    known = plan.total - len(plan.structure_ids)
     if plan.nothing_to_do:
         err.print(f"screening: nothing to do, all {plan.total} structures are screened")
         return
-    err.print(f"screening: {len(plan.structure_ids)} structures to compute, {done} are there already")
+    err.print(f"screening: {len(plan.structure_ids)} structures to compute, {known} are there already")
     workflow = submit_screening(address, plan, maker)
     err.print(
         f"workflow {workflow.name!r} {workflow.outcome}: Fireworks {workflow.fw_ids[0]}–{workflow.fw_ids[-1]}"
     )
     if not submit_only:
-        run_workers(
-            address, Path.cwd(), categories=[LIGHT], processes=max(1, workers), total=len(workflow.fw_ids)
-        )
+        done = run_workers(address, categories=[LIGHT], processes=max(1, workers), total=len(workflow.fw_ids))
+        fail_if_any(done)

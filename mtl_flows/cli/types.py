@@ -6,6 +6,52 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 MobileIon = Annotated[str, typer.Option("--mobile-ion", "-m", help="Element symbol of the mobile ion.")]
-Workers = Annotated[
-    int, typer.Option("--workers", "-j", min=0, help="Worker processes (0: none, no limits).")
+Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Worker processes; 0: none, no limits.")]
+
+_PANEL = "Molecular dynamics"
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine", help="chgnet, sevennet or the import path of an ASE calculator.", rich_help_panel=_PANEL
+    ),
+]
+Survivors = Annotated[
+    int, typer.Option(min=0, help="Simulate the best so many survivors; 0: all.", rich_help_panel=_PANEL)
+]
+Temperatures = Annotated[
+    str, typer.Option(help="Temperatures in K, with commas between.", rich_help_panel=_PANEL)
+]
+HeatPs = Annotated[float, typer.Option(help="Heating ramp from 300 to 1200 K, ps.", rich_help_panel=_PANEL)]
+ProductionPs = Annotated[
+    float,
+    typer.Option(help="Production at each temperature before it is judged, ps.", rich_help_panel=_PANEL),
+]
+Budget = Annotated[
+    float,
+    typer.Option(
+        "--budget-ps",
+        help="Longest production of a temperature that has not converged, ps.",
+        rich_help_panel=_PANEL,
+    ),
+]
+DiscardPs = Annotated[
+    float, typer.Option(help="Equilibration cut off each production, ps.", rich_help_panel=_PANEL)
+]
+LagFraction = Annotated[
+    float,
+    typer.Option(
+        "--max-lag",
+        min=0.05,
+        max=0.9,
+        help="Longest lag of the fit, as a fraction of the production.",
+        rich_help_panel=_PANEL,
+    ),
+]
+ChunkPs = Annotated[
+    float,
+    typer.Option(help="Simulated time of one job, ps: what a lost worker costs.", rich_help_panel=_PANEL),
+]
+Orderings = Annotated[
+    int,
+    typer.Option(min=1, help="Ordered approximants of a disordered material.", rich_help_panel=_PANEL),
 ]

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 from mtl_flows.cli.console import err, progress
 from mtl_flows.errors import MTLError
+from mtl_flows.settings import EMBEDDED_FOLDER, find_project_folder
 
 if TYPE_CHECKING:
     from mtl_flows.launch.events import RocketEvent, WorkSummary
     from mtl_flows.store.connection import Connection
 
-LAUNCH_FOLDER = ".mtl/launches"
+
+def launch_folder() -> Path:
+    """Folder below the project folder where jobs run and leave their output."""
+    return find_project_folder() / EMBEDDED_FOLDER / "launches"
 
 
 def run_workers(
     address: "Connection",
-    project: Path,
     *,
     categories: Sequence[str],
     processes: int,
@@ -47,7 +50,7 @@ def run_workers(
 
         summary = work(
             address,
-            launch_dir=project / LAUNCH_FOLDER,
+            launch_dir=launch_folder(),
             categories=categories,
             processes=processes,
             max_rockets=max_rockets,

@@ -1,0 +1,272 @@
+"""`mtl init`, `mtl launch`, `mtl worker`, `mtl status`, `mtl recover`: work through FireWorks."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.types import (
+    Budget,
+    ChunkPs,
+    DiscardPs,
+    EngineName,
+    HeatPs,
+    Json,
+    LagFraction,
+    MobileIon,
+    Orderings,
+    ProductionPs,
+    Survivors,
+    Temperatures,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(init)
+    app.command()(launch)
+    app.command()(worker)
+    app.command()(status)
+    app.command()(recover)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Project folder.")] = Path(),
+    force: Annotated[bool, typer.Option(help="Replace files that are there.")] = False,
+) -> None:
+    """Write mtl.yaml and the configuration of FireWorks and jobflow into a project folder.
+
+    With these, `lpad`, `rlaunch` and `qlaunch` work on the same database. Files that hold credentials can be
+    read by their owner alone.
+    """
+    from mtl_flows.launch.templates import write_templates
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+
+    settings = Settings.load()
+    if settings.mongo_uri is None:
+        settings = settings.model_copy(update={"home": folder.resolve() / settings.home.name})
+    with connection(settings) as address:
+        written = write_templates(folder, settings, address, force=force)
+    for path in written:
+        out.print(str(path), soft_wrap=True)
+    if not written:
+        err.print("everything is there already; --force writes it anew")
+
+
+def launch(
+    materials: Annotated[
+        list[str] | None, typer.Argument(help="Material ids; the survivors if none is given.")
+    ] = None,
+    survivors: Survivors = 0,
+    engine: EngineName = "chgnet",
+    temperatures: Temperatures = "800,1000,1200,1400",
+    heat_ps: HeatPs = 10.0,
+    production_ps: ProductionPs = 20.0,
+    budget_ps: Budget = 100.0,
+    discard_ps: DiscardPs = 2.0,
+    max_lag_fraction: LagFraction = 0.3,
+    chunk_ps: ChunkPs = 5.0,
+    orderings: Orderings = 1,
+    mobile_ion: MobileIon = "Li",
+) -> None:
+    """Hand in molecular dynamics: one FireWorks workflow for each survivor, the most promising first.
+
+    Nothing runs until a worker takes it: `mtl worker --heavy` here, or `qlaunch` on a cluster. What is under way
+    or done is not handed in again.
+    """
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    maker = dynamics_maker(
+        mobile_ion=mobile_ion,
+        engine=engine,
+        temperatures=temperatures,
+        heat_ps=heat_ps,
+        production_ps=production_ps,
+        budget_ps=budget_ps,
+        discard_ps=discard_ps,
+        max_lag_fraction=max_lag_fraction,
+        chunk_ps=chunk_ps,
+        orderings=orderings,
+    )
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        hand_in_dynamics(store, address, maker, materials=materials or [], survivors=survivors)
+
+
+def dynamics_maker(
+    *,
+    mobile_ion: str,
+    engine: str,
+    temperatures: str,
+    heat_ps: float,
+    production_ps: float,
+    budget_ps: float,
+    discard_ps: float,
+    max_lag_fraction: float,
+    chunk_ps: float,
+    orderings: int,
+) -> Any:
+    """Flow Maker for options as they come from the command line."""
+    from mtl_flows.errors import ConfigurationError
+    from mtl_flows.flows.dynamics import DynamicsFlowMaker
+    from mtl_flows.jobs.md.plan import DynamicsParameters
+    from mtl_flows.jobs.parameters import ScreeningParameters
+    from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
+    from mtl_flows.science.ordering import OrderingParameters
+
+    try:
+        temperatures_K = tuple(float(t) for t in temperatures.split(","))
+    except ValueError:
+        raise ConfigurationError(
+            f"not a list of temperatures: {temperatures!r}",
+            subject="--temperatures",
+            remedy="write 800,1000,1200",
+        ) from None
+    return DynamicsFlowMaker(
+        parameters=DynamicsParameters(
+            mobile_ion=mobile_ion,
+            engine=engine,
+            ordering=OrderingParameters(n_orderings=orderings),
+            heat_ps=heat_ps,
+            temperatures_K=temperatures_K,
+            production_ps=production_ps,
+            budget=DynamicsBudget(max_production_ps=budget_ps),
+            chunk_ps=chunk_ps,
+            diffusion=DiffusionParameters(discard_ps=discard_ps, max_lag_fraction=max_lag_fraction),
+        ),
+        screening=ScreeningParameters(mobile_ion),
+    )
+
+
+def hand_in_dynamics(
+    store: Any, address: Any, maker: Any, *, materials: list[str], survivors: int
+) -> list[Any]:
+    """Plan and submit; says what it does on standard error. Returns the workflows."""
+    from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
+
+    plan = plan_dynamics(store, maker, materials=materials, limit=survivors)
+    chosen = len(plan.todo) + len(plan.done)
+    if not materials:
+        err.print(f"dynamics: {plan.survivors} survivors of the screening, the best {chosen} chosen by v3/d3")
+    for candidate in plan.done:
+        err.print(f"dynamics: {candidate.material_id} is done")
+    workflows = submit_dynamics(address, plan, maker)
+    for workflow in workflows:
+        err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
+    return workflows
+
+
+def worker(
+    heavy: Annotated[bool, typer.Option("--heavy/--light", help="Molecular dynamics, or screening.")] = False,
+    both: Annotated[bool, typer.Option("--all", help="Both kinds of jobs.")] = False,
+    processes: Annotated[int, typer.Option("--processes", "-j", min=1, help="Jobs at a time.")] = 1,
+    max_jobs: Annotated[
+        int, typer.Option("--max-jobs", min=0, help="Stop after so many jobs; 0: no limit.")
+    ] = 0,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", help="Start no job after so many seconds; 0: no limit.")
+    ] = 0,
+    wait: Annotated[bool, typer.Option(help="Wait for new jobs for ever.")] = False,
+) -> None:
+    """Run jobs that are ready, until none is left.
+
+    Ctrl-C gives the job in hand back. On a cluster, `qlaunch` with the files of `mtl init` starts workers too.
+    """
+    from mtl_flows.cli.work import fail_if_any, run_workers
+    from mtl_flows.launch.names import CATEGORIES, HEAVY, LIGHT
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+
+    categories = list(CATEGORIES) if both else [HEAVY if heavy else LIGHT]
+    with connection(Settings.load()) as address:
+        summary = run_workers(
+            address,
+            categories=categories,
+            processes=processes,
+            max_rockets=max_jobs or None,
+            timeout_s=timeout_s or None,
+            wait=wait,
+        )
+    out.print(f"{summary.completed} jobs completed, {summary.fizzled} failed")
+    fail_if_any(summary)
+
+
+def status(
+    errors: Annotated[bool, typer.Option("--errors", help="Show failed jobs, grouped by error.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="Show so many workflows; 0: all.")] = 20,
+    json: Json = False,
+) -> None:
+    """Show the funnel, the workflows and their states, and what is left to do."""
+    from mtl_flows.launch.overview import failures, workflow_overview
+    from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+    from mtl_flows.store.funnel import funnel_counts
+
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        counts = funnel_counts(store.candidates)
+        collections = {c.name: c.raw.estimated_document_count() for c in store.collections}
+        workflows = workflow_overview(address, limit=limit)
+        groups = failures(address)
+    if json:
+        print_json(
+            {
+                "server": str(address),
+                "collections": collections,
+                "funnel": counts,
+                "workflows": [
+                    {"name": w.name, "state": w.state, "states": dict(w.states), "errors": list(w.errors)}
+                    for w in workflows
+                ],
+                "failures": [{"error": g.error, "count": g.count, "names": list(g.names)} for g in groups],
+            }
+        )
+        return
+    out.print(f"store: {address}")
+    out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts)))
+    if workflows:
+        rows = [
+            [w.name, w.state, ", ".join(f"{n} {s.lower()}" for s, n in w.states.items())] for w in workflows
+        ]
+        out.print(table("Workflows", ["name", "state", "jobs"], rows))
+    if groups and not errors:
+        err.print(f"{sum(g.count for g in groups)} jobs failed; see mtl status --errors")
+    if errors:
+        out.print(
+            table(
+                "Failures",
+                ["jobs", "names", "error"],
+                [[g.count, ", ".join(g.names), g.error] for g in groups],
+            )
+        )
+
+
+def recover(
+    lost_after_s: Annotated[
+        float, typer.Option("--lost-after", help="Seconds of silence of a lost worker.")
+    ] = 0.0,
+    json: Json = False,
+) -> None:
+    """Make the jobs of lost workers ready again and mend inconsistent states; safe at any time."""
+    from mtl_flows.launch import recover as recovery
+    from mtl_flows.launch.names import LOST_AFTER_S
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+
+    with connection(Settings.load()) as address:
+        summary = recovery.recover(address, lost_after_s=lost_after_s or LOST_AFTER_S)
+    counts = {
+        "returned": len(summary.returned),
+        "exhausted": len(summary.exhausted),
+        "refreshed": len(summary.refreshed),
+        "unlocked": len(summary.unlocked),
+        "removed": len(summary.removed),
+    }
+    if json:
+        print_json(counts)
+    else:
+        out.print(", ".join(f"{count} {name}" for name, count in counts.items()))

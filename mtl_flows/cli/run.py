@@ -1,0 +1,123 @@
+"""`mtl run`: everything, from a folder of structure files to the candidate table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtl_flows.cli.console import as_typed, err, out, progress, table
+from mtl_flows.cli.ingest import ingest_line
+from mtl_flows.cli.launch import dynamics_maker, hand_in_dynamics
+from mtl_flows.cli.screen import run_screening
+from mtl_flows.cli.types import (
+    Budget,
+    ChunkPs,
+    DiscardPs,
+    EngineName,
+    HeatPs,
+    LagFraction,
+    MobileIon,
+    Orderings,
+    ProductionPs,
+    Survivors,
+    Temperatures,
+    Workers,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(no_args_is_help=True)(run)
+
+
+def run(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Folders, files or archives of structures.")],
+    release: Annotated[str, typer.Option("--release", "-r", help="Name of this delivery.")] = "default",
+    labels: Annotated[
+        Path | None, typer.Option(help="Table of measured facts, as `mtl label` takes it.")
+    ] = None,
+    mobile_ion: MobileIon = "Li",
+    workers: Workers = 2,
+    batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one screening job.")] = 500,
+    survivors: Survivors = 0,
+    engine: EngineName = "chgnet",
+    temperatures: Temperatures = "800,1000,1200,1400",
+    heat_ps: HeatPs = 10.0,
+    production_ps: ProductionPs = 20.0,
+    budget_ps: Budget = 100.0,
+    discard_ps: DiscardPs = 2.0,
+    max_lag_fraction: LagFraction = 0.3,
+    chunk_ps: ChunkPs = 5.0,
+    orderings: Orderings = 1,
+) -> None:
+    """Do everything: ingest, screen, simulate the survivors, and show the candidate table.
+
+    Run again, it does only what is missing. The defaults of the molecular dynamics are the article's and take
+    hours per material on a laptop; shorten them for a first look.
+    """
+    from mtl_flows.cli.work import fail_if_any, run_workers
+    from mtl_flows.jobs.ingest import IngestSummary, ingest
+    from mtl_flows.jobs.labels import import_labels
+    from mtl_flows.launch.names import HEAVY
+    from mtl_flows.report.tables import (
+        CANDIDATE_COLUMNS,
+        FUNNEL_COLUMNS,
+        candidate_rows,
+        funnel_rows,
+    )
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+    from mtl_flows.store.funnel import funnel_counts
+
+    maker = dynamics_maker(
+        mobile_ion=mobile_ion,
+        engine=engine,
+        temperatures=temperatures,
+        heat_ps=heat_ps,
+        production_ps=production_ps,
+        budget_ps=budget_ps,
+        discard_ps=discard_ps,
+        max_lag_fraction=max_lag_fraction,
+        chunk_ps=chunk_ps,
+        orderings=orderings,
+    )
+    settings = Settings.load()
+    with connection(settings) as address, MTLStore.connect(address) as store:
+        if labels is not None:
+            written = import_labels(store, labels)
+            err.print(f"labels: {written.inserted} new, {written.replaced} changed")
+        with progress("ingest") as reporter:
+            done = 0
+
+            def advance(summary: IngestSummary) -> None:
+                nonlocal done
+                reporter.advance(summary.files - done)
+                done = summary.files
+
+            read = ingest(
+                store, paths, release=release, mobile_ion=mobile_ion, workers=workers, progress=advance
+            )
+        err.print(ingest_line(read))
+        run_screening(store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size)
+        workflows = hand_in_dynamics(store, address, maker, materials=[], survivors=survivors)
+        failed = None
+        if workflows:
+            failed = run_workers(
+                address,
+                categories=[HEAVY],
+                processes=max(1, workers),
+                total=sum(len(workflow.fw_ids) for workflow in workflows),
+            )
+        counts = funnel_counts(store.candidates)
+        shown = list(store.candidates.survivors())
+    out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts)))
+    out.print(table("Candidates, by v3/d3", CANDIDATE_COLUMNS, candidate_rows(shown)))
+    where = "your server" if settings.mongo_uri is not None else f"{settings.home} (embedded MongoDB)"
+    out.print(f"The data lie in {where}, database {address.database!r}. Next:", soft_wrap=True)
+    best = shown[0].material_id if shown else "MATERIAL"
+    for command in (f"show {best}", "query --survivors", "status"):
+        out.print(f"  {as_typed(context)} {command}", soft_wrap=True)
+    if failed is not None:
+        fail_if_any(failed)

@@ -1,0 +1,79 @@
+"""`mtl show`: everything about one material, or about a file that was refused."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mtl_flows.cli.console import out, print_json, table
+from mtl_flows.cli.types import Json, MobileIon
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(no_args_is_help=True)(show)
+
+
+def show(
+    subject: Annotated[str, typer.Argument(help="Material id, such as icsd-188887, or a refused file.")],
+    mobile_ion: MobileIon = "Li",
+    json: Json = False,
+) -> None:
+    """Tell the story of one material: each gate, its cluster, each rule, each calculation, what is pending."""
+    from mtl_flows.jobs.parameters import ScreeningParameters
+    from mtl_flows.report.story import tell
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        story = tell(store, subject, ScreeningParameters(mobile_ion))
+    if json:
+        print_json(story)
+        return
+    if "structure" in story:
+        _print_structure(story)
+    _print_list("Refusals", story["rejections"])
+    _print_list("Gates of the prescreen", story.get("gates", []))
+    _print_list("Clusters", story.get("clusters", []))
+    rules = [
+        {
+            "rule": r["rule"],
+            "name": r["name"],
+            "passed": r["passed"],
+            "reason": r["reason"],
+            "confidence": r["confidence"],
+        }
+        for r in story.get("rules", [])
+    ]
+    _print_list("Chemical rules (article §2.4)", rules)
+    _print_list("Calculations", story.get("calculations", []))
+    if story.get("pending"):
+        out.print(f"Pending: {', '.join(story['pending'])}")
+
+
+def _print_structure(story: dict[str, Any]) -> None:
+    facts = story["structure"]
+    out.print(f"[bold]{story['subject']}[/]  {facts['formula']}  {facts['space_group']}")
+    kind = "ordered" if facts["ordered"] else "disordered"
+    out.print(
+        f"{facts['n_sites']} sites, {kind}, from {facts['file']}, releases: {', '.join(facts['releases'])}"
+    )
+    if facts["representative"] != story["subject"]:
+        out.print(f"duplicate of {facts['representative']}")
+    if facts["flags"]:
+        out.print(f"flags: {', '.join(facts['flags'])}")
+    if story.get("known_conductor"):
+        out.print("counts as a known superionic conductor")
+    if story.get("measured_conductivity_S_per_cm") is not None:
+        out.print(f"measured: {story['measured_conductivity_S_per_cm']:.2g} S/cm near room temperature")
+
+
+def _print_list(title: str, entries: list[dict[str, Any]]) -> None:
+    if entries:
+        columns = list(entries[0])
+        rows = [[_text(entry[column]) for column in columns] for entry in entries]
+        out.print(table(title, [column.replace("_", " ") for column in columns], rows))
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, list):
+        return ", ".join(map(str, value[:6])) + (" …" if len(value) > 6 else "")
+    return value

@@ -1,0 +1,156 @@
+"""The story of one material: what was read, what every gate said and why, what was calculated, what is pending."""
+
+from typing import Any
+
+from mtl_flows.errors import NotFoundError
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.science.topology import PROTOCOLS, prescreen
+from mtl_flows.store.database import MTLStore
+
+Story = dict[str, Any]
+
+
+def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Story:
+    """Collect everything the store knows of a material, or of a file that was refused.
+
+    Parameters
+    ----------
+    subject
+        Material id, or the name of a file.
+
+    Raises
+    ------
+    NotFoundError
+        If the store knows neither.
+    """
+    refused = list(store.rejections.find({"$or": [{"material_id": subject}, {"subject": subject}]}))
+    if not store.structures.count({"material_id": subject}):
+        if not refused:
+            raise NotFoundError(
+                "neither a material nor a refused file", subject=subject, remedy="mtl query shows the ids"
+            )
+        return {"subject": subject, "rejections": [_rejection(r) for r in refused]}
+    revisions = store.structures.by_material(subject)
+    current = next((r for r in revisions if r.current), revisions[-1])
+    story: Story = {
+        "subject": subject,
+        "structure": {
+            "structure_id": current.id,
+            "revisions": len(revisions),
+            "formula": current.formula,
+            "space_group": f"{current.space_group_symbol} ({current.space_group_number})",
+            "n_sites": current.n_sites,
+            "ordered": current.ordered,
+            "file": current.file.name,
+            "releases": current.releases,
+            "withdrawn": current.withdrawn,
+            "representative": current.representative_id,
+            "flags": [name for name, on in current.flags.model_dump().items() if on],
+            "warnings": current.warnings,
+        },
+        "rejections": [_rejection(r) for r in refused],
+        "gates": _gates(store, current.id, parameters),
+        "clusters": _clusters(store, current.id),
+        "rules": _rules(store, current.id, parameters),
+        "calculations": _calculations(store, current.id),
+    }
+    if store.candidates.existing([subject]):
+        candidate: CandidateDocument = store.candidates.get(subject)
+        story["known_conductor"] = candidate.is_known_conductor
+        story["measured_conductivity_S_per_cm"] = candidate.conductivity_measured_S_per_cm
+        story["furthest_stage"] = candidate.furthest_stage
+        story["pending"] = candidate.pending
+    else:
+        story["pending"] = ["topology", "chemistry"]
+    return story
+
+
+def _rejection(rejection: Any) -> dict[str, Any]:
+    return rejection.model_dump(include={"stage", "reason", "message", "remedy", "resolved"})
+
+
+def _gates(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
+    found = store.topology.by_structure([structure_id], parameters.topology_stage().hash)
+    if structure_id not in found:
+        return []
+    topology = found[structure_id]
+    return [
+        {
+            "protocol": protocol,
+            "gate": gate.name,
+            "value": gate.value,
+            "rule": gate.rule,
+            "passed": gate.passed,
+        }
+        for protocol in PROTOCOLS
+        for gate in prescreen(
+            topology.r_connected_A, topology.rho_cycles[protocol], protocol, parameters.thresholds
+        ).gates
+    ]
+
+
+def _clusters(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
+    told = []
+    for protocol in PROTOCOLS:
+        if not store.clusterings.has_current(protocol):
+            continue
+        run = store.clusterings.current(protocol)
+        assignment = store.assignments.of(run.id, [structure_id]).get(structure_id)
+        if assignment is None:
+            continue
+        cluster = next(c for c in run.clusters if c.name == assignment.cluster)
+        told.append(
+            {
+                "protocol": protocol,
+                "cluster": cluster.name,
+                "size": cluster.size,
+                "exemplar": cluster.exemplar,
+                "known_conductors": cluster.known_conductors,
+                "selected": assignment.selected,
+                "nearest_known": assignment.nearest_known,
+                "nearest_known_distance": assignment.nearest_known_distance,
+            }
+        )
+    return told
+
+
+def _rules(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
+    found = store.chemistry.by_structure([structure_id], parameters.chemistry_stage().hash)
+    return [rule.model_dump() for rule in found[structure_id].rules] if structure_id in found else []
+
+
+def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
+    query = {"structure_id": structure_id}
+    told: list[dict[str, Any]] = [
+        {
+            "what": f"relaxation, {r.engine_name}",
+            "result": f"{r.energy_eV_per_atom:.4f} eV/atom, volume {100 * r.volume_change:+.1f} %",
+            "status": "converged" if r.converged else "not converged",
+        }
+        for r in store.relaxations.find(query)
+    ]
+    for s in store.dynamics.find(query, sort=[("trajectory_stage", 1), ("temperature_K", 1)]):
+        D = s.diffusivity_cm2_per_s
+        told.append(
+            {
+                "what": f"{s.trajectory_stage} at {s.temperature_K:g} K, {s.engine_name}",
+                "result": f"{s.steps_done * s.timestep_fs / 1000:.1f} ps"
+                + (
+                    f", D = {D:.2e} [{s.diffusivity_low_cm2_per_s:.1e}, {s.diffusivity_high_cm2_per_s:.1e}] cm²/s"
+                    if D is not None
+                    else ""
+                ),
+                "status": f"{s.status}: {s.reason}" if s.reason else s.status,
+            }
+        )
+    for t in store.transport.find(query):
+        E = t.activation_energy_eV
+        told.append(
+            {
+                "what": f"Arrhenius fit over {', '.join(f'{T:g}' for T in t.temperatures_K) or 'no'} K",
+                "result": "" if E is None else f"E_a = {E:.3f} ± {t.activation_energy_error_eV:.3f} eV",
+                "status": f"{t.status}: {t.reason}" if t.reason else t.status,
+            }
+        )
+    return told
