@@ -84,12 +84,13 @@ def _attempt(
     from sklearn.exceptions import ConvergenceWarning
 
     similarity = -_squared_distances(points, points)
+    max_iterations = parameters.at_damping(parameters.max_iterations, damping)
     model = AffinityPropagation(
         affinity="precomputed",
         preference=float(np.median(similarity)) / weight,
         damping=damping,
-        max_iter=parameters.max_iterations,
-        convergence_iter=parameters.convergence_window(damping),
+        max_iter=max_iterations,
+        convergence_iter=parameters.at_damping(parameters.convergence_iterations, damping),
         copy=False,
         random_state=parameters.seed,
     )
@@ -101,7 +102,7 @@ def _attempt(
         try:
             model.fit(similarity)
         except ConvergenceWarning:
-            return f"not converged in {parameters.max_iterations} iterations"
+            return f"not converged in {max_iterations} iterations"
 
     n_clusters = len(model.cluster_centers_indices_)
     required = parameters.required_clusters(len(points))

@@ -1,8 +1,8 @@
 """What decides a clustering, in one record."""
 
 from dataclasses import asdict, dataclass
-from math import ceil, isqrt
-from typing import Any, Literal, Self
+from math import isqrt
+from typing import Any, Final, Literal, Self
 
 ScalerKind = Literal["none", "standard"]
 
@@ -17,12 +17,10 @@ class ClusteringParameters:
         ``"none"`` leaves features as they are, ``"standard"`` gives each zero mean and unit variance.
     dampings
         Damping factors in [0.5, 1), tried in this order until one gives a usable partition.
-    max_iterations
-        Message-passing iterations allowed per damping factor.
-    convergence_iterations
-        Iterations for which the exemplars must stay the same, at damping 0.5. Damped messages move by 1 −
-        damping per iteration, so the window grows as 0.5/(1 − damping); with a fixed one, heavy damping
-        passes its first transient off as an answer of one to four clusters.
+    max_iterations, convergence_iterations
+        Iterations allowed, and iterations for which the exemplars must stay the same, at damping 0.5. Damped
+        messages move by 1 − damping per iteration, so both grow as 0.5/(1 − damping); with a fixed window,
+        heavy damping passes its first transient off as an answer of one to four clusters.
     min_clusters
         Fewest clusters accepted from a large set; see ``required_clusters`` for small ones.
     max_cluster_fraction
@@ -40,7 +38,7 @@ class ClusteringParameters:
 
     scaler: ScalerKind = "none"
     dampings: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9)
-    max_iterations: int = 1000
+    max_iterations: int = 200
     convergence_iterations: int = 15
     min_clusters: int = 5
     max_cluster_fraction: float = 0.9
@@ -81,10 +79,13 @@ class ClusteringParameters:
         """
         return min(self.min_clusters, max(1, isqrt(n_distinct) // 2))
 
-    def convergence_window(self, damping: float) -> int:
-        """Return for how many iterations the exemplars must stay the same at a damping factor."""
-        return ceil(self.convergence_iterations * 0.5 / (1 - damping))
+    def at_damping(self, iterations: int, damping: float) -> int:
+        """Return the iterations that move messages as far as ``iterations`` do at damping 0.5."""
+        return round(iterations * 0.5 / (1 - damping))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values; ``ClusteringParameters(**d)`` restores them."""
         return {**asdict(self), "dampings": list(self.dampings)}
+
+
+DEFAULTS: Final = ClusteringParameters()

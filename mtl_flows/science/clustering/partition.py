@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.science.clustering.affinity import aggregate, nearest, propagate, silhouette
-from mtl_flows.science.clustering.parameters import ClusteringParameters
+from mtl_flows.science.clustering.parameters import DEFAULTS, ClusteringParameters
 from mtl_flows.science.clustering.result import ClusteringResult, Method
 from mtl_flows.science.clustering.scaling import Scaler
 
@@ -20,15 +20,15 @@ _SILHOUETTE_SAMPLE = 5000
 
 
 def cluster(
-    features: ArrayLike, ids: Sequence[str], parameters: ClusteringParameters = ClusteringParameters()
+    features: ArrayLike, ids: Sequence[str], parameters: ClusteringParameters = DEFAULTS
 ) -> ClusteringResult:
     """Partition materials by affinity propagation on their features.
 
     The materials are sorted by id first, so the partition does not depend on their order. Twins are clustered
     once and share a label. Above ``parameters.preaggregate_above`` distinct materials, exemplars are found
     among the centres of mini-batch k-means cells and each is replaced by the material nearest to it. The
-    preference is scaled for the granularity of a set of ``preaggregate_above`` materials, so clusters stop getting
-    finer there.
+    preference is scaled for the granularity of a set of ``preaggregate_above`` materials, so clusters stop
+    getting finer there.
 
     Parameters
     ----------

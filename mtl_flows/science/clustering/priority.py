@@ -17,8 +17,8 @@ def priority(v3_A: float | None, d3_A: float | None) -> float:
     Returns
     -------
     float
-        At least 0. It is 0 where there is no three-dimensional path: v3 zero or ``None``, d3 infinite or ``None``;
-        and where v3 is infinite, for then there is no framework.
+        At least 0. It is 0 where there is no three-dimensional path: v3 zero or ``None``, d3 infinite or
+        ``None``; and where v3 is infinite, for then there is no framework.
 
     Raises
     ------
