@@ -1,10 +1,11 @@
 """Split a structure into the mobile sublattice and the framework around it."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import PeriodicSite, Structure
+from pymatgen.core import Composition, Structure
 
 from mtl_flows.errors import NoMobileIonError
 
@@ -25,13 +26,13 @@ class Sublattices:
     framework_indices: NDArray[np.intp]
 
 
-def is_mobile(site: PeriodicSite, mobile_ion: str) -> bool:
-    """Tell whether any species on a site is the mobile element.
+def is_mobile(species: Composition, mobile_ion: str) -> bool:
+    """Tell whether any species of a site is the mobile element.
 
     Occupancy, oxidation state and isotope (``D`` and ``T`` are hydrogen) do not matter.
     """
     wanted = _element_symbol(mobile_ion)
-    return any(_element_symbol(element.symbol) == wanted for element in site.species.elements)
+    return any(_element_symbol(element.symbol) == wanted for element in species.elements)
 
 
 def split_sublattices(structure: Structure, mobile_ion: str = "Li") -> Sublattices:
@@ -49,9 +50,14 @@ def split_sublattices(structure: Structure, mobile_ion: str = "Li") -> Sublattic
     NoMobileIonError
         No site holds the mobile element.
     """
-    mobile = np.fromiter(
-        (is_mobile(site, mobile_ion) for site in structure), dtype=bool, count=len(structure)
-    )
+    known: dict[Hashable, bool] = {}
+    mobile = np.zeros(len(structure), dtype=bool)
+    for index, site in enumerate(structure):
+        species = site.species
+        kind = frozenset(species)
+        if kind not in known:
+            known[kind] = is_mobile(species, mobile_ion)
+        mobile[index] = known[kind]
     if not mobile.any():
         raise NoMobileIonError(
             f"no site holds {mobile_ion}",

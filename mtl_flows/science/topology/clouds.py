@@ -50,12 +50,48 @@ class PeriodicPoints:
         """
         offsets = self.fractional - centre
         offsets -= np.round(offsets)
-        heights = 1.0 / np.linalg.norm(np.linalg.inv(self.lattice), axis=0)
-        reach = np.floor((radius_A + _INCLUSION_TOLERANCE_A) / heights + 0.5).astype(int)
+        radius = radius_A + _INCLUSION_TOLERANCE_A
+        reach = np.floor(radius / cell_heights(self.lattice) + 0.5).astype(int)
         images = lattice_translations(reach) @ self.lattice
         positions = ((offsets @ self.lattice)[:, None, :] + images[None, :, :]).reshape(-1, 3)
         distances = np.sqrt(np.einsum("ij,ij->i", positions, positions))
-        return positions[distances <= radius_A + _INCLUSION_TOLERANCE_A]
+        return positions[distances <= radius]
+
+    def images(self, margin_A: float) -> "Images":
+        """Return every image that lies in the unit cell, or less than ``margin_A`` beyond one of its faces."""
+        home = np.floor(self.fractional)
+        wrapped = self.fractional - home
+        reach = margin_A / cell_heights(self.lattice)
+        shifts = lattice_translations(np.ceil(reach).astype(int))
+        fractional = (wrapped[:, None, :] + shifts[None, :, :]).reshape(-1, 3)
+        inside = np.flatnonzero(((fractional > -reach) & (fractional < 1.0 + reach)).all(axis=1))
+        sites, shift = np.divmod(inside, len(shifts))
+        translations = (shifts[shift] - home[sites]).astype(np.intp)
+        return Images(fractional[inside] @ self.lattice, sites, translations)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Images:
+    """Periodic images of points.
+
+    Attributes
+    ----------
+    positions
+        Cartesian coordinates in Å, shape ``(m, 3)``.
+    sites
+        Index of the point that each is an image of, shape ``(m,)``.
+    translations
+        Lattice translation from that point as given, shape ``(m, 3)``.
+    """
+
+    positions: Array
+    sites: NDArray[np.intp]
+    translations: NDArray[np.intp]
+
+
+def cell_heights(lattice: Array) -> Array:
+    """Distances between opposite faces of a cell, shape ``(3,)`` in Å."""
+    return 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
 
 
 def lattice_translations(reach: NDArray[np.integer]) -> Array:

@@ -8,38 +8,49 @@ from time import perf_counter
 import numpy as np
 from pymatgen.core import Structure
 
-from mtl_flows.science.sublattices import split_sublattices
+from mtl_flows.science.sublattices import Sublattices, split_sublattices
 from mtl_flows.science.topology.barcodes import Barcodes
 from mtl_flows.science.topology.clouds import PeriodicPoints
-from mtl_flows.science.topology.features import OrbitBarcodes, features_from_barcodes, metrics_from_barcodes
+from mtl_flows.science.topology.features import (
+    OrbitBarcodes,
+    features_from_barcodes,
+    metrics_from_barcodes,
+)
 from mtl_flows.science.topology.homology import rips_barcodes, rips_components
-from mtl_flows.science.topology.orbits import Orbit, find_orbits
+from mtl_flows.science.topology.hops import percolating_hops
 from mtl_flows.science.topology.parameters import Protocol, TopologyParameters
+from mtl_flows.science.topology.percolation import Thresholds
+from mtl_flows.science.topology.symmetry import CrystalSymmetry, find_symmetry
+from mtl_flows.science.topology.voids import channel_radii
+
+_DEFAULTS = TopologyParameters()
 
 
 @dataclass(frozen=True, slots=True)
 class TopologyResult:
-    """Everything that one structure's topology gives.
+    """Everything that the topology of one structure gives.
 
     Attributes
     ----------
     n_sites, n_mobile, n_framework
         Sites of the given cell.
     r_connected_A
-        Mean length that connects the mobile surroundings of a mobile site.
+        Mean over mobile sites of the edge length that connects their mobile surroundings.
     rho_cycles
-        Loops of the unit cell at r_connected per mobile site, by protocol. Depends on the choice of cell and origin.
+        Loops of the unit cell at r_connected per mobile site, by protocol. A finite cloud is not periodic:
+        this depends on the choice of cell and origin, nothing else here does.
     features
         The 22 named features of each protocol.
     d_A
-        Shortest mobile–mobile hop whose periodic graph percolates in 1, 2 and 3 dimensions; None if not asked for.
+        Shortest mobile–mobile hop whose periodic graph percolates in 1, 2 and 3 dimensions; None if not
+        asked for.
     v_A
-        Largest radius of a sphere that can travel through the framework in 1, 2 and 3 dimensions, measured to site
-        centres; ``inf`` where there is no framework; None if not asked for.
+        Largest radius of a sphere that can travel through the framework in 1, 2 and 3 dimensions, measured
+        to site centres; ``inf`` where there is no framework; None if not asked for.
     orbits
         Barcodes around each symmetry-distinct mobile site.
     cell_mobile, cell_framework
-        Barcodes of the mobile and framework sites of the unit cell, not repeated.
+        Barcodes of the mobile and of the framework sites of the unit cell, not repeated.
     timings_s
         Seconds spent in each step.
     """
@@ -50,8 +61,8 @@ class TopologyResult:
     r_connected_A: float
     rho_cycles: dict[Protocol, float]
     features: dict[Protocol, dict[str, float]]
-    d_A: tuple[float, float, float] | None
-    v_A: tuple[float, float, float] | None
+    d_A: Thresholds | None
+    v_A: Thresholds | None
     orbits: tuple[OrbitBarcodes, ...]
     cell_mobile: Barcodes
     cell_framework: Barcodes
@@ -59,16 +70,14 @@ class TopologyResult:
 
 
 def compute_topology(
-    structure: Structure,
-    mobile_ion: str = "Li",
-    parameters: TopologyParameters = TopologyParameters(),
+    structure: Structure, mobile_ion: str = "Li", parameters: TopologyParameters = _DEFAULTS
 ) -> TopologyResult:
-    """Compute barcodes, metrics, features and percolation descriptors of a structure, both protocols in one pass.
+    """Compute barcodes, metrics, features and percolation descriptors, both protocols in one pass.
 
     Parameters
     ----------
     structure
-        The conventional cell as given in its file; the cell matters for ``rho_cycles`` only.
+        The conventional cell as given in its file; the choice of cell matters for ``rho_cycles`` only.
     mobile_ion
         Symbol of the mobile element.
     parameters
@@ -80,25 +89,27 @@ def compute_topology(
         No site holds the mobile element.
     """
     clock = _Clock()
+    sublattices = split_sublattices(structure, mobile_ion)
     with clock("symmetry"):
-        sublattices = split_sublattices(structure, mobile_ion)
-        orbits = find_orbits(structure, sublattices.mobile_indices, parameters.symprec_A)
-    cell = PeriodicPoints(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords))
-    with clock("unit_cell"):
-        cell_mobile = rips_barcodes(cell.subset(sublattices.mobile_indices).cell_cloud(), parameters.cutoff_A)
-        cell_framework = rips_barcodes(
-            cell.subset(sublattices.framework_indices).cell_cloud(), parameters.cutoff_A
-        )
-    reduced = cell.reduced()
-    mobile = reduced.subset(sublattices.mobile_indices)
-    framework = reduced.subset(sublattices.framework_indices)
+        symmetry = find_symmetry(structure, parameters.symprec_A)
     with clock("spheres"):
-        spheres = tuple(
-            _orbit_barcodes(structure, orbit, reduced, mobile, framework, parameters) for orbit in orbits
+        orbits = _sphere_barcodes(structure, sublattices, symmetry, parameters)
+    with clock("unit_cell"):
+        cell = PeriodicPoints(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords))
+        cell_mobile, cell_framework = (
+            rips_barcodes(cell.subset(indices).cell_cloud(), parameters.cutoff_A)
+            for indices in (sublattices.mobile_indices, sublattices.framework_indices)
         )
     with clock("features"):
-        metrics = metrics_from_barcodes(spheres, cell_mobile, cell_framework, parameters)
-        features = features_from_barcodes(spheres, parameters)
+        metrics = metrics_from_barcodes(orbits, cell_mobile, cell_framework, parameters)
+        features = features_from_barcodes(orbits, parameters)
+    hops = channels = None
+    if parameters.extended:
+        mobile, framework = _primitive_sublattices(structure, sublattices, symmetry)
+        with clock("hops"):
+            hops = percolating_hops(mobile)
+        with clock("channels"):
+            channels = channel_radii(framework)
     return TopologyResult(
         n_sites=len(structure),
         n_mobile=len(sublattices.mobile_indices),
@@ -106,47 +117,71 @@ def compute_topology(
         r_connected_A=metrics.r_connected_A,
         rho_cycles=metrics.rho_cycles,
         features=features,
-        d_A=None,
-        v_A=None,
-        orbits=spheres,
+        d_A=hops,
+        v_A=channels,
+        orbits=orbits,
         cell_mobile=cell_mobile,
         cell_framework=cell_framework,
         timings_s=clock.seconds,
     )
 
 
-def _orbit_barcodes(
+def _sphere_barcodes(
     structure: Structure,
-    orbit: Orbit,
-    points: PeriodicPoints,
-    mobile: PeriodicPoints,
-    framework: PeriodicPoints,
+    sublattices: Sublattices,
+    symmetry: CrystalSymmetry,
     parameters: TopologyParameters,
-) -> OrbitBarcodes:
-    centre = points.fractional[orbit.site_index]
-    mobile_cloud = mobile.sphere(centre, parameters.cutoff_A)
-    framework_cloud = framework.sphere(centre, parameters.cutoff_A)
-    mobile_barcodes = rips_components(mobile_cloud, parameters.cutoff_A)
-    return OrbitBarcodes(
-        site_index=orbit.site_index,
-        label=structure[orbit.site_index].label,
-        multiplicity=orbit.multiplicity,
-        mobile=mobile_barcodes,
-        framework=rips_barcodes(framework_cloud, parameters.cutoff_A),
-        n_mobile_in_sphere=len(mobile_cloud),
-        n_framework_in_sphere=len(framework_cloud),
-        r_connected_A=mobile_barcodes.connection_length_A(parameters.cutoff_A),
+) -> tuple[OrbitBarcodes, ...]:
+    """Barcodes around one mobile site of each orbit, in order of the sites."""
+    points = PeriodicPoints(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords)).reduced()
+    mobile = points.subset(sublattices.mobile_indices)
+    framework = points.subset(sublattices.framework_indices)
+    _, first, multiplicities = np.unique(
+        symmetry.equivalent[sublattices.mobile_indices], return_index=True, return_counts=True
     )
+    orbits = []
+    for site, multiplicity in sorted(zip(sublattices.mobile_indices[first], multiplicities, strict=True)):
+        centre = points.fractional[site]
+        mobile_cloud = mobile.sphere(centre, parameters.cutoff_A)
+        framework_cloud = framework.sphere(centre, parameters.cutoff_A)
+        mobile_barcodes = rips_components(mobile_cloud, parameters.cutoff_A)
+        orbits.append(
+            OrbitBarcodes(
+                site_index=int(site),
+                label=structure[int(site)].label,
+                multiplicity=int(multiplicity),
+                mobile=mobile_barcodes,
+                framework=rips_barcodes(framework_cloud, parameters.cutoff_A),
+                n_mobile_in_sphere=len(mobile_cloud),
+                n_framework_in_sphere=len(framework_cloud),
+                r_connected_A=mobile_barcodes.connection_length_A(parameters.cutoff_A),
+            )
+        )
+    return tuple(orbits)
+
+
+def _primitive_sublattices(
+    structure: Structure, sublattices: Sublattices, symmetry: CrystalSymmetry
+) -> tuple[PeriodicPoints, PeriodicPoints]:
+    """Mobile and framework sites of a reduced primitive cell."""
+    to_primitive = np.asarray(structure.lattice.matrix) @ np.linalg.inv(symmetry.primitive_lattice)
+    primitive = PeriodicPoints(symmetry.primitive_lattice, np.asarray(structure.frac_coords) @ to_primitive)
+    reduced = primitive.reduced()
+    mobile, framework = (
+        reduced.subset(np.intersect1d(indices, symmetry.primitive_sites, assume_unique=True))
+        for indices in (sublattices.mobile_indices, sublattices.framework_indices)
+    )
+    return mobile, framework
 
 
 class _Clock:
-    """Adds up the seconds spent under each name."""
+    """Keeps the seconds that each named step took."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
+    def __call__(self, step: str) -> Iterator[None]:
         start = perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
+        self.seconds[step] = perf_counter() - start

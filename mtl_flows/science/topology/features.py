@@ -18,6 +18,8 @@ from mtl_flows.science.topology.parameters import (
 
 Values = NDArray[np.float64]
 
+_DEFAULTS = TopologyParameters()
+
 
 @dataclass(frozen=True, slots=True)
 class OrbitBarcodes:
@@ -71,7 +73,7 @@ def metrics_from_barcodes(
     orbits: Sequence[OrbitBarcodes],
     cell_mobile: Barcodes,
     cell_framework: Barcodes,
-    parameters: TopologyParameters = TopologyParameters(),
+    parameters: TopologyParameters = _DEFAULTS,
     *,
     distance_A: float | None = None,
 ) -> TopologyMetrics:
@@ -103,7 +105,7 @@ def metrics_from_barcodes(
 
 
 def features_from_barcodes(
-    orbits: Sequence[OrbitBarcodes], parameters: TopologyParameters = TopologyParameters()
+    orbits: Sequence[OrbitBarcodes], parameters: TopologyParameters = _DEFAULTS
 ) -> dict[Protocol, dict[str, float]]:
     """Compute the 22 named features of each protocol, averaged over the mobile sites.
 

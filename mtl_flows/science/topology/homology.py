@@ -1,28 +1,37 @@
 """Vietoris–Rips homology of point clouds; the one module that knows giotto-tda's engine, giotto-ph.
 
-Two facts make it fast without changing any diagram. H0 is single linkage. And every loop of non-zero length is born at
-an edge of the relative-neighbourhood graph: any longer edge ``ab`` has a point ``c`` nearer to both ends than they are to
-each other, so its loop is filled by the triangle ``abc`` the moment it appears. The complex therefore need not be built
-beyond the longest edge of that graph, and the last death after it.
+Three facts make it fast without changing any diagram. H0 is single linkage. Every loop of non-zero
+length is born at an edge of the relative-neighbourhood graph: any longer edge ``ab`` has a point ``c``
+nearer to both ends than they are to each other, so the triangle ``abc`` fills its loop the moment it
+appears. The complex is therefore built up to the longest edge of that graph, and on until the last
+loop has closed. And the order of the points decides how long the reduction takes: outermost first is
+best for the clouds of a crystal.
 """
+
+from typing import Final
 
 import numpy as np
 from gph import ripser_parallel
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_array
 from scipy.spatial.distance import pdist, squareform
 
 from mtl_flows.science.topology.barcodes import Barcodes
 
-# Lengths are rounded to the float32 spacing between 8 and 16 Å. Lengths that symmetry makes equal, and that differ in
-# their last bits only, so stay equal, and every length up to 16 Å is a float32 number.
-_GRID_PER_A = 2.0**20
-_FIRST_MARGIN = 1.08
-_GROWTH = 1.2
-_BAND = 1.6
+# Lengths are rounded to the float32 spacing between 8 and 16 Å. Lengths that symmetry makes equal, and
+# that differ in their last bits only, so stay equal, and every length up to 16 Å is a float32 number.
+_GRID_PER_A: Final = 2.0**20
+# The complex is built a little beyond the longest relative neighbours, then in these steps.
+_FIRST_MARGIN: Final = 1.1
+_GROWTH: Final = 1.2
+_BAND: Final = 1.4
+# So few points that the whole complex is built sooner than its bound is found.
+_FEW_POINTS: Final = 40
+_COMPARISONS_AT_ONCE: Final = 4_000_000
 
-Matrix = NDArray[np.float32]
+Lengths = NDArray[np.float32]
+Indices = NDArray[np.intp]
 
 
 def rips_components(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
@@ -35,10 +44,9 @@ def rips_components(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
     cutoff_A
         Longest edge of the complex.
     """
-    n = len(points)
-    deaths = np.full(n, np.inf, dtype=np.float32)
-    if n > 1:
-        heights = linkage(edge_lengths(points), method="single")[:, 2]
+    deaths = np.full(len(points), np.inf, dtype=np.float32)
+    if len(points) > 1:
+        heights = linkage(pair_lengths(points), method="single")[:, 2]
         deaths[:-1] = np.where(heights <= cutoff_A, heights, np.inf)
     return Barcodes(deaths, np.empty((0, 2), np.float32), max_dimension=0)
 
@@ -53,64 +61,95 @@ def rips_barcodes(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
     cutoff_A
         Longest edge of the complex.
     """
-    if len(points) < 2:
-        return Barcodes(np.full(len(points), np.inf, np.float32), np.empty((0, 2), np.float32))
-    distances = squareform(edge_lengths(points))
-    spacing = np.cbrt(np.prod(np.ptp(points, axis=0)) / len(points))
-    threshold = min(_FIRST_MARGIN * longest_neighbour_edge(distances, 1.1 * spacing, cutoff_A), cutoff_A)
-    barcodes = _rips(distances, threshold)
-    while threshold < cutoff_A and np.isinf(barcodes.h1_A).any():
+    n = len(points)
+    if n < 2:
+        return Barcodes(np.full(n, np.inf, np.float32), np.empty((0, 2), np.float32))
+    outermost_first = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
+    lengths = pair_lengths(points[outermost_first])
+    pairs = _pairs(n)
+    threshold = cutoff_A
+    if n > _FEW_POINTS:
+        spacing = float(np.cbrt(np.prod(np.maximum(np.ptp(points, axis=0), 1.0)) / n))
+        longest = longest_relative_neighbours(lengths, pairs, n, spacing, cutoff_A)
+        threshold = min(_FIRST_MARGIN * longest, cutoff_A)
+    while True:
+        components, loops = _rips(lengths, pairs, n, threshold)
+        if threshold >= cutoff_A or np.isfinite(loops).all():
+            return Barcodes(components, loops)
         threshold = min(_GROWTH * threshold, cutoff_A)
-        barcodes = _rips(distances, threshold)
-    return barcodes
 
 
-def longest_neighbour_edge(distances: Matrix, at_least: float, cutoff_A: float) -> float:
-    """Longest edge, up to ``cutoff_A``, of the relative-neighbourhood graph, or ``at_least`` if that is longer.
+def pair_lengths(points: NDArray[np.float64]) -> Lengths:
+    """All distances between points in SciPy's condensed order, rounded to 2⁻²⁰ Å."""
+    lengths = pdist(points)
+    lengths *= _GRID_PER_A
+    np.rint(lengths, out=lengths)
+    lengths /= _GRID_PER_A
+    return lengths.astype(np.float32)
+
+
+def longest_relative_neighbours(
+    lengths: Lengths, pairs: tuple[Indices, Indices], n: int, at_least: float, cutoff_A: float
+) -> float:
+    """Length of the longest edge of the relative-neighbourhood graph, or ``at_least`` if that is more.
+
+    Two points are relative neighbours if no third is nearer to both than they are to each other.
 
     Parameters
     ----------
-    distances
-        All distances, shape ``(n, n)``.
+    lengths
+        Condensed distances of the ``n`` points.
+    pairs
+        Both ends of each.
+    n
+        Number of points.
     at_least
-        Edges up to this length are not looked at.
+        Pairs up to this length are not looked at.
     cutoff_A
-        Edges beyond this length do not exist.
+        Pairs beyond this length are no edges.
     """
-    shell = max(at_least, float(distances[distances > 0].min(initial=cutoff_A)))
-    longest = shell
-    row, col = np.nonzero(np.triu((distances > shell) & (distances <= cutoff_A)))
-    lengths = distances[row, col]
+    distances = squareform(lengths)
+    shell = longest = max(at_least, float(lengths.min()))
     while shell < cutoff_A:
-        # Edges of this band with a common neighbour within the shell are no edges of the graph. The few others
-        # are looked at one by one.
+        # Most pairs of a band of lengths have a common neighbour nearer than the band begins, which a
+        # look at two bitmaps tells; only the others are compared with every point.
         outer = min(_BAND * shell, cutoff_A)
         band = np.flatnonzero((lengths > shell) & (lengths <= outer))
-        near = _bitmap(distances <= shell)
-        suspects = band[~(near[row[band]] & near[col[band]]).any(axis=1)]
-        length = lengths[suspects, None]
-        filled = ((distances[row[suspects]] < length) & (distances[col[suspects]] < length)).any(axis=1)
-        longest = max(longest, float(lengths[suspects[~filled]].max(initial=0.0)))
+        row, col = pairs[0][band], pairs[1][band]
+        for word in _bitmap(distances <= shell):
+            alone = np.flatnonzero((word[row] & word[col]) == 0)
+            row, col = row[alone], col[alone]
+        for chunk in np.array_split(np.arange(len(row)), 1 + len(row) * n // _COMPARISONS_AT_ONCE):
+            ends = row[chunk], col[chunk]
+            length = distances[ends]
+            filled = (distances[ends[0]] < length[:, None]) & (distances[ends[1]] < length[:, None])
+            longest = max(longest, float(length[~filled.any(axis=1)].max(initial=0.0)))
         shell = outer
     return longest
 
 
-def edge_lengths(points: NDArray[np.float64]) -> Matrix:
-    """All pairwise distances in condensed form, rounded to 2⁻²⁰ Å."""
-    return (np.round(pdist(points) * _GRID_PER_A) / _GRID_PER_A).astype(np.float32)
-
-
 def _bitmap(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
-    """Pack each row of a boolean matrix into 64-bit words."""
+    """Pack the rows of a boolean matrix into 64-bit words, one array of words after the other."""
     packed = np.packbits(mask, axis=1)
-    words = np.zeros((len(mask), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
-    words[:, : packed.shape[1]] = packed
-    return words.view(np.uint64)
+    padded = np.zeros((len(mask), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
-def _rips(distances: Matrix, threshold_A: float) -> Barcodes:
-    row, col = np.nonzero(np.triu(distances <= threshold_A, k=1))
-    edges = coo_matrix((distances[row, col], (row, col)), shape=distances.shape)
+def _pairs(n: int) -> tuple[Indices, Indices]:
+    """Both ends of every pair of ``n`` points, in SciPy's condensed order."""
+    counts = np.arange(n - 1, 0, -1)
+    row = np.repeat(np.arange(n - 1), counts)
+    first = np.cumsum(counts) - counts
+    return row, np.arange(len(row)) - first[row] + row + 1
+
+
+def _rips(
+    lengths: Lengths, pairs: tuple[Indices, Indices], n: int, threshold_A: float
+) -> tuple[Lengths, Lengths]:
+    """Sorted H0 deaths and H1 birth–death pairs of the complex with edges up to a threshold."""
+    kept = np.flatnonzero(lengths <= threshold_A)
+    edges = coo_array((lengths[kept], (pairs[0][kept], pairs[1][kept])), shape=(n, n))
     components, loops = ripser_parallel(edges, metric="precomputed", maxdim=1, thresh=threshold_A)["dgms"]
     loops = loops[loops[:, 1] > loops[:, 0]]
-    return Barcodes(np.sort(components[:, 1]), loops[np.lexsort((loops[:, 1], loops[:, 0]))])
+    return np.sort(components[:, 1]), loops[np.lexsort((loops[:, 1], loops[:, 0]))]

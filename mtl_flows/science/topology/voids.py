@@ -1,0 +1,127 @@
+"""Channels of the framework: the largest sphere that travels along its periodic Voronoi network."""
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import Delaunay, cKDTree
+
+from mtl_flows.science.topology.clouds import Array, PeriodicPoints
+from mtl_flows.science.topology.percolation import Thresholds, percolation_weights
+
+# Voronoi vertices nearer than this are one; more than four sites on one sphere give several.
+_SAME_VERTEX_A = 1e-5
+_VOLUME_TOLERANCE = 1e-6
+# Vertices are counted in a cell that begins where no special position lies.
+_WINDOW_SHIFT = 0.5 + np.array([0.0141421356, 0.0173205081, 0.0223606798])
+_FIRST_MARGIN_A = 5.0
+_GROWTH = 1.4
+
+
+def channel_radii(framework: PeriodicPoints) -> Thresholds:
+    """Largest radius v1, v2, v3 of a sphere that can travel through the framework in 1, 2, 3 dimensions.
+
+    The sphere moves between the framework sites, taken as points, and is as large as the narrowest place on its way
+    allows. The widest ways follow the edges of the Voronoi network, whose narrowest place is where
+    an edge comes nearest to the three sites that it is equally far from.
+
+    Parameters
+    ----------
+    framework
+        The framework sites in a reduced cell. Without any, every sphere can pass: ``inf``.
+    """
+    if len(framework.fractional) == 0:
+        return (inf, inf, inf)
+    # No point is farther from the images of a single site than this.
+    covering = 0.5 * float(np.linalg.norm(framework.lattice))
+    margin = min(_FIRST_MARGIN_A, covering)
+    network = _voronoi_network(framework, margin)
+    while network is None:
+        margin *= _GROWTH
+        network = _voronoi_network(framework, margin)
+    widest_first = np.argsort(-network.radii, kind="stable")
+    return percolation_weights(
+        network.n_vertices,
+        network.ends[widest_first],
+        network.translations[widest_first],
+        network.radii[widest_first],
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Network:
+    """Voronoi vertices and edges modulo the lattice, each edge with the radius of its narrowest place."""
+
+    n_vertices: int
+    ends: NDArray[np.intp]
+    translations: NDArray[np.intp]
+    radii: Array
+
+
+def _voronoi_network(framework: PeriodicPoints, margin_A: float) -> _Network | None:
+    """Build the network from the Delaunay tetrahedra of a padded cell; None if the padding was too thin.
+
+    The padding was enough if the tetrahedra centred in one cell fill its volume, and each of their neighbours is
+    an image of one of them.
+    """
+    lattice = framework.lattice
+    points = framework.images(margin_A).positions
+    if len(points) < 5:
+        return None
+    points = points - 0.5 * lattice.sum(axis=0)
+    triangulation = Delaunay(points)
+    corners = triangulation.simplices
+    # The plane of a lifted tetrahedron gives its circumcentre, also for flat ones among cospherical sites.
+    planes = triangulation.equations
+    centres = planes[:, :3] / (-2.0 * triangulation.paraboloid_scale * planes[:, 3:4])
+    fractional = centres @ np.linalg.inv(lattice) + _WINDOW_SHIFT
+
+    home = np.flatnonzero(((fractional >= 0.0) & (fractional < 1.0)).all(axis=1))
+    edges = points[corners[home, 1:]] - points[corners[home, :1]]
+    filled = float(np.abs(np.linalg.det(edges)).sum()) / 6.0
+    volume = abs(float(np.linalg.det(lattice)))
+    neighbours = triangulation.neighbors[home]
+    if abs(filled - volume) > _VOLUME_TOLERANCE * volume or (neighbours < 0).any():
+        return None
+
+    involved, where = np.unique(np.concatenate([home, neighbours.ravel()]), return_inverse=True)
+    vertex, translation, n_vertices = _merge_images(fractional[involved], lattice)
+    at_home, at_neighbour = where[: len(home)], where[len(home) :]
+    if len(np.unique(vertex[at_home])) < n_vertices:
+        return None
+
+    # Neighbour k shares all corners but k.
+    start, stop = np.repeat(home, 4), neighbours.ravel()
+    touching = points[corners[home][:, [1, 2, 3, 0]].ravel()]
+    radii = _distances_to_segments(touching, centres[start], centres[stop])
+    start_index = np.repeat(at_home, 4)
+    ends = np.stack([vertex[start_index], vertex[at_neighbour]], axis=1)
+    translations = translation[at_neighbour] - translation[start_index]
+    kept = (ends[:, 0] < ends[:, 1]) | ((ends[:, 0] == ends[:, 1]) & translations.any(axis=1))
+    return _Network(n_vertices, ends[kept], translations[kept], radii[kept])
+
+
+def _merge_images(fractional: Array, lattice: Array) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
+    """Number points that coincide modulo the lattice alike, and tell each one's translation from the first."""
+    wrapped = fractional - np.floor(fractional)
+    wrapped[wrapped >= 1.0] = 0.0
+    tolerance = _SAME_VERTEX_A / float(np.linalg.norm(lattice))
+    same = cKDTree(wrapped, boxsize=1.0).query_pairs(tolerance, output_type="ndarray")
+    graph = coo_array((np.ones(len(same)), (same[:, 0], same[:, 1])), shape=(len(wrapped), len(wrapped)))
+    n_classes, classes = connected_components(graph, directed=False)
+    _, first = np.unique(classes, return_index=True)
+    return classes, np.rint(fractional - wrapped[first][classes]).astype(np.intp), n_classes
+
+
+def _distances_to_segments(points: Array, start: Array, stop: Array) -> Array:
+    """Distance of each point to the segment that belongs to it."""
+    along = stop - start
+    length_squared = np.einsum("ij,ij->i", along, along)
+    position = np.einsum("ij,ij->i", points - start, along) / np.where(
+        length_squared > 0, length_squared, 1.0
+    )
+    nearest = start + np.clip(position, 0.0, 1.0)[:, None] * along
+    return np.linalg.norm(points - nearest, axis=1)
