@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Maker
+from jobflow import Flow
 
 from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.transport import TransportMaker, transport_id
 
 
 @dataclass
-class DynamicsFlowMaker(Maker):
+class DynamicsFlowMaker(RecordMaker):
     """Flow that finds the diffusivity and activation energy of one material.
 
     Parameters

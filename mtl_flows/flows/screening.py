@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Job, Maker
+from jobflow import Flow, Job
 
 from mtl_flows.jobs.batch import Limits
 from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.chemistry import ChemistryMaker
 from mtl_flows.jobs.clustering import ClusteringMaker
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.topology import TopologyMaker
 from mtl_flows.science.topology import PROTOCOLS
 
 
 @dataclass
-class ScreeningFlowMaker(Maker):
+class ScreeningFlowMaker(RecordMaker):
     """Flow that screens structures.
 
     Parameters

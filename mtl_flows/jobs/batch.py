@@ -30,6 +30,10 @@ class Limits:
     timeout_s: float = 600.0
     memory_MB: int = 8000
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain mapping, as a job's document holds it."""
+        return asdict(self)
+
 
 @dataclass
 class BatchSummary:

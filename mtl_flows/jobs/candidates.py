@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from jobflow import JobConfig, Maker, OnMissing, job
+from jobflow import JobConfig, OnMissing, job
 
 from mtl_flows.jobs.context import worker_store
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord, Stage
 from mtl_flows.schemas.chemistry import ChemistryDocument
@@ -272,7 +273,7 @@ def _by_structure(documents: Iterable[TrajectoryDocument]) -> dict[str, list[Tra
 
 
 @dataclass
-class CandidatesMaker(Maker):
+class CandidatesMaker(RecordMaker):
     """Job that rebuilds the candidate documents."""
 
     name: str = "candidates"

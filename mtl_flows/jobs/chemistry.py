@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from jobflow import Maker, job
+from jobflow import job
 
 from mtl_flows.jobs.batch import BatchSummary, Limits, run_batch
 from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.schemas.chemistry import ChemistryDocument, chemistry_stage
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.science.chemistry import ChemistryParameters, ChemistryReport, check_chemistry
@@ -54,7 +55,7 @@ def _check(
 
 
 @dataclass
-class ChemistryMaker(Maker):
+class ChemistryMaker(RecordMaker):
     """Job that applies the eight rules to a batch; all are evaluated, whatever the others say."""
 
     name: str = "chemistry"

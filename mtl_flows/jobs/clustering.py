@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jobflow import JobConfig, Maker, OnMissing, job
+from jobflow import JobConfig, OnMissing, job
 from numpy.typing import NDArray
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, ClusterRecord
@@ -192,7 +193,7 @@ def _assignments(
 
 
 @dataclass
-class ClusteringMaker(Maker):
+class ClusteringMaker(RecordMaker):
     """Job that clusters everything that passed the prescreen under one protocol."""
 
     name: str = "clustering"

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jobflow import Flow, JobConfig, Maker, OnMissing, Response, job
+from jobflow import Flow, JobConfig, OnMissing, Response, job
 from pymatgen.core import Structure
 
 from mtl_flows.errors import DynamicsError, InputError
 from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.md.chunk import ChunkStatus
 from mtl_flows.jobs.md.engines import engine_fingerprint
 from mtl_flows.jobs.md.frames import BlockFrameSink, FrameBlock, assemble_trajectory
-from mtl_flows.jobs.md.maker import MDChunkMaker, relax_maker
+from mtl_flows.jobs.md.maker import EngineRelaxMaker, MDChunkMaker
 from mtl_flows.jobs.md.plan import DynamicsParameters, steps
 from mtl_flows.jobs.md.state import MDState
 from mtl_flows.schemas.base import Provenance
@@ -80,7 +81,7 @@ def find_ordering(
 
 
 @dataclass
-class PrepareMaker(Maker):
+class PrepareMaker(RecordMaker):
     """Job that orders a material and has the approximant relaxed by atomate2's Maker for the engine."""
 
     name: str = "prepare"
@@ -107,9 +108,9 @@ class PrepareMaker(Maker):
         summary = {"ordering_id": approximant.id, "n_atoms": approximant.n_atoms, "relaxed_before": relaxed}
         if relaxed:
             return Response(output=summary)
-        relax = relax_maker(p.engine, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps).make(
-            approximant.to_structure()
-        )
+        relax = EngineRelaxMaker.for_engine(
+            p.engine, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps
+        ).make(approximant.to_structure())
         relax.name = f"relax {structure.material_id}"
         record = RecordRelaxationMaker(parameters=p).make(
             approximant.id,
@@ -122,7 +123,7 @@ class PrepareMaker(Maker):
 
 
 @dataclass
-class RecordRelaxationMaker(Maker):
+class RecordRelaxationMaker(RecordMaker):
     """Job that parses the output of a relaxation into the store."""
 
     name: str = "record relaxation"
@@ -170,7 +171,7 @@ class RecordRelaxationMaker(Maker):
 
 
 @dataclass
-class TrajectoryMaker(Maker):
+class TrajectoryMaker(RecordMaker):
     """Job that adds one chunk to a simulation, and a job for the next chunk until the simulation is judged.
 
     Parameters

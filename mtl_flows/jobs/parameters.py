@@ -1,6 +1,7 @@
 """Parameters of a whole screening: every stage's in one record, from which each stage's hash follows."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from mtl_flows.schemas.base import StageParameters
 from mtl_flows.schemas.chemistry import chemistry_stage
@@ -47,3 +48,7 @@ class ScreeningParameters:
     def clustering_stage(self, protocol: Protocol) -> StageParameters:
         """Key of one protocol's clusterings."""
         return clustering_stage(protocol, self.clustering(protocol), self.thresholds, self.mobile_ion)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain mappings, as a job's document holds them."""
+        return asdict(self)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from jobflow import Maker, job
+from jobflow import job
 
 from mtl_flows.jobs.batch import BatchSummary, Limits, run_batch
 from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument, topology_stage
 from mtl_flows.science.topology import TopologyParameters, TopologyResult, compute_topology
@@ -50,7 +51,7 @@ def _compute(
 
 
 @dataclass
-class TopologyMaker(Maker):
+class TopologyMaker(RecordMaker):
     """Job that computes the topology of a batch.
 
     Parameters

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobflow import JobConfig, Maker, OnMissing, job
+from jobflow import JobConfig, OnMissing, job
 
 from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
@@ -115,7 +116,7 @@ def _stage(parameters: DynamicsParameters) -> StageParameters:
 
 
 @dataclass
-class TransportMaker(Maker):
+class TransportMaker(RecordMaker):
     """Job that fits what the temperatures gave, whichever of them succeeded."""
 
     name: str = "Arrhenius fit"

@@ -71,6 +71,10 @@ class DynamicsParameters:
     def __post_init__(self) -> None:
         object.__setattr__(self, "temperatures_K", tuple(float(t) for t in self.temperatures_K))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain mappings, as a job's document holds them."""
+        return asdict(self)
+
     def ordering_stage(self) -> StageParameters:
         """Key of the ordered approximants."""
         # The number of approximants does not change any of them.
