@@ -56,13 +56,17 @@ def _without_anions(composition: Mapping[str, float], evidence: dict[str, object
         zintl = balance(signless_groups(composition, {}), electronegativity_order=False) is not None
     except SearchLimitError:
         zintl = False
+    metalloids = math.fsum(amount for symbol, amount in composition.items() if not is_metal(symbol))
+    rich = metalloids > 0.5 * math.fsum(composition.values())
     evidence["zintl_balanced"] = zintl
     kind = "a Zintl phase whose electrons balance" if zintl else "an intermetallic"
+    if rich:
+        kind = "a boride, silicide, germanide or antimonide"
     return Finding(
         False,
         f"{listed(composition)} hold no element that forms simple anions: {kind}.",
         evidence,
-        "low" if zintl else "high",
+        "low" if zintl or rich else "high",
     )
 
 

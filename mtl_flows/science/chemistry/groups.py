@@ -85,20 +85,22 @@ def mixed_valence_variants(groups: Sequence[Group]) -> list[list[Group]]:
 def assumed_bond_variants(groups: Sequence[Group]) -> list[list[Group]]:
     """Return copies of the groups, each with bonds assumed that a bare formula cannot show.
 
-    One element is bonded to itself (carbon: or to hydrogen), or hydrogen is bonded to boron or aluminium as well
-    as to nitrogen or oxygen. Peroxide and superoxide are assumed of alkali and alkaline-earth metals only:
-    elsewhere too much oxygen speaks for an abnormal state of the metal.
+    Part of one element is bonded to itself (carbon: or to hydrogen), or hydrogen is bonded to boron or
+    aluminium as well as to nitrogen or oxygen. Of oxygen, bromine and iodine that is assumed beside alkali and
+    alkaline-earth metals only (peroxides, polyiodides) and of all atoms: elsewhere an excess of them speaks
+    for an abnormal state of the metal.
     """
     symbols = {group.symbol for group in groups}
     variants = []
     for group in groups:
-        if group.symbol == "O" and not all(map(is_alkali_or_alkaline_earth, symbols - {"O"})):
-            continue
-        span = states_of(group.symbol).own_kind
-        if group.symbol == "H" and symbols & {"B", "Al"} and symbols & {"N", "O"}:
-            span = (-1.0, 1.0)
-        if span:
-            variants.append(_with(groups, group, span))
+        states = states_of(group.symbol)
+        if group.symbol in ("O", "Br", "I"):
+            if all(map(is_alkali_or_alkaline_earth, symbols - {group.symbol})):
+                variants.append(_with(groups, group, states.own_kind))
+        elif states.own_kind:
+            variants.append(_with(groups, group, (float(states.observed[0]), max(states.own_kind))))
+        elif group.symbol == "H" and symbols & {"B", "Al"} and symbols & {"N", "O"}:
+            variants.append(_with(groups, group, (-1.0, 1.0)))
     return variants
 
 

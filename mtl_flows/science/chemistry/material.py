@@ -1,6 +1,7 @@
 """What the rules look at: one material, with everything derived from it computed at most once."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -55,7 +56,10 @@ class Material:
     @property
     def formula(self) -> str:
         """Reduced formula, amounts to three decimals."""
-        return str(Composition({one: round(x, 3) for one, x in self.composition.items()}).reduced_formula)
+        rounded = Composition({one: round(x, 3) for one, x in self.composition.items()})
+        with warnings.catch_warnings():  # pymatgen sorts by electronegativity, which noble gases lack
+            warnings.filterwarnings("ignore", message="No Pauling electronegativity", category=UserWarning)
+            return str(rounded.reduced_formula)
 
     @cached_property
     def is_disordered(self) -> bool:

@@ -70,8 +70,8 @@ def assign_states(
     """Find observed oxidation states that add up to zero.
 
     From the plainest explanation to the least plain: one state per element; one metal in two neighbouring
-    states; one state per element with the tolerance for disorder; atoms of one element told apart by their bonds; and, for a
-    bare formula, bonds that only a structure could show.
+    states; one state per element with the tolerance for disorder; atoms of one element told apart by their
+    bonds; and, for a bare formula, bonds that only a structure could show.
 
     Parameters
     ----------
