@@ -8,7 +8,25 @@ from math import exp
 import numpy as np
 from numpy.typing import NDArray
 
-_CONFLICT_EV = 200.0  # above any gain that two ions too close together could bring
+from mtl_flows.science.ordering.ewald import COULOMB_EV_A
+
+_CONFLICT_EV = 25.0  # what two atoms too close together cost, beyond the attraction they feel
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Sites among which occupants change places.
+
+    Attributes
+    ----------
+    sites
+        Indices.
+    kinds
+        Kinds that may move here.
+    """
+
+    sites: tuple[int, ...]
+    kinds: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,14 +44,14 @@ class OrderingProblem:
     closest_A
         Smallest allowed distance between two kinds; 0 for vacancies.
     pools
-        Sites among which occupants are exchanged.
+        Where occupants change places.
     """
 
     matrix: NDArray[np.float64]
     charges: tuple[float, ...]
     neighbours: tuple[tuple[tuple[int, float], ...], ...]
     closest_A: tuple[tuple[float, ...], ...]
-    pools: tuple[tuple[int, ...], ...]
+    pools: tuple[Pool, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +91,7 @@ def anneal(
     problem
         What to minimise.
     kinds
-        Kind on each site to start from; the numbers of each kind in a pool are kept.
+        Kind on each site to start from; how many there are of each kind in a pool is kept.
     rng
         Source of randomness.
     sweeps
@@ -89,29 +107,34 @@ def anneal(
     -------
     Arrangement
     """
-    occupants = np.array(kinds)
-    for pool in problem.pools:
-        sites = np.array(pool)
-        occupants[sites] = rng.permutation(occupants[sites])
-    state = _State(problem, occupants)
-    n_moving = sum(len(pool) for pool in problem.pools)
-    temperatures = np.geomspace(hot_eV, cold_eV, sweeps)
-    weights = np.array([len(pool) for pool in problem.pools], dtype=float)
-    for temperature in temperatures if n_moving else ():
+    state = _State(problem, _shuffled(problem.pools, np.array(kinds), rng))
+    sizes = np.array([len(pool.sites) for pool in problem.pools], dtype=float)
+    n_attempts = int(sizes.sum())
+    for temperature_eV in np.geomspace(hot_eV, cold_eV, sweeps) if n_attempts else ():
         late = clock() > deadline_s
-        pool_of = rng.choice(len(weights), size=n_moving, p=weights / weights.sum()).tolist()
-        picks = rng.random((n_moving, 3)).tolist()
-        for p, (first, second, luck) in zip(pool_of, picks, strict=True):
-            pool = problem.pools[p]
-            i, j = pool[int(first * len(pool))], pool[int(second * len(pool))]
-            if state.kinds[i] == state.kinds[j]:
+        chosen = rng.choice(len(sizes), size=n_attempts, p=sizes / sizes.sum()).tolist()
+        picks = rng.random((n_attempts, 3)).tolist()
+        for index, (first, second, luck) in zip(chosen, picks, strict=True):
+            pool = problem.pools[index]
+            i, j = pool.sites[int(first * len(pool.sites))], pool.sites[int(second * len(pool.sites))]
+            kind_i, kind_j = state.kinds[i], state.kinds[j]
+            if kind_i == kind_j or kind_i not in pool.kinds or kind_j not in pool.kinds:
                 continue
-            change = state.change(i, j)
-            if change <= 0.0 or luck < exp(-change / temperature):
+            change_eV = state.change_eV(i, j)
+            if change_eV <= 0.0 or luck < exp(-change_eV / temperature_eV):
                 state.exchange(i, j)
         if late:
             break
     return Arrangement(tuple(state.kinds), state.energy_eV(), state.n_conflicts())
+
+
+def _shuffled(pools: Sequence[Pool], kinds: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return ``kinds`` with the occupants of each pool dealt out anew."""
+    shuffled = kinds.copy()
+    for pool in pools:
+        movable = np.array([site for site in pool.sites if shuffled[site] in pool.kinds], dtype=np.intp)
+        shuffled[movable] = rng.permutation(shuffled[movable])
+    return shuffled
 
 
 class _State:
@@ -129,10 +152,9 @@ class _State:
 
     def n_conflicts(self) -> int:
         """Pairs closer than allowed."""
-        total = sum(len(self._conflicts(site, self.kinds[site])) for site in range(len(self.kinds)))
-        return total // 2
+        return sum(len(self._conflicts_eV(site)) for site in range(len(self.kinds))) // 2
 
-    def change(self, i: int, j: int) -> float:
+    def change_eV(self, i: int, j: int) -> float:
         """Return the change of energy if the occupants of sites i and j changed places."""
         charges, matrix = self.problem.charges, self.problem.matrix
         kind_i, kind_j = self.kinds[i], self.kinds[j]
@@ -143,11 +165,10 @@ class _State:
                 matrix[i, i] + matrix[j, j] - 2.0 * matrix[i, j]
             )
         if self.problem.neighbours[i] or self.problem.neighbours[j]:
-            before = sum(self._conflicts(i, kind_i)) + sum(self._conflicts(j, kind_j))
+            before = sum(self._conflicts_eV(i)) + sum(self._conflicts_eV(j))
             self.kinds[i], self.kinds[j] = kind_j, kind_i
-            after = sum(self._conflicts(i, kind_j)) + sum(self._conflicts(j, kind_i))
+            change += sum(self._conflicts_eV(i)) + sum(self._conflicts_eV(j)) - before
             self.kinds[i], self.kinds[j] = kind_i, kind_j
-            change += _CONFLICT_EV * (after - before)
         return change
 
     def exchange(self, i: int, j: int) -> None:
@@ -160,12 +181,14 @@ class _State:
             self.charges[j] -= step
             self.potential += step * (self.problem.matrix[i] - self.problem.matrix[j])
 
-    def _conflicts(self, site: int, kind: int) -> list[float]:
-        """Return a severity in (1, 2] for each neighbour too close to an occupant of ``kind``."""
-        closest = self.problem.closest_A[kind]
-        kinds = self.kinds
+    def _conflicts_eV(self, site: int) -> list[float]:
+        """Return the cost of each neighbour too close to the occupant of a site."""
+        kinds, charges = self.kinds, self.problem.charges
+        closest = self.problem.closest_A[kinds[site]]
+        charge = charges[kinds[site]]
         return [
-            2.0 - distance / closest[kinds[other]]
+            _CONFLICT_EV * (2.0 - distance / closest[kinds[other]])
+            - min(charge * charges[kinds[other]] * COULOMB_EV_A / distance, 0.0)
             for other, distance in self.problem.neighbours[site]
             if distance < closest[kinds[other]]
         ]

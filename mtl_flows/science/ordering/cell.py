@@ -10,7 +10,7 @@ import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Structure
 
-from mtl_flows.science.ordering.annealing import Arrangement, OrderingProblem
+from mtl_flows.science.ordering.annealing import Arrangement, OrderingProblem, Pool
 from mtl_flows.science.ordering.distances import closest_distance_A
 from mtl_flows.science.ordering.ewald import ewald_matrix
 from mtl_flows.science.ordering.oxidation import element_symbol
@@ -19,6 +19,7 @@ from mtl_flows.science.ordering.rounding import VACANCY, SiteGroup, round_occupa
 
 _SYMPREC_A = 0.01
 _LEAST_OCCUPANCY = 1e-3
+_LENIENCE = 0.85
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +37,8 @@ class DisorderedCell:
     problem
         What to minimise; each group of equivalent sites is a pool of its own.
     relaxed_problem
-        The same with all pools that hold nothing but mobile ions and vacancies joined into one: for crystals
-        whose rounded occupancies cannot be arranged without overlaps.
+        The same, but mobile ions may also change between groups and come a little closer: for crystals whose
+        occupancies, taken literally, cannot be arranged without overlaps.
     """
 
     supercell: Structure
@@ -67,30 +68,35 @@ class DisorderedCell:
         counts = round_occupancies(groups, states, mobile_ion)
         elements = (VACANCY, *sorted({element for count in counts for element in count} - {VACANCY}))
         kinds = np.zeros(len(supercell), dtype=np.int64)
-        pools, mobile_pool = [], []
+        pools: list[Pool] = []
+        optional: set[int] = set()
+        mobile_sites: set[int] = set()
         for group, count in zip(groups, counts, strict=True):
-            kinds[list(group.sites)] = [
-                elements.index(element) for element, n in count.items() for _ in range(n)
-            ]
+            contents = [elements.index(element) for element, n in count.items() for _ in range(n)]
+            kinds[list(group.sites)] = contents
             if len(count) > 1:
-                pools.append(group.sites)
-            if set(count) <= {mobile_ion, VACANCY}:
-                mobile_pool.extend(group.sites)
-        closest = tuple(
-            tuple(_closest(first, second, states, mobile_ion, parameters) for second in elements)
-            for first in elements
+                pools.append(Pool(group.sites, frozenset(contents)))
+            if VACANCY in count:
+                optional.update(group.sites)
+            if mobile_ion in group.occupancy:
+                mobile_sites.update(group.sites)
+
+        closest = np.array(
+            [[_closest(a, b, states, mobile_ion, parameters) for b in elements] for a in elements]
         )
-        changing = {site for pool in pools for site in pool} | set(mobile_pool)
         problem = OrderingProblem(
             matrix=ewald_matrix(supercell.lattice, supercell.frac_coords),
             charges=tuple(states.get(element, 0.0) for element in elements),
-            neighbours=_close_neighbours(supercell, changing, max(map(max, closest))),
-            closest_A=closest,
+            neighbours=_close_neighbours(supercell, optional, mobile_sites, float(closest.max())),
+            closest_A=tuple(map(tuple, closest.tolist())),
             pools=tuple(pools),
         )
-        joined = set(mobile_pool)
-        other_pools = [pool for pool in pools if not joined >= set(pool)]
-        relaxed = replace(problem, pools=(*other_pools, *([tuple(mobile_pool)] if mobile_pool else [])))
+        mobile_kinds = frozenset({0, elements.index(mobile_ion)} if mobile_ion in elements else {0})
+        relaxed = replace(
+            problem,
+            closest_A=tuple(map(tuple, (_LENIENCE * closest).tolist())),
+            pools=(*pools, Pool(tuple(sorted(mobile_sites)), mobile_kinds)),
+        )
         return cls(supercell, elements, tuple(kinds.tolist()), problem, relaxed)
 
     def ordered(self, arrangement: Arrangement) -> Structure:
@@ -177,12 +183,16 @@ def _closest(
 
 
 def _close_neighbours(
-    supercell: Structure, changing: set[int], reach_A: float
+    supercell: Structure, optional: set[int], mobile_sites: set[int], reach_A: float
 ) -> tuple[tuple[tuple[int, float], ...], ...]:
-    """Return, for each site, the others within reach, where at least one of the two can change."""
+    """Return, for each site, the others within reach that the arrangement can keep apart.
+
+    These are pairs of sites that may both be vacant, or both hold a mobile ion. Other short distances are
+    given by the file, whatever the arrangement, and are left to the relaxation.
+    """
     neighbours: list[list[tuple[int, float]]] = [[] for _ in supercell]
     first, second, _images, distance = supercell.get_neighbor_list(reach_A, exclude_self=True)
     for i, j, d in zip(first.tolist(), second.tolist(), distance.tolist(), strict=True):
-        if i != j and (i in changing or j in changing):
+        if i != j and ((i in optional and j in optional) or (i in mobile_sites and j in mobile_sites)):
             neighbours[i].append((j, d))
     return tuple(map(tuple, neighbours))

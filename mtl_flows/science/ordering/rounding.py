@@ -38,7 +38,7 @@ def round_occupancies(
     """Choose how many sites of each group each element takes.
 
     Minimised is, in this order of weight: the net charge, the departure of each element's total from the
-    parent's, and the departure within each group.
+    parent's, and the departure within each group. At least one mobile ion is left.
 
     Parameters
     ----------
@@ -68,6 +68,7 @@ def round_occupancies(
     for column, (g, _) in enumerate(choices):
         membership[g, column] = 1.0
     of_element = np.array([[s == element for _, s in choices] for element in elements], dtype=float)
+    mobile = np.array([float(s == mobile_ion) for _, s in choices])
 
     # Unknowns: counts, then absolute departures by choice, by element, and of the charge.
     n_unknowns = 2 * n_choices + n_elements + 1
@@ -95,6 +96,7 @@ def round_occupancies(
             LinearConstraint(
                 np.hstack([membership, np.zeros((len(groups), n_unknowns - n_choices))]), sizes, sizes
             ),
+            LinearConstraint(np.hstack([mobile, np.zeros(n_unknowns - n_choices)]), 1.0, np.inf),
         ],
         options={"time_limit": 5.0, "mip_rel_gap": 1e-3},
     )
@@ -108,15 +110,15 @@ def round_occupancies(
 
 
 def _choices(group: SiteGroup, mobile_ion: str) -> list[str]:
-    """Return what may sit on a group's sites."""
+    """Return what may sit on a group's sites: its occupants, and nothing where the ion can leave."""
     choices = list(group.occupancy)
-    if set(choices) == {mobile_ion}:
+    if mobile_ion in choices and VACANCY not in choices:
         choices.append(VACANCY)
     return choices
 
 
 def _weight(group: SiteGroup, choice: str, mobile_ion: str) -> float:
-    if set(group.occupancy) == {mobile_ion}:
+    if choice == VACANCY and VACANCY not in group.occupancy:
         return _FULL_SITE_WEIGHT
     discounted = choice in (mobile_ion, VACANCY)
     return _GROUP_WEIGHT * (_MOBILE_DISCOUNT if discounted else 1.0)
