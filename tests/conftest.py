@@ -11,7 +11,7 @@ from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.mongod import EmbeddedServer
 
-# Somebody without the embedded server can point the tests at one of theirs; only databases named mtl_test_* are touched.
+# To test against a server of your own; only databases named mtl_test_* are touched.
 _TEST_URI = "MTL_TEST_MONGO_URI"
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pymatgen.analysis.structure_matcher import SpeciesComparator, StructureMatcher
 from pymatgen.core import Structure
 
+_PRIMITIVE_A = (0.1, 0.25)
+
 
 @dataclass(frozen=True, slots=True)
 class DuplicateParameters:
@@ -99,4 +101,8 @@ def _reduced(structure: Structure) -> Structure:
     """Primitive, Niggli-reduced cell; done once per structure rather than once per comparison."""
     bare = structure.copy()
     bare.remove_oxidation_states()
-    return bare.get_primitive_structure().get_reduced_structure()
+    # A wide tolerance alone mistakes neighbours for images in distorted cells, a tight one misses distorted images.
+    primitive = min(
+        (bare.get_primitive_structure(tolerance=tolerance) for tolerance in _PRIMITIVE_A), key=len
+    )
+    return primitive.get_reduced_structure()

@@ -4,6 +4,7 @@ Lenient where files in the wild are: any case of tags, stray quotes, unfinished 
 Syntax: S. R. Hall, J. D. Westbrook, International Tables G (2006), chapter 2.2.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ UNKNOWN = frozenset({"", "?", "."})
 
 @dataclass(slots=True)
 class CifBlock:
-    """One data block; tags in lower case.
+    """One data block; tags in lower case, the dots of newer dictionaries written as underscores.
 
     Attributes
     ----------
@@ -51,6 +52,20 @@ class CifBlock:
         return next((self.values[tag] for tag in tags if self.values.get(tag)), [])
 
 
+def number(text: str) -> float:
+    """Value of a CIF number, its standard uncertainty in brackets dropped.
+
+    Raises
+    ------
+    ValueError
+        If it is no finite number.
+    """
+    value = float(re.sub(r"\(.*", "", text))
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is not finite")
+    return value
+
+
 def parse_cif(text: str) -> list[CifBlock]:
     """Split `text` into its data blocks, in order; equal names stay apart."""
     blocks: list[CifBlock] = []
@@ -64,7 +79,7 @@ def parse_cif(text: str) -> list[CifBlock]:
         elif keyword == "loop_":
             _read_loop(tokens, blocks[-1])
         elif keyword.startswith("_"):
-            blocks[-1].values.setdefault(keyword, tokens.take_values(limit=1))
+            blocks[-1].values.setdefault(keyword.replace(".", "_"), tokens.take_values(limit=1))
     return blocks
 
 
@@ -83,7 +98,7 @@ class _Tokens:
     def take_tags(self) -> list[str]:
         tags = []
         while self._next is not None and self._next[1] and self._next[0].startswith("_"):
-            tags.append(self._next[0].lower())
+            tags.append(self._next[0].lower().replace(".", "_"))
             self._next = next(self._stream, None)
         return tags
 

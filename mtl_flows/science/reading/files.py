@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from pymatgen.core import Structure
 from pymatgen.io.vasp import Poscar
+from pymatgen.io.vasp.inputs import BadPoscarWarning
 
 from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
 from mtl_flows.science.reading.cif import CifBlock, parse_cif
@@ -17,6 +18,8 @@ from mtl_flows.science.reading.crystal import build_crystal
 from mtl_flows.science.reading.metadata import database_code, formula_text, read_metadata
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
 
+# What pymatgen raises over malformed text, according to where it stumbles.
+_MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
 MAX_FILE_BYTES = 64 * 2**20
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
 _COLLECTION_CODE = re.compile(r"coll(?:ection)?[-_ ]?code[-_ ]?(\d+)|^icsd[-_ ]?(\d+)$", re.IGNORECASE)
@@ -153,7 +156,8 @@ def _read_poscar(text: str) -> _Content:
             warnings.simplefilter("always")
             poscar = Poscar.from_str(text)
             structure = poscar.structure
-    except (ValueError, IndexError, KeyError, TypeError, ArithmeticError, AttributeError) as error:
+    # pymatgen raises one of its warnings, too.
+    except (*_MALFORMED, BadPoscarWarning) as error:
         raise UnreadableStructureError(f"not a POSCAR: {error}") from None
     messages = [str(w.message) for w in caught]
     if not poscar.true_names:
@@ -169,7 +173,7 @@ def _read_json(text: str) -> _Content:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             structure = Structure.from_dict(fields)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
+    except _MALFORMED as error:
         raise UnreadableStructureError(
             f"not a pymatgen structure in JSON: {type(error).__name__}: {error}"
         ) from None

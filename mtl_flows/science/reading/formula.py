@@ -5,6 +5,14 @@ import re
 
 from pymatgen.core import Composition, Element
 
+from mtl_flows.science.reading.cif import CifBlock
+
+
+def declared_composition(block: CifBlock) -> Composition:
+    """Composition of the formula a data block declares; empty if there is none or it cannot be read."""
+    tags = ("_chemical_formula_sum", "_chemical_formula_structural", "_chemical_formula_moiety")
+    return read_formula(block.first(*tags))
+
 
 def read_formula(text: str) -> Composition:
     """Composition of a formula such as ``Li6.5 La3 O12`` or ``Li (P O3)3``; empty if it cannot be read.

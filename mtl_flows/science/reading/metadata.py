@@ -2,8 +2,7 @@
 
 import re
 
-from mtl_flows.science.reading.cif import CifBlock
-from mtl_flows.science.reading.crystal import number
+from mtl_flows.science.reading.cif import CifBlock, number
 from mtl_flows.science.reading.model import Metadata
 
 _DATABASE_TAGS = {
@@ -52,10 +51,11 @@ def database_code(block: CifBlock) -> str:
 
 def read_metadata(block: CifBlock) -> Metadata:
     """Collect what `block` says of the measurement and its publication."""
+    r_factor = _quantity(block, _R_TAGS)
     return Metadata(
         temperature_K=_quantity(block, _TEMPERATURE_TAGS),
         pressure_kPa=_quantity(block, _PRESSURE_TAGS),
-        r_factor=_quantity(block, _R_TAGS),
+        r_factor=r_factor / 100 if r_factor is not None and r_factor > 1 else r_factor,
         theoretical=_is_theoretical(block),
         doi=re.sub(r"^(https?://(dx\.)?doi\.org/|doi:)", "", block.first(*_DOI_TAGS), flags=re.IGNORECASE),
         title=block.first(*_TITLE_TAGS),

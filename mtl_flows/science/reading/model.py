@@ -14,8 +14,8 @@ class ReadingParameters:
     Attributes
     ----------
     site_tolerances
-        Fractional distances below which two images are one site. The first holds unless it leaves fully
-        occupied sites on top of each other (coordinates given with too few digits); then the next is tried.
+        Fractional distances below which two images are one site: the first for every site, the others for sites
+        whose coordinates have too few digits.
     occupancy_tolerance
         Occupancies that add up to more than one, but no more than this, are rounding and are scaled to one.
     min_distance_A

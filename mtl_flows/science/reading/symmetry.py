@@ -1,6 +1,9 @@
 """Symmetry operations of a CIF: given as ``x,y,z`` strings, or by the name or number of the space group."""
 
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -10,9 +13,69 @@ import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
+from mtl_flows.errors import UnreadableStructureError
+from mtl_flows.science.reading.cif import UNKNOWN, CifBlock
+
 Operations = tuple[NDArray[np.float64], NDArray[np.float64]]
 
+_OPERATION_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
+_MAGNETIC_TAGS = ("_space_group_symop_magn_operation_xyz", "_space_group_symop_magn_centering_xyz")
+_SYMBOL_TAGS = (
+    "_space_group_name_h-m_alt",
+    "_symmetry_space_group_name_h-m",
+    "_space_group_name_h-m_full",
+    "_symmetry_space_group_name_h_m",
+)
+_HALL_TAGS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
+_NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number")
+
 _TERM = re.compile(r"([+-]?)(\d*\.?\d*(?:/\d+)?)\*?([xyz]?)")
+
+
+def read_settings(block: CifBlock, notes: list[str]) -> tuple[Operations, ...]:
+    """Symmetry operations of a data block; several sets where it leaves the setting of its space group open.
+
+    Parameters
+    ----------
+    notes
+        What had to be assumed is added to it.
+
+    Raises
+    ------
+    UnreadableStructureError
+        If operations cannot be read, or only a space group is given that nobody knows.
+    """
+    try:
+        if texts := _known(block.column(*_OPERATION_TAGS)):
+            return (parse_operations(texts),)
+        if texts := _known(block.column(_MAGNETIC_TAGS[0])):
+            centrings = _known(block.column(_MAGNETIC_TAGS[1])) or ("x,y,z",)
+            return (_product(parse_operations(centrings), parse_operations(texts)),)
+    except (ValueError, ZeroDivisionError) as error:
+        raise UnreadableStructureError(f"symmetry operations cannot be read: {error}") from None
+    hall, symbol, text = block.first(*_HALL_TAGS), block.first(*_SYMBOL_TAGS), block.first(*_NUMBER_TAGS)
+    name = hall or symbol or text
+    settings = operations_of_group(hall, symbol, int(text) if text.isdecimal() else 0)
+    if settings:
+        notes.append(f"no symmetry operations given, those of {name} used")
+        return settings
+    if name or block.ragged.intersection(_OPERATION_TAGS):
+        raise UnreadableStructureError(
+            f"no readable symmetry operations, nor a known space group ({name or 'none'})"
+        )
+    notes.append("no symmetry given, P 1 assumed")
+    return (parse_operations(("x,y,z",)),)
+
+
+def _known(texts: list[str]) -> tuple[str, ...]:
+    return tuple(text for text in texts if text not in UNKNOWN)
+
+
+def _product(outer: Operations, inner: Operations) -> Operations:
+    """Every operation of `inner` followed by every one of `outer`."""
+    rotations = np.einsum("aij,bjk->abik", outer[0], inner[0]).reshape(-1, 3, 3)
+    translations = np.einsum("aij,bj->abi", outer[0], inner[1]) + outer[1][:, None]
+    return rotations, translations.reshape(-1, 3)
 
 
 @lru_cache(maxsize=512)
@@ -67,9 +130,10 @@ def operations_of_group(hall: str, symbol: str, number: int) -> tuple[Operations
 @lru_cache(maxsize=1)
 def _settings() -> dict[int, tuple[str, set[str], int, str]]:
     """Hall number to Hall symbol, Hermann–Mauguin symbols, number and choice, all without spaces."""
+    with _no_announcements():
+        kinds = {hall_number: spglib.get_spacegroup_type(hall_number) for hall_number in range(1, 531)}
     found = {}
-    for hall_number in range(1, 531):
-        kind = spglib.get_spacegroup_type(hall_number)
+    for hall_number, kind in kinds.items():
         if kind is None:
             continue
         symbols = {kind.international_short, kind.international_full}
@@ -110,7 +174,8 @@ def _conventional_first(hall_numbers: list[int]) -> list[int]:
 
 
 def _database_operations(hall_number: int) -> Operations:
-    stored = spglib.get_symmetry_from_database(hall_number)
+    with _no_announcements():
+        stored = spglib.get_symmetry_from_database(hall_number)
     if stored is None:
         raise LookupError(f"spglib knows no Hall number {hall_number}")
     return stored["rotations"].astype(float), stored["translations"].astype(float)
@@ -124,8 +189,17 @@ def space_group(structure: Structure, symprec_A: float = 0.01) -> tuple[int, str
     kinds: dict[object, int] = {}
     numbers = [kinds.setdefault(species, len(kinds)) for species in structure.species_and_occu]
     cell: Any = (structure.lattice.matrix, structure.frac_coords, numbers)
-    try:
-        dataset = spglib.get_symmetry_dataset(cell, symprec=symprec_A)
-    except spglib.SpglibError:
-        dataset = None
+    with _no_announcements():
+        try:
+            dataset = spglib.get_symmetry_dataset(cell, symprec=symprec_A)
+        except spglib.SpglibError:
+            dataset = None
     return (int(dataset.number), str(dataset.international)) if dataset else (1, "P1")
+
+
+@contextmanager
+def _no_announcements() -> Iterator[None]:
+    """Silence spglib's word, at every call, of how it will report failures in future."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING", category=DeprecationWarning)
+        yield
