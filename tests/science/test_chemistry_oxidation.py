@@ -293,10 +293,26 @@ def test_given_states_go_before_a_search() -> None:
     crystal = scattered("LiFePO4")
     assert not oxidation_rule(crystal, oxidation_states={"Fe": 1.0}).passed
     assert oxidation_rule(crystal, oxidation_states={"Fe": 2.0}).passed
-    assert not oxidation_rule(crystal, oxidation_states={"Fe": 3.0, "P": 5.0}).passed
+    assert oxidation_rule(crystal, oxidation_states={"Fe": 0.0}).evidence["states"]["Fe"] == [2.0]
     mixed = oxidation_rule(spinel(), oxidation_states={"Mn": 3.5})
     assert mixed.passed
     assert mixed.evidence["states"]["Mn"] == [3.5]
+
+
+def test_given_states_that_do_not_add_up_are_set_aside() -> None:
+    verdict = oxidation_rule(scattered("LiFePO4"), oxidation_states={"Fe": 3.0, "P": 5.0})
+    assert verdict.passed
+    assert verdict.confidence == "low"
+    assert verdict.evidence["ignores_given"] is True
+    assert verdict.evidence["states"]["Fe"] == [2.0]
+
+
+def test_given_means_over_unlike_atoms_are_understood() -> None:
+    crystal = scattered("Li2BNH6")  # borohydride and amide
+    assert oxidation_rule(crystal, oxidation_states={"H": -1 / 3, "N": -3.0}).passed
+    assert oxidation_rule(scattered("Na2S2O3"), mobile_ion="Na", oxidation_states={"S": 2.0}).passed
+    assert not oxidation_rule(scattered("LiFePO4"), oxidation_states={"P": 6.0}).passed
+    assert not oxidation_rule(scattered("LiZnPS4"), oxidation_states={"Zn": 2.5}).passed
 
 
 def test_states_of_zero_count_as_not_given() -> None:

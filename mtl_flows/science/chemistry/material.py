@@ -3,10 +3,10 @@
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Composition, Element, Structure
 
 from mtl_flows.errors import ConfigurationError, InputError
 from mtl_flows.science.chemistry.alloy import judge_alloy
@@ -37,7 +37,7 @@ class Material:
     formula_text
         The formula as written, empty if none was given.
     given_states
-        Oxidation states given by the caller, by element.
+        Mean oxidation states given by the caller, by element.
     """
 
     composition: Mapping[str, float]
@@ -127,14 +127,19 @@ class Material:
         SearchLimitError
             No answer within the bounds of the search.
         """
+        found = self._assign(self.given_states)
+        if found is None and self.given_states:
+            found = self._assign({})
+            return None if found is None else replace(found, confidence="low", ignores_given=True)
+        return found
+
+    def _assign(self, fixed: Mapping[str, float]) -> Assignment | None:
         bonding = None if self.structure is None or self.unlocated else self.bonding
-        return assign_states(
-            self.composition, bonding, self.given_states, self.parameters, disordered=self.is_disordered
-        )
+        return assign_states(self.composition, bonding, fixed, self.parameters, disordered=self.is_disordered)
 
     def states(self, symbol: str) -> list[float]:
         """Return the oxidation states of an element as given or found; empty if unknown."""
-        if symbol in self.given_states or self.has_neutral_decoration:
+        if self.has_neutral_decoration:
             return self.stated_oxidation.get(symbol, [])
         try:
             assignment = self.assignment
@@ -216,7 +221,9 @@ def _require_element(symbol: str) -> str:
 
 
 def _require_states(states: Mapping[str, float] | None) -> dict[str, float]:
-    for symbol in states or {}:
-        if not is_element(symbol):
-            raise ConfigurationError(f"{symbol!r} is not an element", subject="oxidation_states")
-    return {symbol: float(state) for symbol, state in (states or {}).items()}
+    for symbol, state in (states or {}).items():
+        if not is_element(symbol) or not math.isfinite(state):
+            raise ConfigurationError(
+                f"no element and its state: {symbol!r}, {state}", subject="oxidation_states"
+            )
+    return {element_symbol(Element(symbol)): float(x) for symbol, x in (states or {}).items() if x != 0}

@@ -1,6 +1,6 @@
 """Assign oxidation states to a material, or find that observed ones cannot be assigned."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -42,12 +42,15 @@ class Assignment:
         Charge left over, in elementary charges per atom.
     confidence
         ``low`` if occupancies had to be rounded generously or bonds assumed.
+    ignores_given
+        Whether given states had to be set aside because nothing neutral could be made of them.
     """
 
     states: Mapping[str, float]
     method: Method
     imbalance_e_per_atom: float
     confidence: Confidence
+    ignores_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def assign_states(
     bonding
         Contacts of the structure, ``None`` for a bare formula.
     fixed
-        Elements whose state is given.
+        Elements whose mean state is given.
     parameters
         Tolerances and the anion formers.
     disordered
@@ -116,14 +119,12 @@ def assign_states(
     return None
 
 
-def required_states(
-    composition: Mapping[str, float], fixed: Mapping[str, float], parameters: ChemistryParameters
-) -> dict[str, float]:
+def required_states(composition: Mapping[str, float], anion_formers: Collection[str]) -> dict[str, float]:
     """Return for each element the average state that would make a composition neutral.
 
     The other elements are in observed states, those that leave the least to be desired.
     """
-    groups = textbook_groups(composition, parameters.anion_formers, fixed)
+    groups = textbook_groups(composition, anion_formers, {})
     required: dict[str, float] = {}
     for group in groups:
         free = replace(group, states=(), span=(-12.0, 12.0))

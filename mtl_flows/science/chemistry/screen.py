@@ -30,7 +30,8 @@ def check_chemistry(
     parameters
         Adjustable parts of the rules.
     oxidation_states
-        States known by element, in elementary charges; they go before those on the sites.
+        Mean states known by element, in elementary charges; they go before those on the sites. A zero
+        counts as not given.
     formula_text
         The formula as the file writes it. It may name water, or atoms that were not located: where it holds
         elements that no site does, its amounts replace those of the sites.

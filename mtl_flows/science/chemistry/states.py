@@ -11,7 +11,7 @@ from importlib.resources import files
 from itertools import pairwise
 from types import MappingProxyType
 
-from pymatgen.core import Element
+from mtl_flows.science.chemistry.species import is_element, is_nonmetal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ class ElementStates:
     own_kind: tuple[float, float] | tuple[()] = ()
 
 
-NO_STATES = ElementStates((), ())
+_NO_STATES = ElementStates((), ())
+# Files round averaged states.
+_ROUNDING = 0.05
 
 
 @cache
@@ -52,7 +54,7 @@ def oxidation_state_table() -> Mapping[str, ElementStates]:
 
 def states_of(symbol: str) -> ElementStates:
     """Return the observed states of an element; none for an unknown symbol."""
-    return oxidation_state_table().get(symbol, NO_STATES)
+    return oxidation_state_table().get(symbol, _NO_STATES)
 
 
 def shows_mixed_valence(symbol: str) -> bool:
@@ -61,10 +63,7 @@ def shows_mixed_valence(symbol: str) -> bool:
     Metals and metalloids do (Fe²⁺/Fe³⁺, Sb³⁺/Sb⁵⁺). In nonmetals, B and Si the sites differ by what
     they are bonded to, so an average over them means nothing.
     """
-    if symbol in ("B", "Si") or not Element.is_valid_symbol(symbol):
-        return False
-    element = Element(symbol)
-    return element.is_metal or element.is_metalloid
+    return is_element(symbol) and not is_nonmetal(symbol) and symbol not in ("B", "Si")
 
 
 def mixed_ranges(symbol: str) -> list[tuple[float, float]]:
@@ -74,7 +73,20 @@ def mixed_ranges(symbol: str) -> list[tuple[float, float]]:
     return [(low, high) for low, high in pairwise(states_of(symbol).observed) if low * high > 0]
 
 
-def is_observed(symbol: str, state: float, tolerance: float = 0.05) -> bool:
+def is_observed_mean(symbol: str, mean: float) -> bool:
+    """Return whether the atoms of an element may have this state on average over a compound.
+
+    Nonmetals take very different states side by side (amide and borohydride, sulphide and sulphate), so any
+    mean between their lowest and highest state will do.
+    """
+    states = states_of(symbol)
+    if shows_mixed_valence(symbol) or not states.observed:
+        return is_observed(symbol, mean)
+    known: tuple[float, ...] = (*states.observed, *states.own_kind)
+    return min(known) - _ROUNDING <= mean <= max(known) + _ROUNDING
+
+
+def is_observed(symbol: str, state: float, tolerance: float = _ROUNDING) -> bool:
     """Return whether an atom, or the average of a mixed-valence site, may have this state.
 
     Parameters

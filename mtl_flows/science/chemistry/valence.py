@@ -6,7 +6,7 @@ from mtl_flows.science.chemistry.balance import SearchLimitError
 from mtl_flows.science.chemistry.material import Material
 from mtl_flows.science.chemistry.oxidation import required_states, suspect
 from mtl_flows.science.chemistry.report import Finding
-from mtl_flows.science.chemistry.states import is_observed, states_of
+from mtl_flows.science.chemistry.states import is_observed, is_observed_mean, states_of
 from mtl_flows.science.chemistry.wording import listed, signed
 
 
@@ -27,10 +27,11 @@ def check_oxidation_states(material: Material) -> Finding:
     if unknown:
         return _undecided(f"no oxidation states are known of {listed(unknown)}")
     given = material.stated_oxidation
+    known = is_observed_mean if material.given_states else is_observed
     strange = {
         symbol: odd
         for symbol, states in given.items()
-        if (odd := [state for state in states if not is_observed(symbol, state)])
+        if (odd := [state for state in states if not known(symbol, state)])
     }
     if strange:
         return Finding(
@@ -59,18 +60,20 @@ def _search(material: Material) -> Finding:
     return Finding(
         True,
         f"Neutral with observed states ({assignment.method}): {_described(states)}"
-        + (f"; {signed(left_over)} e per atom left over." if abs(left_over) >= 0.005 else "."),
+        + (f"; {signed(left_over)} e per atom left over" if abs(left_over) >= 0.005 else "")
+        + ("; the given states do not add up." if assignment.ignores_given else "."),
         {
             "method": assignment.method,
             "states": states,
             "imbalance_e_per_atom": round(left_over, 6),
+            "ignores_given": assignment.ignores_given,
         },
         assignment.confidence,
     )
 
 
 def _no_assignment(material: Material) -> Finding:
-    required = required_states(material.composition, material.given_states, material.parameters)
+    required = required_states(material.composition, material.parameters.anion_formers)
     reason = "No neutral assignment of observed oxidation states"
     symbol = suspect(required)
     if symbol:
