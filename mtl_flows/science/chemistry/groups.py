@@ -59,10 +59,10 @@ def bonded_groups(bonding: Bonding, fixed: Mapping[str, float]) -> list[Group]:
         for symbol, occupancy in elements.items():
             role = "either" if symbol in fixed else _role(bonding, site, symbol, occupancy)
             amounts[symbol, role] += occupancy
-    alone = [symbol for symbol, _ in amounts]
+    symbols = [symbol for symbol, _ in amounts]
     groups = []
     for (symbol, role), amount in amounts.items():
-        label = symbol if alone.count(symbol) == 1 else f"{symbol} ({role})"
+        label = symbol if symbols.count(symbol) == 1 else f"{symbol} ({role})"
         if role == "own kind":
             groups.append(Group(label, symbol, amount, span=states_of(symbol).own_kind))
         else:
@@ -82,7 +82,7 @@ def mixed_valence_variants(groups: Sequence[Group]) -> list[list[Group]]:
     ]
 
 
-def assumed_bond_variants(groups: Sequence[Group]) -> list[list[Group]]:
+def assumed_bond_variants(groups: Sequence[Group], fixed: Collection[str]) -> list[list[Group]]:
     """Return copies of the groups, each with bonds assumed that a bare formula cannot show.
 
     Part of one element is bonded to itself (carbon: or to hydrogen), or hydrogen is bonded to boron or
@@ -93,6 +93,8 @@ def assumed_bond_variants(groups: Sequence[Group]) -> list[list[Group]]:
     symbols = {group.symbol for group in groups}
     variants = []
     for group in groups:
+        if group.symbol in fixed:
+            continue
         states = states_of(group.symbol)
         if group.symbol in ("O", "Br", "I"):
             if all(map(is_alkali_or_alkaline_earth, symbols - {group.symbol})):

@@ -174,6 +174,6 @@ def _attempts(
             yield _Attempt("states by bonding", "low", [bonded], parameters.disorder_charge_tolerance, False)
         yield _Attempt("mixed valence and bonding", "low", mixed, tight, False)
     else:
-        yield _Attempt("bonds assumed", "low", assumed_bond_variants(textbook), tight)
+        yield _Attempt("bonds assumed", "low", assumed_bond_variants(textbook, fixed), tight)
         signless = signless_groups(composition, fixed)
         yield _Attempt("anionic metalloids assumed", "low", [signless], tight)
