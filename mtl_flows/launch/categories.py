@@ -4,7 +4,6 @@ Screening jobs are light, molecular dynamics is heavy.
 A job carries its category in its manager configuration, so a Maker can set it as well.
 """
 
-from collections.abc import Iterator
 from typing import TypeVar
 
 from jobflow.core.flow import Flow
@@ -42,8 +41,7 @@ def heavy(work: Work) -> Work:
 
 
 def jobs_of(work: Job | Flow) -> list[Job]:
-    """Return the jobs of `work`, parents before children."""
+    """Return the jobs of `work` and of its flows, in the order in which they were given."""
     if isinstance(work, Job):
         return [work]
-    parents_first: Iterator[tuple[Job, list[str]]] = work.iterflow()  # type: ignore[no-untyped-call]
-    return [job for job, _ in parents_first]
+    return [job for part in work.jobs for job in jobs_of(part)]

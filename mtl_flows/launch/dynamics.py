@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
-from mtl_flows.launch.categories import HEAVY, set_category
+from mtl_flows.launch.categories import set_category
+from mtl_flows.launch.names import HEAVY
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.store.connection import Connection
@@ -50,7 +51,7 @@ def plan_dynamics(
         chosen = [store.candidates.get(material_id) for material_id in materials]
     else:
         chosen = survivors[: limit or None]
-    fitted = store.transport.existing(
+    fitted = store.transport.complete(
         {transport_id for c in chosen for transport_id in maker.transport_ids(c.structure_id)}
     )
     done = [c for c in chosen if set(maker.transport_ids(c.structure_id)) <= fitted]

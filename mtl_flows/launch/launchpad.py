@@ -66,7 +66,14 @@ def prepare(pad: LaunchPad) -> LaunchPad:
 
 
 def job_store(connection: Connection) -> JobStore:
-    """Return the store of job outputs, with large objects in GridFS under the name ``data``."""
+    """Open the store of job outputs, with large objects in GridFS under the name ``data``.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        If no server answers or it refuses the credentials.
+    """
+    connection.client().close()
     address = ServerAddress.of(connection)
     common: dict[str, Any] = {
         "database": connection.database,

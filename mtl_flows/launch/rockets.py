@@ -199,8 +199,24 @@ class _Worker:
         return True
 
     def _others_are_busy(self) -> bool:
-        crew = {"state": "RUNNING", f"fworker.env.{CREW_FIELD}": self.order.crew}
-        return bool(self.pad.launches.find_one(crew)) or self.pad.future_run_exists(self.fworker)
+        """Whether somebody runs a job after which there may be one for this worker.
+
+        That is any job of the crew, and any other on which a job depends that this worker takes. A job whose
+        launch has ended although it is recorded as running does not count; it waits for `recover`.
+        """
+        for running in self.pad.fireworks.find({"state": "RUNNING"}, {"fw_id": 1, "launches": 1}):
+            live = {"launch_id": {"$in": running["launches"]}, "state": "RUNNING"}
+            launch = self.pad.launches.find_one(live, {"fworker.env": 1})
+            if launch and (launch["fworker"]["env"] or {}).get(CREW_FIELD) == self.order.crew:
+                return True
+            if launch and self._waits_for(running["fw_id"]):
+                return True
+        return False
+
+    def _waits_for(self, fw_id: int) -> bool:
+        links = self.pad.workflows.find_one({"nodes": fw_id}, {f"links.{fw_id}": 1})["links"]
+        awaited = {"fw_id": {"$in": links[str(fw_id)]}, "state": "WAITING"}
+        return self.pad.fireworks.find_one({**self.fworker.query, **awaited}, {"_id": 1}) is not None
 
     def _run_next(self) -> bool:
         if not patiently(lambda: self.pad.run_exists(self.fworker)):

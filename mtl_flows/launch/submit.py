@@ -2,23 +2,26 @@
 
 import io
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
+import bson
 from fireworks import LaunchPad
 from jobflow.core.flow import Flow
 from jobflow.core.job import Job
 from jobflow.managers.fireworks import flow_to_workflow
 from monty.json import jsanitize
-from pymongo.errors import BulkWriteError, DocumentTooLarge
+from pymongo.errors import BulkWriteError
 
 from mtl_flows.errors import DocumentTooLargeError
 from mtl_flows.launch.categories import jobs_of, set_category
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.names import LIGHT, WORK_KEY
+from mtl_flows.store.collection import MAX_DOCUMENT_BYTES
 from mtl_flows.store.connection import Connection
 
 _RELEASED_KEY = f"{WORK_KEY}_released"
@@ -127,7 +130,16 @@ def _claim(pad: LaunchPad, flow: Flow | Job, name: str, metadata: dict[str, Any]
 
 def _add(pad: LaunchPad, flow: Flow | Job, name: str, metadata: dict[str, Any]) -> tuple[int, ...]:
     """Add the workflow and return its ids; nothing if somebody else holds the claim."""
-    workflow = flow_to_workflow(flow, store=None, name=name, metadata=metadata)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Some jobs are not connected")  # they may well be independent
+        workflow = flow_to_workflow(flow, store=None, name=name, metadata=metadata)
+    for firework in workflow:
+        if len(bson.encode(firework.to_db_dict())) > MAX_DOCUMENT_BYTES:
+            raise DocumentTooLargeError(
+                "its arguments exceed MongoDB's 16 MB",
+                subject=f"job {firework.name!r} of {name!r}",
+                remedy="pass ids and let the job read the store",
+            )
     try:
         # This call writes the workflow, and so the claim, before its Fireworks. It draws a progress bar.
         with redirect_stderr(io.StringIO()):
@@ -136,14 +148,6 @@ def _add(pad: LaunchPad, flow: Flow | Job, name: str, metadata: dict[str, Any]) 
         if any(failure["code"] == 11000 for failure in error.details["writeErrors"]):
             return ()
         raise
-    except DocumentTooLarge:
-        pad.fireworks.delete_many({"fw_id": {"$in": list(workflow.id_fw)}})
-        pad.workflows.delete_one({f"metadata.{WORK_KEY}": metadata[WORK_KEY]})
-        raise DocumentTooLargeError(
-            "the arguments of a job exceed MongoDB's 16 MB",
-            subject=name,
-            remedy="pass ids and let the job read the store",
-        ) from None
     return tuple(sorted(workflow.id_fw))
 
 

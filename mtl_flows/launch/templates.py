@@ -96,7 +96,7 @@ def _write(file: Path, text: str, *, mode: int) -> None:
 
 
 def _yaml(content: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(content), sort_keys=False)
+    return yaml.safe_dump(dict(content), sort_keys=False, width=1000)
 
 
 def _settings(connection: Connection, *, embedded: bool) -> str:

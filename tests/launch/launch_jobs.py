@@ -1,0 +1,75 @@
+"""Jobs for the tests of this folder; a module of their own, so that worker processes can import them."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from jobflow import Flow, Response, job
+from pymongo import MongoClient
+
+from mtl_flows.launch.categories import heavy
+from mtl_flows.settings import Settings
+
+
+@job
+def add(a, b):
+    print("adding", a, b)
+    return a + b
+
+
+@job
+def fail(message):
+    raise ValueError(message)
+
+
+@job
+def note(journal, text, seconds=0.0):
+    """Write one line before and one after a pause; an interrupted run leaves the first alone."""
+    with Path(journal).open("a") as file:
+        file.write(f"start {text} {os.getpid()}\n")
+    time.sleep(seconds)
+    with Path(journal).open("a") as file:
+        file.write(f"end {text} {os.getpid()}\n")
+    return text
+
+
+@job
+def die(journal, times):
+    """Kill the own process without warning, the first so many times."""
+    with Path(journal).open("a") as file:
+        file.write(f"start {os.getpid()}\n")
+    if len(Path(journal).read_text().splitlines()) <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job
+def spread(journal, count, seconds):
+    """Create further jobs while running."""
+    notes = [note(journal, f"child {i}", seconds) for i in range(count)]
+    return Response(detour=Flow(notes))
+
+
+@job(data="blob")
+def big(size):
+    return {"blob": "x" * size}
+
+
+@job
+def count_settings_database():
+    """Use the database the way a job does that knows nothing of workers."""
+    settings = Settings.load()
+    with MongoClient(settings.mongo_uri.get_secret_value()) as client:
+        return client.get_default_database().name
+
+
+def two_steps(x=1):
+    first = add(x, 2)
+    second = add(first.output, 3)
+    return Flow([first, second], output=second.output, name="two steps")
+
+
+def light_and_heavy():
+    first = add(1, 2)
+    second = heavy(add(first.output, 3))
+    return Flow([first, second])

@@ -1,0 +1,263 @@
+"""Whatever a dead worker leaves behind is put right; what lives is left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from jobflow import Flow
+from launch_jobs import add, die, fail, note, two_steps
+
+from mtl_flows.launch import recover as recovery
+from mtl_flows.launch.launchpad import launchpad
+from mtl_flows.launch.lost import MAX_LOSSES
+from mtl_flows.launch.process import WorkerProcess
+from mtl_flows.launch.recover import recover
+from mtl_flows.launch.submit import submit
+
+_WORKER = """
+import sys
+from pathlib import Path
+from mtl_flows.launch.worker import work
+from mtl_flows.store.connection import Connection
+work(Connection.parse(sys.argv[1], "mtl"), launch_dir=Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def start_worker(address, tmp_path):
+    """Start a worker in a process of its own, as somebody in another terminal would."""
+    started = []
+
+    def start():
+        path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+        command = [sys.executable, "-c", _WORKER, address.uri, str(tmp_path / "launches")]
+        started.append(subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(recovery, "_SETTLED_AFTER", timedelta(0))
+    monkeypatch.setattr(recovery, "_LOCK_PATIENCE_S", 0.5)
+
+
+def _wait_for(file, text):
+    deadline = time.monotonic() + 30
+    while text not in (file.read_text() if file.exists() else ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _states(database):
+    return [fw["state"] for fw in database.fireworks.find(sort=[("fw_id", 1)])]
+
+
+def test_killed_worker_s_job_runs_again_and_nothing_is_lost_or_doubled(
+    address, database, run, start_worker, journal
+):
+    submit(
+        Flow([note(str(journal), "a"), note(str(journal), "slow", 3), note(str(journal), "b")]),
+        address,
+        name="x",
+    )
+    worker = start_worker()
+    _wait_for(journal, "start slow")
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    assert "RUNNING" in _states(database)
+    summary = recover(address)
+    assert len(summary.returned) == 1
+    assert "RUNNING" not in _states(database)
+    run()
+    assert _states(database) == ["COMPLETED"] * 3
+    lines = [line.rsplit(" ", 1)[0] for line in journal.read_text().splitlines()]
+    assert sorted(lines) == ["end a", "end b", "end slow", "start a", "start b", "start slow", "start slow"]
+    assert sorted(d["output"] for d in database.outputs.find()) == ["a", "b", "slow"]
+    assert recover(address).returned == ()
+
+
+def test_living_worker_is_left_alone(address, database, start_worker, journal):
+    submit(note(str(journal), "slow", 1.5), address, name="slow")
+    worker = start_worker()
+    _wait_for(journal, "start slow")
+    summary = recover(address, lost_after_s=0.0)
+    assert (summary.returned, summary.exhausted, summary.refreshed) == ((), (), ())
+    assert worker.wait() == 0
+    assert _states(database) == ["COMPLETED"]
+    assert journal.read_text().count("start") == 1
+
+
+def test_job_that_kills_its_workers_is_given_up(address, database, start_worker, journal):
+    submit(die(str(journal), 99), address, name="deadly")
+    for _ in range(MAX_LOSSES):
+        assert start_worker().wait() == -signal.SIGKILL
+        summary = recover(address)
+    assert summary.returned == ()
+    assert summary.exhausted == (1,)
+    assert _states(database) == ["FIZZLED"]
+    assert summary.failures[0].error.startswith("WorkerLost: process")
+
+
+def _pretend_running(database, fw_id, *, silent_s, env):
+    """Make a launch that was checked out somewhere else."""
+    then = (datetime.now(UTC) - timedelta(seconds=silent_s)).isoformat()
+    history = [{"state": "RUNNING", "created_on": then, "updated_on": then}]
+    database.launches.update_one(
+        {"fw_id": fw_id}, {"$set": {"state_history": history, "fworker.env": env, "host": "elsewhere"}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "silent_s", "lost"),
+    [
+        ({"mtl_heartbeat_s": 60}, 500, False),
+        ({"mtl_heartbeat_s": 60}, 700, True),
+        ({"mtl_heartbeat_s": 600}, 700, False),  # three heartbeats are more than ten minutes
+        ({}, 3000, False),  # plain rlaunch gives a sign of life once an hour
+        ({}, 20000, True),
+        (WorkerProcess("another boot", "pid:[1]", 1, 1).as_env() | {"mtl_heartbeat_s": 60}, 500, False),
+    ],
+)
+def test_silence_counts_in_heartbeats(address, database, env, silent_s, lost, monkeypatch, run):
+    submit(add(1, 2), address, name="far away")
+    pad = launchpad(address)
+    pad.checkout_fw(recovery_fworker(), "/nowhere")
+    pad.connection.close()
+    _pretend_running(database, 1, silent_s=silent_s, env=env)
+    assert recover(address, lost_after_s=600).returned == ((1,) if lost else ())
+    assert _states(database) == ["READY" if lost else "RUNNING"]
+
+
+def recovery_fworker():
+    from fireworks import FWorker
+
+    return FWorker("elsewhere")
+
+
+def test_late_report_of_a_lost_worker_is_ignored(address, database):
+    submit(two_steps(), address, name="sum")
+    pad = launchpad(address)
+    _, launch_id = pad.checkout_fw(recovery_fworker(), "/nowhere")
+    _pretend_running(database, 1, silent_s=20000, env={})
+    recover(address)
+    pad.complete_launch(launch_id, state="COMPLETED")
+    pad.connection.close()
+    assert _states(database) == ["READY", "WAITING"]
+
+
+def test_process_identity():
+    here = WorkerProcess.current()
+    assert WorkerProcess.from_env(here.as_env()) == here
+    assert WorkerProcess.from_env({}) is None
+    assert not here.is_gone
+    child = subprocess.Popen(["sleep", "0"])
+    child.wait()
+    assert WorkerProcess(here.boot, here.namespace, child.pid, 12345).is_gone
+    assert WorkerProcess(
+        here.boot, here.namespace, here.pid, here.started + 1
+    ).is_gone  # the id was used again
+    assert not WorkerProcess("another boot", here.namespace, child.pid, 12345).is_gone  # cannot know
+
+
+def test_stale_lock_is_opened_and_a_living_one_is_not(address, database, impatient):
+    submit(two_steps(1), address, name="dead")
+    submit(two_steps(2), address, name="alive")
+    database.workflows.update_one({"name": "dead"}, {"$set": {"locked": True}})
+    database.workflows.update_one({"name": "alive"}, {"$set": {"locked": True}})
+    stop = time.monotonic() + 1.0
+
+    import threading
+
+    def keep_writing():
+        while time.monotonic() < stop:
+            database.workflows.update_one({"name": "alive"}, {"$set": {"updated_on": datetime.now(UTC)}})
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=keep_writing)
+    thread.start()
+    summary = recover(address)
+    thread.join()
+    assert summary.unlocked == (1,)
+    assert [w["name"] for w in database.workflows.find({"locked": True})] == ["alive"]
+
+
+def test_reservation_without_a_launch_is_released(address, database, impatient, run):
+    submit(add(1, 2), address, name="one")
+    database.fireworks.update_one({}, {"$set": {"state": "RESERVED", "updated_on": datetime.now(UTC)}})
+    assert recover(address).returned == (1,)
+    assert run().completed == 1
+
+
+def test_fresh_reservation_may_be_a_checkout_in_progress(address, database):
+    submit(add(1, 2), address, name="one")
+    database.fireworks.update_one({}, {"$set": {"state": "RESERVED", "updated_on": datetime.now(UTC)}})
+    assert recover(address).returned == ()
+    assert _states(database) == ["RESERVED"]
+
+
+def test_broken_off_submission_makes_room_for_its_repetition(address, database, impatient):
+    submit(two_steps(), address, name="sum")
+    database.fireworks.delete_many({})
+    assert submit(two_steps(), address, name="sum").outcome == "existing"
+    assert recover(address).removed == ("sum",)
+    assert submit(two_steps(), address, name="sum").outcome == "added"
+
+
+def test_fireworks_of_no_workflow_are_removed(address, database, impatient):
+    submit(two_steps(), address, name="sum")
+    orphan = database.fireworks.find_one({"fw_id": 1}, {"_id": 0}) | {"fw_id": 99, "name": "orphan"}
+    database.fireworks.insert_one(orphan)
+    assert recover(address).removed == ("orphan",)
+    assert database.fireworks.count_documents({}) == 2
+
+
+@pytest.mark.parametrize("broken_off_after", ["launch", "firework"])
+def test_completion_that_broke_off_is_carried_through(address, database, impatient, run, broken_off_after):
+    submit(two_steps(), address, name="sum")
+    before = database.workflows.find_one()
+    run(max_rockets=1)
+    if broken_off_after == "launch":
+        database.fireworks.update_one({"fw_id": 1}, {"$set": {"state": "RUNNING"}})
+    database.fireworks.update_one({"fw_id": 2}, {"$set": {"state": "WAITING"}})
+    stale = {"fw_states": before["fw_states"] | {"1": "RUNNING"}, "state": "RUNNING"}
+    database.workflows.update_one({}, {"$set": stale})
+    assert run().completed == 0
+    assert 1 in recover(address).refreshed
+    assert _states(database) == ["COMPLETED", "READY"]
+    assert run().completed == 1
+    assert database.workflows.find_one()["state"] == "COMPLETED"
+    assert recover(address).refreshed == ()
+
+
+def test_failures_are_grouped_by_error(address, run):
+    submit(Flow([fail(f"atom {i} ran away") for i in range(3)]), address, name="bad")
+    submit(fail("no entries"), address, name="worse")
+    run()
+    groups = recover(address).failures
+    assert [(g.count, g.error) for g in groups] == [
+        (3, "ValueError: atom 0 ran away"),
+        (1, "ValueError: no entries"),
+    ]
+    assert groups[0].fw_ids == (1, 2, 3)
+
+
+def test_recovering_a_healthy_database_changes_nothing(address, database, run):
+    submit(two_steps(), address, name="sum")
+    run(max_rockets=1)
+    names = ("fireworks", "launches", "workflows")
+    before = [list(database[name].find()) for name in names]
+    summary = recover(address)
+    assert [list(database[name].find()) for name in names] == before
+    assert not any(
+        (summary.returned, summary.exhausted, summary.refreshed, summary.unlocked, summary.removed)
+    )
