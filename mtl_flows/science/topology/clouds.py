@@ -58,13 +58,16 @@ class PeriodicPoints:
         return positions[distances <= radius]
 
     def images(self, margin_A: float) -> "Images":
-        """Return every image that lies in the unit cell, or less than ``margin_A`` beyond one of its faces."""
+        """Return the images in the unit cell and around it, at least those within ``margin_A`` of it.
+
+        The lattice should be reduced.
+        """
         home = np.floor(self.fractional)
         wrapped = self.fractional - home
         reach = margin_A / cell_heights(self.lattice)
         shifts = lattice_translations(np.ceil(reach).astype(int))
         fractional = (wrapped[:, None, :] + shifts[None, :, :]).reshape(-1, 3)
-        inside = np.flatnonzero(((fractional > -reach) & (fractional < 1.0 + reach)).all(axis=1))
+        inside = np.flatnonzero((np.abs(fractional - 0.5) <= 0.5 + reach).all(axis=1))
         sites, shift = np.divmod(inside, len(shifts))
         translations = (shifts[shift] - home[sites]).astype(np.intp)
         return Images(fractional[inside] @ self.lattice, sites, translations)

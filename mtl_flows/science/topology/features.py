@@ -1,6 +1,6 @@
 """Metrics and features from barcodes alone: a stored barcode answers again without any homology."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from mtl_flows.science.topology.barcodes import Barcodes
 from mtl_flows.science.topology.parameters import (
     FEATURE_NAMES,
-    H0_STATISTICS,
-    H1_STATISTICS,
     PROTOCOLS,
+    SITE_FEATURES,
     Protocol,
     TopologyParameters,
 )
@@ -90,11 +89,10 @@ def metrics_from_barcodes(
     distance_A
         Count loops at this edge length rather than at ``r_connected * (1 + tie_tolerance)``.
     """
-    multiplicities = np.array([orbit.multiplicity for orbit in orbits], dtype=float)
-    lengths = np.array([orbit.mobile.connection_length_A(parameters.cutoff_A) for orbit in orbits])
-    r_connected = float(np.average(lengths, weights=multiplicities))
+    lengths = [[orbit.mobile.connection_length_A(parameters.cutoff_A)] for orbit in orbits]
+    r_connected = float(_mean_over_sites(orbits, lengths)[0])
     distance = r_connected * (1.0 + parameters.tie_tolerance) if distance_A is None else distance_A
-    n_mobile = int(multiplicities.sum())
+    n_mobile = sum(orbit.multiplicity for orbit in orbits)
     return TopologyMetrics(
         r_connected_A=r_connected,
         rho_cycles={
@@ -119,25 +117,32 @@ def features_from_barcodes(
     parameters
         The parameters that the barcodes were computed with.
     """
-    weights = [orbit.multiplicity for orbit in orbits]
-    rows = [_site_features(orbit, parameters) for orbit in orbits]
-    means = {name: float(np.average([row[name] for row in rows], weights=weights)) for name in rows[0]}
-    return {protocol: {name: means[name] for name in FEATURE_NAMES[protocol]} for protocol in PROTOCOLS}
+    means = _mean_over_sites(orbits, [_site_features(orbit, parameters) for orbit in orbits])
+    by_name = dict(zip(SITE_FEATURES, means.tolist(), strict=True))
+    return {protocol: {name: by_name[name] for name in FEATURE_NAMES[protocol]} for protocol in PROTOCOLS}
 
 
-def _site_features(orbit: OrbitBarcodes, parameters: TopologyParameters) -> dict[str, float]:
+def _mean_over_sites(orbits: Sequence[OrbitBarcodes], values: list[list[float]]) -> Values:
+    """Mean over the mobile sites of what each orbit gives, shape ``(n_values,)``."""
+    multiplicities = np.array([orbit.multiplicity for orbit in orbits], dtype=float)
+    means: Values = multiplicities @ np.array(values) / multiplicities.sum()
+    return means
+
+
+def _site_features(orbit: OrbitBarcodes, parameters: TopologyParameters) -> list[float]:
+    """Every feature of one site, in the order of ``SITE_FEATURES``."""
     mobile = _h0_deaths(orbit.mobile, parameters)
     framework = _h0_deaths(orbit.framework, parameters)
     births, deaths = np.minimum(orbit.framework.h1_A.astype(float), parameters.cutoff_A).T
-    return {
-        "r_connected_A": orbit.mobile.connection_length_A(parameters.cutoff_A),
-        **_statistics("mobile_h0_death", H0_STATISTICS, mobile),
-        "framework_h0_count": float(len(framework)),
-        **_statistics("framework_h0_death", H0_STATISTICS, framework),
-        **_statistics("framework_h1_birth", H1_STATISTICS, births),
-        **_statistics("framework_h1_death", H1_STATISTICS, deaths),
-        **_statistics("framework_h1_persistence", H1_STATISTICS, deaths - births),
-    }
+    return [
+        orbit.mobile.connection_length_A(parameters.cutoff_A),
+        *_statistics(mobile[None]),
+        _median(mobile),
+        float(len(framework)),
+        *_statistics(framework[None]),
+        _median(framework),
+        *_statistics(np.stack([births, deaths, deaths - births])),
+    ]
 
 
 def _h0_deaths(barcodes: Barcodes, parameters: TopologyParameters) -> Values:
@@ -145,5 +150,13 @@ def _h0_deaths(barcodes: Barcodes, parameters: TopologyParameters) -> Values:
     return deaths[deaths > parameters.h0_floor_A]
 
 
-def _statistics(prefix: str, names: Iterable[str], values: Values) -> dict[str, float]:
-    return {f"{prefix}_{name}_A": float(getattr(np, name)(values)) if len(values) else 0.0 for name in names}
+def _statistics(rows: Values) -> list[float]:
+    """Minimum, maximum, mean, standard deviation and sum of each row, row after row; zeros if they are empty."""
+    if rows.shape[1] == 0:
+        return [0.0] * (5 * len(rows))
+    columns = (rows.min(1), rows.max(1), rows.mean(1), rows.std(1), rows.sum(1))
+    return [float(value) for row in zip(*columns, strict=True) for value in row]
+
+
+def _median(values: Values) -> float:
+    return float(np.median(values)) if len(values) else 0.0

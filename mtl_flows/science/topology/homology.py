@@ -46,7 +46,7 @@ def rips_components(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
     """
     deaths = np.full(len(points), np.inf, dtype=np.float32)
     if len(points) > 1:
-        heights = linkage(pair_lengths(points), method="single")[:, 2]
+        heights = _on_grid(linkage(pdist(points), method="single")[:, 2])
         deaths[:-1] = np.where(heights <= cutoff_A, heights, np.inf)
     return Barcodes(deaths, np.empty((0, 2), np.float32), max_dimension=0)
 
@@ -81,11 +81,7 @@ def rips_barcodes(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
 
 def pair_lengths(points: NDArray[np.float64]) -> Lengths:
     """All distances between points in SciPy's condensed order, rounded to 2⁻²⁰ Å."""
-    lengths = pdist(points)
-    lengths *= _GRID_PER_A
-    np.rint(lengths, out=lengths)
-    lengths /= _GRID_PER_A
-    return lengths.astype(np.float32)
+    return _on_grid(pdist(points))
 
 
 def longest_relative_neighbours(
@@ -126,6 +122,10 @@ def longest_relative_neighbours(
             longest = max(longest, float(length[~filled.any(axis=1)].max(initial=0.0)))
         shell = outer
     return longest
+
+
+def _on_grid(lengths: NDArray[np.float64]) -> Lengths:
+    return (np.rint(lengths * _GRID_PER_A) / _GRID_PER_A).astype(np.float32)
 
 
 def _bitmap(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:

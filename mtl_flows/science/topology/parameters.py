@@ -8,28 +8,28 @@ Protocol = Literal["published", "text"]
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = get_args(Protocol)
 
-H0_STATISTICS: Final = ("min", "max", "mean", "std", "sum", "median")
-H1_STATISTICS: Final = ("min", "max", "mean", "std", "sum")
+_H0_STATISTICS: Final = ("min", "max", "mean", "std", "sum", "median")
+_H1_STATISTICS: Final = ("min", "max", "mean", "std", "sum")
 
-_FRAMEWORK_H1 = tuple(
+_MOBILE_H0: Final = tuple(f"mobile_h0_death_{statistic}_A" for statistic in _H0_STATISTICS)
+_FRAMEWORK_H0: Final = (
+    "framework_h0_count",
+    *(f"framework_h0_death_{statistic}_A" for statistic in _H0_STATISTICS),
+)
+_FRAMEWORK_H1: Final = tuple(
     f"framework_h1_{quantity}_{statistic}_A"
     for quantity in ("birth", "death", "persistence")
-    for statistic in H1_STATISTICS
+    for statistic in _H1_STATISTICS
 )
 
+SITE_FEATURES: Final[tuple[str, ...]] = ("r_connected_A", *_MOBILE_H0, *_FRAMEWORK_H0, *_FRAMEWORK_H1)
+"""Every feature that the surroundings of one mobile site give."""
+
 FEATURE_NAMES: Final[dict[Protocol, tuple[str, ...]]] = {
-    "published": (
-        "framework_h0_count",
-        *(f"framework_h0_death_{statistic}_A" for statistic in H0_STATISTICS),
-        *_FRAMEWORK_H1,
-    ),
-    "text": (
-        *(f"mobile_h0_death_{statistic}_A" for statistic in H0_STATISTICS),
-        "r_connected_A",
-        *_FRAMEWORK_H1,
-    ),
+    "published": (*_FRAMEWORK_H0, *_FRAMEWORK_H1),
+    "text": (*_MOBILE_H0, "r_connected_A", *_FRAMEWORK_H1),
 }
-"""The 22 features of each protocol, in the order of the article's tables."""
+"""The 22 features of each protocol, those of ``published`` in the order of the released tables."""
 
 
 @dataclass(frozen=True, slots=True)

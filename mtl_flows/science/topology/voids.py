@@ -17,8 +17,8 @@ _SAME_VERTEX_A = 1e-5
 _VOLUME_TOLERANCE = 1e-6
 # Vertices are counted in a cell that begins where no special position lies.
 _WINDOW_SHIFT = 0.5 + np.array([0.0141421356, 0.0173205081, 0.0223606798])
-_FIRST_MARGIN_A = 5.0
-_GROWTH = 1.4
+_FIRST_MARGIN_A = 4.5
+_GROWTH = 1.25
 
 
 def channel_radii(framework: PeriodicPoints) -> Thresholds:
@@ -35,9 +35,7 @@ def channel_radii(framework: PeriodicPoints) -> Thresholds:
     """
     if len(framework.fractional) == 0:
         return (inf, inf, inf)
-    # No point is farther from the images of a single site than this.
-    covering = 0.5 * float(np.linalg.norm(framework.lattice))
-    margin = min(_FIRST_MARGIN_A, covering)
+    margin = _FIRST_MARGIN_A
     network = _voronoi_network(framework, margin)
     while network is None:
         margin *= _GROWTH
