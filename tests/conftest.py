@@ -43,13 +43,27 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.uri
 
 
-@pytest.fixture
-def address(mongo_uri: str) -> Iterator[Connection]:
-    """A database of the test's own, dropped afterwards."""
+@pytest.fixture(scope="session")
+def _session_address(mongo_uri: str) -> Iterator[Connection]:
+    """One database for the session: creating indexes takes longer than most tests."""
     address = Connection.parse(mongo_uri, f"mtl_test_{uuid4().hex[:12]}")
     yield address
     with address.client() as client:
         client.drop_database(address.database)
+
+
+@pytest.fixture
+def address(_session_address: Connection) -> Iterator[Connection]:
+    """Address of an empty database, emptied again afterwards."""
+    yield _session_address
+    with _session_address.client() as client:
+        database = client[_session_address.database]
+        ours = {collection.name for collection in MTLStore(client, database.name).collections}
+        for name in database.list_collection_names():
+            if name in ours:
+                database[name].delete_many({})
+            else:
+                database.drop_collection(name)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from mtl_flows.errors import ConflictingIdError, InputError, MTLError, Unreadabl
 from mtl_flows.jobs.reading import Documents, IngestParameters, read_file, rejection
 from mtl_flows.parallel import Outcome, guarded_map
 from mtl_flows.schemas.base import content_hash
-from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, StructureDocument
+from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, StructureDocument
 from mtl_flows.science.duplicates import DuplicateParameters, representatives
 from mtl_flows.science.reading import FoundFile, file_slug, find_files
 from mtl_flows.store.collection import batched
@@ -107,15 +107,18 @@ def ingest(
         memory_MB=memory_MB,
     )
     found = find_files(sources)
-    store.releases.begin(release, source)
-    delivery = _Delivery(store, release, source, parameters, progress)
+    entered = store.releases.begin(release, source)
+    delivery = _Delivery(store, entered, parameters, progress)
     delivery.take(found, guard)
     if complete:
         store.releases.declare_complete(release)
-    withdrawn = store.structures.refresh_withdrawn(source, store.releases.standing(source))
+    store.structures.refresh_withdrawn(store.releases.standing())
     find_duplicates(store, guard)
-    duplicates = len(store.structures.duplicate_ids({"releases": release}))
-    summary = replace(delivery.summary, duplicates=duplicates, withdrawn=withdrawn)
+    summary = replace(
+        delivery.summary,
+        duplicates=len(store.structures.duplicate_ids({"releases": release})),
+        withdrawn=store.structures.count({"source": entered.source, "current": True, "withdrawn": True}),
+    )
     store.releases.end(release, asdict(summary))
     return summary
 
@@ -150,14 +153,12 @@ class _Delivery:
     def __init__(
         self,
         store: MTLStore,
-        release: str,
-        source: str,
+        release: ReleaseDocument,
         parameters: IngestParameters,
         progress: Callable[[IngestSummary], None] | None,
     ) -> None:
         self.store = store
         self.release = release
-        self.source = source
         self.parameters = parameters
         self.parameters_hash = parameters.stage().hash
         self.progress = progress
@@ -216,7 +217,7 @@ class _Delivery:
             elif conflict := self._conflict(entry, document.material_id, document.fingerprint):
                 refused.append(conflict)
             else:
-                held.append(document.model_copy(update={"source": self.source}))
+                held.append(document.model_copy(update={"source": self.release.source}))
         self._batch.fresh.append((entry, held, refused))
         self._file_taken()
 
@@ -256,10 +257,10 @@ class _Delivery:
         recorded = dict(zip(distinct, store.structures.add_revisions(list(distinct.values())), strict=True))
         ids = [*(r.id for r in recorded.values()), *batch.known_structures]
         refused = [*batch.conflicts, *(r for _, _, rejections in batch.fresh for r in rejections)]
-        store.structures.assign_release(ids, self.release, store.releases.order())
+        store.structures.assign_release(ids, self.release.name, store.releases.order())
         store.rejections.settle_files([d.file.name for d in distinct.values()], {material_of(i) for i in ids})
-        store.rejections.record_many(refused, self.release)
-        store.rejections.assign_release(batch.known_rejections, self.release)
+        store.rejections.record_many(refused, self.release.name)
+        store.rejections.assign_release(batch.known_rejections, self.release.name)
         store.files.add(
             entry.model_copy(
                 update={

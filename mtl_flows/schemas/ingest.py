@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pymatgen.core import Structure
 
 from mtl_flows.errors import MTLError
@@ -67,7 +67,7 @@ class StructureDocument(Document):
     representative_id: str = Field(
         "", description="material that stands for this one and its duplicates; empty until compared"
     )
-    source: str = Field("", description="name of the source, such as ICSD")
+    source: str = Field("", description="source that delivered it first, such as ICSD")
     releases: list[str] = Field(default_factory=list, description="releases that hold this revision")
     file: SourceFile = Field(description="where it was read")
     content_hash: str = Field(description="hash of cell, species and coordinates")
@@ -96,6 +96,15 @@ class StructureDocument(Document):
     def ordered(self) -> bool:
         """Whether every site holds one fully occupied species."""
         return self.flags.ordered
+
+    @field_validator("structure")
+    @classmethod
+    def _as_the_server_keeps_it(cls, structure: dict[str, Any]) -> dict[str, Any]:
+        """Write pymatgen's one tuple as a list, so that a document equals its copy from the store."""
+        lattice = structure.get("lattice", {})
+        if isinstance(lattice.get("pbc"), tuple):
+            return {**structure, "lattice": {**lattice, "pbc": list(lattice["pbc"])}}
+        return structure
 
     def to_structure(self) -> Structure:
         """Return the pymatgen structure."""

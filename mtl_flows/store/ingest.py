@@ -48,11 +48,11 @@ class StructureCollection(DocumentCollection[StructureDocument]):
             unique=True,
             partialFilterExpression={"current": True},
         ),
-        IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("elements", ASCENDING)]),
+        IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("elements", ASCENDING)]),
         IndexModel([("composition_key", ASCENDING), ("current", ASCENDING)]),
         IndexModel([("representative_id", ASCENDING)]),
         IndexModel([("releases", ASCENDING)]),
-        IndexModel([("source", ASCENDING), ("current", ASCENDING)]),
         IndexModel([("reduced_formula", ASCENDING)]),
         IndexModel([("content_hash", ASCENDING)]),
     )
@@ -114,8 +114,8 @@ class StructureCollection(DocumentCollection[StructureDocument]):
                 revisions[document.fingerprint] = number
                 revised = document.model_copy(update={"id": key, "revision": number, "current": False})
                 writes.append(InsertOne(self._sized(revised)))
-            for lost in self._insert(writes):
-                outcomes = {i: r for i, r in outcomes.items() if r is not attempts[lost]}
+            lost = {attempts[i].id for i in self._insert(writes)}
+            outcomes = {i: recorded for i, recorded in outcomes.items() if recorded.id not in lost}
         raise DatabaseUnavailableError(
             "other writers keep adding revisions", subject=self.name, remedy="run again"
         )
@@ -176,21 +176,15 @@ class StructureCollection(DocumentCollection[StructureDocument]):
             "other writers keep adding revisions", subject=self.name, remedy="run again"
         )
 
-    def refresh_withdrawn(self, source: str, standing: Sequence[str]) -> int:
-        """Mark the materials of `source` that are in none of the `standing` releases; returns their number.
-
-        Nothing is deleted, and a material that comes back is unmarked.
-        """
-        if not standing:
-            return 0
-        gone = {"source": source, "current": True, "releases": {"$nin": list(standing)}}
-        back = {"source": source, "current": True, "releases": {"$in": list(standing)}}
+    def refresh_withdrawn(self, standing: Sequence[str]) -> None:
+        """Mark the materials that are in none of the `standing` releases, and unmark those that came back."""
+        gone = {"releases": {"$nin": list(standing), "$ne": []}}
+        back = {"releases": {"$in": list(standing)}}
         for query, withdrawn in ((gone, True), (back, False)):
             self.raw.update_many(
-                {**query, "withdrawn": not withdrawn},
+                {**query, "current": True, "withdrawn": not withdrawn},
                 {"$set": {"withdrawn": withdrawn, "representative_id": ""}},
             )
-        return self.count({"source": source, "current": True, "withdrawn": True})
 
     def uncompared(self) -> list[str]:
         """Composition keys that several materials share and of which some have not been compared.
@@ -235,15 +229,14 @@ class StructureCollection(DocumentCollection[StructureDocument]):
     def set_representatives(self, composition_key: str, found: Mapping[str, str]) -> bool:
         """Note the representative of each material; False if others joined or left the group meanwhile."""
         key = {"composition_key": composition_key}
-        self.raw.bulk_write(
-            [
-                UpdateMany(
-                    {**key, "material_id": material, "current": True, "withdrawn": False},
-                    {"$set": {"representative_id": representative}},
-                )
-                for material, representative in sorted(found.items())
-            ]
-        )
+        writes = [
+            UpdateMany(
+                {**_current(key), "material_id": material}, {"$set": {"representative_id": representative}}
+            )
+            for material, representative in sorted(found.items())
+        ]
+        if writes:
+            self.raw.bulk_write(writes)
         self._stand_alone({**key, "representative_id": "", "$or": [{"current": False}, {"withdrawn": True}]})
         return set(self.raw.distinct("material_id", _current(key))) == set(found)
 
@@ -367,6 +360,11 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
     def begin(self, name: str, source: str) -> ReleaseDocument:
         """Return the release, entering it as the latest if it is new.
 
+        Parameters
+        ----------
+        source
+            Where the release is known already it may stay empty.
+
         Raises
         ------
         ConfigurationError
@@ -378,7 +376,7 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
             stored = self.raw.find_one({"_id": name})
             if stored is not None:
                 release = self._load(stored)
-                if release.source != source:
+                if source not in ("", release.source):
                     raise ConfigurationError(
                         f"belongs to the source {release.source!r}, not {source!r}",
                         subject=f"release {name}",
@@ -413,11 +411,18 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
         """Names of all releases, oldest first."""
         return [d["_id"] for d in self.raw.find({}, {"_id": 1}, sort=[("sequence", ASCENDING)])]
 
-    def standing(self, source: str) -> list[str]:
-        """Return the latest complete release of `source` and those after it; empty if none is complete."""
-        releases = list(self.find({"source": source}, sort=[("sequence", ASCENDING)]))
-        complete = [i for i, release in enumerate(releases) if release.complete]
-        return [release.name for release in releases[complete[-1] :]] if complete else []
+    def standing(self) -> list[str]:
+        """Names of the releases that count: of each source its latest complete one and those after it.
+
+        Of a source without a complete release all count, since nothing has been withdrawn.
+        """
+        standing: dict[str, list[str]] = {}
+        for release in self.find(sort=[("sequence", ASCENDING)]):
+            names = standing.setdefault(release.source, [])
+            if release.complete:
+                names.clear()
+            names.append(release.name)
+        return [name for names in standing.values() for name in names]
 
 
 def material_of(structure_id: str) -> str:
