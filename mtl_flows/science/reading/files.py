@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from pymatgen.core import Structure
-from pymatgen.io.vasp import Poscar
-from pymatgen.io.vasp.inputs import BadPoscarWarning
 
 from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
 from mtl_flows.science.reading.cif import CifBlock, parse_cif
@@ -151,6 +149,9 @@ def _has_sites(block: CifBlock) -> bool:
 
 
 def _read_poscar(text: str) -> _Content:
+    # Takes a second to import, and most deliveries hold nothing but CIF.
+    from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
+
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
