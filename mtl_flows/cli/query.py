@@ -2,12 +2,16 @@
 
 import csv
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.types import Json
+
+if TYPE_CHECKING:
+    from mtl_flows.schemas.candidates import CandidateDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +49,6 @@ def query(
 
     Examples: `mtl query --survivors` · `mtl query --elements Li,P,S --max-r 4` · `mtl query --status fitted --csv`
     """
-    from mtl_flows.report.tables import CANDIDATE_COLUMNS, candidate_rows
     from mtl_flows.schemas.candidates import CandidateDocument
     from mtl_flows.store.candidates import CandidateFilter
     from mtl_flows.store.database import MTLStore
@@ -76,9 +79,18 @@ def query(
         for candidate in found:
             writer.writerow([_flat(getattr(candidate, name)) for name in fields])
         return
-    out.print(table("Candidates, by v3/d3", CANDIDATE_COLUMNS, candidate_rows(found)))
+    print_candidates(found)
     if total > len(found):
         err.print(f"{len(found)} of {total} shown; --limit 0 shows all")
+
+
+def print_candidates(candidates: "Sequence[CandidateDocument]") -> None:
+    """Print what the screening and, where it was done, what the dynamics say."""
+    from mtl_flows.report import tables
+
+    out.print(table("Candidates, by v3/d3", tables.CANDIDATE_COLUMNS, tables.candidate_rows(candidates)))
+    if simulated := tables.dynamics_rows(candidates):
+        out.print(table("Molecular dynamics", tables.DYNAMICS_COLUMNS, simulated))
 
 
 def _split(text: str) -> tuple[str, ...]:

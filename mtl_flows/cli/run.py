@@ -8,6 +8,7 @@ import typer
 from mtl_flows.cli.console import as_typed, err, out, progress, table
 from mtl_flows.cli.ingest import ingest_line
 from mtl_flows.cli.launch import dynamics_maker, hand_in_dynamics
+from mtl_flows.cli.query import print_candidates
 from mtl_flows.cli.screen import run_screening
 from mtl_flows.cli.types import (
     Budget,
@@ -60,12 +61,7 @@ def run(
     from mtl_flows.jobs.ingest import IngestSummary, ingest
     from mtl_flows.jobs.labels import import_labels
     from mtl_flows.launch.names import HEAVY
-    from mtl_flows.report.tables import (
-        CANDIDATE_COLUMNS,
-        FUNNEL_COLUMNS,
-        candidate_rows,
-        funnel_rows,
-    )
+    from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -113,7 +109,7 @@ def run(
         counts = funnel_counts(store.candidates)
         shown = list(store.candidates.survivors())
     out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts)))
-    out.print(table("Candidates, by v3/d3", CANDIDATE_COLUMNS, candidate_rows(shown)))
+    print_candidates(shown)
     where = "your server" if settings.mongo_uri is not None else f"{settings.home} (embedded MongoDB)"
     out.print(f"The data lie in {where}, database {address.database!r}. Next:", soft_wrap=True)
     best = shown[0].material_id if shown else "MATERIAL"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jobflow import Flow, JobConfig, OnMissing, Response, job
+from jobflow import Flow, Response, job
 from pymatgen.core import Structure
 
 from mtl_flows.errors import DynamicsError, InputError
@@ -184,7 +184,7 @@ class TrajectoryMaker(RecordMaker):
     temperature_K: float | None = None
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
 
-    @job(config=JobConfig(on_missing_references=OnMissing.NONE))
+    @job
     def make(self, structure_id: str, ordering: int, after: list[Any]) -> Response[dict[str, Any]]:
         """Run one chunk once the jobs in `after` have ended; nothing if the simulation is complete."""
         with worker_store() as store:
@@ -229,6 +229,11 @@ class TrajectoryMaker(RecordMaker):
         md = p.md_parameters(composition, self.temperature_K)
         wanted_ps = p.heat_ps if self.temperature_K is None else p.production_ps
         stage = p.dynamics_stage()
+        status, reason = RUNNING, ""
+        if self.temperature_K is not None:
+            ramp = store.dynamics.get(p.trajectory_id(structure_id, ordering, None))
+            if ramp.status != HEATED:
+                status, reason = ramp.status, f"heating ramp: {ramp.reason}"
         store.dynamics.add(
             [
                 TrajectoryDocument(
@@ -247,7 +252,8 @@ class TrajectoryMaker(RecordMaker):
                     frame_interval=md.frame_interval,
                     steps_done=0,
                     steps_wanted=steps(wanted_ps, md.timestep_fs),
-                    status=RUNNING,
+                    status=status,
+                    reason=reason,
                 )
             ]
         )
@@ -265,13 +271,7 @@ class TrajectoryMaker(RecordMaker):
         if self.temperature_K is None:
             return MDState.from_structure(structure, md)
         ramp = store.dynamics.get(p.trajectory_id(simulation.structure_id, simulation.ordering, None))
-        if ramp.status != HEATED or ramp.checkpoint is None:
-            raise DynamicsError(
-                f"the heating ramp is {ramp.status}: {ramp.reason}",
-                subject=simulation.material_id,
-                remedy="look at the ramp; another engine or a lower temperature may hold the framework",
-            )
-        return MDState.from_dict(ramp.checkpoint).next_stage(md)
+        return MDState.from_dict(ramp.checkpoint or {}).next_stage(md)
 
     def _advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
         p = self.parameters

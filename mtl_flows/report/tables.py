@@ -17,9 +17,10 @@ ARTICLE_COUNTS = {
 
 FUNNEL_COLUMNS = ("gate", "published", "text", "article")
 CANDIDATE_COLUMNS = (
-    *("material", "formula", "r Å", "ρ publ.", "ρ text", "v3/d3", "cluster", "nearest known conductor"),
-    *("failed rules", "D at T (cm²/s)", "E_a eV", "σ(300 K) S/cm", "status"),
+    *("material", "formula", "r_connected Å", "ρ publ.", "ρ text", "v3/d3", "cluster"),
+    *("nearest known conductor", "failed rules", "status"),
 )
+DYNAMICS_COLUMNS = ("material", "formula", "D at T, cm²/s [95 %]", "E_a eV", "σ(300 K) S/cm", "status")
 
 
 def funnel_rows(counts: FunnelCounts) -> list[list[Any]]:
@@ -43,12 +44,25 @@ def candidate_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
                 _near(candidate.nearest_known_text, candidate.nearest_known_distance_text),
             ),
             _rules(candidate),
-            "\n".join(diffusivity(record) for record in candidate.diffusivities) or None,
-            activation_energy(candidate),
-            conductivity(candidate),
             candidate.dynamics_status or _status(candidate),
         ]
         for candidate in candidates
+    ]
+
+
+def dynamics_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
+    """One row for each material that was simulated."""
+    return [
+        [
+            candidate.material_id,
+            candidate.reduced_formula,
+            "\n".join(diffusivity(record) for record in candidate.diffusivities),
+            activation_energy(candidate),
+            conductivity(candidate),
+            candidate.dynamics_status,
+        ]
+        for candidate in candidates
+        if candidate.diffusivities
     ]
 
 

@@ -21,10 +21,12 @@ class OrderingDocument(StageDocument):
     n_atoms: int
     n_mobile: int
     charge_e: float = Field(description="charge of the cell under the assigned oxidation states")
-    ewald_energy_eV: float | None = Field(description="null where the parent was ordered already")
+    ewald_energy_eV: float = Field(description="of the formal charges; comparable for one parent only")
     composition_error: float = Field(
-        description="largest deviation of an element from the parent's composition"
+        description="fraction of the atoms that depart from the parent's composition"
     )
+    oxidation_states: dict[str, float] = Field(description="charge of each element")
+    was_ordered: bool = Field(description="the parent had no partial occupancy")
     structure: dict[str, Any] = Field(description="pymatgen Structure before relaxation")
 
     def to_structure(self) -> Structure:
@@ -116,6 +118,7 @@ class TransportDocument(StageDocument):
     engine_name: str
     status: str
     reason: str = ""
+    complete: bool = Field(description="every temperature has been simulated to its end")
     temperatures_K: list[float] = Field(description="temperatures that entered the fit")
     excluded: dict[str, str] = Field(description="temperatures left out, with the reason")
     activation_energy_eV: float | None = None

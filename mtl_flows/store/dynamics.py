@@ -1,5 +1,7 @@
 """Collections of the dynamics stage."""
 
+from collections.abc import Iterable
+
 from pymongo import ASCENDING, IndexModel
 
 from mtl_flows.schemas.dynamics import (
@@ -48,3 +50,7 @@ class TransportCollection(StageCollection[TransportDocument]):
 
     name = "transport"
     model = TransportDocument
+
+    def complete(self, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` whose temperatures have all been simulated to their end."""
+        return {d["_id"] for d in self.raw.find({"_id": {"$in": list(keys)}, "complete": True}, {"_id": 1})}
