@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
+# Packages whose source distribution needs a compiler and more: take their wheels or say so.
+WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
 .PHONY: env demo test lint docs clean
 
@@ -10,7 +12,7 @@ env: $(STAMP)
 
 $(STAMP): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --progress-bar off --only-binary=:all: --constraint constraints.txt --requirement constraints.txt
+	$(BIN)/python -m pip install --progress-bar off --only-binary=$(WHEELS_ONLY) --no-deps --requirement constraints.txt
 	$(BIN)/python -m pip install --progress-bar off --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 

@@ -7,7 +7,6 @@ import typer
 
 from mtl_flows.cli.console import err, out, print_json, progress, table
 from mtl_flows.cli.types import Json, MobileIon, Workers
-from mtl_flows.errors import ConfigurationError
 
 
 def register(app: typer.Typer) -> None:
@@ -95,13 +94,11 @@ def examples(
         Path | None, typer.Option("--table", help="Table of compounds; the one shipped if not given.")
     ] = None,
 ) -> None:
-    """Write the example crystals, real lithium compounds from a table of published facts, as CIF files."""
-    from mtl_flows.science.compounds import load_compounds, shipped_table, write_cif
+    """Write the example crystals: real lithium compounds from a table of published facts, as CIF files.
 
-    compounds = load_compounds(table_file or shipped_table())
-    if folder.exists() and not folder.is_dir():
-        raise ConfigurationError("not a folder", subject=str(folder), remedy="choose another name")
-    folder.mkdir(parents=True, exist_ok=True)
-    for compound in compounds:
-        write_cif(compound, folder / f"{compound.id}.cif")
-    err.print(f"{len(compounds)} crystals in {folder}")
+    A table of what is known of them, labels.csv, is written beside them: `mtl label` or `mtl run --labels` take it.
+    """
+    from mtl_flows.report.examples import LABELS_FILE, shipped_table, write_examples
+
+    compounds = write_examples(folder, table_file or shipped_table())
+    err.print(f"{len(compounds)} crystals and {LABELS_FILE} in {folder}")
