@@ -103,22 +103,28 @@ def measured_window(result: WindowResult, uncertainty_V: float) -> Measured:
     Parameters
     ----------
     result
-        Window. An unknown one gives a quantity without a number, whose note names the missing phases; one for
-        which only elements competed is an upper bound.
+        Window. An unknown one gives a quantity without a number, whose note names the missing phases. One
+        with open edges is an upper bound if the phase is on the hull, and otherwise no number either.
     uncertainty_V
         Half-width of the interval; 0.2 V is typical of GGA energies and of potentials trained on them.
     """
+    origin = f"{result.origin.label} ({result.origin.energy_scale})"
     if result.width_V is None:
-        return Measured.unusable(
-            result.origin.label, note=f"energies are missing: {', '.join(result.missing)}"
+        return Measured.unusable(origin, note=f"energies are missing: {', '.join(result.missing)}")
+    open_note = ""
+    if result.open_edges:
+        open_note = (
+            f"the {' and '.join(result.open_edges)} edge rests on missing compounds: add their energies"
         )
+        if not result.on_hull:
+            return Measured.unusable(origin, note=open_note)
     return Measured(
         result.width_V,
         max(0.0, result.width_V - uncertainty_V),
         result.width_V + uncertainty_V,
-        f"{result.origin.label} ({result.origin.energy_scale})",
-        "known" if result.quality.has_compounds else "upper_bound",
-        "" if result.quality.has_compounds else "only elements competed: add energies of compounds",
+        origin,
+        "upper_bound" if result.open_edges else "known",
+        open_note,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 
 import pytest
 from monty.serialization import dumpfn
@@ -16,6 +17,7 @@ from mtl_flows.science.stability import (
     EntrySet,
     FixedEntryProvider,
     MemoryEntryCache,
+    PhaseSource,
     PotentialEntryProvider,
     correct_to_mp2020,
     electrochemical_window,
@@ -57,14 +59,24 @@ class ToyPotential:
         return structure, self.energies[formula] * len(structure)
 
 
-def phases(*structures: Structure) -> list[CompetingPhase]:
-    return [CompetingPhase(s.composition.reduced_formula, s, "test") for s in structures]
+def phases(*structures: Structure, **named: Structure) -> PhaseSource:
+    known = {s.composition.reduced_formula: s for s in structures} | named
+
+    def within(chemical_system: Iterable[str]) -> list[CompetingPhase]:
+        allowed = set(chemical_system)
+        return [
+            CompetingPhase(name, s, "test")
+            for name, s in known.items()
+            if allowed.issuperset(e.symbol for e in s.elements)
+        ]
+
+    return within
 
 
 def potential(energies, *structures, cache=None) -> PotentialEntryProvider:
     relax = energies if callable(energies) else ToyPotential(energies)
     return PotentialEntryProvider(
-        phases(*structures), relax, "toy 1.0", MP2020_GGA, MemoryEntryCache() if cache is None else cache
+        [phases(*structures)], relax, "toy 1.0", MP2020_GGA, MemoryEntryCache() if cache is None else cache
     )
 
 
@@ -209,7 +221,7 @@ def test_cache_answers_are_plain_json_and_belong_to_one_potential():
     relax = ToyPotential(ENERGIES)
     assert len(potential(relax, LI, cache=restored).entries(("Li",)).entries) == 1
     assert relax.calls == []
-    other = PotentialEntryProvider(phases(LI), relax, "toy 2.0", MP2020_GGA, restored)
+    other = PotentialEntryProvider([phases(LI)], relax, "toy 2.0", MP2020_GGA, restored)
     other.entries(("Li",))
     assert relax.calls == ["Li"]
 
@@ -218,7 +230,7 @@ def test_phases_that_do_not_relax_are_skipped_and_named():
     disordered = Structure(Lattice.cubic(5.13), [{"Li": 0.5, "Na": 0.5}, "Cl"], ROCK_SALT)
     relax = ToyPotential({**ENERGIES, "LiCl": math.inf})
     provider = PotentialEntryProvider(
-        [*phases(LI, CL2, LICL), CompetingPhase("mixed", disordered, "test")], relax, "toy", MP2020_GGA
+        [phases(LI, CL2), phases(LICL, mixed=disordered)], relax, "toy", MP2020_GGA
     )
     found = provider.entries(("Cl", "Li", "Na"))
     assert set(found.skipped) == {"LiCl", "mixed"}

@@ -205,8 +205,24 @@ def test_elements_alone_leave_a_material_without_energy_unknown():
     )
     result = window("Li3PO4", elements)
     assert (result.status, result.missing) == ("unknown", ("Li-O", "Li-P", "O-P"))
-    # With an energy the window is the one against the elements: LiPO → Li + ... at 3 × 2.0 eV per Li.
-    assert window("LiPO", elements, -3.0).high_V == pytest.approx(6.0)
+    # With an energy the window is the one against the elements, and both its edges say so: LiPO → Li + P + O2/2.
+    against_elements = window("LiPO", elements, -3.0)
+    assert against_elements.high_V == pytest.approx(6.0)
+    assert against_elements.open_edges == ("high",)
+
+
+def test_decomposition_into_elements_that_should_combine_is_unknown():
+    # Without a niobium oxide LiNbO3 would fall apart into Li2O, Nb and O2, which says nothing.
+    result = window("LiNbO3", hull({"Li2O": -597.9, "NbC": -138.9}))
+    assert (result.status, result.missing) == ("unknown", ("Nb-O",))
+
+
+def test_elements_that_do_not_combine_close_an_edge():
+    # Al and Si form no compound: reduction to both is the whole truth.
+    entries = hull({"Li2O": -597.9, "Al2O3": -1675.7, "SiO2": -910.7, "LiAlSiO4": -2123.3})
+    result = window("LiAlSiO4", entries)
+    assert set(result.reduction_products) >= {"Si"}
+    assert result.open_edges == ()
 
 
 def test_no_entries_is_unknown_and_names_every_element():

@@ -124,8 +124,23 @@ def test_window_result_becomes_an_interval():
     assert (known.status, known.origin) == ("known", "table (enthalpy)")
     unknown = measured(None, elements[0])
     assert (unknown.status, unknown.note) == ("unknown", "energies are missing: Cl")
-    against_elements = measured(-2.1175, *elements)
-    assert (against_elements.status, against_elements.value) == ("upper_bound", pytest.approx(4.235))
+
+
+def test_window_without_competing_oxides_is_an_upper_bound():
+    def measured(energy: float, *compounds: ComputedEntry) -> Measured:
+        elements = [ComputedEntry(symbol, 0.0) for symbol in ("Li", "Nb", "O")]
+        hull = EntrySet.build([*elements, *compounds], kind="file", label="table", energy_scale="enthalpy")
+        return measured_window(electrochemical_window(Composition("LiNbO3"), hull, energy), 0.2)
+
+    # LiNbO3 → Nb + 3/2 O2 + Li at 14.0 V, LiNbO3 + 5 Li → 3 Li2O + Nb at 0.92 V; Nb2O5 brings the former to 4.15 V.
+    lithia = ComputedEntry("Li2O", -6.2)
+    open_edge = measured(-2.8, lithia)
+    assert (open_edge.status, open_edge.value) == ("upper_bound", pytest.approx(13.08))
+    assert decide(candidate(exact(0.3), open_edge)).what_would_decide == (
+        "window_V: the high edge rests on missing compounds: add their energies",
+    )
+    closed = measured(-2.8, lithia, ComputedEntry("Nb2O5", -19.7))
+    assert (closed.status, closed.value) == ("known", pytest.approx(3.23))
 
 
 def test_absent_quantity_is_undecided():

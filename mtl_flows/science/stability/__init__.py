@@ -16,11 +16,13 @@ from mtl_flows.science.stability.providers import (
     EntryProvider,
     FixedEntryProvider,
     MemoryEntryCache,
+    PhaseSource,
     PotentialEntryProvider,
     Relax,
     read_entries,
 )
 from mtl_flows.science.stability.quality import HullQuality, assess_hull
+from mtl_flows.science.stability.reference import reference_compounds, reference_phases
 from mtl_flows.science.stability.window import VoltageStep, WindowResult, electrochemical_window
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "FixedEntryProvider",
     "HullQuality",
     "MemoryEntryCache",
+    "PhaseSource",
     "PotentialEntryProvider",
     "Relax",
     "StabilityParameters",
@@ -44,5 +47,7 @@ __all__ = [
     "correct_to_mp2020",
     "electrochemical_window",
     "read_entries",
+    "reference_compounds",
+    "reference_phases",
     "structure_hash",
 ]

@@ -5,7 +5,7 @@ A provider that needs the network lives in the jobs layer; it implements the sam
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, get_args
@@ -153,14 +153,18 @@ class CompetingPhase:
     source: str
 
 
+PhaseSource = Callable[[Iterable[str]], Iterable[CompetingPhase]]
+"""Function of a chemical system that returns phases made of its elements, e.g. ``reference_phases``."""
+
+
 @dataclass(frozen=True, slots=True)
 class PotentialEntryProvider:
     """Relaxes competing structures with the potential that also gave the material's energy.
 
     Parameters
     ----------
-    phases
-        Structures to choose from: reference phases, and phases of the store.
+    sources
+        Where the structures come from: reference phases, phases of the store.
     relax
         Relaxation with the potential.
     label, energy_scale
@@ -169,7 +173,7 @@ class PotentialEntryProvider:
         Keeps energies, keyed by potential and structure: a phase is relaxed once, not once a material.
     """
 
-    phases: Sequence[CompetingPhase]
+    sources: Sequence[PhaseSource]
     relax: Relax
     label: str
     energy_scale: str
@@ -180,13 +184,10 @@ class PotentialEntryProvider:
 
         A phase that cannot be relaxed is skipped and named in the set.
         """
-        allowed = frozenset(chemical_system)
+        system = tuple(sorted(chemical_system))
         entries: list[ComputedStructureEntry] = []
         skipped: dict[str, str] = {}
-        for phase in self.phases:
-            composition = phase.structure.composition
-            if not allowed.issuperset(element.symbol for element in composition.elements):
-                continue
+        for phase in (phase for source in self.sources for phase in source(system)):
             try:
                 entries.append(self._entry(phase))
             except MTLError as error:

@@ -5,7 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from pymatgen.core.composition import Composition
+
 from mtl_flows.science.stability.entries import EntrySet
+
+_COMBINING_DIFFERENCE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,26 @@ class HullQuality:
     pairs_without_compound: tuple[str, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def has_compounds(self) -> bool:
-        """Whether anything but elements competes."""
-        return self.binaries + self.higher > 0
+    def left_apart(self, products: Iterable[str]) -> tuple[str, ...]:
+        """Pairs of elements that coexist among some products only because no compound of theirs competes.
+
+        Elements whose electronegativities differ (Pauling scale, by 0.3 or more) combine as a rule; where
+        the hull knows no compound of such a pair, products that contain both point at a missing phase.
+
+        Parameters
+        ----------
+        products
+            Reduced formulas.
+        """
+        elemental = [
+            elements[0] for elements in (Composition(f).elements for f in products) if len(elements) == 1
+        ]
+        apart = (
+            "-".join(sorted((one.symbol, other.symbol)))
+            for one, other in combinations(elemental, 2)
+            if abs(one.X - other.X) >= _COMBINING_DIFFERENCE
+        )
+        return tuple(sorted(set(apart) & set(self.pairs_without_compound)))
 
 
 def assess_hull(entries: EntrySet, chemical_system: Iterable[str]) -> HullQuality:

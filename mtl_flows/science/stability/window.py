@@ -56,9 +56,8 @@ class WindowResult:
         ``"known"``, or ``"unknown"`` if the entries lack an end member. Unknown is not zero: the voltages
         are then None and the profile is empty. A known window may be 0 V wide.
     missing
-        Elements without an elemental phase; if none of those, but nothing else competes and the material
-        has no energy either, the pairs of elements without a compound. Empty exactly when the window is
-        known.
+        Elements without an elemental phase or, if all have one, pairs of elements into which the material
+        would decompose only because no compound of theirs competes. Empty exactly when the window is known.
     low_V, high_V, width_V
         The window against the elemental reference of the mobile ion. None exactly when unknown.
     stability
@@ -70,6 +69,9 @@ class WindowResult:
     reduction_products, oxidation_products
         What forms just below ``low_V`` and just above ``high_V``: reduced formula → formula units per formula
         unit. Empty where the material coexists with the elemental mobile ion, which is then plated instead.
+    open_edges
+        Edges that a missing phase would move inwards: elements that ought to combine coexist there, and no
+        compound of theirs competes. The window of a phase on the hull is then an upper estimate.
     voltage_profile
         All plateaus, from the elemental reference outwards.
     quality
@@ -91,12 +93,18 @@ class WindowResult:
     decomposition: Mapping[str, float] = field(default_factory=dict)
     reduction_products: Mapping[str, float] = field(default_factory=dict)
     oxidation_products: Mapping[str, float] = field(default_factory=dict)
+    open_edges: tuple[Literal["low", "high"], ...] = ()
     voltage_profile: tuple[VoltageStep, ...] = ()
 
     @property
     def stable(self) -> bool:
         """Whether the material was found to lie on the hull."""
         return self.stability == "stable"
+
+    @property
+    def on_hull(self) -> bool:
+        """Whether some phase of this composition lies on the hull, be it this material or another polymorph."""
+        return self.decomposition.keys() == {self.formula}
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-able form."""
@@ -141,9 +149,6 @@ def electrochemical_window(
 
     quality = assess_hull(entries, system)
     missing = entries.missing_end_members(system)
-    if not missing and energy_per_atom_eV is None and not quality.has_compounds:
-        # Against elements alone anything without an energy would seem to decompose: that says nothing.
-        missing = quality.pairs_without_compound
     if missing:
         return WindowResult(material.reduced_formula, "unknown", entries.origin, quality, missing=missing)
 
@@ -155,6 +160,13 @@ def electrochemical_window(
         phase = ComputedEntry(material, energy_per_atom_eV * material.num_atoms)
         diagram = PhaseDiagram([*competing, phase])
         e_above_hull = max(0.0, energy_per_atom_eV - diagram.get_hull_energy_per_atom(material))
+
+    decomposition = {
+        e.reduced_formula: float(share) for e, share in diagram.get_decomposition(material).items()
+    }
+    if missing := quality.left_apart(decomposition):
+        # Against a hull of elements anything would seem to decompose: that says nothing.
+        return WindowResult(material.reduced_formula, "unknown", entries.origin, quality, missing=missing)
 
     profile = _voltage_profile(diagram, material, parameters)
     inert = [
@@ -182,12 +194,13 @@ def electrochemical_window(
         width_V=max(edges) - min(edges),
         stability=_stability(e_above_hull, parameters),
         e_above_hull_eV_per_atom=e_above_hull,
-        decomposition={
-            entry.reduced_formula: float(share)
-            for entry, share in diagram.get_decomposition(material).items()
-        },
+        decomposition=decomposition,
         reduction_products=reduced,
         oxidation_products=oxidised,
+        open_edges=(
+            *(("low",) if quality.left_apart(reduced) else ()),
+            *(("high",) if quality.left_apart(oxidised) else ()),
+        ),
         voltage_profile=tuple(profile),
     )
 
