@@ -11,6 +11,8 @@ from mtl_flows.science.topology import TopologyParameters, TopologyResult, compu
 
 Description = dict[str, Any]
 
+_NOT_ASKED = (None, None, None)
+
 
 def describe_files(
     paths: Sequence[Path],
@@ -55,16 +57,17 @@ def _describe_file(task: tuple[Path, str, TopologyParameters]) -> list[Descripti
     path, mobile_ion, parameters = task
     descriptions = []
     for block in read_structures(path):
-        if isinstance(block, InputError):
-            descriptions.append(failure(str(path), block))
+        parsed = block.result
+        if isinstance(parsed, InputError):
+            descriptions.append(failure(str(path), parsed))
             continue
         try:
-            check_structure(block.structure, mobile_ion)
-            result = compute_topology(block.structure, mobile_ion, parameters)
+            check_structure(parsed.structure, mobile_ion)
+            result = compute_topology(parsed.structure, mobile_ion, parameters)
         except MTLError as error:
-            descriptions.append(failure(str(path), error, block.source_id))
+            descriptions.append(failure(str(path), error, parsed.source_id))
         else:
-            descriptions.append(describe(path, block, result))
+            descriptions.append(describe(path, parsed, result))
     return descriptions
 
 
@@ -94,8 +97,8 @@ def describe(path: Path, parsed: ParsedStructure, result: TopologyResult) -> Des
         "r_connected_A": result.r_connected_A,
         "rho_cycles": dict(result.rho_cycles),
         "features": {protocol: dict(values) for protocol, values in result.features.items()},
-        **{f"d{k}_A": value for k, value in enumerate(result.d_A, 1)},
-        **{f"v{k}_A": value for k, value in enumerate(result.v_A, 1)},
+        **{f"d{k}_A": value for k, value in enumerate(result.d_A or _NOT_ASKED, 1)},
+        **{f"v{k}_A": value for k, value in enumerate(result.v_A or _NOT_ASKED, 1)},
         "orbits": [
             {
                 "site_index": orbit.site_index,

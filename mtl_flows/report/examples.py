@@ -65,9 +65,9 @@ def write_examples(folder: Path, table: Path) -> Sequence[Compound]:
 def _material_id(path: Path) -> str:
     """Id under which the store will know the crystal."""
     (block,) = read_structures(path)
-    if not isinstance(block, ParsedStructure):
-        raise block
-    return block.source_id
+    if not isinstance(block.result, ParsedStructure):
+        raise block.result
+    return block.result.source_id
 
 
 def _label(material_id: str, compound: Compound) -> list[object]:

@@ -27,6 +27,8 @@ from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 60
+_START_ATTEMPTS = 3
+_PORT_TAKEN = 48  # exit code of mongod
 _REMEDY = "set MTL_MONGO_URI to a MongoDB server of yours"
 
 
@@ -88,22 +90,39 @@ class EmbeddedServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self._state_file = self.folder / "mongod.json"
         self.log_file = self.folder / "mongod.log"
+        self._data = self.folder / "db"
+        self._state_file = self.folder / "mongod.json"
+        self._pid_file = self.folder / "mongod.pid"
+        self._port_file = self.folder / "port"
 
     def status(self) -> ServerStatus:
         """Look at the state file and ask the process whether it lives."""
         try:
             state: dict[str, Any] = json.loads(self._state_file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
-            return ServerStatus(False, self.folder)
-        running = _is_mongod(state["pid"])
-        return ServerStatus(running, self.folder, state["port"], state["pid"], state["persistent"])
+            # Whoever started the server was stopped before it could say so.
+            state = {
+                "pid": _read_int(self._pid_file),
+                "port": _read_int(self._port_file),
+                "persistent": False,
+            }
+        return ServerStatus(
+            self._is_ours(state["pid"]), self.folder, state["port"], state["pid"], state["persistent"]
+        )
 
     @contextmanager
     def lease(self) -> Iterator[ServerStatus]:
-        """Use the server: start it if need be, and stop it afterwards if nobody else uses it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Use the server: start it if need be, and stop it afterwards if nobody else uses it.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no ``mongod``, or the folder cannot be written.
+        DatabaseUnavailableError
+            If the server does not start.
+        """
+        self._prepare()
         with (self.folder / "lease.lock").open("a") as lease:
             with self._exclusive():
                 fcntl.flock(lease, fcntl.LOCK_SH)
@@ -116,8 +135,8 @@ class EmbeddedServer:
                         self._stop()
 
     def start(self) -> ServerStatus:
-        """Start the server so that it stays until `stop`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Start the server so that it stays until `stop`; raises as `lease` does."""
+        self._prepare()
         with self._exclusive():
             return self._start(persistent=True)
 
@@ -127,6 +146,17 @@ class EmbeddedServer:
             return False
         with self._exclusive():
             return self._stop()
+
+    def _prepare(self) -> None:
+        try:
+            self._data.mkdir(parents=True, exist_ok=True)
+            (self.folder / "start.lock").touch()
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot keep the database here: {error.strerror}",
+                subject=str(self.folder),
+                remedy=f"choose another `home`, or {_REMEDY}",
+            ) from None
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -144,39 +174,35 @@ class EmbeddedServer:
 
     def _launch(self) -> ServerStatus:
         binary = mongod_binary()
-        data = self.folder / "db"
-        data.mkdir(exist_ok=True)
-        port = self._choose_port()
-        pid_file = self.folder / "mongod.pid"
-        command = [
-            *(str(binary), "--dbpath", str(data), "--logpath", str(self.log_file), "--logappend"),
-            *("--fork", "--pidfilepath", str(pid_file)),
-            *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
-            *("--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false"),
-        ]
-        # A daemon: Ctrl-C in the terminal does not reach it, and it holds no pipe of ours.
-        ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_START_TIMEOUT_S,
-            check=False,
+        for _ in range(_START_ATTEMPTS):
+            port = self._choose_port()
+            command = [
+                *(str(binary), "--dbpath", str(self._data), "--logpath", str(self.log_file), "--logappend"),
+                *("--fork", "--pidfilepath", str(self._pid_file)),
+                *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
+                *(
+                    "--wiredTigerCacheSizeGB",
+                    "0.5",
+                    "--setParameter",
+                    "diagnosticDataCollectionEnabled=false",
+                ),
+            ]
+            exit_code = _run_quietly(command)
+            if exit_code == 0 and _answers(port):
+                return self._remember(_read_int(self._pid_file), port, persistent=False)
+            if exit_code != _PORT_TAKEN:
+                break
+        raise DatabaseUnavailableError(
+            f"the embedded mongod did not start (exit code {exit_code})",
+            subject=str(self.log_file),
+            remedy="read the end of that log (disk full? folder not writable?)",
         )
-        if ended.returncode != 0 or not _answers(port):
-            raise DatabaseUnavailableError(
-                f"the embedded mongod did not start (exit code {ended.returncode})",
-                subject=str(self.log_file),
-                remedy="read the end of that log (disk full? folder not writable?)",
-            )
-        return self._remember(int(pid_file.read_text()), port, persistent=False)
 
     def _choose_port(self) -> int:
         """Port of last time, or another one if some program has taken it since."""
-        memory = self.folder / "port"
-        last = int(memory.read_text()) if memory.is_file() else 0
+        last = _read_int(self._port_file)
         port = last if last and _is_free(last) else _free_port()
-        memory.write_text(str(port))
+        self._port_file.write_text(str(port))
         return port
 
     def _remember(self, pid: int, port: int, *, persistent: bool) -> ServerStatus:
@@ -193,7 +219,7 @@ class EmbeddedServer:
         with suppress(AutoReconnect), MongoClient[dict[str, Any]](status.uri) as client:
             client.admin.command("shutdown")
         deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while _is_mongod(status.pid):
+        while self._is_ours(status.pid):
             if time.monotonic() > deadline:
                 os.kill(status.pid, signal.SIGTERM)
                 raise DatabaseUnavailableError(
@@ -201,6 +227,14 @@ class EmbeddedServer:
                 )
             time.sleep(0.05)
         return True
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether `pid` is the living ``mongod`` of this folder, not a number that another program got since."""
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return b"mongod" in command[0] and os.fsencode(self._data) in command
 
 
 def _upgrade(lease: IO[str]) -> bool:
@@ -220,9 +254,8 @@ def _free_port() -> int:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as mongod: closing connections do not count
+        # As mongod does: closing connections do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -241,10 +274,21 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _is_mongod(pid: int) -> bool:
-    """Whether `pid` is a living ``mongod``, not a number that another program got since."""
+def _read_int(file: Path) -> int:
+    """Number in a file; 0 if there is none."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return b"mongod" in command.split(b"\0")[0]
+        return int(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def _run_quietly(command: list[str]) -> int:
+    """Exit code of the daemon's starter. Ctrl-C in the terminal does not reach the daemon, nor our pipes."""
+    nowhere = subprocess.DEVNULL
+    try:
+        ended = subprocess.run(
+            command, stdin=nowhere, stdout=nowhere, stderr=nowhere, timeout=_START_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return -signal.SIGKILL
+    return ended.returncode
