@@ -1,0 +1,201 @@
+"""The funnel against measured conductivities, from structures to report."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+
+from mtl_flows.errors import InputError
+from mtl_flows.science.clustering import ClusteringParameters
+from mtl_flows.science.funnel.families import Mask
+from mtl_flows.science.funnel.judge import Sample, judge_gate, judge_model, judge_score
+from mtl_flows.science.funnel.parameters import DEFAULTS, FunnelParameters
+from mtl_flows.science.funnel.records import PROMISING_IF, FunnelRecord, measure_record
+from mtl_flows.science.funnel.report import FunnelReport, GateRow, ModelRow, ScoreRow, SelectionRow
+from mtl_flows.science.funnel.table import Conductivity
+from mtl_flows.science.funnel.transfer import judge_selection
+from mtl_flows.science.funnel.trivial import TRIVIAL_NAMES
+from mtl_flows.science.known import canonical_id, is_known, load_known_conductors
+from mtl_flows.science.topology import PROTOCOLS, Protocol
+
+_FEWEST = 2  # of superionic materials, of others and of families: less leaves nothing to compare
+
+
+def run_funnel_benchmark(
+    structures: Iterable[tuple[str, Structure]],
+    table: Sequence[Conductivity],
+    *,
+    mobile_ion: str = "Li",
+    parameters: FunnelParameters = DEFAULTS,
+    known_ids: Collection[str] | None = None,
+    workers: int = 1,
+) -> FunnelReport:
+    """Screen measured materials and judge every gate, descriptor and selection by their conductivities.
+
+    Parameters
+    ----------
+    structures
+        Pairs of id and structure, the conventional cell of its file. Ids match those of the table in any
+        case.
+    table
+        Measured conductivities; see ``read_conductivity_table``.
+    mobile_ion
+        Symbol of the mobile element.
+    parameters
+        Threshold, resampling and seeds.
+    known_ids
+        Ids of known conductors; the article's list by default.
+    workers
+        Processes that compute topologies.
+
+    Returns
+    -------
+    FunnelReport
+
+    Raises
+    ------
+    InputError
+        An id comes twice, or there are fewer than two screened materials on either side of the threshold, or
+        fewer than two families.
+    """
+    rows = {
+        canonical_id(row.id): row for row in table if parameters.include_relatives or not row.of_a_relative
+    }
+    matched: dict[str, Structure] = {}
+    unmatched = []
+    for structure_id, structure in structures:
+        key = canonical_id(structure_id)
+        if key in matched:
+            raise InputError("the id comes with two structures", subject=structure_id)
+        if key in rows:
+            matched[key] = structure
+        else:
+            unmatched.append(structure_id)
+    return evaluate_funnel(
+        _measure(list(matched.values()), [rows[key] for key in matched], mobile_ion, workers),
+        mobile_ion=mobile_ion,
+        parameters=parameters,
+        known_ids=load_known_conductors() if known_ids is None else known_ids,
+        without_structure=[row.id for key, row in rows.items() if key not in matched],
+        without_conductivity=unmatched,
+    )
+
+
+def evaluate_funnel(
+    records: Iterable[FunnelRecord],
+    *,
+    mobile_ion: str,
+    parameters: FunnelParameters,
+    known_ids: Collection[str],
+    without_structure: Iterable[str] = (),
+    without_conductivity: Iterable[str] = (),
+) -> FunnelReport:
+    """Judge records that are already measured; see ``run_funnel_benchmark``."""
+    ordered = sorted(records, key=lambda record: record.id)
+    verdicts = [record.measured.is_superionic(parameters.superionic_S_per_cm) for record in ordered]
+    decided = [record for record, verdict in zip(ordered, verdicts, strict=True) if verdict is not None]
+    positive = np.array([verdict for verdict in verdicts if verdict is not None], dtype=bool)
+    accepted = np.array([not record.refused for record in decided], dtype=bool)
+    n_accepted, n_found = np.count_nonzero(accepted), np.count_nonzero(positive & accepted)
+    families = [record.family for record in decided]
+    if min(n_found, n_accepted - n_found) < _FEWEST or len(set(families)) < _FEWEST:
+        raise InputError(
+            f"{n_accepted} materials of {len(set(families))} families could be screened and have a conductivity, "
+            f"{n_found} of them superionic: too few to tell anything apart",
+            remedy="check that the ids of structures and table agree, and the threshold",
+        )
+    sample = Sample.of(positive, families, parameters)
+    listed = is_known([record.id for record in decided], known_ids)
+    listed |= is_known([record.measured.icsd_id for record in decided], known_ids)
+
+    screened = [record for record in decided if not record.refused]
+    within = sample.among(accepted)
+    selections, list_gates = _selections(screened, within, listed[accepted])
+    return FunnelReport(
+        n=len(decided),
+        n_superionic=int(np.count_nonzero(positive)),
+        n_families=len(set(sample.families)),
+        refused=_by_reason(decided),
+        without_structure=tuple(sorted(without_structure)),
+        without_conductivity=tuple(sorted(without_conductivity)),
+        undecided=tuple(
+            record.id for record, verdict in zip(ordered, verdicts, strict=True) if verdict is None
+        ),
+        n_listed=int(np.count_nonzero(listed)),
+        n_listed_superionic=int(np.count_nonzero(listed & positive)),
+        gates=(*_gates(decided, sample), *list_gates),
+        scores=_scores(screened, within),
+        models=_models(screened, within),
+        selections=selections,
+        mobile_ion=mobile_ion,
+        parameters=parameters,
+    )
+
+
+def _measure(
+    structures: Sequence[Structure], rows: Sequence[Conductivity], mobile_ion: str, workers: int
+) -> Iterator[FunnelRecord]:
+    if workers == 1:
+        yield from map(measure_record, structures, rows, repeat(mobile_ion))
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(measure_record, structures, rows, repeat(mobile_ion), chunksize=4)
+
+
+def _by_reason(records: Iterable[FunnelRecord]) -> dict[str, tuple[str, ...]]:
+    refused: defaultdict[str, list[str]] = defaultdict(list)
+    for record in records:
+        if record.refused:
+            refused[record.refused].append(record.id)
+    return {reason: tuple(ids) for reason, ids in refused.items()}
+
+
+def _gates(records: Sequence[FunnelRecord], sample: Sample) -> tuple[GateRow, ...]:
+    """Judge every gate; what could not be screened passes none."""
+    names = next((record.gates for record in records if not record.refused), {})
+    return tuple(
+        judge_gate(sample, name, np.array([record.gates.get(name, False) for record in records]))
+        for name in names
+    )
+
+
+def _scores(records: Sequence[FunnelRecord], sample: Sample) -> tuple[ScoreRow, ...]:
+    return tuple(
+        judge_score(sample, name, np.array([record.descriptors[name] for record in records]), promising)
+        for name, promising in PROMISING_IF.items()
+    )
+
+
+def _models(records: Sequence[FunnelRecord], sample: Sample) -> tuple[ModelRow, ...]:
+    """Judge a forest on the trivial numbers, and one on the features of each protocol."""
+    trivial = np.array([[record.trivial[name] for name in TRIVIAL_NAMES] for record in records])
+    return (
+        judge_model(sample, "composition and density", trivial),
+        *(
+            judge_model(sample, f"{protocol} features", _features(records, protocol))
+            for protocol in PROTOCOLS
+        ),
+    )
+
+
+def _selections(
+    records: Sequence[FunnelRecord], sample: Sample, listed: Mask
+) -> tuple[tuple[SelectionRow, ...], tuple[GateRow, ...]]:
+    """Judge the selection of clusters under each protocol, with its own scaling."""
+    ids = [record.id for record in records]
+    selections: list[SelectionRow] = []
+    gates: list[GateRow] = []
+    for protocol in PROTOCOLS:
+        parameters = ClusteringParameters.for_protocol(protocol)
+        judged = judge_selection(sample, protocol, _features(records, protocol), ids, listed, parameters)
+        selections += judged[0]
+        gates += judged[1]
+    return tuple(selections), tuple(gates)
+
+
+def _features(records: Sequence[FunnelRecord], protocol: Protocol) -> NDArray[np.float64]:
+    return np.array([record.features[protocol] for record in records])
