@@ -8,6 +8,7 @@ from mtl_flows.science.dynamics.arrhenius import (
 )
 from mtl_flows.science.dynamics.conductivity import ion_charge, nernst_einstein
 from mtl_flows.science.dynamics.convergence import Action, ActionKind, DynamicsBudget, next_action
+from mtl_flows.science.dynamics.density import IonDensity, ion_density
 from mtl_flows.science.dynamics.diffusion import (
     DiffusionResult,
     DiffusionStatus,
@@ -27,11 +28,13 @@ __all__ = [
     "DiffusionResult",
     "DiffusionStatus",
     "DynamicsBudget",
+    "IonDensity",
     "SlopeFit",
     "Trajectory",
     "analyse_diffusion",
     "fit_arrhenius",
     "ion_charge",
+    "ion_density",
     "nernst_einstein",
     "next_action",
 ]

@@ -101,14 +101,16 @@ def estimate_slope(
     D = float(per_ion.mean())
     model = _model_variance(displacements_A, lags, weights, D, timestep_ps)
     sample = float(per_ion.var(ddof=1)) if n_ions > 1 else 0.0
-    design_effect = min(
-        _design_effect(contributions, np.random.default_rng(seed), n_surrogates), float(n_ions)
-    )
+    design_effect, effect_dof = _design_effect(contributions, np.random.default_rng(seed), n_surrogates)
     pooled = (_PRIOR_DOF * model + (n_ions - 1) * sample) / (_PRIOR_DOF + n_ions - 1)
+    # Relative variances of the two factors of the squared error add up (Satterthwaite); the design effect is
+    # uncertain as far as it departs from one.
+    factor_dof = _PRIOR_DOF + max(n_ions / design_effect - 1.0, 0.0)
+    collective = 1.0 - 1.0 / design_effect
     return SlopeEstimate(
         D=D,
         standard_error=float(np.sqrt(pooled * design_effect / n_ions)),
-        degrees_of_freedom=_PRIOR_DOF + max(n_ions / design_effect - 1.0, 0.0),
+        degrees_of_freedom=1.0 / (1.0 / factor_dof + collective**2 / effect_dof),
         design_effect=design_effect,
     )
 
@@ -192,21 +194,28 @@ def _model_variance(
     return gaussian + shot
 
 
-def _design_effect(contributions: FloatArray, rng: np.random.Generator, n_surrogates: int) -> float:
+def _design_effect(
+    contributions: FloatArray, rng: np.random.Generator, n_surrogates: int
+) -> tuple[float, float]:
     """Return by how much correlation between ions raises the variance of their mean (at least 1).
 
     The ratio of the variance of block sums over ions to the sum of variances is compared with its mean after
     each ion's blocks have been shifted in time by a random amount, which keeps every ion's own correlations.
+    The spread of the shifted ratios tells how many degrees of freedom the comparison has: the second number.
     """
     n_ions, n_blocks = contributions.shape
     residual = contributions - contributions.mean()
-    denominator = float((residual**2).sum())
-    if n_ions == 1 or denominator == 0.0:
-        return 1.0
+    if n_ions == 1 or not residual.any():
+        return 1.0, np.inf
     observed = float((residual.sum(axis=0) ** 2).sum())
-    shifted = np.arange(n_blocks)
-    null = 0.0
-    for _ in range(n_surrogates):
-        index = (shifted + rng.integers(n_blocks, size=(n_ions, 1))) % n_blocks
-        null += float((np.take_along_axis(residual, index, axis=1).sum(axis=0) ** 2).sum())
-    return max(1.0, observed * n_surrogates / null) if null > 0.0 else 1.0
+    blocks = np.arange(n_blocks)
+    shifted = np.empty(n_surrogates)
+    for surrogate in range(n_surrogates):
+        order = (blocks + rng.integers(n_blocks, size=(n_ions, 1))) % n_blocks
+        total = np.take_along_axis(residual, order, axis=1).sum(axis=0)
+        shifted[surrogate] = (total**2).sum()
+    mean = float(shifted.mean())
+    if mean == 0.0:
+        return 1.0, np.inf
+    effect = min(max(observed / mean, 1.0), float(n_ions))
+    return effect, max(2.0 * mean**2 / float(shifted.var()), 1.0)

@@ -1,0 +1,66 @@
+"""Cost of a chunk over a bare ASE loop, frames stored: ``python benchmarks/md_overhead.py [steps]``.
+
+The bare loop is ASE's own Bussi dynamics with nothing attached. Both run one after the other in small turns, so that
+a noisy machine disturbs them alike; the medians of the turns are compared. Fifty atoms of Li3OCl, a frame every
+ten steps, one thread, CHGNet.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from ase import units
+from ase.md.bussi import Bussi
+from pymatgen.core import Lattice, Structure
+
+from mtl_flows.jobs.md.chunk import run_chunk
+from mtl_flows.jobs.md.engines import get_engine
+from mtl_flows.jobs.md.frames import file_frame_sink
+from mtl_flows.jobs.md.parameters import MDParameters
+from mtl_flows.jobs.md.state import MDState
+
+STEPS_PER_TURN = 20
+
+
+def antiperovskite() -> Structure:
+    """Return fifty atoms of Li3OCl."""
+    cell = Structure(
+        Lattice.cubic(3.91),
+        ["Li", "Li", "Li", "O", "Cl"],
+        [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.5], [0.0, 0.0, 0.0]],
+    )
+    return cell * (5, 2, 1)
+
+
+def main(n_steps: int) -> None:
+    """Print milliseconds a step of both, and the difference in per cent."""
+    parameters = MDParameters(temperature_K=1000.0, n_steps=n_steps)
+    state = MDState.from_structure(antiperovskite(), parameters)
+    calculator = get_engine("chgnet").build()
+    atoms = state.to_atoms()
+    atoms.calc = get_engine("chgnet").build()
+    bare = Bussi(
+        atoms, 2.0 * units.fs, temperature_K=1000.0, taut=100.0 * units.fs, rng=np.random.default_rng(0)
+    )
+    bare_s, chunk_s = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        sink = file_frame_sink(Path(folder))
+        run_chunk(state, parameters, calculator, sink, max_steps=2)
+        bare.run(2)
+        while state.step < n_steps:
+            start = time.process_time()
+            bare.run(STEPS_PER_TURN)
+            middle = time.process_time()
+            state = run_chunk(state, parameters, calculator, sink, max_steps=STEPS_PER_TURN).state
+            bare_s.append((middle - start) / STEPS_PER_TURN)
+            chunk_s.append((time.process_time() - middle) / STEPS_PER_TURN)
+    bare_ms, chunk_ms = 1e3 * np.median(bare_s), 1e3 * np.median(chunk_s)
+    print(
+        f"bare ASE {bare_ms:.1f} ms/step, chunk {chunk_ms:.1f} ms/step, {100 * (chunk_ms / bare_ms - 1):+.1f} %"
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 400)
