@@ -23,7 +23,7 @@ def heartbeats() -> Iterator[None]:
     def start(pad: LaunchPad, launch_id: int) -> threading.Event:
         stop = threading.Event()
         thread = threading.Thread(target=_beat, args=(pad, launch_id, stop), name=f"heartbeat {launch_id}")
-        running.append((stop, thread))
+        running[:] = [*((s, t) for s, t in running if t.is_alive()), (stop, thread)]
         thread.start()
         return stop
 

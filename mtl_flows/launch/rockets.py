@@ -96,6 +96,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
     interruption: Interruption
     checkout: _Checkout | None = None
     on_checkout: Callable[[_Checkout], None]
+    on_unreadable: Callable[[int, Exception], None]
 
     def checkout_fw(self, *args: Any, **kwargs: Any) -> tuple[Firework | None, int | None]:
         """Take a Firework, remember and announce it."""
@@ -106,6 +107,14 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
                 self.on_checkout(self.checkout)
         self.interruption.check()
         return firework, launch_id
+
+    def get_fw_by_id(self, fw_id: int) -> Firework:
+        """Read a Firework; FireWorks lets one that cannot be read fizzle without a word."""
+        try:
+            return super().get_fw_by_id(fw_id)
+        except Exception as error:
+            self.on_unreadable(fw_id, error)
+            raise
 
     def complete_launch(self, *args: Any, **kwargs: Any) -> Any:
         """Record how a job ended; keep trying while the server is away, since the work is done."""
@@ -178,6 +187,7 @@ class _Worker:
         self.interruption = interruption
         pad.interruption = interruption
         pad.on_checkout = lambda checkout: self._report(Outcome.STARTED, checkout)
+        pad.on_unreadable = self._report_unreadable
         env = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S, CREW_FIELD: order.crew}
         self.fworker = FWorker(FWORKER_NAME, category=list(order.categories), env=env)
 
@@ -255,15 +265,17 @@ class _Worker:
             self._report(Outcome.FIZZLED, checkout, last_error(stacktrace))
 
     def _report(self, outcome: Outcome, checkout: _Checkout, error: str = "") -> None:
-        event = RocketEvent(
-            outcome=outcome,
-            fw_id=checkout.firework.fw_id,
-            name=checkout.firework.name,
-            folder=str(checkout.folder),
-            worker=os.getpid(),
-            elapsed_s=time.monotonic() - checkout.since,
-            error=error,
-        )
+        firework, elapsed_s = checkout.firework, time.monotonic() - checkout.since
+        folder = str(checkout.folder)
+        self._tell(RocketEvent(outcome, firework.fw_id, firework.name, folder, os.getpid(), elapsed_s, error))
+
+    def _report_unreadable(self, fw_id: int, error: Exception) -> None:
+        name = (self.pad.fireworks.find_one({"fw_id": fw_id}, {"name": 1}) or {}).get("name", "")
+        message = f"{type(error).__name__}: {error}"
+        folder = str(self.order.folder)
+        self._tell(RocketEvent(Outcome.FIZZLED, fw_id, name, folder, os.getpid(), 0.0, message))
+
+    def _tell(self, event: RocketEvent) -> None:
         stdout, stderr = self.streams
         with redirect_stdout(stdout), redirect_stderr(stderr):  # the listener's own, not the job's files
             self.on_event(event)

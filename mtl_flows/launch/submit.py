@@ -132,7 +132,7 @@ def _add(pad: LaunchPad, flow: Flow | Job, name: str, metadata: dict[str, Any]) 
     """Add the workflow and return its ids; nothing if somebody else holds the claim."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Some jobs are not connected")  # they may well be independent
-        workflow = flow_to_workflow(flow, store=None, name=name, metadata=metadata)
+        workflow = flow_to_workflow(flow, name=name, metadata=metadata)
     for firework in workflow:
         if len(bson.encode(firework.to_db_dict())) > MAX_DOCUMENT_BYTES:
             raise DocumentTooLargeError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import jobflow
+from fireworks.core import launchpad as fw_launchpad
 from fireworks.utilities import fw_utilities
 
 from mtl_flows.launch.heartbeat import heartbeats
@@ -35,6 +36,7 @@ def surroundings(connection: Connection, folder: Path) -> Iterator[None]:
         _job_store(connection),
         _log_to(folder / LOG_FILE),
         heartbeats(),
+        _first_come_first_served(),
     ):
         yield
 
@@ -80,6 +82,17 @@ def _job_store(connection: Connection) -> Iterator[None]:
     finally:
         jobflow.SETTINGS.JOB_STORE = previous
         store.close()
+
+
+@contextmanager
+def _first_come_first_served() -> Iterator[None]:
+    """Take jobs of one priority in the order in which they were submitted; FireWorks takes any."""
+    previous = fw_launchpad.SORT_FWS
+    fw_launchpad.SORT_FWS = "FIFO"
+    try:
+        yield
+    finally:
+        fw_launchpad.SORT_FWS = previous
 
 
 @contextmanager

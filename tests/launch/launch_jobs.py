@@ -44,10 +44,22 @@ def die(journal, times):
 
 
 @job
-def spread(journal, count, seconds):
-    """Create further jobs while running."""
-    notes = [note(journal, f"child {i}", seconds) for i in range(count)]
-    return Response(detour=Flow(notes))
+def meet(folder, name, size=2):
+    """Wait until so many of these jobs run at the same time."""
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    (folder / name).touch()
+    deadline = time.monotonic() + 30
+    while len(list(folder.iterdir())) < size:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{name} is alone")
+        time.sleep(0.02)
+
+
+@job
+def spread(folder):
+    """Create jobs while running that have to run at the same time."""
+    return Response(detour=Flow([meet(folder, "one"), meet(folder, "other")]))
 
 
 @job(data="blob")

@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fireworks import FWorker
 from jobflow import Flow
-from launch_jobs import add, die, fail, note, two_steps
+from launch_jobs import add, fail, note, two_steps
 
 from mtl_flows.launch import recover as recovery
 from mtl_flows.launch.launchpad import launchpad
@@ -65,13 +68,11 @@ def _states(database):
 def test_killed_worker_s_job_runs_again_and_nothing_is_lost_or_doubled(
     address, database, run, start_worker, journal
 ):
-    submit(
-        Flow([note(str(journal), "a"), note(str(journal), "slow", 3), note(str(journal), "b")]),
-        address,
-        name="x",
-    )
+    names = {"a": 0, "slow": 2, "b": 0}
+    submit(Flow([note(str(journal), name, s) for name, s in names.items()]), address, name="three")
     worker = start_worker()
     _wait_for(journal, "start slow")
+    assert recover(address, lost_after_s=0.0).returned == ()  # it lives
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     assert "RUNNING" in _states(database)
@@ -86,35 +87,33 @@ def test_killed_worker_s_job_runs_again_and_nothing_is_lost_or_doubled(
     assert recover(address).returned == ()
 
 
-def test_living_worker_is_left_alone(address, database, start_worker, journal):
-    submit(note(str(journal), "slow", 1.5), address, name="slow")
-    worker = start_worker()
-    _wait_for(journal, "start slow")
-    summary = recover(address, lost_after_s=0.0)
-    assert (summary.returned, summary.exhausted, summary.refreshed) == ((), (), ())
-    assert worker.wait() == 0
-    assert _states(database) == ["COMPLETED"]
-    assert journal.read_text().count("start") == 1
+def _check_out(address, *, env, silent_s=0.0):
+    """Take the next Firework as a worker would that then falls silent; return the launch's id."""
+    pad = launchpad(address)
+    _, launch_id = pad.checkout_fw(FWorker("another", env=env), "/nowhere")
+    then = (datetime.now(UTC) - timedelta(seconds=silent_s)).isoformat()
+    history = [{"state": "RUNNING", "created_on": then, "updated_on": then}]
+    pad.launches.update_one({"launch_id": launch_id}, {"$set": {"state_history": history}})
+    pad.connection.close()
+    return launch_id
 
 
-def test_job_that_kills_its_workers_is_given_up(address, database, start_worker, journal):
-    submit(die(str(journal), 99), address, name="deadly")
-    for _ in range(MAX_LOSSES):
-        assert start_worker().wait() == -signal.SIGKILL
+def _dead_process():
+    here = WorkerProcess.current()
+    child = subprocess.Popen(["sleep", "0"])
+    child.wait()
+    return WorkerProcess(here.boot, here.namespace, child.pid, here.started)
+
+
+def test_job_that_kills_its_workers_is_given_up(address, database):
+    submit(add(1, 2), address, name="deadly")
+    for returned in [(1,)] * (MAX_LOSSES - 1) + [()]:
+        _check_out(address, env=_dead_process().as_env())
         summary = recover(address)
-    assert summary.returned == ()
+        assert summary.returned == returned
     assert summary.exhausted == (1,)
     assert _states(database) == ["FIZZLED"]
     assert summary.failures[0].error.startswith("WorkerLost: process")
-
-
-def _pretend_running(database, fw_id, *, silent_s, env):
-    """Make a launch that was checked out somewhere else."""
-    then = (datetime.now(UTC) - timedelta(seconds=silent_s)).isoformat()
-    history = [{"state": "RUNNING", "created_on": then, "updated_on": then}]
-    database.launches.update_one(
-        {"fw_id": fw_id}, {"$set": {"state_history": history, "fworker.env": env, "host": "elsewhere"}}
-    )
 
 
 @pytest.mark.parametrize(
@@ -128,28 +127,18 @@ def _pretend_running(database, fw_id, *, silent_s, env):
         (WorkerProcess("another boot", "pid:[1]", 1, 1).as_env() | {"mtl_heartbeat_s": 60}, 500, False),
     ],
 )
-def test_silence_counts_in_heartbeats(address, database, env, silent_s, lost, monkeypatch, run):
+def test_silence_counts_in_heartbeats(address, database, env, silent_s, lost):
     submit(add(1, 2), address, name="far away")
-    pad = launchpad(address)
-    pad.checkout_fw(recovery_fworker(), "/nowhere")
-    pad.connection.close()
-    _pretend_running(database, 1, silent_s=silent_s, env=env)
+    _check_out(address, env=env, silent_s=silent_s)
     assert recover(address, lost_after_s=600).returned == ((1,) if lost else ())
     assert _states(database) == ["READY" if lost else "RUNNING"]
 
 
-def recovery_fworker():
-    from fireworks import FWorker
-
-    return FWorker("elsewhere")
-
-
 def test_late_report_of_a_lost_worker_is_ignored(address, database):
     submit(two_steps(), address, name="sum")
+    launch_id = _check_out(address, env={}, silent_s=20000)
+    assert recover(address).returned == (1,)
     pad = launchpad(address)
-    _, launch_id = pad.checkout_fw(recovery_fworker(), "/nowhere")
-    _pretend_running(database, 1, silent_s=20000, env={})
-    recover(address)
     pad.complete_launch(launch_id, state="COMPLETED")
     pad.connection.close()
     assert _states(database) == ["READY", "WAITING"]
@@ -160,13 +149,11 @@ def test_process_identity():
     assert WorkerProcess.from_env(here.as_env()) == here
     assert WorkerProcess.from_env({}) is None
     assert not here.is_gone
-    child = subprocess.Popen(["sleep", "0"])
-    child.wait()
-    assert WorkerProcess(here.boot, here.namespace, child.pid, 12345).is_gone
+    assert _dead_process().is_gone
     assert WorkerProcess(
         here.boot, here.namespace, here.pid, here.started + 1
     ).is_gone  # the id was used again
-    assert not WorkerProcess("another boot", here.namespace, child.pid, 12345).is_gone  # cannot know
+    assert not replace(_dead_process(), boot="another").is_gone  # cannot know
 
 
 def test_stale_lock_is_opened_and_a_living_one_is_not(address, database, impatient):
@@ -175,8 +162,6 @@ def test_stale_lock_is_opened_and_a_living_one_is_not(address, database, impatie
     database.workflows.update_one({"name": "dead"}, {"$set": {"locked": True}})
     database.workflows.update_one({"name": "alive"}, {"$set": {"locked": True}})
     stop = time.monotonic() + 1.0
-
-    import threading
 
     def keep_writing():
         while time.monotonic() < stop:

@@ -11,10 +11,22 @@ from pathlib import Path
 import jobflow
 import pytest
 from jobflow import Flow
-from launch_jobs import add, big, count_settings_database, die, fail, light_and_heavy, note, spread, two_steps
+from launch_jobs import (
+    add,
+    big,
+    count_settings_database,
+    die,
+    fail,
+    light_and_heavy,
+    meet,
+    note,
+    spread,
+    two_steps,
+)
+from pymongo.errors import AutoReconnect
 
 from mtl_flows.errors import DatabaseUnavailableError
-from mtl_flows.launch import rockets
+from mtl_flows.launch import heartbeat, rockets
 from mtl_flows.launch.events import Outcome, last_error
 from mtl_flows.launch.launchpad import job_store
 from mtl_flows.launch.names import LIGHT
@@ -77,6 +89,14 @@ def test_failing_job_is_reported_and_blocks_nothing(address, database, run):
     assert failure.error == "ValueError: no luck"
     assert "in fail" in (Path(failure.folder) / "FW_job.error").read_text()
     assert sorted(_states(database)) == ["COMPLETED", "COMPLETED", "FIZZLED"]
+
+
+def test_jobs_run_in_the_order_of_submission(address, run):
+    for x in range(6):
+        submit(add(x, 0), address, name=f"number {x}")
+    events = []
+    run(on_event=events.append)
+    assert [e.fw_id for e in events if e.outcome is Outcome.COMPLETED] == [1, 2, 3, 4, 5, 6]
 
 
 def test_only_jobs_of_the_asked_category_run(address, database, run):
@@ -185,30 +205,24 @@ def test_interruption_during_checkout_gives_the_job_back(address, database, run,
     assert _states(database) == ["READY", "WAITING"]
 
 
-def test_two_workers_share_the_work_and_run_nothing_twice(address, database, run, journal):
-    jobs = [note(str(journal), f"job {i}", 0.05) for i in range(12)]
-    submit(Flow(jobs), address, name="dozen")
+def test_two_workers_share_the_work_and_run_nothing_twice(address, database, run, journal, tmp_path):
+    together = [meet(str(tmp_path / "meeting"), name) for name in ("one", "other")]
+    jobs = [note(str(journal), f"job {i}") for i in range(12)]
+    submit(Flow([*together, *jobs]), address, name="many")
     events = []
-    summary = run(processes=2, on_event=events.append)
-    assert summary.completed == 12
-    lines = journal.read_text().splitlines()
-    assert Counter(line.rsplit(" ", 1)[0] for line in lines) == {
-        f"{word} job {i}": 1 for word in ("start", "end") for i in range(12)
-    }
-    assert len({line.rsplit(" ", 1)[1] for line in lines}) == 2
-    assert database.launches.count_documents({}) == 12
+    summary = run(processes=2, max_rockets=10, on_event=events.append)  # one budget for both
+    assert (summary.completed, summary.fizzled) == (10, 0)
+    assert Counter(_states(database)) == {"COMPLETED": 10, "READY": 4}
+    run()
+    lines = [line.rsplit(" ", 1)[0] for line in journal.read_text().splitlines()]
+    assert Counter(lines) == {f"{word} job {i}": 1 for word in ("start", "end") for i in range(12)}
+    assert database.launches.count_documents({}) == 14
+    assert len({event.worker for event in events}) == 2
 
 
-def test_crew_shares_one_budget(address, database, run):
-    submit(Flow([add(i, 1) for i in range(6)]), address, name="six")
-    assert run(processes=2, max_rockets=3).completed == 3
-    assert Counter(_states(database)) == {"COMPLETED": 3, "READY": 3}
-
-
-def test_idle_worker_waits_for_jobs_that_another_creates(address, run, journal):
-    submit(spread(str(journal), 4, 0.5), address, name="spread")
-    assert run(processes=2).completed == 5
-    assert len({line.rsplit(" ", 1)[1] for line in journal.read_text().splitlines()}) == 2
+def test_idle_worker_waits_for_jobs_that_another_creates(address, run, tmp_path):
+    submit(spread(str(tmp_path / "meeting")), address, name="spread")
+    assert run(processes=2).completed == 3
 
 
 def test_killed_worker_costs_its_job_one_attempt(address, database, run, journal):
@@ -232,6 +246,20 @@ def test_interrupted_crew_gives_everything_back(address, database, run, journal)
     assert summary.interrupted
     assert _states(database) == ["READY", "READY", "READY"]
     assert database.launches.count_documents({"state": "RUNNING"}) == 0
+
+
+def test_running_job_gives_signs_of_life(address, run, journal, monkeypatch):
+    signs = []
+
+    def lose_every_sign(pad, launch_id, **options):
+        signs.append(threading.current_thread().name)
+        raise AutoReconnect("the server is away")
+
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(rockets.LaunchPad, "ping_launch", lose_every_sign)
+    submit(note(str(journal), "slow", 0.3), address, name="slow")
+    assert run().completed == 1
+    assert signs.count("heartbeat 1") > 3
 
 
 def test_finished_work_survives_a_restart_of_the_server(tmp_path, journal, monkeypatch):
