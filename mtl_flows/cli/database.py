@@ -1,11 +1,16 @@
 """`mtl db`: the embedded MongoDB server."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.types import Json
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.settings import Settings
+
+if TYPE_CHECKING:
+    from mtl_flows.store.mongod import EmbeddedServer
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +22,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="db")
 
 
-def _embedded(settings: Settings):
+def _embedded(settings: Settings) -> "EmbeddedServer":
     from mtl_flows.store.mongod import EmbeddedServer
 
     if settings.mongo_uri is not None:

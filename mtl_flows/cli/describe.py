@@ -1,7 +1,7 @@
 """`mtl describe`: topology of structure files, no database; `mtl examples`: crystals to try it on."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,7 +63,7 @@ def describe(
         raise typer.Exit(1)
 
 
-def _print_tables(entries: list[dict]) -> None:
+def _print_tables(entries: list[dict[str, Any]]) -> None:
     if not entries:
         return
     columns = ["id", "formula", "sites", "mobile", "r_conn Å", "ρ publ.", "ρ text"]

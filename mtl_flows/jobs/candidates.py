@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 from jobflow import JobConfig, OnMissing, job
@@ -161,13 +160,11 @@ def build_candidate(
 def _topology_fields(topology: TopologyDocument) -> dict[str, Any]:
     walls = ("d1_A", "d2_A", "d3_A", "v1_A", "v2_A", "v3_A")
     v3, d3 = topology.v3_A, topology.d3_A
-    ranked = v3 is not None and d3 is not None
     return {
         "r_connected_A": topology.r_connected_A,
         **{f"rho_cycles_{protocol}": topology.rho_cycles[protocol] for protocol in PROTOCOLS},
         **{name: getattr(topology, name) for name in walls},
-        # Without a framework there is no bottleneck to rank by.
-        "priority": priority(v3 if isfinite(v3) else 0.0, d3) if ranked else None,
+        "priority": None if v3 is None or d3 is None else priority(v3, d3),
     }
 
 

@@ -60,7 +60,7 @@ def run_clustering(
     previous_id, previous = _previous(store, protocol)
     labels = match_clusters(previous, result).names
     clustering = ClusteringDocument(
-        _id=task.id,
+        id=task.id,
         protocol=protocol,
         topology_parameters_hash=task.topology_hash,
         parameters_hash=task.stage.hash,
@@ -174,7 +174,7 @@ def _assignments(
     nearest = nearest_known(features, material_ids, known, result.scaler)
     return [
         AssignmentDocument(
-            _id=f"{clustering.id}:{member.structure_id}",
+            id=f"{clustering.id}:{member.structure_id}",
             clustering_id=clustering.id,
             protocol=clustering.protocol,
             material_id=member.material_id,

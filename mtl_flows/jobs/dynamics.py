@@ -59,7 +59,7 @@ def find_ordering(
     (made,) = order_structure(structure.to_structure(), parameters.mobile_ion, wanted)
     elements = [site.specie.symbol for site in made.structure]
     document = OrderingDocument(
-        _id=key,
+        id=key,
         material_id=structure.material_id,
         structure_id=structure.id,
         parameters_hash=stage.hash,
@@ -146,7 +146,7 @@ class RecordRelaxationMaker(RecordMaker):
         with worker_store() as store:
             parent = store.orderings.get(ordering_id)
             document = RelaxationDocument(
-                _id=p.relaxation_id(parent.structure_id, parent.ordering),
+                id=p.relaxation_id(parent.structure_id, parent.ordering),
                 material_id=parent.material_id,
                 structure_id=parent.structure_id,
                 parameters_hash=stage.hash,
@@ -237,7 +237,7 @@ class TrajectoryMaker(RecordMaker):
         store.dynamics.add(
             [
                 TrajectoryDocument(
-                    _id=key,
+                    id=key,
                     material_id=relaxed.material_id,
                     structure_id=structure_id,
                     parameters_hash=stage.hash,

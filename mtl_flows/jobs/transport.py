@@ -47,7 +47,7 @@ def fit_transport(
     line = fit.fit
     low, high = line.conductivity_interval_S_per_cm if line else (None, None)
     document = TransportDocument(
-        _id=transport_id(structure_id, ordering, parameters),
+        id=transport_id(structure_id, ordering, parameters),
         material_id=structure.material_id,
         structure_id=structure_id,
         parameters_hash=stage.hash,

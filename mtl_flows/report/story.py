@@ -5,6 +5,7 @@ from typing import Any
 from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.topology import PROTOCOLS, prescreen
 from mtl_flows.store.database import MTLStore
 
@@ -66,7 +67,7 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
     return story
 
 
-def _rejection(rejection: Any) -> dict[str, Any]:
+def _rejection(rejection: RejectionDocument) -> dict[str, Any]:
     return rejection.model_dump(include={"stage", "reason", "message", "remedy", "resolved"})
 
 

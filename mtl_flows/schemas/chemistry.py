@@ -49,7 +49,7 @@ class ChemistryDocument(StageDocument):
     ) -> Self:
         """Document `report` for `structure`."""
         return cls(
-            _id=cls.key(structure.id, parameters),
+            id=cls.key(structure.id, parameters),
             material_id=structure.material_id,
             structure_id=structure.id,
             parameters_hash=parameters.hash,

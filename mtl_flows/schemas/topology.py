@@ -55,7 +55,7 @@ class BarcodeDocument(StageDocument):
     ) -> Self:
         """Pack the barcodes of `result`."""
         return cls(
-            _id=cls.key(structure.id, parameters),
+            id=cls.key(structure.id, parameters),
             material_id=structure.material_id,
             structure_id=structure.id,
             parameters_hash=parameters.hash,
@@ -109,7 +109,7 @@ class TopologyDocument(StageDocument):
         d1, d2, d3 = result.d_A or (None, None, None)
         v1, v2, v3 = result.v_A or (None, None, None)
         return cls(
-            _id=cls.key(structure.id, parameters),
+            id=cls.key(structure.id, parameters),
             material_id=structure.material_id,
             structure_id=structure.id,
             parameters_hash=parameters.hash,

@@ -1,6 +1,7 @@
 """Frames of molecular dynamics in GridFS: blocks of float32 with checksums."""
 
 from hashlib import sha256
+from typing import Any
 
 import gridfs
 from gridfs.errors import NoFile
@@ -16,7 +17,7 @@ class FrameFiles:
     Writing a block again replaces it, so a chunk that is repeated after its worker was lost leaves nothing doubled.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._files = gridfs.GridFS(database, "frames")
 
     def write(self, simulation_id: str, first_step: int, data: bytes, n_frames: int) -> BlockRecord:

@@ -1,6 +1,6 @@
 """Collections of the stages that write one document per structure and set of parameters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, TypeVar
 
 from pymongo import ASCENDING, IndexModel
@@ -16,7 +16,8 @@ S = TypeVar("S", bound=StageDocument)
 class StageCollection(DocumentCollection[S]):
     """Results of one stage, found by structure and parameters."""
 
-    indexes: ClassVar = (
+    model: ClassVar[type[StageDocument]]
+    indexes: ClassVar[Sequence[IndexModel]] = (
         IndexModel([("structure_id", ASCENDING), ("parameters_hash", ASCENDING)]),
         IndexModel([("material_id", ASCENDING)]),
         IndexModel([("parameters_hash", ASCENDING)]),

@@ -138,7 +138,7 @@ def engine_fingerprint(name: str, *, n_threads: int = 1) -> dict[str, Any]:
 def weights_sha256(calculator: Calculator) -> str:
     """Return the digest of a calculator's tensors, wherever they were loaded from; empty without any."""
     model = getattr(calculator, "model", None)
-    if not hasattr(model, "state_dict"):
+    if model is None or not hasattr(model, "state_dict"):
         return ""
     digest = hashlib.sha256()
     for key, tensor in sorted(model.state_dict().items()):

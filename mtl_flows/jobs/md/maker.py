@@ -37,7 +37,7 @@ class EngineRelaxMaker(ForceFieldRelaxMaker):  # type: ignore[misc]
     def __post_init__(self) -> None:
         super().__post_init__()
         # atomate2 fills this field itself, then warns that it is deprecated.
-        self.task_document_kwargs = {}
+        self.task_document_kwargs: dict[str, Any] = {}
 
     @classmethod
     def for_engine(

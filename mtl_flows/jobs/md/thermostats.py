@@ -8,6 +8,7 @@ doi:10.1063/1.2408420). Langevin friction, the default of atomate2 at 10 ps⁻¹
 import numpy as np
 from ase import Atoms, units
 from ase.md.bussi import Bussi
+from numpy.typing import NDArray
 
 
 class BussiThermostat(Bussi):  # type: ignore[misc]
@@ -59,10 +60,10 @@ def internal_temperature_K(kinetic_energy_eV: float, n_atoms: int) -> float:
 
     ASE divides by 3N; here the three removed degrees of freedom are left out.
     """
-    return 2.0 * kinetic_energy_eV / (internal_degrees_of_freedom(n_atoms) * units.kB)
+    return 2.0 * kinetic_energy_eV / (internal_degrees_of_freedom(n_atoms) * float(units.kB))
 
 
-def thermal_momenta(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> np.ndarray:
+def thermal_momenta(atoms: Atoms, temperature_K: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw Maxwell–Boltzmann momenta with the centre of mass at rest and exactly ``temperature_K``.
 
     Returns
@@ -70,10 +71,14 @@ def thermal_momenta(atoms: Atoms, temperature_K: float, rng: np.random.Generator
     numpy.ndarray
         Momenta in ASE units, shape (n_atoms, 3).
     """
-    masses = atoms.get_masses()[:, None]
-    momenta = rng.standard_normal((len(atoms), 3)) * np.sqrt(masses * units.kB * temperature_K)
+    masses: NDArray[np.float64] = atoms.get_masses()[:, None]
+    momenta: NDArray[np.float64] = rng.standard_normal((len(atoms), 3)) * np.sqrt(
+        masses * units.kB * temperature_K
+    )
     momenta -= masses * momenta.sum(axis=0) / masses.sum()
     kinetic = float((momenta**2 / (2.0 * masses)).sum())
     actual_K = internal_temperature_K(kinetic, len(atoms))
     # A single atom has no relative motion to scale.
-    return momenta * np.sqrt(temperature_K / actual_K) if actual_K > 0 else momenta
+    if actual_K > 0:
+        momenta *= np.sqrt(temperature_K / actual_K)
+    return momenta
