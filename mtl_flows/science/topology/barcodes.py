@@ -73,8 +73,8 @@ class Barcodes:
 def decode_barcodes(data: bytes) -> Barcodes:
     """Decode packed barcodes, the only reader of the format.
 
-    The format is a 13-byte header (``MTLB``, highest dimension as uint8, number of H0 and H1 classes as uint32), then the
-    H0 deaths and the H1 birth–death pairs, all little-endian float32.
+    The format is a 13-byte header (``MTLB``, highest dimension as uint8, number of H0 and H1 classes as
+    uint32), then the H0 deaths and the H1 birth–death pairs, all little-endian float32.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class PeriodicPoints:
     def cell_cloud(self) -> Array:
         """Cartesian coordinates of the points wrapped into the unit cell, shape ``(n, 3)`` in Å."""
         wrapped = self.fractional - np.floor(self.fractional + _WRAP_TOLERANCE)
-        return wrapped @ self.lattice
+        return np.asarray(wrapped @ self.lattice)
 
     def sphere(self, centre: Array, radius_A: float) -> Array:
         """Positions relative to a fractional ``centre`` of all points within ``radius_A`` of it, shape ``(m, 3)`` in Å.
@@ -55,7 +55,7 @@ class PeriodicPoints:
         images = lattice_translations(reach) @ self.lattice
         positions = ((offsets @ self.lattice)[:, None, :] + images[None, :, :]).reshape(-1, 3)
         distances = np.sqrt(np.einsum("ij,ij->i", positions, positions))
-        return positions[distances <= radius]
+        return np.asarray(positions[distances <= radius])
 
     def images(self, margin_A: float) -> "Images":
         """Return the images in the unit cell and around it, at least those within ``margin_A`` of it.
@@ -94,13 +94,13 @@ class Images:
 
 def cell_heights(lattice: Array) -> Array:
     """Distances between opposite faces of a cell, shape ``(3,)`` in Å."""
-    return 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0))
 
 
-def lattice_translations(reach: NDArray[np.integer]) -> Array:
+def lattice_translations(reach: NDArray[np.intp]) -> Array:
     """All integer translations with components up to ``reach`` in absolute value, shape ``(m, 3)``."""
     axes = [np.arange(-n, n + 1) for n in reach]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(float)
+    return np.asarray(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3), dtype=float)
 
 
 def reduce_lattice(lattice: Array) -> Array:

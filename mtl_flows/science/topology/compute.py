@@ -164,9 +164,8 @@ def _primitive_sublattices(
     structure: Structure, sublattices: Sublattices, symmetry: CrystalSymmetry
 ) -> tuple[PeriodicPoints, PeriodicPoints]:
     """Mobile and framework sites of a reduced primitive cell."""
-    to_primitive = np.asarray(structure.lattice.matrix) @ np.linalg.inv(symmetry.primitive_lattice)
-    primitive = PeriodicPoints(symmetry.primitive_lattice, np.asarray(structure.frac_coords) @ to_primitive)
-    reduced = primitive.reduced()
+    fractional = structure.cart_coords @ np.linalg.inv(symmetry.primitive_lattice)
+    reduced = PeriodicPoints(symmetry.primitive_lattice, np.asarray(fractional)).reduced()
     mobile, framework = (
         reduced.subset(np.intersect1d(indices, symmetry.primitive_sites, assume_unique=True))
         for indices in (sublattices.mobile_indices, sublattices.framework_indices)

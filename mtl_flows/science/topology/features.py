@@ -107,8 +107,8 @@ def features_from_barcodes(
 ) -> dict[Protocol, dict[str, float]]:
     """Compute the 22 named features of each protocol, averaged over the mobile sites.
 
-    A statistic of an empty diagram is zero. Of the H0 classes that never die one stands for the cloud itself and is left
-    out; any other, and every loop that stays open, counts as dying at the cutoff.
+    A statistic of an empty diagram is zero. Of the H0 classes that never die one stands for the cloud itself
+    and is left out; any other, and every loop that stays open, counts as dying at the cutoff.
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ def longest_relative_neighbours(
 
 
 def _on_grid(lengths: NDArray[np.float64]) -> Lengths:
-    return (np.rint(lengths * _GRID_PER_A) / _GRID_PER_A).astype(np.float32)
+    return np.asarray(np.rint(lengths * _GRID_PER_A) / _GRID_PER_A, dtype=np.float32)
 
 
 def _bitmap(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:

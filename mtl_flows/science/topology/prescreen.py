@@ -23,7 +23,7 @@ class PrescreenThresholds:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One comparison: ``value`` must lie strictly between the two limits, or may equal the lower if that is inclusive."""
+    """One comparison of a metric with its threshold, as ``rule`` states it."""
 
     name: str
     value: float

@@ -122,4 +122,4 @@ def _distances_to_segments(points: Array, start: Array, stop: Array) -> Array:
         length_squared > 0, length_squared, 1.0
     )
     nearest = start + np.clip(position, 0.0, 1.0)[:, None] * along
-    return np.linalg.norm(points - nearest, axis=1)
+    return np.asarray(np.linalg.norm(points - nearest, axis=1))
