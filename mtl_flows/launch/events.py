@@ -83,9 +83,8 @@ class WorkSummary:
 
 def last_error(stacktrace: str) -> str:
     """First line of the message at the end of a formatted traceback, with the exception's type."""
-    message = ""
-    for line in reversed(stacktrace.strip().splitlines()):
-        if line.startswith("  "):
-            break
-        message = line or message
-    return message
+    lines = stacktrace.splitlines()
+    headers = [number for number, line in enumerate(lines) if line.startswith("Traceback")]
+    # Frames are indented; so may be the further lines of a message, as pydantic's are.
+    after = lines[headers[-1] + 1 :] if headers else lines
+    return next((line for line in after if line and not line.startswith(" ")), "")

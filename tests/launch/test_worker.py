@@ -300,6 +300,12 @@ def test_absent_server_is_said_without_credentials(tmp_path, monkeypatch):
             "Traceback:\n  File 'x'\nKeyError: 1\n\nDuring ...\n\nTraceback:\n  File 'y'\nOSError: one\ntwo",
             "OSError: one",
         ),
+        (
+            "Traceback (most recent call last):\n  File 'x'\n    x\n"
+            "ValidationError: 1 validation error for Table\nrows\n  Input should be a number",
+            "ValidationError: 1 validation error for Table",
+        ),
+        ("WorkerLost: process 1 ended", "WorkerLost: process 1 ended"),
         ("", ""),
     ],
 )
