@@ -5,6 +5,7 @@ the order of the items, and only a few items are in flight, so memory does not g
 """
 
 import multiprocessing
+import pickle
 import resource
 import traceback
 from collections import deque
@@ -93,10 +94,10 @@ def guarded_map(
     try:
         while True:
             for item in islice(queue, workers * _IN_FLIGHT_PER_WORKER - len(futures)):
-                futures.append(pool.schedule(_call, args=(function, item), timeout=timeout_s))
+                futures.append(pool.schedule(_call_packed, args=(function, item), timeout=timeout_s))
             if not futures:
                 break
-            yield _collect(futures.popleft(), timeout_s, memory_MB)
+            yield _collect(futures.popleft(), timeout_s)
         pool.close()
     finally:
         pool.stop()
@@ -107,20 +108,41 @@ def _call(function: Callable[[T], R], item: T) -> Outcome[R]:
     try:
         return Outcome(result=function(item))
     except MemoryError:
-        raise
+        return _exceeded("ran out of memory", "allow more memory")
+    except SystemExit as stop:
+        return Outcome(
+            error=RuntimeError(f"tried to exit with {stop.code!r}"), traceback=traceback.format_exc()
+        )
     except Exception as error:  # noqa: BLE001 - it becomes the outcome of this item alone
-        return Outcome(error=error, traceback=traceback.format_exc())
+        return Outcome(error=_portable(error), traceback=traceback.format_exc())
 
 
-def _collect(future: ProcessFuture, timeout_s: float | None, memory_MB: int | None) -> Outcome[Any]:
+def _call_packed(function: Callable[[T], R], item: T) -> bytes:
+    """Pack the outcome before the pool does, which would lose the process over a result that cannot travel."""
     try:
-        outcome: Outcome[Any] = future.result()
+        return pickle.dumps(_call(function, item))
+    except Exception as error:  # noqa: BLE001 - whatever a result's own state may raise
+        return pickle.dumps(Outcome(error=_portable(error), traceback=traceback.format_exc()))
+
+
+def _portable(error: Exception) -> Exception:
+    """Return the error, or if it would not survive the way to another process one that says the same."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - whatever an exception's own constructor or state may raise
+        return RuntimeError(f"{type(error).__qualname__}: {error}")
+    return error
+
+
+def _collect(future: ProcessFuture, timeout_s: float | None) -> Outcome[Any]:
+    try:
+        outcome: Outcome[Any] = pickle.loads(future.result())
     except FutureTimeoutError:
         return _exceeded(f"took more than {timeout_s:g} s", "allow more time")
-    except MemoryError:
-        return _exceeded(f"needed more than {memory_MB} MB", "allow more memory")
     except ProcessExpired as expired:
         return _exceeded(f"its process died (exit code {expired.exitcode})", "allow more memory")
+    except Exception as error:  # noqa: BLE001 - a result that cannot be unpacked again
+        return Outcome(error=error, traceback=traceback.format_exc())
     return outcome
 
 

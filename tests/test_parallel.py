@@ -1,0 +1,161 @@
+"""One bad item ends alone, whatever is wrong with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from functools import partial
+
+import pytest
+
+from mtl_flows.errors import LimitExceededError, NoMobileIonError
+from mtl_flows.parallel import Outcome, guarded_map
+
+
+class TwoArgumentsError(Exception):
+    """Cannot be unpickled: its constructor wants more than its ``args`` hold."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+def act(command: str) -> str:
+    match command:
+        case "refuse":
+            raise NoMobileIonError("no site holds Li", subject="NaCl", remedy="choose Na")
+        case "bug":
+            raise ZeroDivisionError("by zero")
+        case "unpicklable error":
+            raise TwoArgumentsError("this", "that")
+        case "unpicklable result":
+            return lambda: ""  # type: ignore[return-value]
+        case "hang":
+            time.sleep(600)
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            raise SystemExit(3)
+        case "hog":
+            return bytes(4 * 2**30).hex()
+    return command.upper()
+
+
+def shift(number: int, by: int) -> int:
+    return number + by
+
+
+COMMANDS = [
+    *("a", "refuse", "b", "bug", "c", "unpicklable error", "d", "unpicklable result", "e"),
+    *("hang", "f", "die", "g", "exit", "h", "hog", "i"),
+]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, Outcome[str]]:
+    results = guarded_map(act, COMMANDS, workers=2, timeout_s=3, memory_MB=1500)
+    return dict(zip(COMMANDS, results, strict=True))
+
+
+def test_good_items_survive_bad_neighbours(outcomes):
+    good = [command for command in COMMANDS if len(command) == 1]
+    assert [outcomes[command].value for command in good] == [command.upper() for command in good]
+
+
+def test_a_refusal_keeps_its_type_and_context(outcomes):
+    outcome = outcomes["refuse"]
+    assert isinstance(outcome.error, NoMobileIonError)
+    assert (outcome.error.subject, outcome.error.remedy) == ("NaCl", "choose Na")
+    with pytest.raises(NoMobileIonError, match="no site holds Li"):
+        _ = outcome.value
+
+
+def test_an_unexpected_error_keeps_its_traceback(outcomes):
+    assert isinstance(outcomes["bug"].error, ZeroDivisionError)
+    assert "in act" in outcomes["bug"].traceback
+
+
+def test_an_error_that_cannot_travel_is_told_in_words(outcomes):
+    assert "TwoArgumentsError: this and that" in str(outcomes["unpicklable error"].error)
+
+
+def test_a_result_that_cannot_travel_is_an_error_of_its_item(outcomes):
+    assert "pickle" in str(outcomes["unpicklable result"].error)
+
+
+def test_an_exit_is_an_error_of_its_item(outcomes):
+    assert "exit with 3" in str(outcomes["exit"].error)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [("hang", "more than 3 s"), ("die", "died"), ("hog", "memory")],
+)
+def test_limits(outcomes, command, message):
+    outcome = outcomes[command]
+    assert isinstance(outcome.error, LimitExceededError)
+    with pytest.raises(LimitExceededError, match=message):
+        _ = outcome.value
+
+
+def test_order_and_laziness():
+    taken = []
+
+    def numbers():
+        for number in range(60):
+            taken.append(number)
+            yield number
+
+    results = guarded_map(partial(shift, by=1), numbers(), workers=2)
+    first = next(results)
+    assert first.value == 1
+    assert len(taken) < 20
+    assert [outcome.value for outcome in results] == list(range(2, 61))
+
+
+def test_stopping_early_leaves_no_process():
+    results = guarded_map(partial(shift, by=1), range(1000), workers=2)
+    assert next(results).value == 1
+    results.close()
+    with pytest.raises(StopIteration):
+        next(results)
+
+
+def test_in_process_without_workers():
+    results = list(guarded_map(act, ["a", "bug", "refuse"], workers=0))
+    assert results[0].value == "A"
+    assert isinstance(results[1].error, ZeroDivisionError)
+    assert isinstance(results[2].error, NoMobileIonError)
+
+
+def test_nothing_to_do():
+    assert list(guarded_map(act, [], workers=2)) == []
+
+
+def test_interrupt_ends_at_once_and_leaves_no_worker(tmp_path):
+    script = tmp_path / "interrupted.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import time
+            from mtl_flows.parallel import guarded_map
+
+            if __name__ == "__main__":
+                print("ready", flush=True)
+                list(guarded_map(time.sleep, [60] * 8, workers=2))
+            """
+        )
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert errors.decode().count("KeyboardInterrupt") == 1
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
