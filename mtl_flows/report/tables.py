@@ -1,6 +1,6 @@
 """The tables people read: the funnel, the candidates, one material's story."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord
@@ -42,6 +42,7 @@ def candidate_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
             _both(
                 _near(candidate.nearest_known_published, candidate.nearest_known_distance_published),
                 _near(candidate.nearest_known_text, candidate.nearest_known_distance_text),
+                "\n",
             ),
             _rules(candidate),
             candidate.dynamics_status or _status(candidate),
@@ -107,13 +108,38 @@ def _near(known: str | None, distance: float | None) -> str | None:
     return None if known is None or distance is None else f"{known} ({distance:.3g})"
 
 
-def _both(published: str | None, text: str | None) -> str | None:
+def _both(published: str | None, text: str | None, separator: str = " | ") -> str | None:
     """Show the protocols' values side by side, once where they agree."""
     if published == text:
         return published
-    return f"{published or '–'} | {text or '–'}"
+    return f"{published or '–'}{separator}{text or '–'}"
 
 
 def document_counts(collections: Sequence[Any]) -> list[list[Any]]:
     """One row for each collection: its name and number of documents."""
     return [[collection.name, collection.raw.estimated_document_count()] for collection in collections]
+
+
+def with_intervals(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Fold the bounds of estimates into their values: ``0.65 [0.56, 0.72]``.
+
+    Of the two intervals of an estimate, by entry and by family, the one by family is shown: families are what a
+    ranking has to transfer to.
+    """
+    if not rows:
+        return [], []
+    bounds = {
+        name: next((f"{name}{kind}" for kind in ("_family", "") if f"{name}{kind}_low" in rows[0]), "")
+        for name in rows[0]
+    }
+    columns = [name for name in rows[0] if not name.endswith(("_low", "_high"))]
+    cells = [[_with_interval(row, name, bounds[name]) for name in columns] for row in rows]
+    return columns, cells
+
+
+def _with_interval(row: Mapping[str, Any], name: str, bounds: str) -> Any:
+    value = row[name]
+    if not bounds or value is None:
+        return value
+    low, high = row[f"{bounds}_low"], row[f"{bounds}_high"]
+    return f"{value:.2f}" if low is None or high is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
