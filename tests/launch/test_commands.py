@@ -12,12 +12,16 @@ from bson import encode
 from jobflow import Flow
 from launch_jobs import count_settings_database, fail, heavy, two_steps
 from pydantic import SecretStr
+from pymatgen.core import Lattice, Structure
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
 from mtl_flows.errors import DatabaseUnavailableError
+from mtl_flows.flows.screening import ScreeningFlowMaker
+from mtl_flows.jobs.ingest import ingest
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.recover import recover
+from mtl_flows.launch.screening import plan_screening, submit_screening
 from mtl_flows.launch.submit import submit
 from mtl_flows.launch.templates import write_templates
 from mtl_flows.launch.worker import work
@@ -121,6 +125,36 @@ def test_lpad_and_rlaunch_run_a_flow(guarded, project, command):
     with guarded.client() as client:
         outputs = [d["output"] for d in client["mtl"]["outputs"].find()]
         assert sorted(map(str, outputs)) == ["3", "6", "mtl"]
+
+
+@pytest.fixture
+def crystals(tmp_path):
+    """Four lithium compounds as CIF files."""
+    folder = tmp_path / "cifs"
+    folder.mkdir()
+    for name, (a, anion) in {
+        "lif": (4.03, "F"),
+        "licl": (5.14, "Cl"),
+        "libr": (5.50, "Br"),
+        "lii": (6.03, "I"),
+    }.items():
+        rock_salt = Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(a), ["Li", anion], [[0, 0, 0], [0.5, 0.5, 0.5]]
+        )
+        rock_salt.to(str(folder / f"{name}.cif"))
+    return folder
+
+
+def test_screening_runs_under_rlaunch(guarded, crystals, command):
+    with MTLStore.connect(guarded) as store:
+        ingest(store, [crystals], release="test", workers=0)
+        maker = ScreeningFlowMaker()
+        submit_screening(guarded, plan_screening(store, maker), maker)
+        command("rlaunch rapidfire --nlaunches 0")
+        assert recover(guarded).failures == ()
+        assert store.candidates.count() == 4
+        assert plan_screening(store, maker).nothing_to_do
+    assert PASSWORD.encode() not in _everything(guarded)
 
 
 def test_failed_job_of_rlaunch_is_listed_and_rerun_by_lpad(guarded, command):

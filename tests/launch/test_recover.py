@@ -134,6 +134,17 @@ def test_silence_counts_in_heartbeats(address, database, env, silent_s, lost):
     assert _states(database) == ["READY" if lost else "RUNNING"]
 
 
+def test_launch_that_was_run_again_since_does_not_count(address, database):
+    submit(add(1, 2), address, name="one")
+    _check_out(address, env={}, silent_s=20000)
+    pad = launchpad(address)
+    pad.rerun_fw(1)
+    pad.connection.close()
+    _check_out(address, env={})
+    assert recover(address).returned == ()
+    assert _states(database) == ["RUNNING"]
+
+
 def test_late_report_of_a_lost_worker_is_ignored(address, database):
     submit(two_steps(), address, name="sum")
     launch_id = _check_out(address, env={}, silent_s=20000)
