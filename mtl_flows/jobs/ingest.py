@@ -20,7 +20,7 @@ from mtl_flows.science.duplicates import DuplicateParameters, representatives
 from mtl_flows.science.reading import FoundFile, file_slug, find_files
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.ingest import material_of
+from mtl_flows.store.structures import material_of
 
 _BATCH = 200
 

@@ -18,14 +18,10 @@ from mtl_flows.store.dynamics import (
     TransportCollection,
 )
 from mtl_flows.store.frames import FrameFiles
-from mtl_flows.store.ingest import (
-    FileCollection,
-    RejectionCollection,
-    ReleaseCollection,
-    StructureCollection,
-)
+from mtl_flows.store.ingest import FileCollection, RejectionCollection, ReleaseCollection
 from mtl_flows.store.labels import LabelCollection
 from mtl_flows.store.stages import BarcodeCollection, ChemistryCollection, TopologyCollection
+from mtl_flows.store.structures import StructureCollection
 
 
 class MTLStore:

@@ -18,7 +18,7 @@ from mtl_flows.schemas.ingest import (
 )
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.ingest import material_of
+from mtl_flows.store.structures import material_of
 
 PARAMETERS = StageParameters(stage="ingest", algorithm_version=1, mobile_ion="Li", values={"x": [1.5, None]})
 FLAGS = dict.fromkeys(StructureFlags.model_fields, False)

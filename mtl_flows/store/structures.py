@@ -1,0 +1,262 @@
+"""Structures: revisions of materials, which of them is current, and who stands for whom."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple
+
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateMany
+from pymongo.errors import BulkWriteError
+
+from mtl_flows.errors import DatabaseUnavailableError, NotFoundError
+from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.store.collection import DocumentCollection, batched
+
+_DUPLICATE_KEY = 11000
+_ATTEMPTS = 50
+_BATCH = 2000
+
+
+class Recorded(NamedTuple):
+    """What became of one structure handed to the store."""
+
+    id: str
+    outcome: Literal["new", "changed", "unchanged"]
+
+
+class StructureCollection(DocumentCollection[StructureDocument]):
+    """Revisions of materials. At most one revision of a material is current, and no content is kept twice."""
+
+    name = "structures"
+    model = StructureDocument
+    indexes = (
+        IndexModel([("material_id", ASCENDING), ("fingerprint", ASCENDING)], unique=True),
+        IndexModel(
+            [("material_id", ASCENDING)],
+            name="one_current_revision",
+            unique=True,
+            partialFilterExpression={"current": True},
+        ),
+        IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("elements", ASCENDING)]),
+        IndexModel([("composition_key", ASCENDING), ("current", ASCENDING)]),
+        IndexModel([("representative_id", ASCENDING)]),
+        IndexModel([("releases", ASCENDING)]),
+        IndexModel([("reduced_formula", ASCENDING)]),
+        IndexModel([("content_hash", ASCENDING)]),
+    )
+
+    def current(self, query: Mapping[str, Any] | None = None) -> Iterator[StructureDocument]:
+        """Stream the current revisions that are not withdrawn and match `query`."""
+        return self.find(_current(query))
+
+    def current_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
+        """Ids of the current revisions that are not withdrawn and match `query`, sorted."""
+        return [d["_id"] for d in self.raw.find(_current(query), {"_id": 1}, sort=[("_id", ASCENDING)])]
+
+    def representative_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
+        """As `current_ids`, one id for each group of duplicates."""
+        return self.current_ids({**(query or {}), "$expr": {"$eq": ["$representative_id", "$material_id"]}})
+
+    def duplicate_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
+        """As `current_ids`, only those that another material stands for."""
+        return self.current_ids({**(query or {}), "$expr": {"$ne": ["$representative_id", "$material_id"]}})
+
+    def by_material(self, material_id: str) -> list[StructureDocument]:
+        """Every revision of a material, oldest first.
+
+        Raises
+        ------
+        NotFoundError
+            If the material is unknown.
+        """
+        revisions = list(self.find({"material_id": material_id}, sort=[("revision", ASCENDING)]))
+        if not revisions:
+            raise NotFoundError("no such material", subject=material_id, remedy="see `mtl status`")
+        return revisions
+
+    def add_revisions(self, documents: Sequence[StructureDocument]) -> list[Recorded]:
+        """Write each content that is new as the next revision of its material, not yet current.
+
+        The revision and id that `documents` carry are provisional. Content that is there already is left alone.
+        Concurrent writers of the same content end up with one revision.
+        """
+        outcomes: dict[int, Recorded] = {}
+        for _ in range(_ATTEMPTS):
+            open_ones = [i for i in range(len(documents)) if i not in outcomes]
+            if not open_ones:
+                return [outcomes[i] for i in range(len(documents))]
+            known = self._revisions(documents[i].material_id for i in open_ones)
+            attempts: dict[int, Recorded] = {}
+            writes: list[InsertOne[dict[str, Any]]] = []
+            for i in open_ones:
+                document = documents[i]
+                revisions = known.setdefault(document.material_id, {})
+                if document.fingerprint in revisions:
+                    key = f"{document.material_id}.r{revisions[document.fingerprint]}"
+                    outcomes[i] = Recorded(key, "unchanged")
+                    continue
+                number = max(revisions.values(), default=0) + 1
+                key = f"{document.material_id}.r{number}"
+                attempts[len(writes)] = Recorded(key, "new" if number == 1 else "changed")
+                outcomes[i] = attempts[len(writes)]
+                revisions[document.fingerprint] = number
+                revised = document.model_copy(update={"id": key, "revision": number, "current": False})
+                writes.append(InsertOne(self._sized(revised)))
+            lost = {attempts[i].id for i in self._insert(writes)}
+            outcomes = {i: recorded for i, recorded in outcomes.items() if recorded.id not in lost}
+        raise DatabaseUnavailableError(
+            "other writers keep adding revisions", subject=self.name, remedy="run again"
+        )
+
+    def assign_release(self, ids: Sequence[str], release: str, order: Sequence[str]) -> None:
+        """Note that `release` holds these revisions, and no other revision of their materials.
+
+        Of each material the revision in the latest release becomes current.
+
+        Parameters
+        ----------
+        order
+            Names of all releases, oldest first.
+        """
+        materials = sorted({material_of(key) for key in ids})
+        self.raw.bulk_write(
+            [
+                UpdateMany({"_id": {"$in": list(ids)}}, {"$addToSet": {"releases": release}}),
+                UpdateMany(
+                    {"material_id": {"$in": materials}, "_id": {"$nin": list(ids)}, "releases": release},
+                    {"$pull": {"releases": release}},
+                ),
+            ]
+        )
+        self.refresh_current(materials, order)
+
+    def refresh_current(self, materials: Sequence[str], order: Sequence[str]) -> None:
+        """Make of each material the revision in the latest release current, the highest if there are several."""
+        rank = {name: i for i, name in enumerate(order)}
+        fields = {"material_id": 1, "revision": 1, "releases": 1, "current": 1}
+        for _ in range(_ATTEMPTS):
+            best: dict[str, tuple[int, int, str]] = {}
+            was_current: set[str] = set()
+            for found in self.raw.find({"material_id": {"$in": list(materials)}}, fields):
+                latest = max((rank.get(name, -1) for name in found["releases"]), default=-1)
+                candidate = (latest, found["revision"], found["_id"])
+                best[found["material_id"]] = max(best.get(found["material_id"], candidate), candidate)
+                if found["current"]:
+                    was_current.add(found["_id"])
+            winners = {key for _, _, key in best.values()}
+            if winners == was_current:
+                return
+            # The unique index forbids two current revisions, so the old one steps back first. Both are compared
+            # for duplicates again.
+            changes = [
+                UpdateMany(
+                    {"_id": {"$in": sorted(was_current - winners)}},
+                    {"$set": {"current": False, "representative_id": ""}},
+                ),
+                UpdateMany(
+                    {"_id": {"$in": sorted(winners - was_current)}},
+                    {"$set": {"current": True, "representative_id": ""}},
+                ),
+            ]
+            with suppress(BulkWriteError):
+                self.raw.bulk_write(changes, ordered=True)
+        raise DatabaseUnavailableError(
+            "other writers keep adding revisions", subject=self.name, remedy="run again"
+        )
+
+    def refresh_withdrawn(self, standing: Sequence[str]) -> None:
+        """Mark the materials that are in none of the `standing` releases, and unmark those that came back."""
+        gone = {"releases": {"$nin": list(standing), "$ne": []}}
+        back = {"releases": {"$in": list(standing)}}
+        for query, withdrawn in ((gone, True), (back, False)):
+            self.raw.update_many(
+                {**query, "current": True, "withdrawn": not withdrawn},
+                {"$set": {"withdrawn": withdrawn, "representative_id": ""}},
+            )
+
+    def uncompared(self) -> list[str]:
+        """Composition keys that several materials share and of which some have not been compared.
+
+        Materials alone with their composition, and revisions out of use, are noted to stand for themselves.
+        """
+        new = self.raw.aggregate(
+            [
+                {"$match": {"representative_id": ""}},
+                {"$group": {"_id": "$composition_key"}},
+                {"$sort": {"_id": 1}},
+            ]
+        )
+        shared: list[str] = []
+        for keys in batched((group["_id"] for group in new), _BATCH):
+            shared += self._shared(keys)
+        return shared
+
+    def _shared(self, keys: Sequence[str]) -> list[str]:
+        """Those of `keys` that several materials in use share; the others are settled."""
+        in_use = {"$and": ["$current", {"$not": ["$withdrawn"]}]}
+        new = {"$eq": ["$representative_id", ""]}
+        groups = list(
+            self.raw.aggregate(
+                [
+                    {"$match": {"composition_key": {"$in": list(keys)}}},
+                    {
+                        "$group": {
+                            "_id": "$composition_key",
+                            "in_use": {"$sum": {"$cond": [in_use, 1, 0]}},
+                            "new": {"$push": {"$cond": [new, "$_id", "$$REMOVE"]}},
+                        }
+                    },
+                    {"$sort": {"_id": 1}},
+                ]
+            )
+        )
+        alone = [key for group in groups if group["in_use"] <= 1 for key in group["new"]]
+        self._stand_alone({"_id": {"$in": alone}})
+        return [group["_id"] for group in groups if group["in_use"] > 1]
+
+    def set_representatives(self, composition_key: str, found: Mapping[str, str]) -> bool:
+        """Note the representative of each material; False if others joined or left the group meanwhile."""
+        key = {"composition_key": composition_key}
+        writes = [
+            UpdateMany(
+                {**_current(key), "material_id": material}, {"$set": {"representative_id": representative}}
+            )
+            for material, representative in sorted(found.items())
+        ]
+        if writes:
+            self.raw.bulk_write(writes)
+        self._stand_alone({**key, "representative_id": "", "$or": [{"current": False}, {"withdrawn": True}]})
+        return set(self.raw.distinct("material_id", _current(key))) == set(found)
+
+    def _stand_alone(self, query: Mapping[str, Any]) -> None:
+        self.raw.update_many(query, [{"$set": {"representative_id": "$material_id"}}])
+
+    def _revisions(self, materials: Iterable[str]) -> dict[str, dict[str, int]]:
+        """Revision number by material and fingerprint."""
+        known: dict[str, dict[str, int]] = {}
+        query = {"material_id": {"$in": sorted(set(materials))}}
+        for found in self.raw.find(query, {"material_id": 1, "fingerprint": 1, "revision": 1}):
+            known.setdefault(found["material_id"], {})[found["fingerprint"]] = found["revision"]
+        return known
+
+    def _insert(self, writes: list[InsertOne[dict[str, Any]]]) -> list[int]:
+        """Insert what can be inserted; indices of the writes that lost a race."""
+        if not writes:
+            return []
+        try:
+            self.raw.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            failures = error.details["writeErrors"]
+            if any(failure["code"] != _DUPLICATE_KEY for failure in failures):
+                raise
+            return [failure["index"] for failure in failures]
+        return []
+
+
+def material_of(structure_id: str) -> str:
+    """Material id of a revision: icsd-188887.r2 belongs to icsd-188887."""
+    return structure_id.rpartition(".r")[0]
+
+
+def _current(query: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"current": True, "withdrawn": False, **(query or {})}

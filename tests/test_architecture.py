@@ -1,0 +1,139 @@
+"""The shape of the house: imports go one way, science is pure, modules stay readable."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "mtl_flows"
+
+# Who may import whom: each part of the house imports from the floors below, and from itself.
+FLOORS = (
+    {"errors"},
+    {"parallel", "settings"},
+    {"science"},
+    {"schemas"},
+    {"store"},
+    {"jobs"},
+    {"flows"},
+    {"launch", "report"},
+    {"cli"},
+    {"__main__"},
+)
+FLOOR = {part: height for height, parts in enumerate(FLOORS) for part in parts}
+
+NOT_FOR_SCIENCE = {
+    "pydantic",
+    "pydantic_settings",
+    "pymongo",
+    "bson",
+    "gridfs",
+    "jobflow",
+    "fireworks",
+    "maggma",
+}
+ENVIRONMENT = {"environ", "environb", "getenv", "putenv"}
+SLOW_TO_IMPORT = {"numpy", "scipy", "pymatgen", "pymongo", "jobflow", "fireworks", "ase", "torch", "sklearn"}
+LONGEST_MODULE = 400
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(file): ast.parse(file.read_text()) for file in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Full names of all that a module imports, also inside functions and for type checking alone."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module if node.level == 0 else "." * node.level
+            names |= {f"{origin}.{alias.name}" for alias in node.names}
+    return names
+
+
+IMPORTS = {name: imports(tree) for name, tree in MODULES.items()}
+
+
+def part_of(name: str) -> str:
+    """Part of the house that a module, or a member of it, belongs to; empty for the package itself."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in FLOOR else ""
+
+
+def imported_parts(name: str) -> set[str]:
+    return {part_of(other) for other in IMPORTS[name] if other.split(".")[0] == "mtl_flows"}
+
+
+def test_every_part_of_the_house_has_its_floor() -> None:
+    assert {name.split(".")[1] for name in MODULES if "." in name} == set(FLOOR)
+
+
+def test_imports_go_one_way() -> None:
+    upwards = {
+        f"{name} imports from {part}"
+        for name in MODULES
+        for part in imported_parts(name) - {"", part_of(name)}
+        if FLOOR[part] >= FLOOR.get(part_of(name), 0)
+    }
+    assert upwards == set()
+    assert {name for name, others in IMPORTS.items() if any(o.startswith(".") for o in others)} == set()
+
+
+def test_science_is_pure() -> None:
+    impure = {
+        name: found
+        for name, tree in MODULES.items()
+        if part_of(name) == "science"
+        and (
+            found := {other.split(".")[0] for other in IMPORTS[name]} & NOT_FOR_SCIENCE
+            | imported_parts(name) - {"", "errors", "parallel", "science"}
+            | {other.rpartition(".")[2] for other in IMPORTS[name]} & ENVIRONMENT
+            | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & ENVIRONMENT
+        )
+    }
+    assert impure == {}
+
+
+def test_giotto_is_imported_in_one_module() -> None:
+    users = {name for name in MODULES if {other.split(".")[0] for other in IMPORTS[name]} & {"gtda", "gph"}}
+    assert users == {"mtl_flows.science.topology.homology"}
+
+
+def test_modules_are_short() -> None:
+    lengths = {name_of(file): len(file.read_text().splitlines()) for file in PACKAGE.rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+def test_every_handler_names_what_it_catches() -> None:
+    bare = {
+        f"{name}, line {node.lineno}"
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and node.type is None
+    }
+    assert bare == set()
+
+
+def test_only_the_store_addresses_collections_by_name() -> None:
+    """Queries live in the store; FireWorks' own collections are the business of launch."""
+    addressed = {
+        f"{name}, line {node.lineno}"
+        for name, tree in MODULES.items()
+        if part_of(name) not in {"store", "launch"}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr in {"database", "client"}
+    }
+    assert addressed == set()
+
+
+def test_the_command_line_starts_without_slow_libraries() -> None:
+    code = "import mtl_flows.cli, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert set(loaded.split()) & SLOW_TO_IMPORT == set()
