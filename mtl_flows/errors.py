@@ -11,6 +11,7 @@ so a batch turns any of them into a record and goes on.
     ├── InputError(reason)        something is wrong with one material or file
     │   ├── UnreadableStructureError
     │   ├── NoMobileIonError
+    │   ├── NoFrameworkError
     │   ├── OccupancyError
     │   ├── OverlappingSitesError
     │   ├── ConflictingIdError    two files of one delivery claim one material

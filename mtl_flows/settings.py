@@ -35,12 +35,16 @@ def find_project_folder(start: Path | None = None) -> Path:
 class Settings(BaseSettings):
     """Everything a deployment can set; science never reads it."""
 
-    model_config = SettingsConfigDict(env_prefix="MTL_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="MTL_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     mongo_uri: SecretStr | None = Field(
         None, description="MongoDB connection string; unset means the embedded server"
     )
-    database: str = Field("mtl", description="database name, used where the connection string names none")
+    database: str = Field(
+        "mtl",
+        pattern=r'^[^/\\. "$]{1,63}$',
+        description="database name, used where the connection string names none",
+    )
     home: Path = Field(Path(EMBEDDED_FOLDER), description="folder of the embedded server and its data")
     materials_project_api_key: SecretStr | None = Field(None, description="key of the Materials Project API")
 
@@ -74,9 +78,15 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 wrong, subject=str(project / SETTINGS_FILE), remedy="mend the file or the MTL_* variable"
             ) from None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"not valid YAML: {error}", subject=str(project / SETTINGS_FILE), remedy="mend the file"
+            ) from None
+        except (TypeError, ValueError):
+            raise ConfigurationError(
+                "not a list of `setting: value`",
+                subject=str(project / SETTINGS_FILE),
+                remedy="mend the file",
             ) from None
         if settings.home.is_absolute():
             return settings
