@@ -78,7 +78,7 @@ class Provenance(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     inputs: dict[str, str] = Field(description="content hash of every input, by name")
-    parameters: StageParameters
+    parameters: StageParameters = Field(description="parameters of the stage")
     code_version: str = Field(description="version of mtl_flows")
     libraries: dict[str, str] = Field(description="versions of the libraries that can change the result")
     created_at: datetime = Field(description="UTC")
@@ -128,7 +128,7 @@ class StageDocument(Document):
     material_id: str = Field(description="id of the material, such as icsd-188887")
     structure_id: str = Field(description="id of the structure document (material and revision)")
     parameters_hash: str = Field(description="hash of the stage's parameters")
-    provenance: Provenance
+    provenance: Provenance = Field(description="where the document comes from")
 
     @staticmethod
     def key(structure_id: str, parameters: StageParameters) -> str:

@@ -16,7 +16,7 @@ class DiffusivityRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    temperature_K: float
+    temperature_K: float = Field(description="target temperature")
     ordering: int = Field(description="number of the ordered approximant")
     diffusivity_cm2_per_s: float | None = Field(description="null where there is only a bound or nothing")
     low_cm2_per_s: float | None = Field(description="lower end of the 95 % interval")
@@ -32,69 +32,99 @@ class CandidateDocument(Document):
     ``None`` stands for *not computed*; the stage that is missing is named by `pending`.
     """
 
-    material_id: str
+    material_id: str = Field(description="id of the material, such as icsd-188887")
     structure_id: str = Field(description="the current revision")
     representative_id: str = Field(description="material that stands for this one and its duplicates")
     is_representative: bool = Field(description="not a duplicate of another material")
     formula: str = Field(description="formula as the source gives it")
-    reduced_formula: str
+    reduced_formula: str = Field(description="reduced formula of the sites")
     chemical_system: str = Field(description="elements in alphabetical order, joined by hyphens")
-    elements: list[str]
-    n_elements: int
-    n_sites: int
-    space_group_number: int
+    elements: list[str] = Field(description="element symbols, sorted")
+    n_elements: int = Field(description="number of elements")
+    n_sites: int = Field(description="crystallographic sites in the cell, whatever their occupancy")
+    space_group_number: int = Field(description="found by spglib")
     ordered: bool = Field(description="no partial occupancy")
-    mobile_ion: str
-    releases: list[str]
+    mobile_ion: str = Field(description="element symbol of the mobile ion")
+    releases: list[str] = Field(description="releases that hold the current revision")
 
-    is_known_conductor: bool
+    is_known_conductor: bool = Field(
+        description="on the article's list of superionic conductors, or labelled so"
+    )
     conductivity_measured_S_per_cm: float | None = Field(
         None, description="measured near room temperature, from the user's labels or the file"
     )
 
-    r_connected_A: float | None = None
-    rho_cycles_published: float | None = None
-    rho_cycles_text: float | None = None
-    d1_A: float | None = None
-    d2_A: float | None = None
-    d3_A: float | None = None
-    v1_A: float | None = None
-    v2_A: float | None = None
-    v3_A: float | None = None
+    r_connected_A: float | None = Field(None, description="mean over mobile sites of the largest H0 death, Å")
+    rho_cycles_published: float | None = Field(
+        None, description="loops per mobile site at r_connected, mobile sites of the cell"
+    )
+    rho_cycles_text: float | None = Field(
+        None, description="loops per mobile site at r_connected, framework sites of the cell"
+    )
+    d1_A: float | None = Field(None, description="shortest hop whose network percolates in one dimension, Å")
+    d2_A: float | None = Field(None, description="as d1_A, in two dimensions")
+    d3_A: float | None = Field(None, description="as d1_A, in three dimensions")
+    v1_A: float | None = Field(None, description="largest sphere that travels in one dimension, Å")
+    v2_A: float | None = Field(None, description="as v1_A, in two dimensions")
+    v3_A: float | None = Field(None, description="as v1_A, in three dimensions")
     priority: float | None = Field(None, description="v3/d3: the order in which molecular dynamics is spent")
 
     passes_connectivity: bool | None = Field(None, description="r_connected below its threshold")
-    passes_prescreen_published: bool | None = None
-    passes_prescreen_text: bool | None = None
-    cluster_published: str | None = None
-    cluster_text: str | None = None
+    passes_prescreen_published: bool | None = Field(
+        None, description="r_connected and rho_cycles within the thresholds of the protocol"
+    )
+    passes_prescreen_text: bool | None = Field(
+        None, description="as passes_prescreen_published, under the other protocol"
+    )
+    cluster_published: str | None = Field(None, description="name of its cluster")
+    cluster_text: str | None = Field(None, description="name of its cluster")
     selected_published: bool | None = Field(None, description="cluster holds a known conductor")
-    selected_text: bool | None = None
-    nearest_known_published: str | None = None
-    nearest_known_text: str | None = None
-    nearest_known_distance_published: float | None = None
-    nearest_known_distance_text: float | None = None
+    selected_text: bool | None = Field(None, description="cluster holds a known conductor")
+    nearest_known_published: str | None = Field(
+        None, description="material id of the nearest known conductor in the feature space"
+    )
+    nearest_known_text: str | None = Field(
+        None, description="material id of the nearest known conductor in the feature space"
+    )
+    nearest_known_distance_published: float | None = Field(
+        None, description="distance to it, features unscaled"
+    )
+    nearest_known_distance_text: float | None = Field(
+        None, description="distance to it, features standardised"
+    )
 
-    passes_chemistry: bool | None = None
-    failed_rules: list[int] | None = None
+    passes_chemistry: bool | None = Field(None, description="every chemical rule passed")
+    failed_rules: list[int] | None = Field(None, description="numbers of the chemical rules that failed")
     survives_published: bool | None = Field(None, description="prescreen, cluster and chemistry passed")
-    survives_text: bool | None = None
+    survives_text: bool | None = Field(None, description="prescreen, cluster and chemistry passed")
 
     engine: str | None = Field(None, description="what the molecular dynamics ran on")
-    diffusivities: list[DiffusivityRecord] = Field(default_factory=list)
-    dynamics_status: str | None = None
-    activation_energy_eV: float | None = None
+    diffusivities: list[DiffusivityRecord] = Field(
+        default_factory=list, description="one record for each approximant and temperature simulated"
+    )
+    dynamics_status: str | None = Field(
+        None, description="running, fitted, or why there is no activation energy"
+    )
+    activation_energy_eV: float | None = Field(None, description="slope of the Arrhenius fit, eV")
     activation_energy_error_eV: float | None = Field(None, description="standard error")
-    conductivity_300K_low_S_per_cm: float | None = None
-    conductivity_300K_high_S_per_cm: float | None = None
+    conductivity_300K_low_S_per_cm: float | None = Field(
+        None, description="lower end of the 95 % interval, extrapolated to 300 K"
+    )
+    conductivity_300K_high_S_per_cm: float | None = Field(
+        None, description="upper end of the 95 % interval, extrapolated to 300 K"
+    )
 
     window_status: str | None = Field(None, description="known or unknown")
-    window_low_V: float | None = None
-    window_high_V: float | None = None
-    e_above_hull_eV_per_atom: float | None = None
+    window_low_V: float | None = Field(
+        None, description="lower end of the electrochemical window against Li/Li⁺, V"
+    )
+    window_high_V: float | None = Field(
+        None, description="upper end of the electrochemical window against Li/Li⁺, V"
+    )
+    e_above_hull_eV_per_atom: float | None = Field(None, description="energy above the convex hull")
 
     verdict: str | None = Field(None, description="pass, fail or undecided")
-    furthest_stage: Stage
+    furthest_stage: Stage = Field(description="last gate that was passed")
     pending: list[str] = Field(description="stages that have not run for this material")
 
     @property

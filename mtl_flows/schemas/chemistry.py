@@ -27,18 +27,18 @@ class RuleRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: int = Field(description="number of the criterion in §2.4 of the article")
-    name: str
-    passed: bool
+    name: str = Field(description="short name of the rule")
+    passed: bool = Field(description="whether the material stays")
     reason: str = Field(description="why, in a sentence")
     evidence: dict[str, Any] = Field(description="what the verdict rests on")
-    confidence: Literal["certain", "high", "low"]
-    reference: str
+    confidence: Literal["certain", "high", "low"] = Field(description="how far the evidence decides")
+    reference: str = Field(description="where the rule comes from")
 
 
 class ChemistryDocument(StageDocument):
     """All eight rules for one structure."""
 
-    formula: str
+    formula: str = Field(description="formula that the rules looked at")
     passed: bool = Field(description="whether every rule passed")
     failures: list[int] = Field(description="numbers of the rules that failed")
     rules: list[RuleRecord] = Field(description="every rule, in order")

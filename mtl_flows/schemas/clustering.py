@@ -10,7 +10,10 @@ ALGORITHM_VERSION = 1
 
 
 def clustering_stage(
-    protocol: Protocol, parameters: ClusteringParameters, thresholds: PrescreenThresholds, mobile_ion: str
+    protocol: Protocol,
+    parameters: ClusteringParameters,
+    thresholds: PrescreenThresholds,
+    mobile_ion: str = Field(description="whose features and scaling"),
 ) -> StageParameters:
     """Key the clustering stage."""
     return StageParameters(
@@ -42,17 +45,17 @@ class ClusterRecord(BaseModel):
 class ClusteringDocument(Document):
     """One clustering of everything that passed the prescreen under one protocol."""
 
-    protocol: Protocol
+    protocol: Protocol = Field(description="which features were clustered")
     topology_parameters_hash: str = Field(description="which topology documents the features come from")
     parameters_hash: str = Field(description="hash of the clustering's parameters and thresholds")
     members_hash: str = Field(description="hash of the sorted structure ids")
-    provenance: Provenance
+    provenance: Provenance = Field(description="where the document comes from")
     feature_names: list[str] = Field(description="columns of the feature matrix, in order")
     n_materials: int = Field(description="structures clustered")
-    clusters: list[ClusterRecord]
+    clusters: list[ClusterRecord] = Field(description="every cluster, in the order of its exemplars")
     method: str = Field(description="affinity_propagation or preaggregated")
     damping: float = Field(description="the damping that converged")
-    n_iterations: int
+    n_iterations: int = Field(description="iterations until convergence")
     silhouette: float = Field(description="mean silhouette of the distinct materials; 0 where undefined")
     scaler_mean: list[float] = Field(description="subtracted from each feature")
     scaler_scale: list[float] = Field(description="divided out of each feature")
@@ -63,14 +66,14 @@ class ClusteringDocument(Document):
 class AssignmentDocument(Document):
     """Where one structure stands in one clustering."""
 
-    clustering_id: str
-    protocol: Protocol
-    material_id: str
-    structure_id: str
+    clustering_id: str = Field(description="id of the run")
+    protocol: Protocol = Field(description="protocol of the run")
+    material_id: str = Field(description="id of the material")
+    structure_id: str = Field(description="id of the structure document")
     cluster: str = Field(description="name of the cluster")
     selected: bool = Field(description="whether the cluster holds a known conductor")
     provisional: bool = Field(description="assigned to the nearest exemplar after the run, not clustered")
-    is_known_conductor: bool
+    is_known_conductor: bool = Field(description="counts as a known superionic conductor")
     nearest_known: str = Field(description="material id of the nearest other known conductor; empty if none")
     nearest_known_distance: float | None = Field(
         description="distance to it in the scaled feature space; null if there is none"

@@ -18,8 +18,8 @@ class OrderingDocument(StageDocument):
     supercell: list[list[int]] = Field(
         description="supercell matrix, rows are multiples of the lattice vectors"
     )
-    n_atoms: int
-    n_mobile: int
+    n_atoms: int = Field(description="atoms in the supercell")
+    n_mobile: int = Field(description="mobile ions in the supercell")
     charge_e: float = Field(description="charge of the cell under the assigned oxidation states")
     ewald_energy_eV: float = Field(description="of the formal charges; comparable for one parent only")
     composition_error: float = Field(
@@ -37,14 +37,14 @@ class OrderingDocument(StageDocument):
 class RelaxationDocument(StageDocument):
     """An ordered approximant relaxed by an engine."""
 
-    ordering_id: str
+    ordering_id: str = Field(description="id of the approximant")
     engine: dict[str, Any] = Field(description="name, version, hash of weights, precision, threads")
-    engine_name: str
+    engine_name: str = Field(description="short name or import path of the engine")
     converged: bool = Field(description="forces below the tolerance within the allowed steps")
-    n_steps: int
+    n_steps: int = Field(description="steps taken")
     energy_eV: float = Field(description="total energy of the cell")
-    energy_eV_per_atom: float
-    max_force_eV_per_A: float
+    energy_eV_per_atom: float = Field(description="total energy of the cell by its atoms")
+    max_force_eV_per_A: float = Field(description="largest force left")
     volume_change: float = Field(description="relative change of the volume")
     structure: dict[str, Any] = Field(description="pymatgen Structure after relaxation")
 
@@ -60,8 +60,8 @@ class BlockRecord(BaseModel):
 
     file_id: str = Field(description="id of the file in GridFS")
     sha256: str = Field(description="hash of the file")
-    n_frames: int
-    n_bytes: int
+    n_frames: int = Field(description="frames in the file")
+    n_bytes: int = Field(description="size of the file")
 
 
 class ChunkRecord(BaseModel):
@@ -71,9 +71,9 @@ class ChunkRecord(BaseModel):
 
     first_step: int = Field(description="steps of the simulation done before the chunk")
     last_step: int = Field(description="steps of the simulation done after the chunk")
-    blocks: list[BlockRecord]
-    mean_temperature_K: float
-    mean_energy_eV: float
+    blocks: list[BlockRecord] = Field(description="files of frames, in order")
+    mean_temperature_K: float = Field(description="over the steps of the chunk")
+    mean_energy_eV: float = Field(description="mean potential energy of the stored frames")
     conserved_drift_meV_per_atom_ps: float = Field(description="error of the integrator")
     wall_s: float = Field(description="seconds the chunk took")
 
@@ -85,45 +85,49 @@ class TrajectoryDocument(StageDocument):
     ``framework_melted``, ``unconverged``, ``failed`` (a guard stopped the integrator) and, for a ramp, ``heated``.
     """
 
-    ordering_id: str
-    ordering: int
+    ordering_id: str = Field(description="id of the approximant")
+    ordering: int = Field(description="number of the approximant")
     engine: dict[str, Any] = Field(description="name, version, hash of weights, precision, threads")
-    engine_name: str
-    trajectory_stage: TrajectoryStage
+    engine_name: str = Field(description="short name or import path of the engine")
+    trajectory_stage: TrajectoryStage = Field(description="heating ramp or production")
     temperature_K: float = Field(description="target; of a ramp, where it ends")
-    timestep_fs: float
+    timestep_fs: float = Field(description="integration step")
     frame_interval: int = Field(description="steps between stored frames")
-    steps_done: int
+    steps_done: int = Field(description="steps simulated so far")
     steps_wanted: int = Field(description="steps after which the simulation is judged (again)")
     judged_under: str = Field("", description="hash of the analysis and the budget behind `status`")
-    chunks: list[ChunkRecord] = Field(default_factory=list)
+    chunks: list[ChunkRecord] = Field(default_factory=list, description="what each job added, in order")
     checkpoint: dict[str, Any] | None = Field(
         None, description="positions, momenta, thermostat and random state to go on from; null at the start"
     )
-    status: str
+    status: str = Field(description="where the simulation stands")
     reason: str = Field("", description="why the status is what it is")
     diffusion: dict[str, Any] | None = Field(
         None, description="diffusivity, interval, displacement curve and checks; null for a ramp"
     )
-    diffusivity_cm2_per_s: float | None = None
-    diffusivity_low_cm2_per_s: float | None = None
-    diffusivity_high_cm2_per_s: float | None = None
+    diffusivity_cm2_per_s: float | None = Field(
+        None, description="null where there is only a bound or nothing"
+    )
+    diffusivity_low_cm2_per_s: float | None = Field(None, description="lower end of the 95 % interval")
+    diffusivity_high_cm2_per_s: float | None = Field(
+        None, description="upper end of the 95 % interval, or the bound"
+    )
 
 
 class TransportDocument(StageDocument):
     """Arrhenius fit over the temperatures of one approximant and one engine."""
 
-    ordering_id: str
-    ordering: int
-    engine_name: str
-    status: str
-    reason: str = ""
+    ordering_id: str = Field(description="id of the approximant")
+    ordering: int = Field(description="number of the approximant")
+    engine_name: str = Field(description="short name or import path of the engine")
+    status: str = Field(description="fitted, or why there is no fit")
+    reason: str = Field("", description="which temperatures were left out, and why")
     complete: bool = Field(description="every temperature has been simulated to its end")
     temperatures_K: list[float] = Field(description="temperatures that entered the fit")
     excluded: dict[str, str] = Field(description="temperatures left out, with the reason")
-    activation_energy_eV: float | None = None
+    activation_energy_eV: float | None = Field(None, description="slope of the fit")
     activation_energy_error_eV: float | None = Field(None, description="standard error")
-    conductivity_300K_S_per_cm: float | None = None
+    conductivity_300K_S_per_cm: float | None = Field(None, description="extrapolated to 300 K")
     conductivity_300K_low_S_per_cm: float | None = Field(None, description="lower end of the 95 % interval")
     conductivity_300K_high_S_per_cm: float | None = Field(None, description="upper end of the 95 % interval")
     fit: dict[str, Any] | None = Field(None, description="everything the fit gives")

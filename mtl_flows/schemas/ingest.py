@@ -83,14 +83,14 @@ class StructureDocument(Document):
     space_group_symbol: str = Field(description="Hermann–Mauguin symbol found by spglib")
     volume_A3: float = Field(description="volume of the cell in Å³")
     density_g_cm3: float = Field(description="mass density in g/cm³")
-    flags: StructureFlags
-    metadata: SourceMetadata
+    flags: StructureFlags = Field(description="what a curator may want to sort out")
+    metadata: SourceMetadata = Field(description="what the file says of the measurement")
     oxidation_states: dict[str, float] = Field(
         default_factory=dict, description="mean oxidation state by element, where the file gives them"
     )
     warnings: list[str] = Field(default_factory=list, description="what reading had to mend or assume")
     structure: dict[str, Any] = Field(description="pymatgen Structure, the cell given in the file")
-    provenance: Provenance
+    provenance: Provenance = Field(description="where the document comes from")
 
     @property
     def ordered(self) -> bool:
