@@ -13,7 +13,7 @@ def clustering_stage(
     protocol: Protocol,
     parameters: ClusteringParameters,
     thresholds: PrescreenThresholds,
-    mobile_ion: str = Field(description="whose features and scaling"),
+    mobile_ion: str,
 ) -> StageParameters:
     """Key the clustering stage."""
     return StageParameters(
