@@ -13,6 +13,7 @@ https://doi.org/10.1080/27660400.2024.2384822).
 
 import math
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -337,11 +338,9 @@ def cif_text(compound: Compound) -> str:
         items["_database_code_ICSD"] = str(compound.icsd)
     if compound.source.doi:
         items["_journal_paper_doi"] = compound.source.doi
-    if compound.source.citation:
-        items["_publ_section_references"] = f"\n;\n{compound.source.citation}\n;"
-    if compound.note:
-        items["_publ_section_comment"] = f"\n;\n{compound.note}\n;"
-    lines = [f"data_{compound.id}", *(f"{key:<34} {value}" for key, value in items.items())]
+    texts = {"_publ_section_references": compound.source.citation, "_publ_section_comment": compound.note}
+    lines = [f"data_{compound.id}", *(f"{key} {value}" for key, value in items.items())]
+    lines += [f"{key}\n;\n{text}\n;" for key, text in texts.items() if text]
     lines += ["loop_", "_space_group_symop_id", "_space_group_symop_operation_xyz"]
     lines += [f"{n} '{operation.as_xyz_str()}'" for n, operation in enumerate(group.operations, start=1)]
     columns = ("label", "type_symbol", "site_symmetry_multiplicity", *(f"fract_{axis}" for axis in "xyz"))
@@ -352,7 +351,7 @@ def cif_text(compound: Compound) -> str:
         for element, occupancy in site.species.items():
             label = site.label if len(site.species) == 1 else f"{site.label}_{element}"
             lines.append(f"{label} {element} {multiplicity} {x:.8f} {y:.8f} {z:.8f} {occupancy:.6g}")
-    return "\n".join(lines) + "\n"
+    return _ascii("\n".join(lines) + "\n")
 
 
 def _parse(row: dict[str, Any]) -> Compound:
@@ -479,3 +478,8 @@ def _check_composition(compound: Compound, found: Composition) -> None:
 
 def _quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def _ascii(text: str) -> str:
+    """Drop accents: CIF 1.1 knows ASCII only."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
