@@ -14,10 +14,12 @@ from mtl_flows.cli.types import (
     HeatPs,
     Json,
     LagFraction,
+    MaxAtoms,
     MobileIon,
     Orderings,
     ProductionPs,
     Survivors,
+    TargetError,
     Temperatures,
 )
 
@@ -67,8 +69,10 @@ def launch(
     budget_ps: Budget = 100.0,
     discard_ps: DiscardPs = 2.0,
     max_lag_fraction: LagFraction = 0.3,
+    target_error: TargetError = 0.3,
     chunk_ps: ChunkPs = 5.0,
     orderings: Orderings = 1,
+    max_atoms: MaxAtoms = 200,
     mobile_ion: MobileIon = "Li",
 ) -> None:
     """Hand in molecular dynamics: one FireWorks workflow for each survivor, the most promising first.
@@ -89,8 +93,10 @@ def launch(
         budget_ps=budget_ps,
         discard_ps=discard_ps,
         max_lag_fraction=max_lag_fraction,
+        target_error=target_error,
         chunk_ps=chunk_ps,
         orderings=orderings,
+        max_atoms=max_atoms,
     )
     with connection(Settings.load()) as address, MTLStore.connect(address) as store:
         hand_in_dynamics(store, address, maker, materials=materials or [], survivors=survivors)
@@ -106,8 +112,10 @@ def dynamics_maker(
     budget_ps: float,
     discard_ps: float,
     max_lag_fraction: float,
+    target_error: float,
     chunk_ps: float,
     orderings: int,
+    max_atoms: int,
 ) -> Any:
     """Flow Maker for options as they come from the command line."""
     from mtl_flows.errors import ConfigurationError
@@ -129,13 +137,17 @@ def dynamics_maker(
         parameters=DynamicsParameters(
             mobile_ion=mobile_ion,
             engine=engine,
-            ordering=OrderingParameters(n_orderings=orderings),
+            ordering=OrderingParameters(n_orderings=orderings, max_atoms=max_atoms),
             heat_ps=heat_ps,
             temperatures_K=temperatures_K,
             production_ps=production_ps,
             budget=DynamicsBudget(max_production_ps=budget_ps),
             chunk_ps=chunk_ps,
-            diffusion=DiffusionParameters(discard_ps=discard_ps, max_lag_fraction=max_lag_fraction),
+            diffusion=DiffusionParameters(
+                discard_ps=discard_ps,
+                max_lag_fraction=max_lag_fraction,
+                max_relative_error=target_error,
+            ),
         ),
         screening=ScreeningParameters(mobile_ion),
     )

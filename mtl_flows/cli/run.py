@@ -17,10 +17,12 @@ from mtl_flows.cli.types import (
     EngineName,
     HeatPs,
     LagFraction,
+    MaxAtoms,
     MobileIon,
     Orderings,
     ProductionPs,
     Survivors,
+    TargetError,
     Temperatures,
     Workers,
 )
@@ -49,8 +51,10 @@ def run(
     budget_ps: Budget = 100.0,
     discard_ps: DiscardPs = 2.0,
     max_lag_fraction: LagFraction = 0.3,
+    target_error: TargetError = 0.3,
     chunk_ps: ChunkPs = 5.0,
     orderings: Orderings = 1,
+    max_atoms: MaxAtoms = 200,
 ) -> None:
     """Do everything: ingest, screen, simulate the survivors, and show the candidate table.
 
@@ -76,8 +80,10 @@ def run(
         budget_ps=budget_ps,
         discard_ps=discard_ps,
         max_lag_fraction=max_lag_fraction,
+        target_error=target_error,
         chunk_ps=chunk_ps,
         orderings=orderings,
+        max_atoms=max_atoms,
     )
     settings = Settings.load()
     with connection(settings) as address, MTLStore.connect(address) as store:

@@ -47,6 +47,19 @@ LagFraction = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+TargetError = Annotated[
+    float,
+    typer.Option(
+        "--target-error",
+        min=0.01,
+        help="Relative standard error of D at which a temperature counts as converged.",
+        rich_help_panel=_PANEL,
+    ),
+]
+MaxAtoms = Annotated[
+    int,
+    typer.Option("--max-atoms", min=1, help="Most atoms in the supercell.", rich_help_panel=_PANEL),
+]
 ChunkPs = Annotated[
     float,
     typer.Option(help="Simulated time of one job, ps: what a lost worker costs.", rich_help_panel=_PANEL),
