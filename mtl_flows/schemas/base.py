@@ -29,14 +29,22 @@ _RECORDED_LIBRARIES = (
 
 
 def content_hash(content: Any) -> str:
-    """SHA-256 of `content` as canonical JSON (sorted keys, shortest float representation)."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
+    """SHA-256 of `content` as canonical JSON: sorted keys, shortest numbers, so 5 and 5.0 are the same."""
+    text = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else float(value)
+    if value is None or isinstance(value, str | int):
+        return value
     if hasattr(value, "tolist"):
-        return value.tolist()
+        return _plain(value.tolist())
     raise TypeError(f"cannot hash a {type(value).__name__}")
 
 
@@ -75,7 +83,7 @@ class StageParameters(BaseModel):
 class Provenance(BaseModel):
     """Where a document comes from."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     inputs: dict[str, str] = Field(description="content hash of every input, by name")
     parameters: StageParameters = Field(description="parameters of the stage")

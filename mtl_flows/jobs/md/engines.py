@@ -6,6 +6,7 @@ and keyword arguments. Any other ASE calculator is used by its import path.
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module, metadata
 from typing import Any
 
@@ -126,13 +127,23 @@ def engine_fingerprint(name: str, *, n_threads: int = 1) -> dict[str, Any]:
     engine = get_engine(name)
     return {
         "name": engine.name,
-        "version": metadata.version(engine.package) if engine.package else "",
+        "version": _version(engine.package) if engine.package else "",
         "weights_sha256": weights_sha256(engine.build(n_threads=n_threads)),
         "parameters": dict(engine.calculator_kwargs),
         "precision": engine.precision,
         "threads": n_threads,
         "energy_scale": engine.energy_scale,
     }
+
+
+@cache
+def _version(package: str) -> str:
+    """Version of a distribution, or of the one that brings a module of this name; empty for a loose module."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        owners = metadata.packages_distributions().get(package, ())
+    return metadata.version(owners[0]) if owners else ""
 
 
 def weights_sha256(calculator: Calculator) -> str:
