@@ -45,10 +45,22 @@ class Connection:
                 subject="MTL_MONGO_URI",
                 remedy="write mongodb://user:password@host:27017/database, with special characters escaped",
             ) from None
-        if parsed["database"]:
+        if parsed["database"] and not parsed["collection"]:
             return cls(uri, parsed["database"])
-        parts = urlsplit(uri)
-        return cls(urlunsplit(parts._replace(path=f"/{database}")), database)
+        if parsed["collection"] or not database or set(database) & set('/\\. "$\0'):
+            raise ConfigurationError(
+                "not a usable name of a database",
+                subject="MTL_MONGO_URI" if parsed["collection"] else "MTL_DATABASE",
+                remedy="use letters, digits, - and _",
+            )
+        parts = urlsplit(uri)._replace(path=f"/{database}")
+        options = {name.lower(): value for name, value in parsed["options"].items()}
+        if parsed["username"] and "authsource" not in options:
+            # Naming a database must not move the place where the user is looked up.
+            local = options.get("authmechanism", "SCRAM").startswith("SCRAM")
+            source = f"authSource={'admin' if local else '$external'}"
+            parts = parts._replace(query="&".join(filter(None, (parts.query, source))))
+        return cls(urlunsplit(parts), database)
 
     @property
     def redacted(self) -> str:
