@@ -1,5 +1,6 @@
 """Symmetry that saves work: equivalent sites have isometric surroundings, a primitive cell fewer sites."""
 
+import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -67,4 +68,6 @@ def _dataset(structure: Structure, symprec_A: float) -> SpglibDataset | None:
     kinds: dict[Hashable, int] = {}
     numbers = [kinds.setdefault(frozenset(site.species.items()), len(kinds)) for site in structure]
     cell = (structure.lattice.matrix, structure.frac_coords, numbers)
-    return spglib.get_symmetry_dataset(cell, symprec=symprec_A)
+    with warnings.catch_warnings():  # spglib announces how it will report failures in future
+        warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING", category=DeprecationWarning)
+        return spglib.get_symmetry_dataset(cell, symprec=symprec_A)

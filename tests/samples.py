@@ -1,0 +1,81 @@
+"""Crystals of published structure, and stores filled with them."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pymatgen.core import Structure
+
+from mtl_flows.jobs.reading import IngestParameters, read_file
+from mtl_flows.report.examples import shipped_table
+from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.science.compounds import Compound, build_structure, cif_text, load_compounds
+from mtl_flows.science.reading import FoundFile
+from mtl_flows.store.database import MTLStore
+
+TINY = ("li3n", "li3ocl", "li3obr", "licl", "li2o", "lioh", "licoo2", "li3sbs4", "li7sbo6", "lipn2")
+"""Few sites each, and something for every gate: known conductors, failures of rules, disorder."""
+
+
+@cache
+def compounds() -> dict[str, Compound]:
+    return {compound.id: compound for compound in load_compounds(shipped_table())}
+
+
+def crystal(slug: str) -> Structure:
+    return build_structure(compounds()[slug])
+
+
+def write_cifs(folder: Path, *slugs: str) -> Path:
+    """Write crystals as CIF files; one is known to the store by its number in the ICSD or its file name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for slug in slugs:
+        (folder / f"{slug}.cif").write_text(cif_text(compounds()[slug]))
+    return folder
+
+
+def structure_document(slug: str) -> StructureDocument:
+    """Document of a crystal as the ingest stage makes it."""
+    content = cif_text(compounds()[slug]).encode()
+    (document,) = read_file(FoundFile(f"{slug}.cif", content), IngestParameters())
+    assert isinstance(document, StructureDocument)
+    return document
+
+
+def fill(store: MTLStore, *slugs: str) -> list[str]:
+    """Bring crystals into a store, each standing for itself; gives their ids in the order of `slugs`."""
+    documents = [
+        document.model_copy(
+            update={"current": True, "representative_id": document.material_id, "releases": ["1"]}
+        )
+        for document in map(structure_document, slugs)
+    ]
+    store.structures.add(documents)
+    return [document.id for document in documents]
+
+
+# Of a document's provenance and cost: what differs between two runs that did the same.
+_INCIDENTAL = {"created_at", "updated_at", "job", "timings_s", "wall_s"}
+
+
+def contents(store: MTLStore) -> dict[str, list[dict[str, Any]]]:
+    """All documents of the domain but for when and by which job they were written."""
+    return {c.name: [_stripped(d) for d in c.raw.find(sort=[("_id", 1)])] for c in store.collections}
+
+
+def _stripped(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _stripped(value) for key, value in node.items() if key not in _INCIDENTAL}
+    return [_stripped(item) for item in node] if isinstance(node, list) else node
+
+
+def numbers(node: Any) -> Iterator[float]:
+    """Every number in a nest of mappings and lists."""
+    if isinstance(node, dict):
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for item in node:
+            yield from numbers(item)
+    elif isinstance(node, int | float):
+        yield node

@@ -1,0 +1,179 @@
+"""Every document: described, closed, frozen, and the same when it comes back from the server."""
+
+import itertools
+import types
+import typing
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from math import inf
+from typing import Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel, ValidationError
+from pymatgen.core import Lattice, Structure
+from samples import TINY, crystal, structure_document
+
+from mtl_flows.schemas.base import Document, StageDocument
+from mtl_flows.schemas.chemistry import ChemistryDocument, chemistry_stage
+from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument, topology_stage
+from mtl_flows.science.chemistry import ChemistryParameters, check_chemistry
+from mtl_flows.science.topology import PROTOCOLS, TopologyParameters, compute_topology
+from mtl_flows.store.database import MTLStore
+
+FLOATS = (inf, -inf, 0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 3.0)
+
+
+def test_every_document_has_a_collection(store: MTLStore) -> None:
+    assert {collection.model for collection in store.collections} == set(leaves(Document))
+
+
+def leaves(kind: type[Document]) -> Iterator[type[Document]]:
+    """Documents that are written, not the bases they share; tests' own do not count."""
+    children = [child for child in kind.__subclasses__() if child.__module__.startswith("mtl_flows")]
+    if not children and kind is not StageDocument:
+        yield kind
+    for child in children:
+        yield from leaves(child)
+
+
+def models(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A model and all that it holds."""
+    yield kind
+    for field in kind.model_fields.values():
+        for part in parts(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from models(part)
+
+
+def parts(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for argument in get_args(annotation):
+        yield from parts(argument)
+
+
+@pytest.mark.parametrize("kind", list(leaves(Document)), ids=lambda kind: kind.__name__)
+def test_every_field_is_described_and_nothing_else_is_taken(kind: type[Document]) -> None:
+    for model in set(models(kind)):
+        assert {name for name, field in model.model_fields.items() if not field.description} == set()
+        assert model.model_config["extra"] == "forbid", model
+        assert model.model_config["frozen"], model
+    full = example(kind, FullValues())
+    with pytest.raises(ValidationError):
+        kind.from_mongo({**full.to_mongo(), "unknown": 1})
+    with pytest.raises(ValidationError):
+        full.id = "other"
+
+
+class FullValues:
+    """Values that databases stumble over."""
+
+    def __init__(self) -> None:
+        floats = itertools.cycle(FLOATS)
+        self.scalars = {
+            str: lambda: "Å³ · σ",
+            int: lambda: 2**62,
+            bool: lambda: True,
+            float: lambda: next(floats),
+            bytes: lambda: bytes(range(256)),
+            datetime: lambda: datetime(2024, 2, 29, 23, 59, 59, 999000, tzinfo=UTC),
+            Any: lambda: {"a.b": [1, 2.5, None, "x", True, {"$c": inf}], "": {}},
+        }
+        self.items = 2
+        self.optional = True
+
+
+class SparseValues:
+    """As little as a document may hold."""
+
+    def __init__(self) -> None:
+        self.scalars = {
+            str: str,
+            int: lambda: 1,
+            bool: bool,
+            float: float,
+            bytes: bytes,
+            datetime: lambda: datetime(1970, 1, 1, tzinfo=UTC),
+            Any: lambda: None,
+        }
+        self.items = 0
+        self.optional = False
+
+
+Values = FullValues | SparseValues
+
+
+def example(kind: type[BaseModel], values: Values) -> Any:
+    fields = {name: value_for(field.annotation, values) for name, field in kind.model_fields.items()}
+    if issubclass(kind, Document):
+        fields["id"] = type(values).__name__
+    return kind(**fields)
+
+
+def value_for(annotation: Any, values: Values) -> Any:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation in values.scalars:
+        return values.scalars[annotation]()
+    if origin is typing.Literal:
+        return arguments[-1]
+    if origin in (typing.Union, types.UnionType):
+        return value_for(arguments[0], values) if values.optional else None
+    if origin is list:
+        return [value_for(arguments[0], values) for _ in range(values.items)]
+    if origin is dict:
+        keys = get_args(arguments[0]) or [f"key {k}.{k}" for k in range(values.items)]
+        return {key: value_for(arguments[1], values) for key in keys}
+    assert issubclass(annotation, BaseModel), annotation
+    return example(annotation, values)
+
+
+@pytest.mark.parametrize("values", [FullValues, SparseValues])
+def test_a_document_equals_its_copy_from_the_server(store: MTLStore, values: type[Values]) -> None:
+    for collection in store.collections:
+        document = example(collection.model, values())
+        assert collection.add([document]).inserted == 1
+        assert collection.get(document.id) == document
+        assert collection.add([document]).unchanged == 1
+        collection.put([document])
+        assert collection.put([document]).unchanged == 1
+        assert list(collection.find()) == [document]
+        assert set(collection.raw.find_one() or {}) == {
+            field.alias or name for name, field in collection.model.model_fields.items()
+        }
+
+
+def test_what_science_finds_survives_the_server(store: MTLStore) -> None:
+    """Evidence of the rules is whatever a rule saw fit to say: all of it must be BSON."""
+    metal = structure_document("li3n").model_copy(update={"id": "metal.r1", "material_id": "metal"})
+    without_framework = compute_topology(
+        Structure(Lattice.cubic(3.51), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]]), "Li", TopologyParameters()
+    )
+    quick = TopologyParameters(extended=False)
+    chemistry = ChemistryParameters()
+    written: list[StageDocument] = [
+        TopologyDocument.from_result(metal, without_framework, topology_stage(TopologyParameters(), "Li")),
+        BarcodeDocument.from_result(metal, without_framework, topology_stage(TopologyParameters(), "Li")),
+    ]
+    for slug in TINY:
+        structure = structure_document(slug)
+        result = compute_topology(crystal(slug), "Li", quick)
+        report = check_chemistry(crystal(slug), "Li", chemistry)
+        written += [
+            structure,  # type: ignore[list-item]
+            TopologyDocument.from_result(structure, result, topology_stage(quick, "Li"), "job"),
+            BarcodeDocument.from_result(structure, result, topology_stage(quick, "Li"), "job"),
+            ChemistryDocument.from_report(structure, report, chemistry_stage(chemistry, "Li"), "job"),
+        ]
+    of = {collection.model: collection for collection in store.collections}
+    for document in written:
+        of[type(document)].add([document])
+        assert of[type(document)].get(document.id) == document
+    read = store.topology.get(TopologyDocument.key("metal.r1", topology_stage(TopologyParameters(), "Li")))
+    assert read.v3_A == inf
+    assert {protocol: len(features) for protocol, features in read.features.items()} == dict.fromkeys(
+        PROTOCOLS, 22
+    )
+    barcodes = store.barcodes.get(read.id)
+    mobile, framework = barcodes.orbits[0].barcodes()
+    (orbit,) = without_framework.orbits
+    assert (mobile.pack(), framework.pack()) == (orbit.mobile.pack(), orbit.framework.pack())
+    assert mobile.h0_deaths_A == pytest.approx(orbit.mobile.h0_deaths_A, rel=1e-6)
