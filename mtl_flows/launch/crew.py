@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 
 from mtl_flows.errors import MTLError
 from mtl_flows.launch.events import EventCallback, Outcome, RocketEvent
-from mtl_flows.launch.interruption import Interruption
+from mtl_flows.launch.interruption import Interruption, deaf
 from mtl_flows.launch.launchpad import open_launchpad
 from mtl_flows.launch.lost import give_back, lost_launches
 from mtl_flows.launch.names import LOST_AFTER_S
@@ -45,7 +45,8 @@ def run_crew(
             for _ in range(size):
                 receiver, sender = context.Pipe(duplex=False)
                 worker = context.Process(target=_serve, args=(connection, order, budget, sender))
-                worker.start()
+                with deaf():
+                    worker.start()
                 sender.close()  # the worker holds the only writing end: the pipe ends when it does
                 workers[receiver] = worker
         stopping = False

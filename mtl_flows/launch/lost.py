@@ -85,9 +85,8 @@ def give_back(pad: LaunchPad, launch: LostLaunch, *, count_loss: bool = True) ->
 
 
 def _last_sign(launch: dict[str, Any]) -> datetime:
-    sign: str | datetime = (
-        launch["state_history"][-1].get("updated_on") or launch["state_history"][-1]["created_on"]
-    )
+    latest = launch["state_history"][-1]
+    sign: str | datetime = latest.get("updated_on") or latest["created_on"]
     time = datetime.fromisoformat(sign) if isinstance(sign, str) else sign
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 

@@ -1,21 +1,19 @@
 """From a jobflow flow to a FireWorks workflow, once per piece of work."""
 
-import io
 import json
 import warnings
 from collections.abc import Iterable, Mapping
-from contextlib import redirect_stderr
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
 import bson
-from fireworks import LaunchPad
+from fireworks import LaunchPad, Workflow
 from jobflow.core.flow import Flow
 from jobflow.core.job import Job
 from jobflow.managers.fireworks import flow_to_workflow
 from monty.json import jsanitize
-from pymongo.errors import BulkWriteError
+from pymongo.errors import DuplicateKeyError
 
 from mtl_flows.errors import DocumentTooLargeError
 from mtl_flows.launch.categories import jobs_of, set_category
@@ -141,14 +139,23 @@ def _add(pad: LaunchPad, flow: Flow | Job, name: str, metadata: dict[str, Any]) 
                 remedy="pass ids and let the job read the store",
             )
     try:
-        # This call writes the workflow, and so the claim, before its Fireworks. It draws a progress bar.
-        with redirect_stderr(io.StringIO()):
-            pad.bulk_add_wfs([workflow])
-    except BulkWriteError as error:
-        if any(failure["code"] == 11000 for failure in error.details["writeErrors"]):
-            return ()
-        raise
+        _insert(pad, workflow)
+    except DuplicateKeyError:
+        return ()
     return tuple(sorted(workflow.id_fw))
+
+
+def _insert(pad: LaunchPad, workflow: Workflow) -> None:
+    """Write a workflow, and so its claim, before its Fireworks; `LaunchPad.add_wf` does it the other way round."""
+    first = pad.get_new_fw_id(quantity=len(workflow))
+    new_ids = {old: first + number for number, old in enumerate(workflow.id_fw)}
+    for firework in workflow:
+        firework.fw_id = new_ids[firework.fw_id]
+    workflow._reassign_ids(new_ids)
+    for fw_id in workflow.root_fw_ids:
+        workflow.id_fw[fw_id].state = workflow.fw_states[fw_id] = "READY"
+    pad.workflows.insert_one(workflow.to_db_dict())
+    pad.fireworks.insert_many(firework.to_db_dict() for firework in workflow)
 
 
 def _rerun_failed(pad: LaunchPad, fw_ids: Iterable[int]) -> list[int]:
