@@ -66,7 +66,7 @@ def rips_barcodes(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
         return Barcodes(np.full(n, np.inf, np.float32), np.empty((0, 2), np.float32))
     outermost_first = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
     lengths = pair_lengths(points[outermost_first])
-    pairs = _pairs(n)
+    pairs = condensed_pairs(n)
     threshold = cutoff_A
     if n > _FEW_POINTS:
         spacing = float(np.cbrt(np.prod(np.maximum(np.ptp(points, axis=0), 1.0)) / n))
@@ -100,7 +100,7 @@ def longest_relative_neighbours(
     n
         Number of points.
     at_least
-        Pairs up to this length are not looked at.
+        Positive; pairs up to this length are not looked at.
     cutoff_A
         Pairs beyond this length are no edges.
     """
@@ -136,7 +136,7 @@ def _bitmap(mask: NDArray[np.bool_]) -> NDArray[np.uint64]:
     return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
-def _pairs(n: int) -> tuple[Indices, Indices]:
+def condensed_pairs(n: int) -> tuple[Indices, Indices]:
     """Both ends of every pair of ``n`` points, in SciPy's condensed order."""
     counts = np.arange(n - 1, 0, -1)
     row = np.repeat(np.arange(n - 1), counts)
@@ -151,5 +151,8 @@ def _rips(
     kept = np.flatnonzero(lengths <= threshold_A)
     edges = coo_array((lengths[kept], (pairs[0][kept], pairs[1][kept])), shape=(n, n))
     components, loops = ripser_parallel(edges, metric="precomputed", maxdim=1, thresh=threshold_A)["dgms"]
+    # The engine leaves out what dies at once: points that coincide, loops without length.
+    deaths = np.zeros(n, dtype=np.float32)
+    deaths[n - len(components) :] = np.sort(components[:, 1])
     loops = loops[loops[:, 1] > loops[:, 0]]
-    return np.sort(components[:, 1]), loops[np.lexsort((loops[:, 1], loops[:, 0]))]
+    return deaths, loops[np.lexsort((loops[:, 1], loops[:, 0]))]
