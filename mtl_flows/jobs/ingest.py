@@ -16,13 +16,15 @@ from mtl_flows.jobs.reading import Documents, IngestParameters, read_file, rejec
 from mtl_flows.parallel import Outcome, guarded_map
 from mtl_flows.schemas.base import content_hash
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, StructureDocument
+from mtl_flows.science.curation import CurationLimits
 from mtl_flows.science.duplicates import DuplicateParameters, representatives
-from mtl_flows.science.reading import FoundFile, file_slug, find_files
+from mtl_flows.science.reading import FoundFile, ReadingParameters, file_slug, find_files
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import material_of
 
 _BATCH = 200
+_GROUP_TIMEOUT_S = 3600.0
 
 Guard = Callable[..., Iterator[Outcome[Any]]]
 
@@ -65,7 +67,8 @@ def ingest(
     source: str = "",
     complete: bool = False,
     mobile_ion: str = "Li",
-    parameters: IngestParameters | None = None,
+    reading: ReadingParameters | None = None,
+    curation: CurationLimits | None = None,
     workers: int | None = None,
     timeout_s: float = 120.0,
     memory_MB: int = 4000,
@@ -85,6 +88,8 @@ def ingest(
         Who delivers, such as ``ICSD``; releases of one source follow each other.
     complete
         The release holds everything its source has: what is missing from it is marked as withdrawn.
+    reading, curation
+        Tolerances of reading, and where a measurement counts as unusual.
     workers
         Processes that read; all processors unless given, 0 reads in this process.
     timeout_s, memory_MB
@@ -99,7 +104,7 @@ def ingest(
     ConfigurationError
         If the release belongs to another source.
     """
-    parameters = parameters or IngestParameters(mobile_ion)
+    parameters = IngestParameters(mobile_ion, reading or ReadingParameters(), curation or CurationLimits())
     guard: Guard = partial(
         guarded_map,
         workers=os.cpu_count() or 1 if workers is None else workers,
@@ -126,7 +131,8 @@ def ingest(
 def find_duplicates(store: MTLStore, guard: Guard, parameters: DuplicateParameters | None = None) -> None:
     """Compare every structure that has not been compared with those of its composition.
 
-    A group that exceeds the guard's limits is recorded as a rejection; its materials stand for themselves.
+    A group that fails, or takes more than an hour, is recorded as a rejection; its materials stand for
+    themselves.
     """
     groups: deque[tuple[str, dict[str, Structure]]] = deque()
 
@@ -135,7 +141,8 @@ def find_duplicates(store: MTLStore, guard: Guard, parameters: DuplicateParamete
             groups.append((key, _group(store, key)))
             yield groups[-1][1]
 
-    for outcome in guard(partial(representatives, parameters=parameters), load()):
+    compare = partial(representatives, parameters=parameters)
+    for outcome in guard(compare, load(), timeout_s=_GROUP_TIMEOUT_S):
         key, group = groups.popleft()
         if outcome.error is None:
             found = outcome.value
@@ -144,7 +151,7 @@ def find_duplicates(store: MTLStore, guard: Guard, parameters: DuplicateParamete
             found = {material: material for material in group}
         while not store.structures.set_representatives(key, found):
             # Somebody else added to the group while we compared.
-            found = representatives(_group(store, key), parameters)
+            found = compare(_group(store, key))
 
 
 class _Delivery:

@@ -119,7 +119,10 @@ def test_proportional() -> None:
     [
         ("Ba7.9992 Li48 La16.0008 Ta16 O96", "BaLi6La2Ta2O12"),
         ("Li21.48 P12 S48", "Li1.79P1S4"),
+        ("Li7.8 Ti10.2 Al1.8 P18 O72", "Li1.3Ti1.7Al0.3P3O12"),
+        ("Li13.37 P18 O72", "Li0.74P1O4"),
         ("Li9 N3", "Li3N"),
+        ("Li2 O2", "Li2O2"),
         ("Li13.4 La6.2", "Li13.4La6.2"),
     ],
 )

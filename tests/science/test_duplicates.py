@@ -82,12 +82,10 @@ def test_every_copy_is_found_and_nothing_else(population: dict[str, Structure]) 
 
 
 def test_order_of_the_structures_does_not_matter(population: dict[str, Structure]) -> None:
-    few = {
-        key: population[key] for key in population if key.startswith(("rutile", "anatase", "zinc", "rock"))
-    }
+    few = {key: population[key] for key in population if key.startswith(("rutile", "anatase"))}
     keys = list(few)
     expected = representatives(few)
-    for seed in range(3):
+    for seed in range(2):
         np.random.default_rng(seed).shuffle(keys)
         assert representatives({key: few[key] for key in keys}) == expected
 

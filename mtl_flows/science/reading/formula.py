@@ -43,14 +43,19 @@ def proportional(one: Composition, other: Composition, tolerance: float = 0.02) 
 
 
 def reduced_formula(composition: Composition) -> str:
-    """Formula divided by the common factor of its whole amounts, amounts rounded to two decimals.
+    """Formula of one formula unit, amounts with at most two decimals.
 
-    ``Ba7.9992 Li48 La16.0008 Ta16 O96`` becomes ``BaLi6La2Ta2O12`` and ``Li21.48 P12 S48`` becomes
-    ``Li1.79PS4``.
+    The whole amounts are divided by their largest common factor that leaves no amount with more decimals:
+    ``Ba7.9992 Li48 La16.0008 Ta16 O96`` becomes ``BaLi6La2Ta2O12``, ``Li7.8 Ti10.2 Al1.8 P18 O72`` becomes
+    ``Li1.3Ti1.7Al0.3P3O12``.
     """
     amounts = {e.symbol: round(amount, 2) for e, amount in composition.element_composition.items()}
-    whole = [round(amount) for amount in amounts.values() if amount == round(amount) and amount >= 1]
-    factor = math.gcd(*whole)
-    if factor == 0:
-        return str(composition.element_composition.reduced_formula)
-    return str(Composition({s: round(amount / factor, 4) for s, amount in amounts.items()}).reduced_formula)
+    common = math.gcd(*(round(amount) for amount in amounts.values() if amount == round(amount)))
+    factors = [factor for factor in range(common, 0, -1) if common % factor == 0]
+    fitting = [f for f in factors if all(_has_two_decimals(amount / f) for amount in amounts.values())]
+    factor = next(iter(fitting[:1] if fitting != [1] else factors), 1)
+    return str(Composition({s: round(amount / factor, 2) for s, amount in amounts.items()}).reduced_formula)
+
+
+def _has_two_decimals(value: float) -> bool:
+    return abs(value - round(value, 2)) < 1e-6
