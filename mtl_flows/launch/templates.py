@@ -183,7 +183,7 @@ def _qadapter(folder: Path) -> str:
     }
     return f"""\
 # Slurm; the other keywords are those of FireWorks' SLURM_template.txt. For PBS set _fw_q_type: PBS.
-# `qlaunch rapidfire -m 10` keeps ten such jobs queued. They stop taking work an hour before their time is up.
+# `qlaunch -w my_fworker_heavy.yaml rapidfire -m 10` keeps ten queued; each takes jobs for 23 hours.
 {_yaml(adapter)}"""
 
 

@@ -127,6 +127,19 @@ def test_lpad_and_rlaunch_run_a_flow(guarded, project, command):
         assert sorted(map(str, outputs)) == ["3", "6", "mtl"]
 
 
+def test_queue_job_runs_heavy_work(guarded, project, command):
+    """What `qlaunch` hands to Slurm is a script that works; here `sbatch` runs it at once."""
+    bare = "env -u FW_CONFIG_FILE -u JOBFLOW_CONFIG_FILE"
+    (project / "sbatch").write_text(
+        f'#!/bin/sh\n{bare} bash "$1" > slurm.out 2>&1 && echo Submitted batch job 1\n'
+    )
+    (project / "sbatch").chmod(0o755)
+    submit(Flow([heavy(count_settings_database())]), guarded, name="heavy")
+    command("PATH=$PWD:$PATH qlaunch -w my_fworker_heavy.yaml singleshot")
+    with guarded.client() as client:
+        assert [d["output"] for d in client["mtl"]["outputs"].find()] == ["mtl"]
+
+
 @pytest.fixture
 def crystals(tmp_path):
     """Four lithium compounds as CIF files."""
