@@ -14,8 +14,41 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         no_args_is_help=True, help="Compare with published numbers and measured conductivities."
     )
+    group.command()(published)
     group.command()(funnel)
     app.add_typer(group, name="benchmark")
+
+
+def published(
+    cifs: Annotated[
+        Path, typer.Option(help="Folder of CIF files with ICSD ids: in the file, its name or a table.")
+    ],
+    tables: Annotated[Path, typer.Option(help="Folder of the tables released with the article, as CSV.")],
+    every: Annotated[bool, typer.Option("--all", help="Also the comparisons that agree.")] = False,
+    workers: Workers = 2,
+    json: Json = False,
+) -> None:
+    """Compare r_connected, rho_cycles and features with the published numbers, structure by structure.
+
+    Each disagreement is given a cause: noise in coordinates that symmetry leaves free, a framework without its metal,
+    the choice of cell.
+    """
+    from mtl_flows.science.topology.published import run_published_benchmark
+
+    report = run_published_benchmark(cifs, tables, workers=workers)
+    if json:
+        print_json(report.to_dict())
+        return
+    rows = [row for row in report.rows() if every or row["verdict"] != "agrees"]
+    if rows:
+        columns = list(rows[0])
+        title = "All comparisons" if every else "Disagreements"
+        out.print(table(title, columns, [[row[column] for column in columns] for row in rows]))
+    counts = report.counts()
+    causes = sorted({cause for found in counts.values() for cause in found} - {"compared", "agree"})
+    columns = ["quantity", "compared", "agree", *causes]
+    cells = [[name, *(found.get(column, 0) for column in columns[1:])] for name, found in counts.items()]
+    out.print(table("Agreement with the published numbers", columns, cells))
 
 
 def funnel(
