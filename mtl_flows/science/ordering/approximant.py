@@ -18,6 +18,7 @@ from mtl_flows.science.ordering.parameters import OrderingParameters
 from mtl_flows.science.ordering.supercell import choose_supercell
 
 METHOD = "ewald-annealing/1"
+_PATIENCE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,24 +144,26 @@ def _best_arrangement(
     cell: DisorderedCell, parameters: OrderingParameters, rng: np.random.Generator, deadline_s: float
 ) -> Arrangement:
     """Anneal repeatedly; let mobile ions change between groups of sites only where nothing else fits."""
+    attempts = [cell.problem] * parameters.restarts
+    # Overlaps are worth more patience than the last electronvolt.
+    attempts += [cell.relaxed_problem] * (_PATIENCE * parameters.restarts)
     best: Arrangement | None = None
-    for problem in (cell.problem, cell.relaxed_problem):
-        for _ in range(parameters.restarts):
-            found = anneal(
-                problem,
-                cell.kinds,
-                rng,
-                sweeps=parameters.sweeps,
-                hot_eV=parameters.hot_eV,
-                cold_eV=parameters.cold_eV,
-                deadline_s=deadline_s,
-            )
-            if best is None or (found.n_conflicts, found.energy_eV) < (best.n_conflicts, best.energy_eV):
-                best = found
-            if time.monotonic() > deadline_s:
-                return best
-        if not best.n_conflicts:
-            return best
+    for number, problem in enumerate(attempts, start=1):
+        found = anneal(
+            problem,
+            cell.kinds,
+            rng,
+            sweeps=parameters.sweeps,
+            hot_eV=parameters.hot_eV,
+            cold_eV=parameters.cold_eV,
+            deadline_s=deadline_s,
+        )
+        if best is None or (found.n_conflicts, found.energy_eV) < (best.n_conflicts, best.energy_eV):
+            best = found
+        out_of_time = time.monotonic() > deadline_s
+        if out_of_time or (number >= parameters.restarts and not best.n_conflicts):
+            break
+    assert best is not None  # there is at least one attempt
     return best
 
 

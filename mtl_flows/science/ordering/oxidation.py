@@ -1,7 +1,8 @@
 """Oxidation states of elements in crystals whose composition need not be an integer one.
 
 Every element gets one state. The combination of plausible states that balances the charge best wins; where
-none does, an element of variable valence takes the fractional mean that balances it.
+none does, an element of variable valence takes the fractional mean that balances it, if that mean lies between
+two states it is known in. Otherwise the charge stays unbalanced, as it is in a file that lacks atoms.
 """
 
 from itertools import product
@@ -14,9 +15,9 @@ _PREFERRED: dict[str, tuple[int, ...]] = {
     "Si": (4, -4), "P": (5, -3, 3), "S": (-2, 6, 4), "Cl": (-1, 7, 5),
     "Ge": (4, 2, -4), "As": (5, 3, -3), "Se": (-2, 4, 6), "Br": (-1, 5),
     "Sn": (4, 2), "Sb": (5, 3, -3), "Te": (-2, 6, 4), "I": (-1, 5, 7), "Pb": (2, 4), "Bi": (3, 5, -3),
-    "Ti": (4, 3, 2), "V": (5, 4, 3), "Cr": (3, 6), "Mn": (2, 3, 4), "Fe": (3, 2), "Co": (2, 3), "Ni": (2, 3),
-    "Cu": (2, 1), "Zn": (2,), "Nb": (5, 4), "Mo": (6, 4), "Tc": (7, 4), "Ru": (4, 5), "Rh": (3,),
-    "Pd": (2, 4), "Ag": (1,), "Cd": (2,), "Ta": (5,), "W": (6, 4), "Re": (7, 5), "Os": (4, 6), "Ir": (4, 5),
+    "Ti": (4, 3, 2), "V": (5, 4, 3, 2), "Cr": (3, 6, 2), "Mn": (2, 3, 4), "Fe": (3, 2), "Co": (2, 3, 4), "Ni": (2, 3, 4),
+    "Cu": (2, 1), "Zn": (2,), "Nb": (5, 4), "Mo": (6, 4, 5, 3), "Tc": (7, 4), "Ru": (4, 5), "Rh": (3,),
+    "Pd": (2, 4), "Ag": (1,), "Cd": (2,), "Ta": (5,), "W": (6, 4, 5), "Re": (7, 5), "Os": (4, 6), "Ir": (4, 5),
     "Pt": (4, 2), "Au": (3, 1), "Hg": (2, 1), "In": (3, 1), "Tl": (1, 3), "Ga": (3,), "Al": (3,),
     "Ce": (3, 4), "Pr": (3, 4), "Eu": (3, 2), "Yb": (3, 2), "Sm": (3, 2), "Tb": (3, 4),
     "Th": (4,), "U": (6, 4, 5), "Zr": (4,), "Hf": (4,),
@@ -31,7 +32,7 @@ def assign_oxidation_states(structure: Structure) -> dict[str, float]:
     """Assign one oxidation state to each element of an ordered or disordered structure.
 
     States that the structure carries itself are kept if they balance. Never raises: elements without known
-    states, and combinations that cannot be balanced, get the best compromise.
+    states are neutral, and a composition that cannot be balanced gets the best compromise.
 
     Parameters
     ----------
@@ -137,14 +138,15 @@ def _cost(
 def _balance_by_mixed_valence(states: dict[str, float], residue: float, amounts: dict[str, float]) -> None:
     """Shift one element to the fractional state that balances the charge, changing ``states``.
 
-    An element whose known states enclose the shifted one is preferred, then the one that is shifted least.
+    Of the elements that have known states of one sign on both sides of the mean, the one shifted least.
     """
-    variable = [element for element in states if len(_known_states(element)) > 1] or list(states)
+    means = {element: state - residue / amounts[element] for element, state in states.items()}
+    able = [element for element, mean in means.items() if _is_mixed_valence(element, mean)]
+    if able:
+        chosen = min(able, key=lambda element: abs(means[element] - states[element]))
+        states[chosen] = means[chosen]
 
-    def badness(element: str) -> tuple[bool, float]:
-        shifted = states[element] - residue / amounts[element]
-        known = _known_states(element)
-        return not min(known) <= shifted <= max(known), abs(shifted - states[element])
 
-    chosen = min(variable, key=badness)
-    states[chosen] -= residue / amounts[chosen]
+def _is_mixed_valence(symbol: str, mean: float) -> bool:
+    same_sign = [state for state in _known_states(symbol) if state * mean > 0.0]
+    return bool(same_sign) and min(same_sign) <= mean <= max(same_sign)

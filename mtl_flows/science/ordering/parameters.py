@@ -49,7 +49,7 @@ class OrderingParameters:
     min_distance_fraction: float = 0.65
     max_composition_error: float = 0.1
     max_charge_e: float = 0.5
-    sweeps: int = 150
+    sweeps: int = 300
     hot_eV: float = 5.0
     cold_eV: float = 0.03
     restarts: int = 2

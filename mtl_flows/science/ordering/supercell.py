@@ -20,9 +20,9 @@ def choose_supercell(
     """Return the diagonal supercell for molecular dynamics, as a 3 × 3 integer matrix.
 
     The smallest one with faces ``min_plane_spacing_A`` apart and ``min_mobile_ions`` mobile ions is taken.
-    Where no cell within ``max_atoms`` has both, in order: the size limit holds (unless the given cell is
-    already beyond it: then that cell), enough mobile ions, faces as far apart as possible, few atoms. Atoms
-    are counted by occupancy. Never raises.
+    Where no cell within ``max_atoms`` has both, in this order: the size limit holds (unless the given cell is
+    beyond it already: then that cell); enough mobile ions; faces far enough apart; where both can not be
+    had, as many ions, or as much distance, as there can be. Atoms are counted by occupancy. Never raises.
     """
     amounts = element_amounts(structure)
     n_atoms, n_mobile = sum(amounts.values()), amounts.get(mobile_ion, 0.0)
@@ -38,13 +38,8 @@ def choose_supercell(
                 # Occupancies from a CIF are rounded: 11.99 ions are 12.
                 enough_ions = n_mobile * copies > parameters.min_mobile_ions - 0.5
                 wide = narrowest >= parameters.min_plane_spacing_A - 1e-6
-                rank = (
-                    not (enough_ions and wide),
-                    not enough_ions,
-                    copies if wide else -narrowest,
-                    copies,
-                    -narrowest,
-                )
+                shortcoming = 0.0 if enough_ions and wide else -n_mobile * copies if wide else -narrowest
+                rank = (not enough_ions, not wide, shortcoming, copies, -narrowest)
                 if best_rank is None or rank < best_rank:
                     best, best_rank = (a, b, c), rank
     return np.diag(best).astype(np.int64)
