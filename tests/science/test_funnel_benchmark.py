@@ -267,7 +267,8 @@ def test_from_structures_to_report(workers):
     assert report.without_structure == ("Li3N",)
     assert report.without_conductivity == ("unmeasured",)
     assert (report.n_listed, report.n_listed_superionic) == (1, 1)
-    assert row(report.scores, "r_connected_A").auc.value == 1.0
+    # of the six pairs only Li2S (2.855 Å) and LiF (2.850 Å) stand the wrong way round
+    assert row(report.scores, "r_connected_A").auc.value == pytest.approx(5 / 6)
     if workers == 1:
         exact = FunnelParameters(n_bootstrap=10, n_splits=2, include_relatives=False)
         assert run_funnel_benchmark(structures, table, parameters=exact).n == 4
