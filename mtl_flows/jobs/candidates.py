@@ -1,6 +1,6 @@
 """The candidate table: every stage's headline numbers of each material in one flat document."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +14,14 @@ from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.clustering import priority
+from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import PROTOCOLS, Protocol, prescreen
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.structures import material_of
 
 _BATCH = 1000
 
@@ -28,6 +31,8 @@ def rebuild_candidates(
 ) -> int:
     """Write the candidate document of each current structure from what the stages have written.
 
+    A rebuild of everything also discards materials that are no longer current.
+
     Parameters
     ----------
     structure_ids
@@ -36,7 +41,7 @@ def rebuild_candidates(
     Returns
     -------
     int
-        How many documents were new or changed.
+        How many documents were new, changed or discarded.
     """
     ids = list(structure_ids) if structure_ids is not None else store.structures.current_ids()
     clusterings = {
@@ -44,11 +49,13 @@ def rebuild_candidates(
         for protocol in PROTOCOLS
         if store.clusterings.has_current(protocol)
     }
-    known = store.labels.known_conductors()
+    known, labels = store.labels.known_conductors(), store.labels.by_material()
     changed = 0
     for batch in batched(ids, _BATCH):
-        written = store.candidates.put(_build_batch(store, parameters, batch, clusterings, known))
+        written = store.candidates.put(_build_batch(store, parameters, batch, clusterings, known, labels))
         changed += written.inserted + written.replaced
+    if structure_ids is None:
+        changed += store.candidates.keep(map(material_of, ids))
     return changed
 
 
@@ -58,6 +65,7 @@ def _build_batch(
     ids: Sequence[str],
     clusterings: dict[Protocol, str],
     known: frozenset[str],
+    labels: Mapping[str, LabelDocument],
 ) -> list[CandidateDocument]:
     topology = store.topology.by_structure(ids, parameters.topology_stage().hash)
     chemistry = store.chemistry.by_structure(ids, parameters.chemistry_stage().hash)
@@ -65,17 +73,14 @@ def _build_batch(
         protocol: store.assignments.of(clustering_id, ids) for protocol, clustering_id in clusterings.items()
     }
     structures = {s.id: s for s in store.structures.find({"_id": {"$in": list(ids)}})}
-    labels = {
-        label.id: label
-        for label in store.labels.find({"_id": {"$in": [s.material_id for s in structures.values()]}})
-    }
     transport = _latest(store.transport.find({"structure_id": {"$in": list(ids)}}))
     trajectories = _by_structure(
         store.dynamics.find({"structure_id": {"$in": list(ids)}, "trajectory_stage": "production"})
     )
     built = []
     for structure in structures.values():
-        label = labels.get(structure.material_id)
+        material = canonical_id(structure.material_id)
+        label = labels.get(material)
         built.append(
             build_candidate(
                 structure,
@@ -90,7 +95,7 @@ def _build_batch(
                 clustered=frozenset(clusterings),
                 transport=transport.get(structure.id),
                 trajectories=trajectories.get(structure.id, ()),
-                is_known_conductor=structure.material_id.casefold() in known,
+                is_known_conductor=material in known,
                 conductivity_S_per_cm=label.conductivity_S_per_cm if label else None,
             )
         )

@@ -1,6 +1,6 @@
 """The collection people query."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,9 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.science.topology import PROTOCOLS
-from mtl_flows.store.collection import DocumentCollection
+from mtl_flows.store.collection import DocumentCollection, batched
+
+_BATCH = 5000
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,14 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         IndexModel([("is_known_conductor", ASCENDING)]),
         IndexModel([("releases", ASCENDING)]),
     )
+
+    def keep(self, materials: Iterable[str]) -> int:
+        """Discard every other material, such as withdrawn ones; returns how many went."""
+        superfluous = {stored["_id"] for stored in self.raw.find({}, {"_id": 1})} - set(materials)
+        return sum(
+            self.raw.delete_many({"_id": {"$in": batch}}).deleted_count
+            for batch in batched(sorted(superfluous), _BATCH)
+        )
 
     def survivors(self) -> Iterator[CandidateDocument]:
         """Unique materials that passed every gate of at least one protocol, the highest priority first."""

@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Any
 
 import gridfs
-from gridfs.errors import NoFile
+from gridfs.errors import CorruptGridFile, NoFile
 from pymongo.database import Database
 
 from mtl_flows.errors import DynamicsError
@@ -39,11 +39,13 @@ class FrameFiles:
         try:
             data = self._files.get(block.file_id).read()
         except NoFile:
-            raise DynamicsError(
-                "frames are missing", subject=block.file_id, remedy="restore them from a backup"
-            ) from None
+            raise _lost(block, "missing") from None
+        except CorruptGridFile:
+            raise _lost(block, "damaged") from None
         if sha256(data).hexdigest() != block.sha256:
-            raise DynamicsError(
-                "frames are damaged", subject=block.file_id, remedy="restore them from a backup"
-            )
+            raise _lost(block, "damaged")
         return bytes(data)
+
+
+def _lost(block: BlockRecord, how: str) -> DynamicsError:
+    return DynamicsError(f"frames are {how}", subject=block.file_id, remedy="restore them from a backup")

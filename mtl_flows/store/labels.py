@@ -19,3 +19,7 @@ class LabelCollection(DocumentCollection[LabelDocument]):
         yes = {canonical_id(label.id) for label in self.find({"known_conductor": True})}
         no = {canonical_id(label.id) for label in self.find({"known_conductor": False})}
         return frozenset((load_known_conductors() | yes) - no)
+
+    def by_material(self) -> dict[str, LabelDocument]:
+        """Every label, by the canonical form of its material's id."""
+        return {canonical_id(label.id): label for label in self.find()}

@@ -1,0 +1,132 @@
+"""The candidate table: each filter, their combination, and the order."""
+
+from typing import Any
+
+import pytest
+
+from mtl_flows.errors import ConfigurationError
+from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.store.candidates import CandidateFilter
+from mtl_flows.store.database import MTLStore
+from mtl_flows.store.funnel import funnel_counts
+
+
+def candidate(material_id: str, elements: str = "Li S", **fields: Any) -> CandidateDocument:
+    symbols = sorted(elements.split())
+    basics = {
+        "id": material_id,
+        "material_id": material_id,
+        "structure_id": f"{material_id}.r1",
+        "representative_id": material_id,
+        "is_representative": True,
+        "formula": "x",
+        "reduced_formula": "x",
+        "chemical_system": "-".join(symbols),
+        "elements": symbols,
+        "n_elements": len(symbols),
+        "n_sites": 1,
+        "space_group_number": 1,
+        "ordered": True,
+        "mobile_ion": "Li",
+        "releases": ["1"],
+        "is_known_conductor": False,
+        "furthest_stage": "ingested",
+        "pending": [],
+    }
+    return CandidateDocument(**{**basics, **fields})
+
+
+TABLE = (
+    candidate("a", "Li P S", priority=0.5, survives_published=True, survives_text=False, r_connected_A=3.0),
+    candidate(
+        "b", "Li P S Cl", priority=0.9, survives_published=False, survives_text=True, r_connected_A=4.0
+    ),
+    candidate("c", "Li S", priority=0.9, is_known_conductor=True, r_connected_A=5.0, releases=["1", "2"]),
+    candidate("d", "Li O", dynamics_status="fitted", activation_energy_eV=0.3, survives_published=True),
+    candidate("e", "Li O", survives_published=True, is_representative=False, representative_id="d"),
+    candidate("f", "Li O Zr", dynamics_status="unconverged", activation_energy_eV=0.6, priority=0.1),
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({}, "bcafde"),
+        ({"survivors": True}, "bad"),
+        ({"survivors": True, "protocol": "published"}, "ad"),
+        ({"survivors": True, "protocol": "text"}, "b"),
+        ({"elements": ("P", "S")}, "ba"),
+        ({"without": ("O", "Cl")}, "ca"),
+        ({"elements": ("S",), "without": ("P",)}, "c"),
+        ({"chemical_system": "Li-O"}, "de"),
+        ({"dynamics_status": "fitted"}, "d"),
+        ({"is_known_conductor": True}, "c"),
+        ({"is_known_conductor": False, "elements": ("S",)}, "ba"),
+        ({"max_r_connected_A": 4.0}, "ba"),
+        ({"min_priority": 0.5}, "bca"),
+        ({"max_activation_energy_eV": 0.3}, "d"),
+        ({"release": "2"}, "c"),
+        ({"survivors": True, "elements": ("P",), "max_r_connected_A": 3.5}, "a"),
+        ({"elements": ("Xe",)}, ""),
+    ],
+)
+def test_filters(store: MTLStore, fields: dict[str, Any], found: str) -> None:
+    store.candidates.put(TABLE)
+    chosen = CandidateFilter(**fields)
+    assert "".join(c.material_id for c in store.candidates.select(chosen)) == found
+    assert store.candidates.count(chosen.query()) == len(found)
+    assert "".join(c.material_id for c in store.candidates.select(chosen, limit=2)) == found[:2]
+
+
+def test_an_unknown_protocol_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'both'") as caught:
+        CandidateFilter(survivors=True, protocol="both").query()
+    assert "published or text" in caught.value.remedy
+
+
+def test_survivors_come_with_the_most_promising_first(store: MTLStore) -> None:
+    store.candidates.put(TABLE)
+    assert [c.material_id for c in store.candidates.survivors()] == ["b", "a", "d"]
+    assert all(c.survives for c in store.candidates.survivors())
+
+
+def test_what_is_no_longer_current_is_discarded(store: MTLStore) -> None:
+    store.candidates.put(TABLE)
+    assert store.candidates.keep(c.material_id for c in TABLE[:4]) == 2
+    assert store.candidates.keep(["a", "b", "c", "d", "new"]) == 0
+    assert [c.id for c in store.candidates.find()] == ["a", "b", "c", "d"]
+
+
+def test_the_funnel_counts_unique_materials_gate_by_gate(store: MTLStore) -> None:
+    def row(k: int, published: int, text: int, **fields: Any) -> CandidateDocument:
+        """A material that passes so many of the four gates."""
+        gates = {"passes_connectivity": min(published, text) > 0 or max(published, text) > 0}
+        for protocol, passed in (("published", published), ("text", text)):
+            names = ("passes_prescreen", "selected", "survives")
+            gates |= {f"{name}_{protocol}": passed > level for level, name in enumerate(names, 1)}
+        return candidate(f"m{k}", **gates, **fields)
+
+    store.candidates.put(
+        [
+            row(1, 0, 0),
+            row(2, 1, 2),
+            row(3, 2, 3),
+            row(4, 4, 4, dynamics_status="running"),
+            row(5, 4, 3, dynamics_status="fitted", activation_energy_eV=0.2),
+            row(6, 3, 4, dynamics_status="fitted", activation_energy_eV=0.2),
+            row(7, 4, 4, is_representative=False),
+        ]
+    )
+    assert list(funnel_counts(store.candidates).items()) == [
+        ("unique materials", {"published": 6, "text": 6}),
+        ("r_connected below 5 Å", {"published": 5, "text": 5}),
+        ("rho_cycles gate", {"published": 4, "text": 5}),
+        ("in a cluster with a known conductor", {"published": 3, "text": 4}),
+        ("all chemical rules", {"published": 2, "text": 2}),
+        ("molecular dynamics begun", {"published": 2, "text": 2}),
+        ("activation energy found", {"published": 1, "text": 1}),
+    ]
+
+
+def test_an_empty_table_counts_to_zero(store: MTLStore) -> None:
+    assert {n for by in funnel_counts(store.candidates).values() for n in by.values()} == {0}

@@ -1,0 +1,71 @@
+"""Runs of the clustering: one per protocol is current; assignments belong to their run."""
+
+import pytest
+
+from mtl_flows.errors import NotFoundError
+from mtl_flows.schemas.base import Provenance, StageParameters
+from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
+from mtl_flows.science.topology import Protocol
+from mtl_flows.store.database import MTLStore
+
+STAGE = StageParameters(stage="clustering", algorithm_version=1, mobile_ion="Li", values={})
+
+
+def run(key: str, protocol: Protocol = "published") -> ClusteringDocument:
+    return ClusteringDocument(
+        id=key,
+        protocol=protocol,
+        topology_parameters_hash="t",
+        parameters_hash=STAGE.hash,
+        members_hash="m",
+        provenance=Provenance.record(STAGE, {}),
+        feature_names=["x"],
+        n_materials=1,
+        clusters=[],
+        method="affinity_propagation",
+        damping=0.5,
+        n_iterations=1,
+        silhouette=0.0,
+        scaler_mean=[0.0],
+        scaler_scale=[1.0],
+        current=False,
+    )
+
+
+def assignment(run_id: str, structure_id: str) -> AssignmentDocument:
+    return AssignmentDocument(
+        id=f"{run_id}:{structure_id}",
+        clustering_id=run_id,
+        protocol="published",
+        material_id=structure_id.removesuffix(".r1"),
+        structure_id=structure_id,
+        cluster="1",
+        selected=True,
+        provisional=False,
+        is_known_conductor=False,
+        nearest_known="",
+        nearest_known_distance=None,
+    )
+
+
+def test_one_run_of_each_protocol_is_current(store: MTLStore) -> None:
+    with pytest.raises(NotFoundError, match="no clustering yet") as caught:
+        store.clusterings.current("published")
+    assert "mtl screen" in caught.value.remedy
+    store.clusterings.add([run("a"), run("b"), run("t", "text")])
+    assert not store.clusterings.has_current("published")
+    for key in ("a", "b", "a", "a"):
+        store.clusterings.make_current(key, "published")
+        store.clusterings.make_current("t", "text")
+        assert store.clusterings.current("published").id == key
+        assert store.clusterings.count({"current": True}) == 2
+    store.clusterings.retire("published")
+    assert not store.clusterings.has_current("published")
+    assert store.clusterings.current("text").id == "t"
+
+
+def test_assignments_belong_to_their_run(store: MTLStore) -> None:
+    store.assignments.put([assignment("a", "x.r1"), assignment("a", "y.r1"), assignment("b", "x.r1")])
+    found = store.assignments.of("a", ["x.r1", "z.r1"])
+    assert found == {"x.r1": assignment("a", "x.r1")}
+    assert store.assignments.of("c", ["x.r1"]) == {}
