@@ -174,6 +174,9 @@ class TestCrystals:
         carbonyl = text.replace("data_x\n", "data_x\n_chemical_formula_sum 'C O'\n")
         assert read(carbonyl).structure.composition.as_dict() == {"C": 1}
 
+    def test_unknown_symbol_falls_back_on_the_label(self) -> None:
+        assert read(cif("Li1 ? 0 0 0 1")).structure.composition.as_dict() == {"Li": 1}
+
     def test_water_is_oxygen_with_hydrogen_to_spare(self) -> None:
         parsed = read(cif("Li1 Li 0 0 0 1", "O1 Wat 0.5 0.5 0.5 0.5"))
         assert parsed.structure.composition.as_dict() == {"Li": 1, "O": 0.5}

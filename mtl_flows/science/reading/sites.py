@@ -115,6 +115,8 @@ class _RowReader:
     ) -> SiteRow | None:
         if calc_flag.lower() == "dum":
             return None
+        if symbol in UNKNOWN:
+            symbol = label
         species, hydrogens = self._species(symbol, occupancy, label)
         if not species:
             return None
