@@ -96,8 +96,7 @@ def _attempt(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
-        # equidistant points are their own exemplars: a defined answer, of which scikit-learn warns all the
-        # same
+        # equidistant points become their own exemplars: a defined answer, though scikit-learn warns of it
         warnings.filterwarnings("ignore", message="All samples have mutually equal similarities")
         try:
             model.fit(similarity)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from math import isqrt
-from typing import Any, Final, Literal, Self
+from typing import Any, Literal, Self
 
 ScalerKind = Literal["none", "standard"]
 
@@ -86,6 +86,3 @@ class ClusteringParameters:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values; ``ClusteringParameters(**d)`` restores them."""
         return {**asdict(self), "dampings": list(self.dampings)}
-
-
-DEFAULTS: Final = ClusteringParameters()

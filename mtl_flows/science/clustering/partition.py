@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.science.clustering.affinity import aggregate, nearest, propagate, silhouette
-from mtl_flows.science.clustering.parameters import DEFAULTS, ClusteringParameters
+from mtl_flows.science.clustering.parameters import ClusteringParameters
 from mtl_flows.science.clustering.result import ClusteringResult, Method
 from mtl_flows.science.clustering.scaling import Scaler
 
@@ -20,7 +20,7 @@ _SILHOUETTE_SAMPLE = 5000
 
 
 def cluster(
-    features: ArrayLike, ids: Sequence[str], parameters: ClusteringParameters = DEFAULTS
+    features: ArrayLike, ids: Sequence[str], parameters: ClusteringParameters = ClusteringParameters()
 ) -> ClusteringResult:
     """Partition materials by affinity propagation on their features.
 

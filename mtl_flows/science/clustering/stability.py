@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.science.clustering.affinity import nearest
-from mtl_flows.science.clustering.parameters import DEFAULTS, ClusteringParameters
+from mtl_flows.science.clustering.parameters import ClusteringParameters
 from mtl_flows.science.clustering.partition import cluster
 from mtl_flows.science.clustering.result import ClusteringResult
 
@@ -44,7 +44,7 @@ class Stability:
 def assess_stability(
     features: ArrayLike,
     ids: Sequence[str],
-    parameters: ClusteringParameters = DEFAULTS,
+    parameters: ClusteringParameters = ClusteringParameters(),
     *,
     n_subsamples: int = 10,
     fraction: float = 0.9,

@@ -13,7 +13,7 @@ from mtl_flows.errors import InputError
 from mtl_flows.science.clustering import ClusteringParameters
 from mtl_flows.science.funnel.families import Mask
 from mtl_flows.science.funnel.judge import Sample, judge_gate, judge_model, judge_score
-from mtl_flows.science.funnel.parameters import DEFAULTS, FunnelParameters
+from mtl_flows.science.funnel.parameters import FunnelParameters
 from mtl_flows.science.funnel.records import PROMISING_IF, FunnelRecord, measure_record
 from mtl_flows.science.funnel.report import FunnelReport, GateRow, ModelRow, ScoreRow, SelectionRow
 from mtl_flows.science.funnel.table import Conductivity
@@ -30,7 +30,7 @@ def run_funnel_benchmark(
     table: Sequence[Conductivity],
     *,
     mobile_ion: str = "Li",
-    parameters: FunnelParameters = DEFAULTS,
+    parameters: FunnelParameters = FunnelParameters(),
     known_ids: Collection[str] | None = None,
     workers: int = 1,
 ) -> FunnelReport:

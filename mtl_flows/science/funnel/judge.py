@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +44,15 @@ class Sample:
     parameters: FunnelParameters
 
     @classmethod
-    def of(cls, positive: Mask, families: Sequence[str], parameters: FunnelParameters) -> "Sample":
+    def of(cls, positive: Mask, families: Sequence[str], parameters: FunnelParameters) -> Self:
         """Draw the resamples of a set of materials."""
         draws = Resamples.draw(families, parameters.n_bootstrap, parameters.seed)
         return cls(positive, tuple(families), draws, parameters)
 
-    def among(self, subset: Mask) -> "Sample":
+    def among(self, subset: Mask) -> Self:
         """Restrict the sample, and its draws, to some of the materials."""
         families = tuple(np.asarray(self.families)[subset].tolist())
-        return Sample(self.positive[subset], families, self.resamples.among(subset), self.parameters)
+        return type(self)(self.positive[subset], families, self.resamples.among(subset), self.parameters)
 
     def halves(self, kind: Halves) -> Iterable[Split]:
         """Yield the random halvings in which both halves hold superionic and other materials."""

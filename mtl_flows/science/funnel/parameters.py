@@ -1,7 +1,7 @@
 """What decides a funnel benchmark."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,3 @@ class FunnelParameters:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
         return asdict(self)
-
-
-DEFAULTS: Final = FunnelParameters()

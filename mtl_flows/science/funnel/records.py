@@ -12,6 +12,7 @@ from mtl_flows.science.funnel.families import family_name
 from mtl_flows.science.funnel.table import Conductivity
 from mtl_flows.science.funnel.trivial import TRIVIAL_NAMES, trivial_descriptors
 from mtl_flows.science.topology import (
+    FEATURE_NAMES,
     PROTOCOLS,
     PrescreenThresholds,
     Protocol,
@@ -108,7 +109,10 @@ def measure_record(
         gates=_gates(topology, thresholds),
         descriptors={**_descriptors(topology), "mobile_occupancy": trivial["mobile_occupancy"]},
         trivial={name: trivial[name] for name in TRIVIAL_NAMES},
-        features={protocol: tuple(topology.features[protocol].values()) for protocol in PROTOCOLS},
+        features={
+            protocol: tuple(topology.features[protocol][name] for name in FEATURE_NAMES[protocol])
+            for protocol in PROTOCOLS
+        },
     )
 
 

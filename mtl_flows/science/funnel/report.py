@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Spread:
     high: float
 
     @classmethod
-    def over(cls, values: Iterable[float]) -> "Spread":
+    def over(cls, values: Iterable[float]) -> Self:
         """Summarise the values that are defined."""
         defined = np.array([value for value in values if isfinite(value)])
         return cls(float(defined.mean()) if defined.size else float("nan"), *interval(defined))

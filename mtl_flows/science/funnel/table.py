@@ -99,7 +99,7 @@ def read_conductivity_table(path: str | Path) -> tuple[Conductivity, ...]:
             rows = [
                 _read_row(row, columns, path) for row in reader if (row[columns.conductivity] or "").strip()
             ]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot be read: {error}", subject=str(path)) from error
     repeated = [i for i, count in Counter(canonical_id(row.id) for row in rows).items() if count > 1]
     if repeated:
