@@ -1,13 +1,13 @@
 """The conventional cell, whatever cell a structure was given in."""
 
 import math
-import warnings
 
 import numpy as np
 import spglib
 from pymatgen.core import Structure
 
 from mtl_flows.science.chemistry.bonding import site_elements
+from mtl_flows.science.spglib_calls import quiet_spglib
 
 
 def conventional_volume_factor(structure: Structure, symprec_A: float) -> float:
@@ -32,8 +32,7 @@ def conventional_volume_factor(structure: Structure, symprec_A: float) -> float:
         kind = tuple(sorted((symbol, round(x, 3)) for symbol, x in site_elements(site.species).items()))
         numbers.append(kinds.setdefault(kind, len(kinds) + 1))
     cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
-    with warnings.catch_warnings():  # spglib announces how it will report failures in future
-        warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING", category=DeprecationWarning)
+    with quiet_spglib():
         try:
             dataset = spglib.get_symmetry_dataset(cell, symprec=symprec_A)
         except spglib.SpglibError:

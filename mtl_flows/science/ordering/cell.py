@@ -1,6 +1,5 @@
 """The disordered supercell as an ordering problem: sites, whole occupants, interactions, pools."""
 
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Self
@@ -16,6 +15,7 @@ from mtl_flows.science.ordering.ewald import ewald_matrix
 from mtl_flows.science.ordering.oxidation import element_symbol
 from mtl_flows.science.ordering.parameters import OrderingParameters
 from mtl_flows.science.ordering.rounding import VACANCY, SiteGroup, round_occupancies
+from mtl_flows.science.spglib_calls import quiet_spglib
 
 _SYMPREC_A = 0.01
 _LEAST_OCCUPANCY = 1e-3
@@ -121,7 +121,7 @@ def plain_supercell(parent: Structure, matrix: NDArray[np.int64]) -> Structure:
         parent.frac_coords,
         site_properties={"parent_site": list(range(len(parent)))},
     )
-    return plain * matrix
+    return plain.make_supercell(matrix, in_place=False)
 
 
 def _plain_composition(species: Composition) -> Composition:
@@ -159,8 +159,7 @@ def _orbits(parent: Structure) -> list[int]:
     numbers = [mixtures.setdefault(site.species, len(mixtures) + 1) for site in parent]
     cell = (parent.lattice.matrix, parent.frac_coords, numbers)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING")
+        with quiet_spglib():
             dataset = spglib.get_symmetry_dataset(cell, symprec=_SYMPREC_A)
     except spglib.SpglibError:
         dataset = None

@@ -1,9 +1,6 @@
 """Symmetry operations of a CIF: given as ``x,y,z`` strings, or by the name or number of the space group."""
 
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -15,6 +12,7 @@ from pymatgen.core import Structure
 
 from mtl_flows.errors import UnreadableStructureError
 from mtl_flows.science.reading.cif import UNKNOWN, CifBlock
+from mtl_flows.science.spglib_calls import quiet_spglib
 
 Operations = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -130,7 +128,7 @@ def operations_of_group(hall: str, symbol: str, number: int) -> tuple[Operations
 @lru_cache(maxsize=1)
 def _settings() -> dict[int, tuple[str, set[str], int, str]]:
     """Hall number to Hall symbol, Hermann–Mauguin symbols, number and choice, all without spaces."""
-    with _no_announcements():
+    with quiet_spglib():
         kinds = {hall_number: spglib.get_spacegroup_type(hall_number) for hall_number in range(1, 531)}
     found = {}
     for hall_number, kind in kinds.items():
@@ -174,7 +172,7 @@ def _conventional_first(hall_numbers: list[int]) -> list[int]:
 
 
 def _database_operations(hall_number: int) -> Operations:
-    with _no_announcements():
+    with quiet_spglib():
         stored = spglib.get_symmetry_from_database(hall_number)
     if stored is None:
         raise LookupError(f"spglib knows no Hall number {hall_number}")
@@ -189,17 +187,9 @@ def space_group(structure: Structure, symprec_A: float = 0.01) -> tuple[int, str
     kinds: dict[object, int] = {}
     numbers = [kinds.setdefault(species, len(kinds)) for species in structure.species_and_occu]
     cell: Any = (structure.lattice.matrix, structure.frac_coords, numbers)
-    with _no_announcements():
+    with quiet_spglib():
         try:
             dataset = spglib.get_symmetry_dataset(cell, symprec=symprec_A)
         except spglib.SpglibError:
             dataset = None
     return (int(dataset.number), str(dataset.international)) if dataset else (1, "P1")
-
-
-@contextmanager
-def _no_announcements() -> Iterator[None]:
-    """Silence spglib's word, at every call, of how it will report failures in future."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING", category=DeprecationWarning)
-        yield

@@ -1,11 +1,12 @@
 """Point clouds cut from a periodic structure: spheres around sites, and the content of the unit cell."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import spglib
 from numpy.typing import NDArray
+
+from mtl_flows.science.spglib_calls import quiet_spglib
 
 Array = NDArray[np.float64]
 
@@ -106,7 +107,6 @@ def lattice_translations(reach: NDArray[np.intp]) -> Array:
 
 def reduce_lattice(lattice: Array) -> Array:
     """Niggli-reduce a lattice given as rows; the Cartesian frame is kept."""
-    with warnings.catch_warnings():  # spglib announces how it will report failures in future
-        warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING", category=DeprecationWarning)
+    with quiet_spglib():
         reduced = spglib.niggli_reduce(lattice, eps=1e-8)
     return lattice if reduced is None else np.asarray(reduced, dtype=float)

@@ -1,6 +1,5 @@
 """Symmetry that saves work: equivalent sites have isometric surroundings, a primitive cell fewer sites."""
 
-import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 from spglib import SpglibDataset
 
+from mtl_flows.science.spglib_calls import quiet_spglib
 from mtl_flows.science.topology.clouds import Array
 
 
@@ -68,6 +68,5 @@ def _dataset(structure: Structure, symprec_A: float) -> SpglibDataset | None:
     kinds: dict[Hashable, int] = {}
     numbers = [kinds.setdefault(frozenset(site.species.items()), len(kinds)) for site in structure]
     cell = (structure.lattice.matrix, structure.frac_coords, numbers)
-    with warnings.catch_warnings():  # spglib announces how it will report failures in future
-        warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING", category=DeprecationWarning)
+    with quiet_spglib():
         return spglib.get_symmetry_dataset(cell, symprec=symprec_A)
