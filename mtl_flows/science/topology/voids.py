@@ -14,6 +14,7 @@ from mtl_flows.science.topology.percolation import Thresholds, percolation_weigh
 
 # Voronoi vertices nearer than this are one; more than four sites on one sphere give several.
 _SAME_VERTEX_A = 1e-5
+_FLAT_A = 1e-3
 _VOLUME_TOLERANCE = 1e-6
 # Vertices are counted in a cell that begins where no special position lies.
 _WINDOW_SHIFT = 0.5 + np.array([0.0141421356, 0.0173205081, 0.0223606798])
@@ -36,10 +37,10 @@ def channel_radii(framework: PeriodicPoints) -> Thresholds:
     if len(framework.fractional) == 0:
         return (inf, inf, inf)
     margin = _FIRST_MARGIN_A
-    network = _voronoi_network(framework, margin)
-    while network is None:
+    while (network := _voronoi_network(framework, margin)) is None:
         margin *= _GROWTH
-        network = _voronoi_network(framework, margin)
+        if margin > _FIRST_MARGIN_A + 4.0 * float(np.linalg.norm(framework.lattice)):
+            raise ArithmeticError("the Voronoi network of the framework does not close")
     widest_first = np.argsort(-network.radii, kind="stable")
     return percolation_weights(
         network.n_vertices,
@@ -67,9 +68,9 @@ def _voronoi_network(framework: PeriodicPoints, margin_A: float) -> _Network | N
     """
     lattice = framework.lattice
     points = framework.images(margin_A).positions
-    if len(points) < 5:
-        return None
     points = points - 0.5 * lattice.sum(axis=0)
+    if np.linalg.matrix_rank(points[1:] - points[0], tol=_FLAT_A) < 3:
+        return None
     triangulation = Delaunay(points)
     corners = triangulation.simplices
     # The plane of a lifted tetrahedron gives its circumcentre, also for flat ones among cospherical sites.
