@@ -100,14 +100,15 @@ class Provenance(BaseModel):
             parameters=parameters,
             code_version=__version__,
             libraries=library_versions(),
-            # MongoDB keeps milliseconds: round here so that a document equals its copy from the store.
-            created_at=_milliseconds(datetime.now(UTC)),
+            created_at=utc_now(),
             job=job,
         )
 
 
-def _milliseconds(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+def utc_now() -> datetime:
+    """Return the time, in the milliseconds MongoDB keeps, so that a document equals its copy from the store."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class Document(BaseModel):

@@ -1,19 +1,13 @@
 """Documents of the ingest stage: structures, files read, rejections and releases."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pymatgen.core import Structure
 
 from mtl_flows.errors import MTLError
-from mtl_flows.schemas.base import Document, Provenance, content_hash
-
-
-def utc_now() -> datetime:
-    """Now, in the milliseconds that MongoDB keeps."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+from mtl_flows.schemas.base import Document, Provenance, content_hash, utc_now
 
 
 class SourceFile(BaseModel):

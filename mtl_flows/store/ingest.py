@@ -8,7 +8,8 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from mtl_flows.errors import ConfigurationError, ConflictingIdError, DatabaseUnavailableError, MTLError
-from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, utc_now
+from mtl_flows.schemas.base import utc_now
+from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
 from mtl_flows.store.collection import DocumentCollection
 
 _ATTEMPTS = 50

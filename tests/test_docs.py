@@ -1,0 +1,42 @@
+"""The documentation says what is true: its examples run, its generated page is current, its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mtl_flows.report.fields import fields_page
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+BLOCKS = [
+    pytest.param(page, match.group(1), id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, match in enumerate(
+        re.finditer(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    )
+]
+
+
+@pytest.mark.parametrize(("page", "code"), BLOCKS)
+def test_python_examples_run(page: Path, code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(code, str(page), "exec"), {"__name__": "example"})
+    assert capsys.readouterr().err == ""
+
+
+def test_the_page_of_fields_is_current() -> None:
+    stored = (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
+    assert stored.rstrip() == fields_page().rstrip(), "run python -m mtl_flows.report.fields > docs/fields.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert {name for name in pages if f": {name}" not in navigation} == set()
