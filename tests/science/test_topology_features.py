@@ -107,7 +107,8 @@ def test_metrics_weigh_orbits_by_multiplicity():
 def test_loops_can_be_counted_at_any_distance():
     cell = barcodes([1, INF], [(2.0, 3.0), (2.5, 4.0)])
     rho = [
-        metrics_from_barcodes([CROWDED], cell, cell, distance_A=d).rho_cycles["text"] for d in (1.9, 2, 2.7, 3.5, 4)
+        metrics_from_barcodes([CROWDED], cell, cell, distance_A=d).rho_cycles["text"]
+        for d in (1.9, 2, 2.7, 3.5, 4)
     ]
     assert rho == [0, 1, 2, 1, 0]
 
@@ -127,6 +128,11 @@ def test_parameters_are_plain_and_checked():
         "h0_floor_A": 0.1,
         "extended": True,
     }
-    for bad in ({"cutoff_A": 0.0}, {"symprec_A": -1.0}, {"tie_tolerance": -1e-9}, {"h0_floor_A": float("nan")}):
+    for bad in (
+        {"cutoff_A": 0.0},
+        {"symprec_A": -1.0},
+        {"tie_tolerance": -1e-9},
+        {"h0_floor_A": float("nan")},
+    ):
         with pytest.raises(ValueError, match="must"):
             TopologyParameters(**bad)

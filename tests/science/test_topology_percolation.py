@@ -29,7 +29,12 @@ LATTICES = {
     "face-centred": (CUBIC, FCC, (sqrt(8),) * 3, (4 / sqrt(6),) * 3),
     "diamond": (CUBIC, DIAMOND, (sqrt(3),) * 3, (4 / sqrt(6),) * 3),
     "hexagonal": (HEXAGONAL, [[0, 0, 0]], (3, 3, 5), (sqrt(34) / 2, sqrt(34) / 2, sqrt(3))),
-    "layered": (np.diag([3.0, 3.0, 12.0]), [[0, 0, 0]], (3, 3, 12), (sqrt(153) / 2, sqrt(153) / 2, 3 / sqrt(2))),
+    "layered": (
+        np.diag([3.0, 3.0, 12.0]),
+        [[0, 0, 0]],
+        (3, 3, 12),
+        (sqrt(153) / 2, sqrt(153) / 2, 3 / sqrt(2)),
+    ),
     "chains": (np.diag([2.0, 7.0, 7.0]), [[0, 0, 0]], (2, 7, 7), (7 / sqrt(2), sqrt(53) / 2, sqrt(53) / 2)),
     "orthorhombic": (np.diag([3.0, 4.0, 6.0]), [[0, 0, 0]], (3, 4, 6), (sqrt(52) / 2, sqrt(45) / 2, 5 / 2)),
     "graphite-like": (HEXAGONAL, [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0]], (3 / sqrt(3),) * 2 + (5,), None),
@@ -67,7 +72,9 @@ def test_analytic_lattices(name, seed):
             assert channel_radii(same.reduced()) == pytest.approx(channels, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["Li3N", "LiTi2(PO4)3", "beta-Li3PS4", "Li6PS5Cl", "Li10GeP2S12", "Li7SbO6-like"])
+@pytest.mark.parametrize(
+    "name", ["Li3N", "LiTi2(PO4)3", "beta-Li3PS4", "Li6PS5Cl", "Li10GeP2S12", "Li7SbO6-like"]
+)
 def test_crystals_in_other_cells(name):
     structure = STRUCTURES[name]
     sublattices = split_sublattices(structure)
@@ -113,9 +120,11 @@ def test_channels_agree_with_a_walk_on_a_grid(points):
     n = 20
     index = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     points = points.reduced()
-    sites = PeriodicPoints(points.lattice, points.fractional).images(
-        float(np.linalg.norm(points.lattice))
-    ).positions
+    sites = (
+        PeriodicPoints(points.lattice, points.fractional)
+        .images(float(np.linalg.norm(points.lattice)))
+        .positions
+    )
     free = cKDTree(sites).query(index / n @ points.lattice)[0]
     ends, steps, widths = [], [], []
     for direction in [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)]:
@@ -126,7 +135,9 @@ def test_channels_agree_with_a_walk_on_a_grid(points):
         widths.append(np.minimum(free, free[other]))
     width = np.concatenate(widths)
     order = np.argsort(-width)
-    walked = percolation_weights(n**3, np.concatenate(ends)[order], np.concatenate(steps)[order], width[order])
+    walked = percolation_weights(
+        n**3, np.concatenate(ends)[order], np.concatenate(steps)[order], width[order]
+    )
     step = float(np.linalg.norm(points.lattice / n, axis=1).sum())
     for exact, rough in zip(channel_radii(points), walked, strict=True):
         assert exact - step <= rough <= exact + step
