@@ -53,7 +53,9 @@ class ClusteringDocument(Document):
     feature_names: list[str] = Field(description="columns of the feature matrix, in order")
     n_materials: int = Field(description="structures clustered")
     clusters: list[ClusterRecord] = Field(description="every cluster, in the order of its exemplars")
-    method: str = Field(description="affinity_propagation or preaggregated")
+    method: str = Field(
+        description="affinity_propagation, preaggregated for large sets, singletons for fewer than four"
+    )
     damping: float = Field(description="the damping that converged")
     n_iterations: int = Field(description="iterations until convergence")
     silhouette: float = Field(description="mean silhouette of the distinct materials; 0 where undefined")

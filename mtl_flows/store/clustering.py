@@ -36,6 +36,10 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
             return document
         raise NotFoundError("no clustering yet", subject=f"protocol {protocol}", remedy="run mtl screen")
 
+    def names(self, protocol: Protocol) -> list[str]:
+        """Every name that a cluster of this protocol ever had: none is given to another."""
+        return sorted(self.raw.distinct("clusters.name", {"protocol": protocol}))
+
     def make_current(self, clustering_id: str, protocol: Protocol) -> None:
         """Make this run the current one of its protocol, and no other."""
         others = {"protocol": protocol, "current": True, "_id": {"$ne": clustering_id}}
