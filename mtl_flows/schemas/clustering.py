@@ -54,7 +54,7 @@ class ClusteringDocument(Document):
     n_materials: int = Field(description="structures clustered")
     clusters: list[ClusterRecord] = Field(description="every cluster, in the order of its exemplars")
     method: str = Field(
-        description="affinity_propagation, preaggregated for large sets, singletons for fewer than four"
+        description="affinity_propagation, preaggregated (large sets) or singletons (fewer than four)"
     )
     damping: float = Field(description="the damping that converged")
     n_iterations: int = Field(description="iterations until convergence")
