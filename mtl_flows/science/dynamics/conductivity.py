@@ -46,4 +46,4 @@ def nernst_einstein(
     """
     density_per_cm3 = number_density_per_A3 * 1e24
     charge_C = charge_e * constants.e
-    return density_per_cm3 * charge_C**2 * D_cm2_per_s / (constants.k * temperature_K)
+    return float(density_per_cm3 * charge_C**2 * D_cm2_per_s / (constants.k * temperature_K))

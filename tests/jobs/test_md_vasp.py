@@ -1,0 +1,114 @@
+import json
+
+import pytest
+from atomate2.vasp.jobs.core import RelaxMaker, StaticMaker
+from atomate2.vasp.jobs.md import MDMaker
+from md_calculators import antiperovskite
+from monty.json import MontyDecoder, MontyEncoder
+
+from mtl_flows.errors import ConfigurationError
+from mtl_flows.jobs.md.vasp import (
+    VaspParameters,
+    vasp_heating_maker,
+    vasp_production_makers,
+    vasp_relax_maker,
+    vasp_static_maker,
+)
+
+STRUCTURE = antiperovskite(2, 2, 2)
+MAKERS = {
+    "relax": vasp_relax_maker(),
+    "static": vasp_static_maker(),
+    "heat": vasp_heating_maker(),
+    "production": vasp_production_makers(1000.0)[0],
+}
+
+
+def inputs(maker: RelaxMaker | StaticMaker | MDMaker):
+    """Input files as they would be written, after the maker has been through a database."""
+    maker = MontyDecoder().process_decoded(json.loads(json.dumps(maker, cls=MontyEncoder)))
+    return maker.input_set_generator.get_input_set(STRUCTURE, potcar_spec=True)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_calculation_is_pbe_at_520_eV(name: str) -> None:
+    files = inputs(MAKERS[name])
+    incar = files.incar
+    assert incar["GGA"].upper() == "PE"  # atomate2's own choice is PS, PBEsol
+    assert "METAGGA" not in incar
+    assert incar["ENCUT"] == 520.0
+    assert not incar["LDAU"]
+    assert incar["ISPIN"] == 1
+    assert "MAGMOM" not in incar
+    assert not any(incar.get(tag) for tag in ("LAECHG", "LVTOT", "LVHAR", "LELF", "LWAVE"))
+    assert "Li_sv" in str(files["POTCAR.spec"])
+
+
+@pytest.mark.parametrize(("name", "spacing"), [("relax", 0.4), ("static", 0.25)])
+def test_meshes_are_gamma_centred_with_the_articles_spacing(name: str, spacing: float) -> None:
+    files = inputs(MAKERS[name])
+    assert files.incar["KSPACING"] == spacing
+    assert files.incar["KGAMMA"]
+    assert files.kpoints is None  # a KPOINTS file would override the spacing
+
+
+def test_relaxation_moves_cell_and_atoms_and_the_static_run_nothing() -> None:
+    relax, static = inputs(MAKERS["relax"]).incar, inputs(MAKERS["static"]).incar
+    assert (relax["ISIF"], relax["IBRION"]) == (3, 2)
+    assert static["NSW"] == 0
+    assert static["ISMEAR"] == 0
+
+
+def test_heating_goes_from_300_to_1200_K_in_10_ps() -> None:
+    files = inputs(MAKERS["heat"])
+    incar = files.incar
+    assert (incar["TEBEG"], incar["TEEND"]) == (300.0, 1200.0)
+    assert incar["NSW"] * incar["POTIM"] == 10_000.0
+    assert incar["POTIM"] == 2.0
+    assert files.kpoints.kpts == [(1, 1, 1)]
+    assert "KSPACING" not in incar
+
+
+def test_production_holds_a_temperature_for_20_ps_with_nose_hoover() -> None:
+    incar = inputs(MAKERS["production"]).incar
+    assert incar["TEBEG"] == incar["TEEND"] == 1000.0
+    assert incar["NSW"] * incar["POTIM"] == 20_000.0
+    assert (incar["IBRION"], incar["MDALGO"], incar["SMASS"], incar["ISIF"], incar["ISYM"]) == (
+        0,
+        2,
+        0.0,
+        2,
+        0,
+    )
+
+
+def test_bussis_thermostat_can_be_had() -> None:
+    parameters = VaspParameters(thermostat="csvr", csvr_period_fs=80.0)
+    incar = inputs(vasp_production_makers(800.0, parameters=parameters)[0]).incar
+    assert (incar["MDALGO"], incar["CSVR_PERIOD"]) == (5, 80.0)
+    assert "SMASS" not in incar
+    with pytest.raises(ConfigurationError, match="langevin"):
+        VaspParameters(thermostat="langevin")  # type: ignore[arg-type]
+
+
+def test_chunks_share_the_run_and_have_names_of_their_own() -> None:
+    makers = vasp_production_makers(800.0, n_chunks=4)
+    assert [inputs(maker).incar["NSW"] for maker in makers] == [2500] * 4
+    assert len({maker.name for maker in makers}) == 4
+    with pytest.raises(ConfigurationError, match="equal chunks"):
+        vasp_production_makers(800.0, n_chunks=3)
+
+
+def test_hydrogen_and_magnets_have_their_settings() -> None:
+    parameters = VaspParameters(timestep_fs=1.0, spin_polarised=True)
+    incar = inputs(vasp_heating_maker(parameters)).incar
+    assert (incar["POTIM"], incar["NSW"], incar["ISPIN"]) == (1.0, 10_000, 2)
+    assert "MAGMOM" in incar
+
+
+def test_velocities_travel_with_the_structure() -> None:
+    moving = STRUCTURE.copy()
+    moving.add_site_property("velocities", [[0.001 * i, 0.0, 0.0] for i in range(len(moving))])
+    poscar = MAKERS["production"].input_set_generator.get_input_set(moving, potcar_spec=True).poscar
+    assert poscar.velocities is not None
+    assert abs(poscar.velocities[1][0]) > 0.0
