@@ -1,6 +1,6 @@
 """Jobs whose worker is gone: how they are told apart, and how they are given back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,7 +47,7 @@ def lost_launches(pad: LaunchPad, lost_after_s: float) -> Iterator[LostLaunch]:
         env = launch["fworker"].get("env") or {}
         process = WorkerProcess.from_env(env)
         heartbeat_s = float(env.get(HEARTBEAT_FIELD, _FIREWORKS_HEARTBEAT_S))
-        silence = now - _last_sign(launch)
+        silence = now - last_sign(launch)
         if process is not None and process.is_gone:
             why = f"WorkerLost: process {process.pid} on {launch['host']} ended in the middle of the job"
         elif silence > timedelta(seconds=max(lost_after_s, _MISSED_HEARTBEATS * heartbeat_s)):
@@ -84,11 +84,16 @@ def give_back(pad: LaunchPad, launch: LostLaunch, *, count_loss: bool = True) ->
     return True
 
 
-def _last_sign(launch: dict[str, Any]) -> datetime:
+def last_sign(launch: Mapping[str, Any]) -> datetime:
+    """Time of a launch's last sign of life, or of its end."""
     latest = launch["state_history"][-1]
-    sign: str | datetime = latest.get("updated_on") or latest["created_on"]
-    time = datetime.fromisoformat(sign) if isinstance(sign, str) else sign
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return as_time(latest.get("updated_on") or latest["created_on"])
+
+
+def as_time(written: str | datetime) -> datetime:
+    """Read a time as FireWorks writes it: as text, or as a date of MongoDB's, which is in UTC."""
+    time = datetime.fromisoformat(written) if isinstance(written, str) else written
+    return time.replace(tzinfo=time.tzinfo or UTC)
 
 
 def was_lost(pad: LaunchPad, fw_id: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from fireworks import LaunchPad
 
 from mtl_flows.launch.launchpad import launchpad
-from mtl_flows.launch.lost import give_back, lost_launches, was_lost
+from mtl_flows.launch.lost import as_time, give_back, lost_launches, was_lost
 from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.overview import FailureGroup, failures
 from mtl_flows.store.connection import Connection
@@ -183,5 +183,4 @@ def _is_stale(workflow: Mapping[str, Any], states: Mapping[int, str]) -> bool:
 
 
 def _is_settled(written: str | datetime) -> bool:
-    time = datetime.fromisoformat(written) if isinstance(written, str) else written
-    return datetime.now(UTC) - time.replace(tzinfo=time.tzinfo or UTC) > _SETTLED_AFTER
+    return datetime.now(UTC) - as_time(written) > _SETTLED_AFTER

@@ -3,9 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -18,7 +19,7 @@ from mtl_flows.errors import DatabaseUnavailableError
 from mtl_flows.launch.events import EventCallback, Outcome, RocketEvent, last_error
 from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
-from mtl_flows.launch.lost import LostLaunch, give_back, lost_launches
+from mtl_flows.launch.lost import LostLaunch, as_time, give_back, last_sign, lost_launches
 from mtl_flows.launch.names import HEARTBEAT_FIELD, HEARTBEAT_S, LOST_AFTER_S
 from mtl_flows.launch.process import WorkerProcess
 from mtl_flows.launch.surroundings import ERROR_FILE, OUTPUT_FILE, surroundings, working_directory
@@ -27,7 +28,8 @@ from mtl_flows.store.connection import Connection
 FWORKER_NAME = "mtl"
 CREW_FIELD = "mtl_crew"
 
-_IDLE_S = 1.0
+_IDLE_S = 0.5
+_IN_TRANSITION = timedelta(seconds=10)
 _PATIENCE_S = 600.0
 _RETRY_S = 5.0
 
@@ -69,6 +71,9 @@ class WorkOrder:
     crew
         Name of the group of workers that share this order: none ends while another runs a job, because
         the job may create further ones.
+    looks
+        How often in a row to find nothing before ending. A crew needs more than one: between two writes of a
+        worker that has ended a job, the next one is not ready yet.
     deadline
         Value of ``time.monotonic()`` after which no job is started any more.
     wait
@@ -78,6 +83,7 @@ class WorkOrder:
     categories: Sequence[str]
     folder: Path
     crew: str
+    looks: int = 1
     deadline: float = float("inf")
     wait: bool = False
 
@@ -192,10 +198,14 @@ class _Worker:
         self.fworker = FWorker(FWORKER_NAME, category=list(order.categories), env=env)
 
     def run(self) -> None:
+        looks = 0
         while time.monotonic() < self.order.deadline and self.budget.acquire(False):
-            if not self._run_next():
+            if self._run_next():
+                looks = 0
+            else:
                 self.budget.release()
-                if not self._more_to_come():
+                looks = 0 if self._more_to_come() else looks + 1
+                if looks == self.order.looks:
                     return
                 time.sleep(_IDLE_S)
             self.interruption.check()
@@ -209,19 +219,22 @@ class _Worker:
         return True
 
     def _others_are_busy(self) -> bool:
-        """Whether somebody runs a job after which there may be one for this worker.
+        active = {"state": {"$in": ["RUNNING", "RESERVED"]}}
+        return any(map(self._concerns_us, self.pad.fireworks.find(active, {"fw_id": 1, "updated_on": 1})))
 
-        That is any job of the crew, and any other on which a job depends that this worker takes. A job whose
-        launch has ended although it is recorded as running does not count; it waits for `recover`.
+    def _concerns_us(self, firework: Mapping[str, Any]) -> bool:
+        """Whether there may be a job for this worker after one that another worker has in hand.
+
+        So it may after any job of the crew, and after any other on which a job depends that this worker takes. A
+        job that is recorded as running although its launch ended some time ago does not count; it waits for
+        `recover`.
         """
-        for running in self.pad.fireworks.find({"state": "RUNNING"}, {"fw_id": 1, "launches": 1}):
-            live = {"launch_id": {"$in": running["launches"]}, "state": "RUNNING"}
-            launch = self.pad.launches.find_one(live, {"fworker.env": 1})
-            if launch and (launch["fworker"]["env"] or {}).get(CREW_FIELD) == self.order.crew:
-                return True
-            if launch and self._waits_for(running["fw_id"]):
-                return True
-        return False
+        launch = self.pad.launches.find_one({"fw_id": firework["fw_id"]}, sort=[("launch_id", -1)])
+        if launch is None or launch["state"] != "RUNNING":
+            times = [as_time(firework["updated_on"])] + ([last_sign(launch)] if launch else [])
+            return datetime.now(UTC) - max(times) < _IN_TRANSITION
+        env = launch["fworker"]["env"] or {}
+        return env.get(CREW_FIELD) == self.order.crew or self._waits_for(firework["fw_id"])
 
     def _waits_for(self, fw_id: int) -> bool:
         links = self.pad.workflows.find_one({"nodes": fw_id}, {f"links.{fw_id}": 1})["links"]

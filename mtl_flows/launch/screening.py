@@ -42,7 +42,8 @@ def plan_screening(store: MTLStore, maker: ScreeningFlowMaker, *, retry: bool = 
     p = maker.parameters
     current = store.structures.current_ids()
     stages = [p.topology_stage().stage, p.chemistry_stage().stage]
-    refused = {r.subject for r in store.rejections.outstanding({"stage": {"$in": stages}})}
+    query = {"stage": {"$in": stages}, "mobile_ion": p.mobile_ion}
+    refused = {r.subject for r in store.rejections.outstanding(query)}
     lacking = {
         *store.topology.missing(current, p.topology_stage()),
         *store.chemistry.missing(current, p.chemistry_stage()),

@@ -58,7 +58,14 @@ def work(
         If no server answers, or if it stays away for ten minutes.
     """
     deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
-    order = WorkOrder(tuple(categories), launch_dir.resolve(), uuid4().hex, deadline, wait)
+    order = WorkOrder(
+        categories=tuple(categories),
+        folder=launch_dir.resolve(),
+        crew=uuid4().hex,
+        looks=1 if processes == 1 else 3,
+        deadline=deadline,
+        wait=wait,
+    )
     events: list[RocketEvent] = []
 
     def note(event: RocketEvent) -> None:

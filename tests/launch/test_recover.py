@@ -16,6 +16,7 @@ from jobflow import Flow
 from launch_jobs import add, fail, note, two_steps
 
 from mtl_flows.launch import recover as recovery
+from mtl_flows.launch import rockets
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.lost import MAX_LOSSES
 from mtl_flows.launch.process import WorkerProcess
@@ -52,6 +53,7 @@ def start_worker(address, tmp_path):
 def impatient(monkeypatch):
     monkeypatch.setattr(recovery, "_SETTLED_AFTER", timedelta(0))
     monkeypatch.setattr(recovery, "_LOCK_PATIENCE_S", 0.5)
+    monkeypatch.setattr(rockets, "_IN_TRANSITION", timedelta(0))
 
 
 def _wait_for(file, text):
