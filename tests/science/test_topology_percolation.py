@@ -92,6 +92,21 @@ def test_crystals_in_other_cells(name):
     assert channel_radii(supercell(framework, (1, 2, 1)).reduced()) == pytest.approx(channels, abs=2e-5)
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from([name for name, row in LATTICES.items() if row[3] is not None]),
+    st.floats(-13, -3),
+    st.integers(0, 2**31),
+)
+def test_nearly_regular_lattices(name, exponent, seed):
+    """Sites on one sphere but for a hair: the hardest case for a Voronoi network."""
+    lattice, sites, _, channels = LATTICES[name]
+    noise = 10.0**exponent
+    coords = np.array(sites, float) + noise * np.random.default_rng(seed).normal(size=(len(sites), 3))
+    points = moved(PeriodicPoints(lattice, coords), seed).reduced()
+    assert channel_radii(points) == pytest.approx(channels, abs=1e-5 + 50 * noise)
+
+
 random_crystals = st.builds(
     lambda seed, n, skew: PeriodicPoints(
         np.diag(np.random.default_rng(seed).uniform(3, 7, 3)) + np.tri(3, k=-1) * skew,
