@@ -1,17 +1,21 @@
 """Homology against ripser.py, which builds the whole complex up to 10 Å."""
 
 import warnings
+from operator import attrgetter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pymatgen.core import Structure
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial.distance import pdist, squareform
 from topology_structures import STRUCTURES
 
+from mtl_flows.science.compounds import build_structure, load_compounds
 from mtl_flows.science.sublattices import split_sublattices
 from mtl_flows.science.topology.clouds import PeriodicPoints
 from mtl_flows.science.topology.homology import (
@@ -64,9 +68,11 @@ def assert_agrees_with_referee(points: np.ndarray) -> None:
     assert within_bottleneck(barcodes.h1_A, loops, BOTTLENECK_A)
 
 
-def clouds_of(name: str) -> list[np.ndarray]:
+EXAMPLES = Path(__file__).parents[2] / "examples" / "compounds.yaml"
+
+
+def clouds_of(structure: Structure) -> list[np.ndarray]:
     """Every cloud that compute_topology looks at."""
-    structure = STRUCTURES[name]
     sublattices = split_sublattices(structure)
     cell = PeriodicPoints(structure.lattice.matrix, structure.frac_coords)
     parts = [cell.subset(sublattices.mobile_indices), cell.subset(sublattices.framework_indices)]
@@ -81,7 +87,13 @@ def clouds_of(name: str) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_crystals(name):
-    for cloud in clouds_of(name):
+    for cloud in clouds_of(STRUCTURES[name]):
+        assert_agrees_with_referee(cloud)
+
+
+@pytest.mark.parametrize("compound", load_compounds(EXAMPLES), ids=attrgetter("id"))
+def test_example_compounds(compound):
+    for cloud in clouds_of(build_structure(compound)):
         assert_agrees_with_referee(cloud)
 
 
