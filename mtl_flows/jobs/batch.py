@@ -95,8 +95,9 @@ def run_batch(
     if ready:
         write(ready)
     # What was refused before and works now, after a fix or with wider limits, is refused no longer.
+    accepted = sorted(set(todo) - set(results.missing(todo, parameters)))
     store.rejections.resolve(
-        parameters.stage, {"subject": {"$in": sorted(set(todo) - set(results.missing(todo, parameters)))}}
+        parameters.stage, {"subject": {"$in": accepted}, "mobile_ion": parameters.mobile_ion}
     )
     return summary
 
@@ -107,7 +108,11 @@ def reject(
     """Record that a stage could not handle a structure."""
     known = error if isinstance(error, MTLError) else _unexpected(error, document)
     store.rejections.record(
-        known, stage=parameters.stage, subject=document.id, material_id=document.material_id
+        known,
+        stage=parameters.stage,
+        subject=document.id,
+        material_id=document.material_id,
+        mobile_ion=parameters.mobile_ion,
     )
 
 

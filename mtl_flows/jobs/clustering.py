@@ -58,7 +58,7 @@ def run_clustering(
     result = cluster(features, material_ids, parameters.clustering(protocol))
     selection = select_clusters(result.labels, material_ids, task.known)
     previous_id, previous = _previous(store, protocol)
-    labels = match_clusters(previous, result, retired=store.clusterings.names(protocol)).names
+    labels = match_clusters(previous, result, retired=store.clusterings.names(protocol, before=task.id)).names
     clustering = ClusteringDocument(
         id=task.id,
         protocol=protocol,

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.science.known import canonical_id
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.database import MTLStore
 
@@ -33,27 +34,38 @@ def import_labels(store: MTLStore, table: Path) -> WriteSummary:
 def read_labels(table: Path) -> list[LabelDocument]:
     """Read and check a table of labels; see `import_labels`."""
     try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            columns = set(reader.fieldnames or ())
     except OSError as error:
         raise ConfigurationError(
             error.strerror or "cannot be read", subject=str(table), remedy="name an existing CSV file"
         ) from None
-    if rows and not {"id", "known_conductor"} <= rows[0].keys():
+    except (UnicodeDecodeError, csv.Error):
+        raise ConfigurationError(
+            "not a table in UTF-8", subject=str(table), remedy="save it as CSV in UTF-8"
+        ) from None
+    if not {"id", "known_conductor"} <= columns:
         raise ConfigurationError(
             "the columns id and known_conductor are required",
             subject=str(table),
             remedy=f"columns: {', '.join(_COLUMNS)}",
         )
-    labels = []
+    labels: dict[str, LabelDocument] = {}
     for number, row in enumerate(rows, 2):
-        fields = {name: row[name] for name in _COLUMNS if row.get(name)}
-        fields["_id"] = fields.pop("id", "")
+        fields = {name: row[name].strip() for name in _COLUMNS if (row.get(name) or "").strip()}
         try:
-            labels.append(LabelDocument.model_validate(fields))
+            label = LabelDocument.model_validate(fields)
         except ValidationError as error:
-            wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+            wrong = "; ".join(f"{str(e['loc'][0]).lstrip('_')}: {e['msg']}" for e in error.errors())
             raise ConfigurationError(
                 f"line {number}: {wrong}", subject=str(table), remedy="mend the line"
             ) from None
-    return labels
+        key = canonical_id(label.id)
+        if key in labels:
+            raise ConfigurationError(
+                f"line {number}: {label.id} has a line already", subject=str(table), remedy="keep one of them"
+            )
+        labels[key] = label
+    return list(labels.values())

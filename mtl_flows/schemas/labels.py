@@ -9,7 +9,9 @@ class LabelDocument(Document):
     """Measured facts about one material; its id is the material's."""
 
     known_conductor: bool = Field(description="counts as a known superionic conductor in cluster selection")
-    conductivity_S_per_cm: float | None = Field(None, description="ionic conductivity near 300 K, S/cm")
+    conductivity_S_per_cm: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="ionic conductivity near 300 K, S/cm"
+    )
     below_detection: bool = Field(False, description="the conductivity is an upper bound")
     family: str = Field("", description="structural family, such as garnet")
     source: str = Field("", description="DOI or citation of the measurement")

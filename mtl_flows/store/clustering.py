@@ -36,9 +36,9 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
             return document
         raise NotFoundError("no clustering yet", subject=f"protocol {protocol}", remedy="run mtl screen")
 
-    def names(self, protocol: Protocol) -> list[str]:
-        """Every name that a cluster of this protocol ever had: none is given to another."""
-        return sorted(self.raw.distinct("clusters.name", {"protocol": protocol}))
+    def names(self, protocol: Protocol, *, before: str) -> list[str]:
+        """Every name that a cluster of this protocol ever had, but for the run `before` which they are wanted."""
+        return sorted(self.raw.distinct("clusters.name", {"protocol": protocol, "_id": {"$ne": before}}))
 
     def make_current(self, clustering_id: str, protocol: Protocol) -> None:
         """Make this run the current one of its protocol, and no other."""

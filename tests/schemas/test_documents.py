@@ -103,7 +103,10 @@ Values = FullValues | SparseValues
 
 
 def example(kind: type[BaseModel], values: Values) -> Any:
-    fields = {name: value_for(field.annotation, values) for name, field in kind.model_fields.items()}
+    fields = {
+        name: 1 if field.metadata and values.optional else value_for(field.annotation, values)
+        for name, field in kind.model_fields.items()
+    }
     if issubclass(kind, Document):
         fields["id"] = type(values).__name__
     return kind(**fields)

@@ -1,0 +1,118 @@
+"""Clustering of a stored set: one run per set, current under its protocol, names that last."""
+
+import pytest
+from samples import KNOWN, fill_screened, label_known
+
+from mtl_flows.errors import ClusteringError
+from mtl_flows.jobs.clustering import clustering_is_current, run_clustering
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, PrescreenThresholds
+from mtl_flows.store.database import MTLStore
+
+PARAMETERS = ScreeningParameters()
+
+
+@pytest.fixture
+def screened(store: MTLStore) -> MTLStore:
+    return fill_screened(store)
+
+
+def dump(store: MTLStore) -> list[list[dict[str, object]]]:
+    return [list(c.raw.find(sort=[("_id", 1)])) for c in (store.clusterings, store.assignments)]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_run_holds_its_whole_origin(screened: MTLStore, protocol: str) -> None:
+    run = screened.clusterings.current(protocol)
+    assigned = list(screened.assignments.find({"clustering_id": run.id}))
+    passed = {
+        t.material_id
+        for t in screened.topology.find()
+        if t.r_connected_A < 5.0
+        and t.rho_cycles[protocol] < 0.6
+        and (protocol == "text" or t.rho_cycles[protocol] > 0)
+    }
+    assert {a.material_id for a in assigned} == passed
+    assert run.n_materials == len(passed) == sum(c.size for c in run.clusters)
+    assert run.feature_names == list(FEATURE_NAMES[protocol])
+    for record in run.clusters:
+        members = {a.material_id for a in assigned if a.cluster == record.name}
+        assert record.exemplar in members
+        assert record.size == len(members)
+        assert sorted(record.known_conductors) == sorted(members & set(KNOWN))
+        assert record.selected == bool(members & set(KNOWN))
+        exemplar = screened.topology.find({"material_id": record.exemplar})
+        assert record.exemplar_features == pytest.approx(list(next(exemplar).features[protocol].values()))
+    selected = {record.name for record in run.clusters if record.selected}
+    assert selected
+    assert all(a.selected == (a.cluster in selected) for a in assigned)
+    for a in assigned:
+        assert a.is_known_conductor == (a.material_id in KNOWN)
+        assert a.nearest_known in set(KNOWN) - {a.material_id}
+        assert a.nearest_known_distance is not None
+        assert a.nearest_known_distance >= 0
+
+
+def test_the_same_set_is_the_same_run(screened: MTLStore) -> None:
+    before = dump(screened)
+    for protocol in PROTOCOLS:
+        assert clustering_is_current(screened, protocol, PARAMETERS)
+        run_clustering(screened, protocol, PARAMETERS)
+    assert dump(screened) == before
+
+
+def test_a_run_cut_off_before_its_assignments_is_made_whole(screened: MTLStore) -> None:
+    first = screened.clusterings.current("text")
+    label_known(screened, first.clusters[0].exemplar)
+    second = run_clustering(screened, "text", PARAMETERS)
+    whole = dump(screened)
+    screened.assignments.raw.delete_one({"clustering_id": second.id})
+    screened.clusterings.make_current(first.id, "text")
+    assert not clustering_is_current(screened, "text", PARAMETERS)
+    run_clustering(screened, "text", PARAMETERS)
+    for found, expected in zip(dump(screened), whole, strict=True):
+        for document, original in zip(found, expected, strict=True):
+            assert {**document, "provenance": 0} == {**original, "provenance": 0}
+
+
+def test_a_new_known_conductor_makes_a_new_run_with_the_old_names(screened: MTLStore) -> None:
+    before = screened.clusterings.current("text")
+    outsider = next(c for c in before.clusters if not c.selected)
+    screened.labels.put([LabelDocument(id=outsider.exemplar, known_conductor=True)])
+    assert not clustering_is_current(screened, "text", PARAMETERS)
+    after = run_clustering(screened, "text", PARAMETERS)
+    assert after.id != before.id
+    assert after.previous == before.id
+    assert [c.name for c in after.clusters] == [c.name for c in before.clusters]
+    assert screened.clusterings.current("text").id == after.id
+    assert next(c for c in after.clusters if c.name == outsider.name).selected
+    # Going back makes the old run current again, with nothing computed.
+    screened.labels.raw.delete_one({"_id": outsider.exemplar})
+    assert run_clustering(screened, "text", PARAMETERS).id == before.id
+    assert screened.clusterings.count({"protocol": "text"}) == 2
+
+
+def test_members_that_leave_change_the_run(screened: MTLStore) -> None:
+    gone = next(screened.assignments.find({"protocol": "text"})).structure_id
+    screened.structures.raw.update_one({"_id": gone}, {"$set": {"withdrawn": True}})
+    before = screened.clusterings.current("text")
+    after = run_clustering(screened, "text", PARAMETERS)
+    assert after.n_materials == before.n_materials - 1
+    assert gone not in screened.assignments.of(after.id, [gone])
+
+
+def test_nothing_to_cluster_is_said(store: MTLStore) -> None:
+    with pytest.raises(ClusteringError, match="no structure passed") as caught:
+        run_clustering(store, "published", PARAMETERS)
+    assert caught.value.remedy
+    assert clustering_is_current(store, "published", PARAMETERS)  # there is nothing to be done
+
+
+def test_thresholds_decide_who_takes_part(screened: MTLStore) -> None:
+    strict = ScreeningParameters(thresholds=PrescreenThresholds(r_connected_A=3.0))
+    run = run_clustering(screened, "text", strict)
+    names = {a.structure_id for a in screened.assignments.find({"clustering_id": run.id})}
+    assert names == {t.structure_id for t in screened.topology.find() if t.r_connected_A < 3.0}
+    assert clustering_is_current(screened, "text", strict)
+    assert not clustering_is_current(screened, "text", PARAMETERS)
