@@ -110,7 +110,7 @@ def run(
                 address,
                 categories=[HEAVY],
                 processes=max(1, workers),
-                total=sum(len(workflow.fw_ids) for workflow in workflows),
+                total=len(workflows) * maker.expected_jobs(),
             )
         counts = funnel_counts(store.candidates)
         shown = list(store.candidates.survivors())

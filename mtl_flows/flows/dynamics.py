@@ -1,6 +1,7 @@
 """The dynamics flow of one material: order, relax, heat, run each temperature, fit, tell the candidate table."""
 
 from dataclasses import dataclass, field
+from math import ceil
 
 from jobflow import Flow
 
@@ -60,3 +61,11 @@ class DynamicsFlowMaker(RecordMaker):
         """Ids of the fits that the flow of this structure ends with."""
         p = self.parameters
         return [transport_id(structure_id, ordering, p) for ordering in range(p.ordering.n_orderings)]
+
+    def expected_jobs(self) -> int:
+        """Count the jobs of one material, chunks included, if no temperature has to be extended."""
+        p = self.parameters
+        heating = ceil(p.heat_ps / p.chunk_ps)
+        production = len(p.temperatures_K) * ceil(p.production_ps / p.chunk_ps)
+        order_relax_record, fit, table = 3, 1, 1
+        return p.ordering.n_orderings * (order_relax_record + heating + production + fit) + table
