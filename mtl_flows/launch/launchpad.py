@@ -13,6 +13,8 @@ from mtl_flows.launch.address import ServerAddress
 from mtl_flows.launch.names import BLOBS, OUTPUTS, WORK_KEY
 from mtl_flows.store.connection import Connection
 
+_CLAIMS_INDEX = f"metadata.{WORK_KEY}_1"
+
 
 def launchpad(connection: Connection) -> LaunchPad:
     """Open the LaunchPad, with its indexes and its counter of ids in place; nothing that is there is touched.
@@ -49,12 +51,13 @@ def prepare(pad: LaunchPad) -> LaunchPad:
 
     The counters go on behind the highest ids in use, so a lost counter never hands out an id twice.
     """
-    pad.tuneup()
-    pad.workflows.create_index(
-        f"metadata.{WORK_KEY}",
-        unique=True,
-        partialFilterExpression={f"metadata.{WORK_KEY}": {"$exists": True}},
-    )
+    if _CLAIMS_INDEX not in pad.workflows.index_information():
+        pad.tuneup()
+        pad.workflows.create_index(  # the last one: where it stands, the others do
+            f"metadata.{WORK_KEY}",
+            unique=True,
+            partialFilterExpression={f"metadata.{WORK_KEY}": {"$exists": True}},
+        )
     if pad.fw_id_assigner.find_one() is None:
         counters = {
             "next_fw_id": _highest(pad.fireworks, "fw_id") + 1,

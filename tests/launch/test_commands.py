@@ -170,20 +170,13 @@ def test_screening_runs_under_rlaunch(guarded, crystals, command):
     assert PASSWORD.encode() not in _everything(guarded)
 
 
-def test_failed_job_of_rlaunch_is_listed_and_rerun_by_lpad(guarded, command):
-    submit(fail("no luck"), guarded, name="bad")
-    command("rlaunch -w my_fworker_light.yaml rapidfire --nlaunches 0")
-    assert recover(guarded).failures[0].error == "ValueError: no luck"
-    command("lpad rerun_fws -s FIZZLED")
-    assert '"state": "READY"' in command("lpad get_fws -d less")
-
-
 def test_no_document_log_or_file_of_a_job_holds_the_password(guarded, project, command, tmp_path):
     submit(Flow([two_steps(), fail("no luck"), count_settings_database()]), guarded, name="ours")
     summary = work(guarded, launch_dir=tmp_path / "launches")
     submit(fail("no luck"), guarded, name="theirs")
     command("rlaunch rapidfire --nlaunches 0", folder=tmp_path)
-    recover(guarded)
+    (group,) = recover(guarded).failures
+    assert (group.error, group.count) == ("ValueError: no luck", 2)
     with MTLStore.connect(guarded):
         pass
     documents = _everything(guarded)
