@@ -117,7 +117,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
     def get_fw_by_id(self, fw_id: int) -> Firework:
         """Read a Firework; FireWorks lets one that cannot be read fizzle without a word."""
         try:
-            return super().get_fw_by_id(fw_id)
+            return self.patiently(lambda: super(WorkerLaunchPad, self).get_fw_by_id(fw_id))
         except Exception as error:
             self.on_unreadable(fw_id, error)
             raise
@@ -125,24 +125,23 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
     def complete_launch(self, *args: Any, **kwargs: Any) -> Any:
         """Record how a job ended; keep trying while the server is away, since the work is done."""
         with self.interruption.shield():
-            return patiently(lambda: super(WorkerLaunchPad, self).complete_launch(*args, **kwargs))
+            return self.patiently(lambda: super(WorkerLaunchPad, self).complete_launch(*args, **kwargs))
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
         """Give a sign of life; one that does not get through must not end the heartbeat."""
         with suppress(PyMongoError):
             super().ping_launch(*args, **kwargs)
 
-
-def patiently(operation: Callable[[], T]) -> T:
-    """Repeat an operation while the server cannot be reached, up to ten minutes."""
-    give_up = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            return operation()
-        except ConnectionFailure:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(_RETRY_S)
+    def patiently(self, operation: Callable[[], T]) -> T:
+        """Repeat an operation while the server cannot be reached: up to ten minutes, or until interrupted."""
+        give_up = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return operation()
+            except ConnectionFailure:
+                if time.monotonic() > give_up or self.interruption.requested:
+                    raise
+                time.sleep(_RETRY_S)
 
 
 def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_event: EventCallback) -> bool:
@@ -212,9 +211,9 @@ class _Worker:
 
     def _more_to_come(self) -> bool:
         """Whether to wait: for new work, or for what others run. Looks after those others meanwhile."""
-        if not (self.order.wait or patiently(self._others_are_busy)):
+        if not (self.order.wait or self.pad.patiently(self._others_are_busy)):
             return False
-        for launch in patiently(lambda: list(lost_launches(self.pad, LOST_AFTER_S))):
+        for launch in self.pad.patiently(lambda: list(lost_launches(self.pad, LOST_AFTER_S))):
             give_back(self.pad, launch)
         return True
 
@@ -242,7 +241,7 @@ class _Worker:
         return self.pad.fireworks.find_one({**self.fworker.query, **awaited}, {"_id": 1}) is not None
 
     def _run_next(self) -> bool:
-        if not patiently(lambda: self.pad.run_exists(self.fworker)):
+        if not self.pad.patiently(lambda: self.pad.run_exists(self.fworker)):
             return False
         folder = Path(create_datestamp_dir(self.order.folder, self.pad.m_logger, prefix="launcher_"))
         self.pad.checkout = None
@@ -261,7 +260,7 @@ class _Worker:
         checkout = self.pad.checkout
         if checkout is None:
             return
-        launch = patiently(lambda: self.pad.get_launch_by_id(checkout.launch_id))
+        launch = self.pad.patiently(lambda: self.pad.get_launch_by_id(checkout.launch_id))
         if launch.state == "COMPLETED":
             self._report(Outcome.COMPLETED, checkout)
         elif launch.state == "RUNNING":

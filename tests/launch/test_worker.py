@@ -284,6 +284,30 @@ def test_finished_work_survives_a_restart_of_the_server(tmp_path, journal, monke
         server.stop()
 
 
+def test_interruption_ends_the_wait_for_an_absent_server(tmp_path, journal, monkeypatch):
+    monkeypatch.setattr(rockets, "_RETRY_S", 0.1)
+    server = EmbeddedServer(tmp_path / "mongod")
+    uri = f"{server.start().uri}?serverSelectionTimeoutMS=200"
+    address = Connection.parse(uri, "mtl_test_outage")
+    try:
+        submit(note(str(journal), "job", 1.0), address, name="through an outage")
+
+        def stop_both():
+            _wait_for(journal, "start")
+            server.stop()
+            _wait_for(journal, "end")
+            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=stop_both)
+        thread.start()
+        with pytest.raises(DatabaseUnavailableError, match="went away"):
+            work(address, launch_dir=tmp_path / "launches")
+        thread.join()
+    finally:
+        server.stop()
+
+
 def test_absent_server_is_said_without_credentials(tmp_path, monkeypatch):
     monkeypatch.setattr("mtl_flows.store.connection._SELECTION_TIMEOUT_MS", 100)
     address = Connection("mongodb://somebody:secret@127.0.0.1:1/db", "db")
