@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 from jobflow import JobConfig, OnMissing, job
 
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.schemas.base import StageDocument
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord, Stage
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
@@ -24,6 +26,8 @@ from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import material_of
 
 _BATCH = 1000
+
+S = TypeVar("S", bound=StageDocument)
 
 
 def rebuild_candidates(
@@ -73,7 +77,7 @@ def _build_batch(
         protocol: store.assignments.of(clustering_id, ids) for protocol, clustering_id in clusterings.items()
     }
     structures = {s.id: s for s in store.structures.find({"_id": {"$in": list(ids)}})}
-    transport = _latest(store.transport.find({"structure_id": {"$in": list(ids)}}))
+    fits = _by_structure(store.transport.find({"structure_id": {"$in": list(ids)}}))
     trajectories = _by_structure(
         store.dynamics.find({"structure_id": {"$in": list(ids)}, "trajectory_stage": "production"})
     )
@@ -93,7 +97,7 @@ def _build_batch(
                     if structure.id in found
                 },
                 clustered=frozenset(clusterings),
-                transport=transport.get(structure.id),
+                fits=fits.get(structure.id, ()),
                 trajectories=trajectories.get(structure.id, ()),
                 is_known_conductor=material in known,
                 conductivity_S_per_cm=label.conductivity_S_per_cm if label else None,
@@ -110,7 +114,7 @@ def build_candidate(
     chemistry: ChemistryDocument | None,
     assignments: dict[Protocol, AssignmentDocument],
     clustered: frozenset[Protocol],
-    transport: TransportDocument | None,
+    fits: Sequence[TransportDocument],
     trajectories: Sequence[TrajectoryDocument],
     is_known_conductor: bool,
     conductivity_S_per_cm: float | None,
@@ -157,7 +161,7 @@ def build_candidate(
                 clustered=protocol in clustered,
                 passes_chemistry=passes_chemistry,
             )
-    fields |= _dynamics_fields(transport, trajectories)
+    fields |= _dynamics_fields(fits, trajectories)
     fields["pending"], fields["furthest_stage"] = _progress(fields)
     return CandidateDocument(**fields)
 
@@ -197,11 +201,14 @@ def _protocol_fields(
 
 
 def _dynamics_fields(
-    transport: TransportDocument | None, trajectories: Sequence[TrajectoryDocument]
+    fits: Sequence[TransportDocument], trajectories: Sequence[TrajectoryDocument]
 ) -> dict[str, Any]:
+    """What the newest run gave; runs under other parameters stay in their own collections."""
     fields: dict[str, Any] = {}
     if trajectories:
-        newest = max(trajectories, key=lambda t: t.provenance.created_at)
+        newest = max(trajectories, key=_created_at)
+        run = [t for t in trajectories if _run_of(t) == _run_of(newest)]
+        fits = [fit for fit in fits if _relaxation_of(fit) in {_relaxation_of(t) for t in run}]
         fields["engine"] = newest.engine_name
         fields["dynamics_status"] = "running"
         fields["diffusivities"] = [
@@ -213,19 +220,33 @@ def _dynamics_fields(
                 high_cm2_per_s=t.diffusivity_high_cm2_per_s,
                 status=t.status,
             )
-            for t in sorted(trajectories, key=lambda t: (t.ordering, t.temperature_K))
-            if t.engine_name == newest.engine_name
+            for t in sorted(run, key=lambda t: (t.ordering, t.temperature_K))
         ]
-    if transport:
+    if fits:
+        fit = max(fits, key=_created_at)
         fields |= {
-            "engine": transport.engine_name,
-            "dynamics_status": transport.status,
-            "activation_energy_eV": transport.activation_energy_eV,
-            "activation_energy_error_eV": transport.activation_energy_error_eV,
-            "conductivity_300K_low_S_per_cm": transport.conductivity_300K_low_S_per_cm,
-            "conductivity_300K_high_S_per_cm": transport.conductivity_300K_high_S_per_cm,
+            "engine": fit.engine_name,
+            "dynamics_status": fit.status,
+            "activation_energy_eV": fit.activation_energy_eV,
+            "activation_energy_error_eV": fit.activation_energy_error_eV,
+            "conductivity_300K_low_S_per_cm": fit.conductivity_300K_low_S_per_cm,
+            "conductivity_300K_high_S_per_cm": fit.conductivity_300K_high_S_per_cm,
         }
     return fields
+
+
+def _created_at(document: TrajectoryDocument | TransportDocument) -> datetime:
+    return document.provenance.created_at
+
+
+def _run_of(trajectory: TrajectoryDocument) -> tuple[str, str]:
+    """What the trajectories of one set of parameters share, whatever their approximant and temperature."""
+    return trajectory.ordering_id.rpartition(":")[0], trajectory.parameters_hash
+
+
+def _relaxation_of(document: TrajectoryDocument | TransportDocument) -> str:
+    """Id of the relaxed approximant, with which those of its trajectories and fits begin."""
+    return document.id.rpartition(":")[0]
 
 
 def _progress(fields: dict[str, Any]) -> tuple[list[str], Stage]:
@@ -257,18 +278,8 @@ def _progress(fields: dict[str, Any]) -> tuple[list[str], Stage]:
     return pending, stage
 
 
-def _latest(documents: Iterable[TransportDocument]) -> dict[str, TransportDocument]:
-    """Keep the newest fit of each structure."""
-    newest: dict[str, TransportDocument] = {}
-    for document in documents:
-        held = newest.get(document.structure_id)
-        if held is None or held.provenance.created_at < document.provenance.created_at:
-            newest[document.structure_id] = document
-    return newest
-
-
-def _by_structure(documents: Iterable[TrajectoryDocument]) -> dict[str, list[TrajectoryDocument]]:
-    grouped: dict[str, list[TrajectoryDocument]] = {}
+def _by_structure(documents: Iterable[S]) -> dict[str, list[S]]:
+    grouped: dict[str, list[S]] = {}
     for document in documents:
         grouped.setdefault(document.structure_id, []).append(document)
     return grouped

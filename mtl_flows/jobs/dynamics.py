@@ -284,6 +284,8 @@ class TrajectoryMaker(RecordMaker):
             )
         start = self._start(store, simulation)
         md = p.md_parameters(start.to_structure().composition, self.temperature_K)
+        # Extensions are foreseen from whole frames and may end some steps beyond the budget.
+        md = replace(md, n_steps=max(md.n_steps, simulation.steps_wanted))
         maker = MDChunkMaker.for_stage(p.engine, md, n_threads=p.n_threads)
         blocks: list[BlockRecord] = []
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pymatgen.core import Composition
 
+from mtl_flows.errors import ConfigurationError
 from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
 from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
@@ -48,6 +49,12 @@ class DynamicsParameters:
         Of velocities and thermostat.
     diffusion
         Of the analysis.
+
+    Raises
+    ------
+    ConfigurationError
+        If a time or temperature is not positive, a temperature is named twice, or the production is shorter than
+        its equilibration.
     """
 
     mobile_ion: str = "Li"
@@ -69,7 +76,20 @@ class DynamicsParameters:
     diffusion: DiffusionParameters = field(default_factory=DiffusionParameters)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "temperatures_K", tuple(float(t) for t in self.temperatures_K))
+        temperatures_K = tuple(float(t) for t in self.temperatures_K)
+        object.__setattr__(self, "temperatures_K", temperatures_K)
+        times = {name: getattr(self, name) for name in ("heat_ps", "chunk_ps", "frame_interval_fs")}
+        problems = [f"{name} is not positive" for name, value in times.items() if not value > 0]
+        if (
+            not temperatures_K
+            or not min(temperatures_K) > 0
+            or len(set(temperatures_K)) < len(temperatures_K)
+        ):
+            problems.append("temperatures_K are not different and positive")
+        if not self.production_ps > self.diffusion.discard_ps:
+            problems.append("production_ps does not outlast the equilibration, discard_ps")
+        if problems:
+            raise ConfigurationError("; ".join(problems), subject="dynamics", remedy="choose other values")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain mappings, as a job's document holds them."""

@@ -1,0 +1,98 @@
+"""Potentials that cost nothing, given to the dynamics by import path; functions of the positions alone."""
+
+import os
+import time
+from typing import Any, ClassVar
+
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+
+from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
+from mtl_flows.science.ordering import OrderingParameters
+
+PAUSE = "TOY_ENGINE_PAUSE_S"
+"""Environment variable: seconds that each evaluation takes, for tests that have to catch a job at work."""
+
+
+class Conductor(Calculator):
+    """Rock salt with its minima at every site of LiCl; the lithium ions repel each other and cross low walls."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
+    period_A = 5.1283 / 2
+    mobile_wall_eV = 0.05
+    framework_wall_eV = 5.0
+    repulsion_eV = 0.3
+    repulsion_range_A = 1.2
+
+    def calculate(
+        self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        time.sleep(float(os.environ.get(PAUSE, "0")))
+        positions, cell = atoms.get_positions(), np.diag(np.array(atoms.cell))
+        mobile = np.array([symbol == "Li" for symbol in atoms.get_chemical_symbols()])
+        wall = np.where(mobile, self.mobile_wall_eV, self.framework_wall_eV)[:, None] / 2
+        wave = 2 * np.pi / self.period_A
+        energy = float((wall * (1 - np.cos(wave * positions))).sum())
+        forces = -wall * wave * np.sin(wave * positions)
+        apart = positions[mobile][:, None] - positions[mobile][None]
+        apart -= cell * np.round(apart / cell)
+        push = self.repulsion_eV * np.exp(-(apart**2).sum(axis=2) / (2 * self.repulsion_range_A**2))
+        np.fill_diagonal(push, 0.0)
+        forces[mobile] += (push[:, :, None] * apart).sum(axis=1) / self.repulsion_range_A**2
+        energy += float(push.sum()) / 2
+        self.results = {"energy": energy, "forces": forces, "stress": np.zeros(6)}
+
+
+class Insulator(Conductor):
+    """The same with walls that no ion crosses."""
+
+    mobile_wall_eV = 5.0
+
+
+class Melt(Conductor):
+    """The same without anything that holds the framework."""
+
+    framework_wall_eV = 0.0
+
+
+class Exploding(Conductor):
+    """The same until the simulation is a few steps old."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.evaluations = 0
+
+    def calculate(
+        self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self.evaluations += 1
+        if self.evaluations > 30:
+            self.results["forces"] = np.full((len(atoms), 3), np.nan)
+
+
+def dynamics(engine: str = "Conductor", **changes: Any) -> DynamicsParameters:
+    """Dynamics of LiCl in one cell and two picoseconds, whose analysis takes what it gets."""
+    fields: dict[str, Any] = {
+        "engine": f"{__name__}.{engine}",
+        "ordering": OrderingParameters(min_plane_spacing_A=3.5, min_mobile_ions=4, max_atoms=40),
+        "relax_steps": 20,
+        "heat_to_K": 1000.0,
+        "heat_ps": 0.2,
+        "temperatures_K": (800.0, 1200.0),
+        "production_ps": 2.4,
+        "budget": DynamicsBudget(max_production_ps=4.0, min_extension_ps=0.4),
+        "chunk_ps": 0.8,
+        "frame_interval_fs": 8.0,
+        "diffusion": DiffusionParameters(
+            discard_ps=0.2,
+            max_lag_fraction=0.5,
+            min_effective_hops=0.1,
+            max_relative_error=1e9,
+            max_nonlinearity=1e9,
+            n_surrogates=20,
+        ),
+    }
+    return DynamicsParameters(**{**fields, **changes})
