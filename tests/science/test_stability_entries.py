@@ -51,7 +51,7 @@ class ToyPotential:
         self.energies = energies
         self.calls: list[str] = []
 
-    def __call__(self, structure: Structure) -> tuple[Structure, float]:
+    def __call__(self, structure: Structure, *, keep_cell: bool) -> tuple[Structure, float]:
         formula = structure.composition.reduced_formula
         self.calls.append(formula)
         if formula not in self.energies:
@@ -243,7 +243,7 @@ def test_phases_that_do_not_relax_are_skipped_and_named():
 
 
 def test_relaxation_may_not_lose_atoms():
-    def lossy(structure: Structure) -> tuple[Structure, float]:
+    def lossy(structure: Structure, *, keep_cell: bool) -> tuple[Structure, float]:
         return Structure(structure.lattice, ["Li"], [[0, 0, 0]]), -1.0
 
     assert "changed the composition" in potential(lossy, LICL).entries(("Cl", "Li")).skipped["LiCl"]

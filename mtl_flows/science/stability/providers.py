@@ -58,8 +58,8 @@ class MemoryEntryCache:
 class Relax(Protocol):
     """Relaxes a structure with one potential."""
 
-    def __call__(self, structure: Structure) -> tuple[Structure, float]:
-        """Return the relaxed structure and its total energy in eV."""
+    def __call__(self, structure: Structure, *, keep_cell: bool) -> tuple[Structure, float]:
+        """Return the relaxed structure and its total energy in eV; the cell changes unless it is kept."""
         ...
 
 
@@ -146,11 +146,15 @@ class CompetingPhase:
         Ordered structure to start the relaxation from.
     source
         Where the structure comes from.
+    keep_cell
+        Relax positions only. Molecular crystals are held together by dispersion forces, which PBE and the
+        potentials trained on it lack: their cells grow without bound, into regions the potential never saw.
     """
 
     phase_id: str
     structure: Structure
     source: str
+    keep_cell: bool = False
 
 
 PhaseSource = Callable[[Iterable[str]], Iterable[CompetingPhase]]
@@ -211,7 +215,7 @@ class PotentialEntryProvider:
             raise StabilityError(
                 "is disordered", subject=phase.phase_id, remedy="give an ordered approximant"
             )
-        structure, energy_eV = self.relax(phase.structure)
+        structure, energy_eV = self.relax(phase.structure, keep_cell=phase.keep_cell)
         if not math.isfinite(energy_eV):
             raise StabilityError("relaxation gave no finite energy", subject=phase.phase_id)
         if structure.composition != phase.structure.composition:

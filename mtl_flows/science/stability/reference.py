@@ -46,4 +46,5 @@ def _phase(compound_id: str) -> CompetingPhase:
         phase_id=f"reference-{compound.id}",
         structure=build_structure(compound).get_primitive_structure(tolerance=0.01),
         source=compound.source.doi or compound.source.citation,
+        keep_cell=compound.family == "molecular",
     )
