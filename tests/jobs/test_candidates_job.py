@@ -1,0 +1,277 @@
+"""Candidate documents: every gate's word, once, and nothing that no longer holds."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from samples import KNOWN, SCREENED, fill, fill_screened, structure_document
+
+from mtl_flows.jobs.candidates import build_candidate, rebuild_candidates
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.schemas.base import Provenance
+from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.schemas.chemistry import ChemistryDocument
+from mtl_flows.schemas.clustering import AssignmentDocument
+from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
+from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.topology import TopologyDocument
+from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, Protocol
+from mtl_flows.store.database import MTLStore
+
+P = ScreeningParameters()
+STRUCTURE = structure_document("li3n").model_copy(update={"representative_id": "icsd-34280"})
+
+
+def topology(r_connected_A: float = 3.0, rho: float = 0.3, **changes: Any) -> TopologyDocument:
+    fields = {
+        "id": "t",
+        "material_id": STRUCTURE.material_id,
+        "structure_id": STRUCTURE.id,
+        "parameters_hash": P.topology_stage().hash,
+        "provenance": Provenance.record(P.topology_stage(), {}),
+        "n_sites": 4,
+        "n_mobile": 3,
+        "n_framework": 1,
+        "r_connected_A": r_connected_A,
+        "rho_cycles": dict.fromkeys(PROTOCOLS, rho),
+        "features": {p: dict.fromkeys(FEATURE_NAMES[p], 1.0) for p in PROTOCOLS},
+        **{f"d{k}_A": 2.0 for k in (1, 2, 3)},
+        **{f"v{k}_A": 1.0 for k in (1, 2, 3)},
+        "timings_s": {},
+    }
+    return TopologyDocument(**{**fields, **changes})
+
+
+def chemistry(*failures: int) -> ChemistryDocument:
+    return ChemistryDocument(
+        id="c",
+        material_id=STRUCTURE.material_id,
+        structure_id=STRUCTURE.id,
+        parameters_hash=P.chemistry_stage().hash,
+        provenance=Provenance.record(P.chemistry_stage(), {}),
+        formula="Li3N",
+        passed=not failures,
+        failures=list(failures),
+        rules=[],
+    )
+
+
+def assignment(protocol: Protocol, *, selected: bool) -> AssignmentDocument:
+    return AssignmentDocument(
+        id=f"{protocol}:a",
+        clustering_id=protocol,
+        protocol=protocol,
+        material_id=STRUCTURE.material_id,
+        structure_id=STRUCTURE.id,
+        cluster="c001",
+        selected=selected,
+        provisional=False,
+        is_known_conductor=False,
+        nearest_known="",
+        nearest_known_distance=None,
+    )
+
+
+def build(**changes: Any) -> CandidateDocument:
+    fields: dict[str, Any] = {
+        "topology": None,
+        "chemistry": None,
+        "assignments": {},
+        "clustered": frozenset(),
+        "fits": (),
+        "trajectories": (),
+        "is_known_conductor": False,
+        "conductivity_S_per_cm": None,
+    }
+    return build_candidate(STRUCTURE, P, **{**fields, **changes})
+
+
+def test_a_fresh_structure_has_everything_before_it() -> None:
+    candidate = build()
+    assert (candidate.furthest_stage, candidate.pending) == ("ingested", ["topology", "chemistry"])
+    assert (candidate.survives_published, candidate.passes_chemistry, candidate.failed_rules) == (None,) * 3
+    assert (candidate.id, candidate.is_representative, candidate.elements) == (
+        "icsd-34280",
+        True,
+        ["Li", "N"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("rho", "selected", "failures"),
+    list(product((0.3, 0.9), (True, False, None), ((), (1,), None))),
+)
+def test_survival_is_what_all_gates_say(
+    rho: float, selected: bool | None, failures: tuple[int, ...] | None
+) -> None:
+    candidate = build(
+        topology=topology(rho=rho),
+        chemistry=None if failures is None else chemistry(*failures),
+        assignments={} if selected is None else {p: assignment(p, selected=selected) for p in PROTOCOLS},
+        clustered=frozenset() if selected is None else frozenset(PROTOCOLS),
+    )
+    prescreened, chemical = rho < 0.6, None if failures is None else not failures
+    # What failed the prescreen is in no cluster.
+    chosen = selected if prescreened else bool(selected)
+    gates = (prescreened, chosen, chemical)
+    survives = False if False in gates else None if None in gates else True
+    for protocol in PROTOCOLS:
+        assert getattr(candidate, f"passes_prescreen_{protocol}") is prescreened
+        assert getattr(candidate, f"selected_{protocol}") is chosen
+        assert getattr(candidate, f"survives_{protocol}") is survives
+    assert candidate.survives is bool(survives)
+    pending = [*(["dynamics"] if survives else []), *(["clustering"] if chosen is None else [])]
+    assert candidate.pending == [*pending, *(["chemistry"] if chemical is None else [])]
+
+
+def test_the_protocols_are_judged_apart() -> None:
+    candidate = build(
+        topology=topology(rho=0.0),
+        chemistry=chemistry(),
+        assignments={"text": assignment("text", selected=True)},
+        clustered=frozenset(PROTOCOLS),
+    )
+    assert (candidate.passes_prescreen_published, candidate.passes_prescreen_text) == (False, True)
+    assert (candidate.survives_published, candidate.survives_text, candidate.survives) == (False, True, True)
+    assert (candidate.furthest_stage, candidate.pending) == ("chemistry", ["dynamics"])
+
+
+def test_the_priority_is_a_wide_path_of_short_hops() -> None:
+    assert build(topology=topology(v3_A=1.5, d3_A=3.0)).priority == 0.5
+    assert build(topology=topology(v3_A=float("inf"))).priority == 0.0
+    assert build(topology=topology(d3_A=float("inf"))).priority == 0.0
+    assert build(topology=topology(v3_A=None, d3_A=None)).priority is None
+
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def simulated(run: str, temperature_K: float, *, age_h: int = 0, **changes: Any) -> TrajectoryDocument:
+    created = Provenance.record(P.topology_stage(), {}).model_copy(
+        update={"created_at": NOW - timedelta(hours=age_h)}
+    )
+    fields = {
+        "id": f"o:0:{run}:{temperature_K:g}K",
+        "material_id": STRUCTURE.material_id,
+        "structure_id": STRUCTURE.id,
+        "parameters_hash": run,
+        "provenance": created,
+        "ordering_id": "o:0",
+        "ordering": 0,
+        "engine": {"name": run},
+        "engine_name": run,
+        "trajectory_stage": "production",
+        "temperature_K": temperature_K,
+        "timestep_fs": 2.0,
+        "frame_interval": 10,
+        "steps_done": 0,
+        "steps_wanted": 1,
+        "status": "converged",
+    }
+    return TrajectoryDocument(**{**fields, **changes})
+
+
+def fitted(run: str, energy_eV: float | None, *, age_h: int = 0, status: str = "fitted") -> TransportDocument:
+    created = Provenance.record(P.topology_stage(), {}).model_copy(
+        update={"created_at": NOW - timedelta(hours=age_h)}
+    )
+    return TransportDocument(
+        id=f"o:0:{run}:judgement",
+        material_id=STRUCTURE.material_id,
+        structure_id=STRUCTURE.id,
+        parameters_hash="x",
+        provenance=created,
+        ordering_id="o:0",
+        ordering=0,
+        engine_name=run,
+        status=status,
+        complete=True,
+        temperatures_K=[],
+        excluded={},
+        activation_energy_eV=energy_eV,
+    )
+
+
+def test_runs_of_the_dynamics_are_not_mixed() -> None:
+    """The newest run is shown, with its own fit; what other parameters gave is left in its collection."""
+    old = [simulated("old", T, age_h=9) for T in (800.0, 1000.0)]
+    new = [simulated("new", 1200.0, age_h=1, status="running"), simulated("new", 900.0, age_h=1)]
+    while_running = build(trajectories=[*old, *new], fits=[fitted("old", 0.2, age_h=8)])
+    assert [d.temperature_K for d in while_running.diffusivities] == [900.0, 1200.0]
+    assert (while_running.engine, while_running.dynamics_status) == ("new", "running")
+    assert while_running.activation_energy_eV is None
+    done = build(
+        trajectories=[*new, *old],
+        fits=[fitted("new", 0.4, age_h=2), fitted("new", 0.3, age_h=0), fitted("old", 0.2)],
+    )
+    assert (done.engine, done.dynamics_status, done.activation_energy_eV) == ("new", "fitted", 0.3)
+    assert done.furthest_stage == "dynamics"
+
+
+@pytest.fixture
+def screened(store: MTLStore) -> MTLStore:
+    return fill_screened(store)
+
+
+def dump(store: MTLStore) -> list[dict[str, Any]]:
+    return list(store.candidates.raw.find(sort=[("_id", 1)]))
+
+
+def test_rebuilding_changes_nothing(screened: MTLStore) -> None:
+    before = dump(screened)
+    assert rebuild_candidates(screened, P) == 0
+    assert dump(screened) == before
+    screened.candidates.raw.delete_many({})
+    assert rebuild_candidates(screened, P) == len(SCREENED)
+    assert dump(screened) == before
+
+
+def test_the_table_agrees_with_what_the_stages_wrote(screened: MTLStore) -> None:
+    for candidate in screened.candidates.find():
+        key = candidate.structure_id
+        found = screened.topology.by_structure([key], P.topology_stage().hash)[key]
+        verdict = screened.chemistry.by_structure([key], P.chemistry_stage().hash)[key]
+        assert candidate.r_connected_A == found.r_connected_A
+        assert candidate.rho_cycles_text == found.rho_cycles["text"]
+        assert candidate.failed_rules == verdict.failures
+        assert candidate.is_known_conductor == (candidate.material_id in KNOWN)
+        for protocol in PROTOCOLS:
+            run = screened.clusterings.current(protocol)
+            mine = screened.assignments.of(run.id, [key]).get(key)
+            assert getattr(candidate, f"cluster_{protocol}") == (mine.cluster if mine else None)
+    survivors = {c.material_id for c in screened.candidates.survivors()}
+    assert "li10gep2s12" in survivors
+    assert not survivors & {"li3ocl", "licl", "licoo2", "li7p3s11"}
+
+
+def test_labels_enter_whatever_their_case(screened: MTLStore) -> None:
+    screened.labels.put([LabelDocument(id="LiCl", known_conductor=True, conductivity_S_per_cm=1e-9)])
+    assert rebuild_candidates(screened, P) == 1
+    candidate = screened.candidates.get("licl")
+    assert (candidate.is_known_conductor, candidate.conductivity_measured_S_per_cm) == (True, 1e-9)
+
+
+def test_withdrawn_and_superseded_structures_leave_the_table(screened: MTLStore) -> None:
+    structures = screened.structures.raw
+    structures.update_one({"_id": "licl.r1"}, {"$set": {"withdrawn": True}})
+    newer = screened.structures.get("li3ocl.r1")
+    structures.update_one({"_id": newer.id}, {"$set": {"current": False}})
+    screened.structures.add(
+        [newer.model_copy(update={"id": "li3ocl.r2", "revision": 2, "fingerprint": "other"})]
+    )
+    assert rebuild_candidates(screened, P, ["li7sbo6.r1"]) == 0  # a part says nothing of the rest
+    assert screened.candidates.existing(["licl"])
+    assert rebuild_candidates(screened, P) == 2
+    assert not screened.candidates.existing(["licl"])
+    revised = screened.candidates.get("li3ocl")
+    assert (revised.structure_id, revised.furthest_stage) == ("li3ocl.r2", "ingested")
+
+
+def test_duplicates_are_marked(store: MTLStore) -> None:
+    ids = fill(store, "li3n", "licl")
+    store.structures.raw.update_one({"_id": ids[1]}, {"$set": {"representative_id": "icsd-34280"}})
+    rebuild_candidates(store, P)
+    assert store.candidates.get("icsd-34280").is_representative
+    duplicate = store.candidates.get("licl")
+    assert (duplicate.is_representative, duplicate.representative_id) == (False, "icsd-34280")
