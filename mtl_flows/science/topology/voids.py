@@ -5,8 +5,6 @@ from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay, cKDTree
 
 from mtl_flows.science.topology.clouds import Array, PeriodicPoints
@@ -18,8 +16,9 @@ _FLAT_A = 1e-3
 _VOLUME_TOLERANCE = 1e-6
 # Vertices are counted in a cell that begins where no special position lies.
 _WINDOW_SHIFT = 0.5 + np.array([0.0141421356, 0.0173205081, 0.0223606798])
-_FIRST_MARGIN_A = 4.5
-_GROWTHS = (1.0, 1.25, 1.6, 2.0, 3.0, 5.0)
+# Padding in units of the mean distance between sites; enough for six crystals of seven.
+_FIRST_MARGIN = 1.65
+_GROWTHS = (1.0, 1.2, 1.45, 1.8, 2.5, 4.0)
 _DISPLACEMENT_A = 1e-6
 
 
@@ -67,7 +66,7 @@ def _network_of(framework: PeriodicPoints) -> _Network:
     displacements = _DISPLACEMENT_A * generator.uniform(-1.0, 1.0, framework.fractional.shape)
     displaced = framework.fractional + displacements @ np.linalg.inv(framework.lattice)
     volume_per_site = abs(float(np.linalg.det(framework.lattice))) / len(framework.fractional)
-    first_margin = max(_FIRST_MARGIN_A, float(np.cbrt(volume_per_site)))
+    first_margin = _FIRST_MARGIN * float(np.cbrt(volume_per_site))
     for fractional in (framework.fractional, displaced):
         for growth in _GROWTHS:
             network = _voronoi_network(PeriodicPoints(framework.lattice, fractional), growth * first_margin)
@@ -125,10 +124,10 @@ def _merge_images(fractional: Array, lattice: Array) -> tuple[NDArray[np.intp], 
     wrapped[wrapped >= 1.0] = 0.0
     tolerance = _SAME_VERTEX_A / float(np.linalg.norm(lattice))
     same = cKDTree(wrapped, boxsize=1.0).query_pairs(tolerance, output_type="ndarray")
-    graph = coo_array((np.ones(len(same)), (same[:, 0], same[:, 1])), shape=(len(wrapped), len(wrapped)))
-    n_classes, classes = connected_components(graph, directed=False)
-    _, first = np.unique(classes, return_index=True)
-    return classes, np.rint(fractional - wrapped[first][classes]).astype(np.intp), n_classes
+    first = np.arange(len(wrapped))
+    np.minimum.at(first, same[:, 1], same[:, 0])
+    firsts, classes = np.unique(first, return_inverse=True)
+    return classes, np.rint(fractional - wrapped[first]).astype(np.intp), len(firsts)
 
 
 def _distances_to_segments(points: Array, start: Array, stop: Array) -> Array:
