@@ -19,6 +19,7 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("page", "code"), BLOCKS)
+@pytest.mark.usefixtures("project")  # an example that opens the store gets an embedded server of its own
 def test_python_examples_run(page: Path, code: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, str(page), "exec"), {"__name__": "example"})
     assert capsys.readouterr().err == ""
