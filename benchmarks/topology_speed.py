@@ -52,7 +52,11 @@ def replaced_procedure(structure: Structure, site: int, mobile: set[int]) -> Non
 def time_replaced(structure: Structure, result: TopologyResult, *, all_sites: bool) -> float:
     """Seconds that the replaced procedure takes for a structure."""
     mobile = set(split_sublattices(structure).mobile_indices.tolist())
-    sites = [(site, 1) for site in mobile] if all_sites else [(o.site_index, o.multiplicity) for o in result.orbits]
+    sites = (
+        [(site, 1) for site in mobile]
+        if all_sites
+        else [(o.site_index, o.multiplicity) for o in result.orbits]
+    )
     seconds = 0.0
     for site, multiplicity in sites:
         start = process_time()
@@ -73,7 +77,9 @@ def time_ours(structure: Structure, parameters: TopologyParameters) -> tuple[flo
 
 def main() -> None:
     """Print a table and the median ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("source", nargs="?", type=Path, default=EXAMPLES)
     parser.add_argument("--every", type=int, default=1, help="take every Nth structure")
     parser.add_argument("--all-sites", action="store_true", help="do not count one site for its whole orbit")
