@@ -170,7 +170,7 @@ def test_saved_set_keeps_its_origin(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{not json", "cannot be read as JSON"),
+        ("{not json", "is not JSON"),
         ({"label": "a", "energy_scale": "b"}, "no list of entries"),
         ("3", "no list of entries"),
         ({"label": "a", "energy_scale": "b", "entries": [{"formula": "Li"}]}, "entry 0 cannot be read"),
@@ -192,7 +192,7 @@ def test_unusable_files_say_why(tmp_path, content, message):
 def test_absent_file_is_named_without_its_folder(tmp_path):
     with pytest.raises(StabilityError) as caught:
         read_entries(tmp_path / "none.json")
-    assert caught.value.subject == "none.json"
+    assert str(caught.value) == "none.json: cannot be read: No such file or directory"
 
 
 # Phases relaxed with a potential
@@ -240,6 +240,20 @@ def test_phases_that_do_not_relax_are_skipped_and_named():
     failing = potential({"Li": -1.9}, LI, CL2).entries(("Cl", "Li"))
     assert failing.skipped == {"Cl2": "Cl2: relaxation diverged"}
     assert electrochemical_window(Composition("LiCl"), failing, None).missing == ("Cl",)
+
+
+def test_molecular_crystals_are_relaxed_in_their_cell():
+    kept = {}
+
+    def relax(structure: Structure, *, keep_cell: bool) -> tuple[Structure, float]:
+        kept[structure.composition.reduced_formula] = keep_cell
+        return structure, -1.0
+
+    def chlorides(chemical_system: Iterable[str]) -> list[CompetingPhase]:
+        return [CompetingPhase("a", CL2, "test", keep_cell=True), CompetingPhase("b", LICL, "test")]
+
+    PotentialEntryProvider([chlorides], relax, "toy", MP2020_GGA).entries(("Cl", "Li"))
+    assert kept == {"Cl2": True, "LiCl": False}
 
 
 def test_relaxation_may_not_lose_atoms():

@@ -104,8 +104,10 @@ def read_entries(path: Path, *, label: str = "", energy_scale: str = "") -> Entr
     subject = path.name
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StabilityError(f"cannot be read as JSON: {error}", subject=subject) from error
+    except OSError as error:
+        raise StabilityError(f"cannot be read: {error.strerror}", subject=subject) from error
+    except ValueError as error:
+        raise StabilityError(f"is not JSON: {error}", subject=subject) from error
     if isinstance(content, list):
         content = {"label": label, "energy_scale": energy_scale, "entries": content}
     if not isinstance(content, dict) or not isinstance(content.get("entries"), list):
@@ -174,7 +176,7 @@ class PotentialEntryProvider:
     label, energy_scale
         Potential with its version, and what its energies mean.
     cache
-        Keeps energies, keyed by potential and structure: a phase is relaxed once, not once a material.
+        Keeps relaxations, keyed by potential and structure: a phase is relaxed once, not once a material.
     """
 
     sources: Sequence[PhaseSource]
@@ -201,7 +203,8 @@ class PotentialEntryProvider:
         )
 
     def _entry(self, phase: CompetingPhase) -> ComputedStructureEntry:
-        key = f"{self.label}|{self.energy_scale}|{structure_hash(phase.structure)}"
+        cell = "cell kept" if phase.keep_cell else "cell relaxed"
+        key = f"{self.label}|{self.energy_scale}|{cell}|{structure_hash(phase.structure)}"
         known = self.cache.get(key)
         if known is not None:
             structure, energy_eV = Structure.from_dict(dict(known["structure"])), float(known["energy_eV"])

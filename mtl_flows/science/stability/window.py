@@ -169,20 +169,11 @@ def electrochemical_window(
         return WindowResult(material.reduced_formula, "unknown", entries.origin, quality, missing=missing)
 
     profile = _voltage_profile(diagram, material, parameters)
-    inert = [
-        index
-        for index, step in enumerate(profile)
-        if abs(step.exchanged_per_formula) <= parameters.exchange_tolerance * material[parameters.mobile_ion]
-    ]
-    # Without an inert plateau the material exchanges ions at every voltage but one, where two plateaus meet.
-    first_giving = next(
-        i for i, step in enumerate(profile) if step.exchanged_per_formula < 0 and i not in inert
-    )
-    first_inert = inert[0] if inert else first_giving
-    edges = profile[first_inert].voltage_V, profile[first_giving].voltage_V
-    taking_up = profile[first_inert - 1].products if first_inert > 0 else {}
-    giving_off = profile[first_giving].products
-    reduced, oxidised = (taking_up, giving_off) if parameters.charge > 0 else (giving_off, taking_up)
+    inert, giving_off = _inert_range(profile, parameters.exchange_tolerance * material[parameters.mobile_ion])
+    edges = profile[inert].voltage_V, profile[giving_off].voltage_V
+    uptake: Mapping[str, float] = profile[inert - 1].products if inert > 0 else {}
+    release = profile[giving_off].products
+    reduced, oxidised = (uptake, release) if parameters.charge > 0 else (release, uptake)
 
     return WindowResult(
         formula=material.reduced_formula,
@@ -203,6 +194,17 @@ def electrochemical_window(
         ),
         voltage_profile=tuple(profile),
     )
+
+
+def _inert_range(profile: Sequence[VoltageStep], tolerance: float) -> tuple[int, int]:
+    """Index of the first plateau without exchange, and of the first one after those.
+
+    Plateaus give off ever more ions. Where none is inert, the material exchanges ions at every voltage but
+    the one at which plateaus of uptake and release meet; the two indices are then the same.
+    """
+    inert = next(i for i, step in enumerate(profile) if step.exchanged_per_formula <= tolerance)
+    giving_off = next(i for i, step in enumerate(profile) if step.exchanged_per_formula < -tolerance)
+    return inert, giving_off
 
 
 def _stability(
