@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mtl_flows import __version__
 
@@ -60,6 +60,16 @@ def library_versions() -> dict[str, str]:
     return found
 
 
+def _listed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+FreeForm = Annotated[dict[str, Any], AfterValidator(_listed)]
+"""A mapping whose content the schema leaves open; tuples become lists, as the server keeps them."""
+
+
 class StageParameters(BaseModel):
     """The parameters of one stage and the hash that keys its documents.
 
@@ -72,7 +82,7 @@ class StageParameters(BaseModel):
     stage: str = Field(description="stage noun, such as topology")
     algorithm_version: int = Field(description="raised whenever the same input would give another result")
     mobile_ion: str = Field(description="element symbol of the mobile ion")
-    values: dict[str, Any] = Field(description="every parameter of the stage, units in the names")
+    values: FreeForm = Field(description="every parameter of the stage, units in the names")
 
     @property
     def hash(self) -> str:

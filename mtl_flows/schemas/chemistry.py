@@ -1,10 +1,10 @@
 """Document of the chemistry stage: eight rules, each with its verdict and evidence."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import Provenance, StageDocument, StageParameters
+from mtl_flows.schemas.base import FreeForm, Provenance, StageDocument, StageParameters
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.science.chemistry import ChemistryParameters, ChemistryReport
 
@@ -30,7 +30,7 @@ class RuleRecord(BaseModel):
     name: str = Field(description="short name of the rule")
     passed: bool = Field(description="whether the material stays")
     reason: str = Field(description="why, in a sentence")
-    evidence: dict[str, Any] = Field(description="what the verdict rests on")
+    evidence: FreeForm = Field(description="what the verdict rests on")
     confidence: Literal["certain", "high", "low"] = Field(description="how far the evidence decides")
     reference: str = Field(description="where the rule comes from")
 

@@ -1,11 +1,11 @@
 """Documents of the dynamics stage: ordered approximants, trajectories with their diffusivity, Arrhenius fits."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
-from mtl_flows.schemas.base import StageDocument
+from mtl_flows.schemas.base import FreeForm, StageDocument
 
 TrajectoryStage = Literal["heat", "production"]
 
@@ -27,7 +27,7 @@ class OrderingDocument(StageDocument):
     )
     oxidation_states: dict[str, float] = Field(description="charge of each element")
     was_ordered: bool = Field(description="the parent had no partial occupancy")
-    structure: dict[str, Any] = Field(description="pymatgen Structure before relaxation")
+    structure: FreeForm = Field(description="pymatgen Structure before relaxation")
 
     def to_structure(self) -> Structure:
         """Return the approximant before relaxation."""
@@ -38,7 +38,7 @@ class RelaxationDocument(StageDocument):
     """An ordered approximant relaxed by an engine."""
 
     ordering_id: str = Field(description="id of the approximant")
-    engine: dict[str, Any] = Field(description="name, version, hash of weights, precision, threads")
+    engine: FreeForm = Field(description="name, version, hash of weights, precision, threads")
     engine_name: str = Field(description="short name or import path of the engine")
     converged: bool = Field(description="forces below the tolerance within the allowed steps")
     n_steps: int = Field(description="steps taken")
@@ -46,7 +46,7 @@ class RelaxationDocument(StageDocument):
     energy_eV_per_atom: float = Field(description="total energy of the cell by its atoms")
     max_force_eV_per_A: float = Field(description="largest force left")
     volume_change: float = Field(description="relative change of the volume")
-    structure: dict[str, Any] = Field(description="pymatgen Structure after relaxation")
+    structure: FreeForm = Field(description="pymatgen Structure after relaxation")
 
     def to_structure(self) -> Structure:
         """Return the relaxed structure."""
@@ -87,7 +87,7 @@ class TrajectoryDocument(StageDocument):
 
     ordering_id: str = Field(description="id of the approximant")
     ordering: int = Field(description="number of the approximant")
-    engine: dict[str, Any] = Field(description="name, version, hash of weights, precision, threads")
+    engine: FreeForm = Field(description="name, version, hash of weights, precision, threads")
     engine_name: str = Field(description="short name or import path of the engine")
     trajectory_stage: TrajectoryStage = Field(description="heating ramp or production")
     temperature_K: float = Field(description="target; of a ramp, where it ends")
@@ -97,12 +97,12 @@ class TrajectoryDocument(StageDocument):
     steps_wanted: int = Field(description="steps after which the simulation is judged (again)")
     judged_under: str = Field("", description="hash of the analysis and the budget behind `status`")
     chunks: list[ChunkRecord] = Field(default_factory=list, description="what each job added, in order")
-    checkpoint: dict[str, Any] | None = Field(
+    checkpoint: FreeForm | None = Field(
         None, description="positions, momenta, thermostat and random state to go on from; null at the start"
     )
     status: str = Field(description="where the simulation stands")
     reason: str = Field("", description="why the status is what it is")
-    diffusion: dict[str, Any] | None = Field(
+    diffusion: FreeForm | None = Field(
         None, description="diffusivity, interval, displacement curve and checks; null for a ramp"
     )
     diffusivity_cm2_per_s: float | None = Field(
@@ -130,4 +130,4 @@ class TransportDocument(StageDocument):
     conductivity_300K_S_per_cm: float | None = Field(None, description="extrapolated to 300 K")
     conductivity_300K_low_S_per_cm: float | None = Field(None, description="lower end of the 95 % interval")
     conductivity_300K_high_S_per_cm: float | None = Field(None, description="upper end of the 95 % interval")
-    fit: dict[str, Any] | None = Field(None, description="everything the fit gives")
+    fit: FreeForm | None = Field(None, description="everything the fit gives")

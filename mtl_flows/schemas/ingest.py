@@ -1,13 +1,13 @@
 """Documents of the ingest stage: structures, files read, rejections and releases."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
 from mtl_flows.errors import MTLError
-from mtl_flows.schemas.base import Document, Provenance, content_hash, utc_now
+from mtl_flows.schemas.base import Document, FreeForm, Provenance, content_hash, utc_now
 
 
 class SourceFile(BaseModel):
@@ -83,22 +83,13 @@ class StructureDocument(Document):
         default_factory=dict, description="mean oxidation state by element, where the file gives them"
     )
     warnings: list[str] = Field(default_factory=list, description="what reading had to mend or assume")
-    structure: dict[str, Any] = Field(description="pymatgen Structure, the cell given in the file")
+    structure: FreeForm = Field(description="pymatgen Structure, the cell given in the file")
     provenance: Provenance = Field(description="where the document comes from")
 
     @property
     def ordered(self) -> bool:
         """Whether every site holds one fully occupied species."""
         return self.flags.ordered
-
-    @field_validator("structure")
-    @classmethod
-    def _as_the_server_keeps_it(cls, structure: dict[str, Any]) -> dict[str, Any]:
-        """Write pymatgen's one tuple as a list, so that a document equals its copy from the store."""
-        lattice = structure.get("lattice", {})
-        if isinstance(lattice.get("pbc"), tuple):
-            return {**structure, "lattice": {**lattice, "pbc": list(lattice["pbc"])}}
-        return structure
 
     def to_structure(self) -> Structure:
         """Return the pymatgen structure."""

@@ -9,7 +9,9 @@ from math import inf
 from typing import Any, get_args, get_origin
 
 import pytest
+from annotated_types import Ge
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pymatgen.core import Lattice, Structure
 from samples import TINY, crystal, structure_document
 
@@ -76,7 +78,7 @@ class FullValues:
             float: lambda: next(floats),
             bytes: lambda: bytes(range(256)),
             datetime: lambda: datetime(2024, 2, 29, 23, 59, 59, 999000, tzinfo=UTC),
-            Any: lambda: {"a.b": [1, 2.5, None, "x", True, {"$c": inf}], "": {}},
+            Any: lambda: {"a.b": (1, 2.5, None, "x", True, {"$c": (inf,)}), "": {}},
         }
         self.items = 2
         self.optional = True
@@ -104,7 +106,7 @@ Values = FullValues | SparseValues
 
 def example(kind: type[BaseModel], values: Values) -> Any:
     fields = {
-        name: 1 if field.metadata and values.optional else value_for(field.annotation, values)
+        name: 1 if is_bounded(field) and values.optional else value_for(field.annotation, values)
         for name, field in kind.model_fields.items()
     }
     if issubclass(kind, Document):
@@ -112,10 +114,16 @@ def example(kind: type[BaseModel], values: Values) -> Any:
     return kind(**fields)
 
 
+def is_bounded(field: FieldInfo) -> bool:
+    return any(isinstance(constraint, Ge) for constraint in field.metadata)
+
+
 def value_for(annotation: Any, values: Values) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in values.scalars:
         return values.scalars[annotation]()
+    if origin is typing.Annotated:
+        return value_for(arguments[0], values)
     if origin is typing.Literal:
         return arguments[-1]
     if origin in (typing.Union, types.UnionType):
