@@ -48,6 +48,10 @@ def test_a_run_at_most_doubles(converged: DiffusionResult) -> None:
     assert next_action(unconverged(converged, 3.0), BUDGET).additional_ps == pytest.approx(18.0)
 
 
+def test_a_bent_line_is_given_twice_the_time(converged: DiffusionResult) -> None:
+    assert next_action(unconverged(converged, 0.1), BUDGET).additional_ps == pytest.approx(18.0)
+
+
 def test_small_extensions_are_rounded_up(converged: DiffusionResult) -> None:
     assert next_action(unconverged(converged, 0.301), BUDGET).additional_ps == 5.0
 

@@ -49,7 +49,7 @@ class ChunkResult:
     mean_temperature_K
         Mean of the instantaneous temperature over the steps of the chunk.
     mean_energy_eV, last_energy_eV
-        Potential energy over the stored frames.
+        Potential energy, mean over the stored frames and the starting point, and at the last of them.
     conserved_drift_meV_per_atom_ps
         Drift of the conserved quantity (total energy less the thermostat's heat): the integrator's error.
     """

@@ -9,13 +9,9 @@ from mtl_flows.science.dynamics.arrhenius import (
 from mtl_flows.science.dynamics.conductivity import ion_charge, nernst_einstein
 from mtl_flows.science.dynamics.convergence import Action, ActionKind, DynamicsBudget, next_action
 from mtl_flows.science.dynamics.density import IonDensity, ion_density
-from mtl_flows.science.dynamics.diffusion import (
-    DiffusionResult,
-    DiffusionStatus,
-    SlopeFit,
-    analyse_diffusion,
-)
+from mtl_flows.science.dynamics.diffusion import analyse_diffusion
 from mtl_flows.science.dynamics.parameters import DiffusionParameters
+from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus, SlopeFit
 from mtl_flows.science.dynamics.trajectory import Trajectory
 
 __all__ = [

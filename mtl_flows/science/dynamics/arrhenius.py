@@ -10,7 +10,7 @@ from scipy import stats
 
 from mtl_flows.errors import DynamicsError
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K, ion_charge, nernst_einstein
-from mtl_flows.science.dynamics.diffusion import DiffusionResult, DiffusionStatus
+from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus
 
 
 class ArrheniusStatus(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mtl_flows.science.dynamics.diffusion import CM2_PER_S, DiffusionResult, DiffusionStatus
+from mtl_flows.science.dynamics.result import CM2_PER_S, DiffusionResult, DiffusionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ def next_action(result: DiffusionResult, budget: DynamicsBudget) -> Action:
     it stops when the budget is spent, and at once when ions are so slow that even the whole budget would
     not show enough jumps.
     """
-    if result.status is DiffusionStatus.CONVERGED:
-        return Action(ActionKind.STOP, result.status, 0.0, result.reason)
-    if result.status is DiffusionStatus.FRAMEWORK_MELTED:
+    if result.status in (DiffusionStatus.CONVERGED, DiffusionStatus.FRAMEWORK_MELTED):
         return Action(ActionKind.STOP, result.status, 0.0, result.reason)
     remaining = budget.max_production_ps - result.production_ps
     if remaining < budget.min_extension_ps:
@@ -78,13 +76,13 @@ def next_action(result: DiffusionResult, budget: DynamicsBudget) -> Action:
 
 
 def _foreseen_growth(result: DiffusionResult) -> float:
-    """Return by what factor the run must grow to converge, as far as can be told."""
+    """Return by what factor the run must grow to converge; two where that cannot be told."""
+    parameters = result.parameters
     if result.status is DiffusionStatus.UPPER_BOUND and result.interval_cm2_per_s is not None:
         # At the upper bound of D rather than its estimate: a slow start is not held against the ion.
-        parameters = result.parameters
         bound = result.interval_cm2_per_s[1] / CM2_PER_S
         hops = 6.0 * bound * result.production_ps * result.n_mobile / parameters.hop_distance_A**2
         return parameters.min_effective_hops / hops
-    if result.relative_error is not None:
-        return max((result.relative_error / result.parameters.max_relative_error) ** 2, 1.0)
+    if result.relative_error is not None and result.relative_error > parameters.max_relative_error:
+        return (result.relative_error / parameters.max_relative_error) ** 2
     return 2.0

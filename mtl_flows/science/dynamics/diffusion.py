@@ -1,9 +1,7 @@
 """From a trajectory to a diffusivity with an interval and a status, never a bare number."""
 
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +16,7 @@ from mtl_flows.science.dynamics.motion import (
     framework_motion,
 )
 from mtl_flows.science.dynamics.parameters import DiffusionParameters
+from mtl_flows.science.dynamics.result import CM2_PER_S, DiffusionResult, DiffusionStatus, SlopeFit
 from mtl_flows.science.dynamics.slope import (
     SlopeEstimate,
     block_contributions,
@@ -27,118 +26,10 @@ from mtl_flows.science.dynamics.slope import (
 from mtl_flows.science.dynamics.trajectory import Trajectory, displacements_A
 
 METHOD = "msd-slope/1"
-CM2_PER_S = 1e-4  # one Å²/ps
 _FEWEST_LAGS = 5
 _MOST_LAGS = 30
 
 FloatArray = NDArray[np.float64]
-
-
-class DiffusionStatus(StrEnum):
-    """What a diffusivity is worth."""
-
-    CONVERGED = "converged"
-    UPPER_BOUND = "upper_bound"
-    FRAMEWORK_MELTED = "framework_melted"
-    UNCONVERGED = "unconverged"
-
-
-@dataclass(frozen=True, slots=True)
-class SlopeFit:
-    """The straight line through the mean square displacement, for diagnosis: it has no status.
-
-    Attributes
-    ----------
-    D_cm2_per_s, standard_error_cm2_per_s
-        Slope over six and its standard error.
-    D_components_cm2_per_s
-        Diffusivity along the Cartesian axes; their mean is the slope over six.
-    D_charge_cm2_per_s, haven_ratio
-        From the displacement of all ions together; noise at usual lengths, so for information only.
-    n_effective_hops
-        Jumps that the slope amounts to over the run and all ions.
-    design_effect
-        How many ions move as one, as far as errors are concerned.
-    exponent
-        Of MSD ∝ τ^β between the ends of the window; 1 in the diffusive regime.
-    nonlinearity, nonlinearity_error
-        Slope of the late half of the window less that of the early half, relative to the slope.
-    window_ps
-        Shortest and longest lag of the fit.
-    lag_ps, msd_A2
-        The mean square displacement, beyond the window too.
-    """
-
-    D_cm2_per_s: float
-    standard_error_cm2_per_s: float
-    D_components_cm2_per_s: tuple[float, float, float]
-    D_charge_cm2_per_s: float
-    haven_ratio: float
-    n_effective_hops: float
-    design_effect: float
-    exponent: float
-    nonlinearity: float
-    nonlinearity_error: float
-    window_ps: tuple[float, float]
-    lag_ps: tuple[float, ...]
-    msd_A2: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DiffusionResult:
-    """Diffusion of one kind of ion at one temperature.
-
-    Attributes
-    ----------
-    mobile_ion, temperature_K, n_mobile, number_density_per_A3
-        Which ion, at what temperature, how many and how densely packed.
-    status, reason
-        What the numbers are worth, and why, in words.
-    D_cm2_per_s
-        Tracer diffusivity; absent where the status is ``upper_bound`` or ``framework_melted``, and where the
-        run is too short to have a slope.
-    interval_cm2_per_s
-        Interval at the confidence level; (0, bound) for an upper bound; absent where nothing is known.
-    relative_error
-        Standard error over D; absent with D.
-    n_hops
-        Jumps counted, forward and back.
-    framework_msd_A2, framework_msd_by_element_A2, max_framework_displacement_A
-        Motion of the framework with vibration averaged out.
-    mean_temperature_K
-        Mean of the instantaneous temperature.
-    production_ps, n_frames
-        Length analysed.
-    fit
-        The fitted line; absent where the run is too short.
-    parameters, method, versions
-        Of this analysis.
-    """
-
-    mobile_ion: str
-    temperature_K: float
-    n_mobile: int
-    number_density_per_A3: float
-    status: DiffusionStatus
-    reason: str
-    D_cm2_per_s: float | None
-    interval_cm2_per_s: tuple[float, float] | None
-    relative_error: float | None
-    n_hops: int
-    framework_msd_A2: float
-    framework_msd_by_element_A2: dict[str, float]
-    max_framework_displacement_A: float
-    mean_temperature_K: float
-    production_ps: float
-    n_frames: int
-    fit: SlopeFit | None
-    parameters: DiffusionParameters
-    method: str
-    versions: dict[str, str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-able copy."""
-        return {**asdict(self), "status": str(self.status)}
 
 
 def analyse_diffusion(
