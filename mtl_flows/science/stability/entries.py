@@ -109,11 +109,6 @@ class EntrySet:
             entries, EntryOrigin(kind, label, energy_scale, _content_hash(entries)), dict(skipped or {})
         )
 
-    @property
-    def elements(self) -> frozenset[str]:
-        """Symbols of all elements that occur in some entry."""
-        return frozenset(element.symbol for entry in self.entries for element in entry.elements)
-
     def missing_end_members(self, chemical_system: Iterable[str]) -> tuple[str, ...]:
         """Elements of a chemical system for which the set holds no elemental phase, in alphabetical order."""
         present = {entry.elements[0].symbol for entry in self.entries if len(entry.elements) == 1}
