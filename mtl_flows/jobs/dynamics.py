@@ -77,6 +77,7 @@ def find_ordering(
         structure=made.structure.as_dict(),
     )
     store.orderings.add([document])
+    store.rejections.resolve(stage.stage, {"subject": structure.id, "mobile_ion": parameters.mobile_ion})
     return document
 
 
@@ -98,7 +99,7 @@ class PrepareMaker(RecordMaker):
             except InputError as error:
                 store.rejections.record(
                     error,
-                    "ordering",
+                    p.ordering_stage().stage,
                     structure.id,
                     material_id=structure.material_id,
                     mobile_ion=p.mobile_ion,

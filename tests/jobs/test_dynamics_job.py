@@ -1,0 +1,299 @@
+"""Dynamics of one crystal, job by job in this process, on potentials that cost nothing."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
+from samples import contents, fill
+from toy_engines import PAUSE, dynamics
+
+from mtl_flows.errors import ConfigurationError, DynamicsError, OrderingError
+from mtl_flows.flows.dynamics import DynamicsFlowMaker
+from mtl_flows.jobs.dynamics import TrajectoryMaker, find_ordering, load_trajectory
+from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.schemas.dynamics import TrajectoryDocument
+from mtl_flows.science.dynamics import DynamicsBudget
+from mtl_flows.science.ordering import OrderingParameters
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:cd is deprecated"),  # by jobflow's local manager
+    pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING"),  # by pymatgen, in atomate2's relaxation
+]
+
+Run = Callable[..., dict[str, Any]]
+LICL = "licl.r1"
+
+
+@pytest.fixture
+def run(store: MTLStore, address: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the dynamics flow of a material, LiCl if none is named; gives the outcome of each job."""
+    monkeypatch.setenv("MTL_MONGO_URI", address.uri)
+    monkeypatch.chdir(tmp_path)
+    fill(store, "licl")
+
+    def run(parameters: DynamicsParameters, material: str = "licl") -> dict[str, Any]:
+        flow = DynamicsFlowMaker(parameters=parameters).make(f"{material}.r1", material)
+        jobs = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+        return run_locally(flow, store=jobs, log=False, ensure_success=True)
+
+    return run
+
+
+def simulations(store: MTLStore, parameters: DynamicsParameters) -> dict[float | None, TrajectoryDocument]:
+    """Simulations by temperature, the ramp under None."""
+    wanted = {t: parameters.trajectory_id(LICL, 0, t) for t in (None, *parameters.temperatures_K)}
+    return {t: store.dynamics.get(key) for t, key in wanted.items() if store.dynamics.existing([key])}
+
+
+def frames(store: MTLStore, simulation: TrajectoryDocument) -> tuple[list[int], np.ndarray]:
+    """Steps and positions of every stored frame."""
+    trajectory = load_trajectory(store, simulation)
+    interval = round(trajectory.timestep_fs / simulation.timestep_fs)
+    return [k * interval for k in range(trajectory.n_frames)], trajectory.positions_A
+
+
+def test_the_whole_flow(store: MTLStore, run: Run) -> None:
+    p = dynamics()
+    run(p)
+    (ordering,) = store.orderings.find()
+    assert (ordering.was_ordered, ordering.n_atoms, ordering.n_mobile) == (True, 8, 4)
+    (relaxation,) = store.relaxations.find()
+    assert relaxation.converged
+    assert relaxation.max_force_eV_per_A <= 0.05
+    assert relaxation.volume_change == pytest.approx(0.0, abs=1e-6)
+    found = simulations(store, p)
+    assert found[None].status == "heated"
+    for temperature_K in p.temperatures_K:
+        simulation = found[temperature_K]
+        assert simulation.status == "converged"
+        assert simulation.steps_done == simulation.steps_wanted == 1200
+        # Chunks of 0.8 ps that follow each other without a gap, and every frame once.
+        assert [(c.first_step, c.last_step) for c in simulation.chunks] == [(0, 400), (400, 800), (800, 1200)]
+        steps, positions = frames(store, simulation)
+        assert steps == list(range(0, 1201, simulation.frame_interval))
+        assert positions.shape == (301, 8, 3)
+        assert np.isfinite(positions).all()
+        # The thermostat holds the temperature of the run, within the fluctuation of eight atoms.
+        temperatures = load_trajectory(store, simulation).temperatures_K
+        assert temperatures.mean() == pytest.approx(temperature_K, rel=0.25)
+        assert simulation.diffusivity_low_cm2_per_s < simulation.diffusivity_cm2_per_s
+    (fit,) = store.transport.find()
+    assert (fit.status, fit.complete, fit.temperatures_K) == ("fitted", True, [800.0, 1200.0])
+    candidate = store.candidates.get("licl")
+    assert (candidate.dynamics_status, candidate.engine) == ("fitted", "toy_engines.Conductor")
+    assert candidate.activation_energy_eV == fit.activation_energy_eV
+    assert [d.temperature_K for d in candidate.diffusivities] == [800.0, 1200.0]
+
+    # Again: everything is there, so nothing runs and nothing changes.
+    before = contents(store)
+    outcome = run(p)
+    assert len(outcome) == 6  # prepare, heat, two temperatures, fit, candidate: no relaxation, no chunk
+    assert contents(store) == before
+
+
+def test_the_length_of_a_chunk_leaves_no_trace(store: MTLStore, run: Run) -> None:
+    p = dynamics(temperatures_K=(1000.0,), production_ps=1.6)
+    positions = []
+    for chunk_ps in (0.33, 10.0):
+        run(replace(p, chunk_ps=chunk_ps))
+        simulation = simulations(store, p)[1000.0]
+        positions.append((len(simulation.chunks), *frames(store, simulation)))
+        store.dynamics.raw.delete_many({})
+    (many, steps, cut), (one, same_steps, whole) = positions
+    assert many > 3 * one
+    assert steps == same_steps
+    assert np.array_equal(cut, whole)
+
+
+def test_what_has_not_converged_goes_on_until_the_budget_is_spent_and_can_be_judged_again(
+    store: MTLStore, run: Run
+) -> None:
+    p = dynamics(temperatures_K=(1200.0,))
+    # Times off the grid of steps and frames: an extension foreseen from whole frames must still end.
+    strict = replace(
+        p,
+        diffusion=replace(p.diffusion, max_relative_error=1e-9, discard_ps=0.203),
+        budget=DynamicsBudget(max_production_ps=3.0014, min_extension_ps=0.1),
+        production_ps=1.301,
+    )
+    run(strict)
+    first = simulations(store, p)[1200.0]
+    assert first.status == "unconverged"
+    assert 1500 < first.steps_done <= 1610
+    assert first.judged_under == strict.judgement_hash()
+    _, old = frames(store, first)
+    assert store.transport.get(next(store.transport.find()).id).complete
+    assert store.candidates.get("licl").dynamics_status == "unconverged"
+
+    # More time: the simulation goes on from where it stopped.
+    longer = replace(strict, budget=DynamicsBudget(max_production_ps=4.0, min_extension_ps=0.1))
+    run(longer)
+    second = simulations(store, p)[1200.0]
+    assert second.steps_done > first.steps_done
+    assert second.chunks[: len(first.chunks)] == first.chunks
+    assert np.array_equal(frames(store, second)[1][: len(old)], old)
+
+    # Milder criteria: the same frames are judged anew, and not a step is run.
+    run(p)
+    third = simulations(store, p)[1200.0]
+    assert third.status == "converged"
+    assert third.chunks == second.chunks
+    assert store.candidates.get("licl").dynamics_status == "too_few_temperatures"
+
+
+def test_a_framework_that_melts_in_the_ramp_ends_every_temperature(store: MTLStore, run: Run) -> None:
+    p = dynamics("Melt", heat_ps=1.0)
+    run(p)
+    found = simulations(store, p)
+    assert found[None].status == "framework_melted"
+    assert found[None].steps_done < found[None].steps_wanted
+    for temperature_K in p.temperatures_K:
+        assert found[temperature_K].status == "framework_melted"
+        assert found[temperature_K].reason.startswith("heating ramp")
+        assert found[temperature_K].chunks == []
+    (fit,) = store.transport.find()
+    assert (fit.status, fit.complete, fit.activation_energy_eV) == ("framework_melted", True, None)
+    assert store.candidates.get("licl").dynamics_status == "framework_melted"
+    before = contents(store)
+    run(p)
+    assert contents(store) == before
+
+
+def test_nonsense_ends_a_simulation_at_its_last_good_frame(store: MTLStore, run: Run) -> None:
+    p = dynamics("Exploding")
+    run(p)
+    ramp = simulations(store, p)[None]
+    assert (ramp.status, ramp.steps_done) == ("failed", 28)
+    assert "not_a_number" in ramp.reason
+    assert np.isfinite(frames(store, ramp)[1]).all()
+
+
+def test_ions_that_do_not_move_give_a_bound_and_no_number(store: MTLStore, run: Run) -> None:
+    p = dynamics("Insulator", budget=DynamicsBudget(max_production_ps=2.4))
+    run(p)
+    for temperature_K in p.temperatures_K:
+        simulation = simulations(store, p)[temperature_K]
+        assert (simulation.status, simulation.diffusivity_cm2_per_s) == ("upper_bound", None)
+        assert simulation.diffusivity_high_cm2_per_s > 0
+    (fit,) = store.transport.find()
+    assert (fit.status, fit.temperatures_K, fit.activation_energy_eV) == ("upper_bound", [], None)
+
+
+def test_several_orderings_are_simulated_apart(store: MTLStore, run: Run) -> None:
+    p = dynamics(temperatures_K=(1200.0,), production_ps=1.6)
+    run(replace(p, ordering=replace(p.ordering, n_orderings=2)))
+    assert [o.ordering for o in store.orderings.find()] == [0, 1]
+    assert store.transport.count() == 2
+    assert len(store.candidates.get("licl").diffusivities) == 2
+    before = contents(store)["dynamics"]
+    run(p)  # one ordering only: it is the first of the two
+    assert contents(store)["dynamics"] == before
+
+
+def test_an_engine_that_has_changed_does_not_go_on(store: MTLStore, run: Run) -> None:
+    p = dynamics(temperatures_K=(1200.0,), production_ps=0.8)
+    run(p)
+    store.dynamics.raw.update_many({}, {"$set": {"engine.weights_sha256": "other", "status": "running"}})
+    store.dynamics.raw.update_many({}, {"$inc": {"steps_wanted": 100}})
+    simulation = simulations(store, p)[1200.0]
+    with pytest.raises(DynamicsError, match="weights have changed"):
+        TrajectoryMaker(temperature_K=1200.0, parameters=p)._advance(store, simulation)
+
+
+def test_an_impossible_ordering_is_a_refusal_of_the_material(store: MTLStore, run: Run) -> None:
+    fill(store, "li7sbo6")
+    p = dynamics(ordering=OrderingParameters(max_composition_error=-1.0))  # no rounding is good enough
+    with pytest.raises(OrderingError):
+        find_ordering(store, store.structures.get("li7sbo6.r1"), 0, p)
+    with pytest.raises(RuntimeError):
+        run(p, "li7sbo6")
+    (refusal,) = store.rejections.outstanding()
+    assert (refusal.stage, refusal.subject, refusal.reason) == ("ordering", "li7sbo6.r1", "ordering_failed")
+    assert (store.orderings.count(), store.dynamics.count()) == (0, 0)
+    # What can be ordered later is refused no longer.
+    find_ordering(store, store.structures.get("li7sbo6.r1"), 0, dynamics())
+    assert list(store.rejections.outstanding()) == []
+
+
+def test_the_slower_of_two_workers_takes_what_the_faster_wrote(store: MTLStore, run: Run) -> None:
+    p = dynamics(temperatures_K=(1200.0,), production_ps=0.8)
+    run(p)
+    done = simulations(store, p)[1200.0]
+    start = done.model_copy(
+        update={"chunks": [], "checkpoint": None, "steps_done": 0, "status": "running", "diffusion": None}
+    )
+    other = start.model_copy(update={"reason": "somebody else's", "steps_done": 100})
+    store.dynamics.put([other])
+    maker = TrajectoryMaker(temperature_K=1200.0, parameters=p)
+    assert maker._advance(store, start) == other
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"temperatures_K": ()}, "temperatures_K"),
+        ({"temperatures_K": (800.0, 800)}, "temperatures_K"),
+        ({"temperatures_K": (-5.0,)}, "temperatures_K"),
+        ({"production_ps": 0.2}, "discard_ps"),
+        ({"chunk_ps": 0.0}, "chunk_ps"),
+        ({"heat_ps": float("nan")}, "heat_ps"),
+    ],
+)
+def test_impossible_parameters_are_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        dynamics(**changes)
+
+
+def advance_slowly(address: Connection, parameters: DynamicsParameters) -> None:
+    """Run the first chunk of 1200 K, so slowly that it can be caught in the middle."""
+    os.environ[PAUSE] = "0.004"
+    with MTLStore.connect(address) as store:
+        maker = TrajectoryMaker(temperature_K=1200.0, parameters=parameters)
+        maker._advance(store, maker._find(store, LICL, 0))
+
+
+@pytest.fixture
+def caught_in_the_middle(store: MTLStore, address: Connection, run: Run) -> DynamicsParameters:
+    """Prepared and heated, then killed in the middle of a chunk with some of its frames written."""
+    p = dynamics(temperatures_K=(1200.0,), chunk_ps=2.4, frame_interval_fs=2.0)
+    run(p)
+    whole = simulations(store, p)[1200.0]
+    store.dynamics.raw.delete_one({"_id": whole.id})
+    store.database["frames.files"].delete_many({"simulation": whole.id})
+    store.database["frames.chunks"].delete_many({"files_id": {"$regex": "1200K"}})
+    process = multiprocessing.get_context("spawn").Process(target=advance_slowly, args=(address, p))
+    process.start()
+    deadline = time.monotonic() + 60
+    while not store.database["frames.files"].count_documents({"simulation": whole.id}):
+        assert time.monotonic() < deadline
+        assert process.is_alive()
+        time.sleep(0.02)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    return p
+
+
+def test_a_chunk_killed_in_the_middle_is_run_again_whole(
+    store: MTLStore, run: Run, caught_in_the_middle: DynamicsParameters
+) -> None:
+    p = caught_in_the_middle
+    left = simulations(store, p)[1200.0]
+    assert (left.steps_done, left.chunks, left.status) == (0, [], "running")
+    run(p)
+    again = simulations(store, p)[1200.0]
+    assert again.steps_done == 1200
+    steps, _ = frames(store, again)
+    assert steps == list(range(1201))
+    stored = {f["_id"] for f in store.database["frames.files"].find({"simulation": again.id})}
+    assert stored == {block.file_id for chunk in again.chunks for block in chunk.blocks}
