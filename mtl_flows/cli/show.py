@@ -45,6 +45,10 @@ def show(
     ]
     _print_list("Chemical rules (article §2.4)", rules)
     _print_list("Calculations", story.get("calculations", []))
+    if story.get("verdict"):
+        out.print(f"Verdict: {story['verdict']}")
+        for hint in story["what_would_decide"]:
+            out.print(f"  would be decided by {hint}")
     if story.get("pending"):
         out.print(f"Pending: {', '.join(story['pending'])}")
 

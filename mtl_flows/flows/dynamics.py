@@ -1,4 +1,4 @@
-"""The dynamics flow of one material: order, relax, heat, run each temperature, fit, tell the candidate table."""
+"""The dynamics flow of one material: order, relax, heat, run each temperature, fit; its window; the candidate table."""
 
 from dataclasses import dataclass, field
 from math import ceil
@@ -10,6 +10,7 @@ from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.stability import StabilityMaker
 from mtl_flows.jobs.transport import TransportMaker, transport_id
 
 
@@ -33,7 +34,7 @@ class DynamicsFlowMaker(RecordMaker):
         """Flow over every approximant and temperature of one structure."""
         p = self.parameters
         jobs = []
-        fits = []
+        ends = []
         for ordering in range(p.ordering.n_orderings):
             suffix = f" #{ordering}" if p.ordering.n_orderings > 1 else ""
             label = f"{material_id}{suffix}"
@@ -50,10 +51,13 @@ class DynamicsFlowMaker(RecordMaker):
             fit = TransportMaker(name=f"Arrhenius fit {label}", parameters=p).make(
                 structure_id, ordering, [run.output for run in runs]
             )
-            jobs += [prepare, heat, *runs, fit]
-            fits.append(fit)
+            window = StabilityMaker(name=f"electrochemical window {label}", parameters=p).make(
+                structure_id, ordering, [prepare.output]
+            )
+            jobs += [prepare, heat, *runs, window, fit]
+            ends += [fit, window]
         table = CandidatesMaker(name=f"candidate {material_id}", parameters=self.screening).make(
-            [fit.output for fit in fits], [structure_id]
+            [end.output for end in ends], [structure_id]
         )
         return Flow([*jobs, table], name=f"{self.name} {material_id}")
 
@@ -67,5 +71,5 @@ class DynamicsFlowMaker(RecordMaker):
         p = self.parameters
         heating = ceil(p.heat_ps / p.chunk_ps)
         production = len(p.temperatures_K) * ceil(p.production_ps / p.chunk_ps)
-        order_relax_record, fit, table = 3, 1, 1
-        return p.ordering.n_orderings * (order_relax_record + heating + production + fit) + table
+        order_relax_record, window, fit, table = 3, 1, 1, 1
+        return p.ordering.n_orderings * (order_relax_record + heating + production + window + fit) + table

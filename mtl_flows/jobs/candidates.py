@@ -10,6 +10,7 @@ from jobflow import JobConfig, OnMissing, job
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.verdict import judge, window_fields
 from mtl_flows.schemas.base import StageDocument
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord, Stage
 from mtl_flows.schemas.chemistry import ChemistryDocument
@@ -17,6 +18,7 @@ from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.clustering import priority
 from mtl_flows.science.known import canonical_id
@@ -78,6 +80,7 @@ def _build_batch(
     }
     structures = {s.id: s for s in store.structures.find({"_id": {"$in": list(ids)}})}
     fits = _by_structure(store.transport.find({"structure_id": {"$in": list(ids)}}))
+    windows = _by_structure(store.stability.find({"structure_id": {"$in": list(ids)}}))
     trajectories = _by_structure(
         store.dynamics.find({"structure_id": {"$in": list(ids)}, "trajectory_stage": "production"})
     )
@@ -98,6 +101,7 @@ def _build_batch(
                 },
                 clustered=frozenset(clusterings),
                 fits=fits.get(structure.id, ()),
+                windows=windows.get(structure.id, ()),
                 trajectories=trajectories.get(structure.id, ()),
                 is_known_conductor=material in known,
                 conductivity_S_per_cm=label.conductivity_S_per_cm if label else None,
@@ -115,6 +119,7 @@ def build_candidate(
     assignments: dict[Protocol, AssignmentDocument],
     clustered: frozenset[Protocol],
     fits: Sequence[TransportDocument],
+    windows: Sequence[StabilityDocument],
     trajectories: Sequence[TrajectoryDocument],
     is_known_conductor: bool,
     conductivity_S_per_cm: float | None,
@@ -162,6 +167,11 @@ def build_candidate(
                 passes_chemistry=passes_chemistry,
             )
     fields |= _dynamics_fields(fits, trajectories)
+    window, shown = window_fields(windows)
+    fields |= shown
+    if window is not None or fits:
+        verdict = judge(fields, window)
+        fields |= {"verdict": verdict.outcome, "what_would_decide": list(verdict.what_would_decide)}
     fields["pending"], fields["furthest_stage"] = _progress(fields)
     return CandidateDocument(**fields)
 
@@ -275,6 +285,12 @@ def _progress(fields: dict[str, Any]) -> tuple[list[str], Stage]:
         pending.append("chemistry")
     if fields.get("dynamics_status"):
         stage = "dynamics"
+        if fields.get("window_status") is None:
+            pending.append("stability")
+    if fields.get("window_status"):
+        stage = "stability"
+    if fields.get("verdict") in ("pass", "fail"):
+        stage = "verdict"
     return pending, stage
 
 

@@ -18,6 +18,7 @@ from mtl_flows.schemas.dynamics import (
 )
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, StructureDocument
 from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
 
 COLLECTIONS: dict[str, type[Document]] = {
@@ -36,6 +37,8 @@ COLLECTIONS: dict[str, type[Document]] = {
     "relaxations": RelaxationDocument,
     "dynamics": TrajectoryDocument,
     "transport": TransportDocument,
+    "stability": StabilityDocument,
+    "entries": EntryDocument,
 }
 
 

@@ -62,6 +62,8 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         story["measured_conductivity_S_per_cm"] = candidate.conductivity_measured_S_per_cm
         story["furthest_stage"] = candidate.furthest_stage
         story["pending"] = candidate.pending
+        story["verdict"] = candidate.verdict
+        story["what_would_decide"] = candidate.what_would_decide
     else:
         story["pending"] = ["topology", "chemistry"]
     return story
@@ -143,6 +145,16 @@ def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
                     else ""
                 ),
                 "status": f"{s.status}: {s.reason}" if s.reason else s.status,
+            }
+        )
+    for w in store.stability.find(query):
+        edges = "" if w.low_V is None else f"{w.low_V:.2f} … {w.high_V:.2f} V, "
+        hull = w.e_above_hull_eV_per_atom
+        told.append(
+            {
+                "what": f"electrochemical window, {w.energies}",
+                "result": edges + ("" if hull is None else f"{1000 * hull:.0f} meV/atom above the hull"),
+                "status": f"{w.status}: {', '.join(w.missing)}" if w.missing else w.status,
             }
         )
     for t in store.transport.find(query):

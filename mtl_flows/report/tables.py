@@ -12,6 +12,7 @@ ARTICLE_COUNTS = {
     "rho_cycles gate": 770,
     "in a cluster with a known conductor": 339,
     "all chemical rules": 45,
+    "verdict: pass": 14,
 }
 """Counts of the article (doi:10.1021/jacs.5c04828, figure 2d), on ICSD 2019."""
 
@@ -20,7 +21,10 @@ CANDIDATE_COLUMNS = (
     *("material", "formula", "r_connected Å", "ρ publ.", "ρ text", "v3/d3", "cluster"),
     *("nearest known conductor", "failed rules", "status"),
 )
-DYNAMICS_COLUMNS = ("material", "formula", "D at T, cm²/s [95 %]", "E_a eV", "σ(300 K) S/cm", "status")
+DYNAMICS_COLUMNS = (
+    *("material", "formula", "D at T, cm²/s [95 %]", "E_a eV", "σ(300 K) S/cm", "status"),
+    *("window V", "verdict"),
+)
 
 
 def funnel_rows(counts: FunnelCounts) -> list[list[Any]]:
@@ -61,6 +65,8 @@ def dynamics_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
             activation_energy(candidate),
             conductivity(candidate),
             candidate.dynamics_status,
+            window(candidate),
+            candidate.verdict,
         ]
         for candidate in candidates
         if candidate.diffusivities
@@ -90,6 +96,13 @@ def conductivity(candidate: CandidateDocument) -> str | None:
     """Interval of the conductivity at 300 K."""
     low, high = candidate.conductivity_300K_low_S_per_cm, candidate.conductivity_300K_high_S_per_cm
     return None if low is None or high is None else f"{low:.1e} … {high:.1e}"
+
+
+def window(candidate: CandidateDocument) -> str | None:
+    """Edges of the electrochemical window, or that it is unknown."""
+    if candidate.window_low_V is None or candidate.window_high_V is None:
+        return candidate.window_status
+    return f"{candidate.window_low_V:.2f} … {candidate.window_high_V:.2f}"
 
 
 def _status(candidate: CandidateDocument) -> str:

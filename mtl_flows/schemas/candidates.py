@@ -124,6 +124,9 @@ class CandidateDocument(Document):
     e_above_hull_eV_per_atom: float | None = Field(None, description="energy above the convex hull")
 
     verdict: str | None = Field(None, description="pass, fail or undecided")
+    what_would_decide: list[str] = Field(
+        default_factory=list, description="what an undecided verdict waits for"
+    )
     furthest_stage: Stage = Field(description="last gate that was passed")
     pending: list[str] = Field(description="stages that have not run for this material")
 

@@ -7,12 +7,11 @@ V.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Protocol, Self, get_args
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.science.stability import WindowResult
 
 Outcome = Literal["pass", "fail", "undecided"]
 
@@ -97,33 +96,54 @@ class Measured:
                 return -math.inf, math.inf
 
 
-def measured_window(result: WindowResult, uncertainty_V: float) -> Measured:
+class Window(Protocol):
+    """What a window has to tell to be judged; ``WindowResult`` does, and so does its document."""
+
+    @property
+    def width_V(self) -> float | None:
+        """Width; None if unknown."""
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """Phases without an energy, where the window is unknown."""
+
+    @property
+    def open_edges(self) -> Sequence[str]:
+        """Edges that a missing compound would move inwards."""
+
+    @property
+    def on_hull(self) -> bool:
+        """Whether some phase of the composition lies on the hull."""
+
+
+def measured_window(window: Window, uncertainty_V: float, origin: str) -> Measured:
     """Width of an electrochemical window with its interval.
 
     Parameters
     ----------
-    result
-        Window. An unknown one gives a quantity without a number, whose note names the missing phases. One
-        with open edges is an upper bound if the phase is on the hull, and otherwise no number either.
+    window
+        An unknown one gives a quantity without a number, whose note names the missing phases. One with open edges
+        is an upper bound if the phase is on the hull, and otherwise no number either.
     uncertainty_V
         Half-width of the interval; 0.2 V is typical of GGA energies and of potentials trained on them.
+    origin
+        Where the energies come from.
     """
-    origin = f"{result.origin.label} ({result.origin.energy_scale})"
-    if result.width_V is None:
-        return Measured.unusable(origin, note=f"energies are missing: {', '.join(result.missing)}")
+    if window.width_V is None:
+        return Measured.unusable(origin, note=f"energies are missing: {', '.join(window.missing)}")
     open_note = ""
-    if result.open_edges:
+    if window.open_edges:
         open_note = (
-            f"the {' and '.join(result.open_edges)} edge rests on missing compounds: add their energies"
+            f"the {' and '.join(window.open_edges)} edge rests on missing compounds: add their energies"
         )
-        if not result.on_hull:
+        if not window.on_hull:
             return Measured.unusable(origin, note=open_note)
     return Measured(
-        result.width_V,
-        max(0.0, result.width_V - uncertainty_V),
-        result.width_V + uncertainty_V,
+        window.width_V,
+        max(0.0, window.width_V - uncertainty_V),
+        window.width_V + uncertainty_V,
         origin,
-        "upper_bound" if result.open_edges else "known",
+        "upper_bound" if window.open_edges else "known",
         open_note,
     )
 

@@ -20,6 +20,7 @@ from mtl_flows.store.dynamics import (
 from mtl_flows.store.frames import FrameFiles
 from mtl_flows.store.ingest import FileCollection, RejectionCollection, ReleaseCollection
 from mtl_flows.store.labels import LabelCollection
+from mtl_flows.store.stability import EntryCollection, StabilityCollection
 from mtl_flows.store.stages import BarcodeCollection, ChemistryCollection, TopologyCollection
 from mtl_flows.store.structures import StructureCollection
 
@@ -39,6 +40,8 @@ class MTLStore:
         Runs of the clustering and where each structure stands in them.
     orderings, relaxations, dynamics, transport
         Approximants, simulations and Arrhenius fits.
+    stability, entries
+        Electrochemical windows, and the energies of competing phases they rest on.
     candidates
         What people query.
     frames
@@ -62,6 +65,8 @@ class MTLStore:
         self.relaxations = RelaxationCollection(self.database)
         self.dynamics = TrajectoryCollection(self.database)
         self.transport = TransportCollection(self.database)
+        self.stability = StabilityCollection(self.database)
+        self.entries = EntryCollection(self.database)
         self.candidates = CandidateCollection(self.database)
         self.frames = FrameFiles(self.database)
 

@@ -27,4 +27,6 @@ def _gates(protocol: Protocol) -> dict[str, dict[str, Any]]:
         "all chemical rules": survivor,
         "molecular dynamics begun": {**survivor, "dynamics_status": {"$ne": None}},
         "activation energy found": {**survivor, "activation_energy_eV": {"$ne": None}},
+        "electrochemical window known": {**survivor, "window_status": "known"},
+        "verdict: pass": {**survivor, "verdict": "pass"},
     }

@@ -1,0 +1,119 @@
+"""Documents of the stability stage: electrochemical windows, and the energies they rest on."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mtl_flows.schemas.base import Document, Provenance, StageDocument, StageParameters
+from mtl_flows.schemas.dynamics import RelaxationDocument
+from mtl_flows.science.stability import WindowResult
+
+
+class ProductRecord(BaseModel):
+    """An amount of one phase."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    formula: str = Field(description="reduced formula")
+    amount: float = Field(description="share of the atoms, or formula units per formula unit")
+
+
+class PlateauRecord(BaseModel):
+    """One plateau of the voltage profile."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    voltage_V: float = Field(description="voltage against the elemental mobile ion where the plateau begins")
+    exchanged_per_formula: float = Field(
+        description="mobile ions taken up (+) or given off (-) per formula unit"
+    )
+    products: list[ProductRecord] = Field(description="phases on the plateau, formula units per formula unit")
+
+
+class StabilityDocument(StageDocument):
+    """Electrochemical window of one relaxed approximant against a hull of the same potential."""
+
+    ordering_id: str = Field(description="the approximant")
+    engine_name: str = Field(description="name of the engine that gave every energy")
+    energies: str = Field(description="label of the energies: potential and version")
+    energy_scale: str = Field(description="what the energies are comparable with")
+    formula: str = Field(description="reduced formula")
+    status: Literal["known", "unknown"] = Field(description="unknown if an end member has no energy")
+    missing: list[str] = Field(description="what is missing where the window is unknown")
+    open_edges: list[str] = Field(description="edges that a missing compound would move inwards")
+    low_V: float | None = Field(description="lower edge against the elemental mobile ion; null if unknown")
+    high_V: float | None = Field(description="upper edge; null if unknown")
+    width_V: float | None = Field(description="width; null if unknown, never zero for unknown")
+    stability: Literal["stable", "metastable", "not_assessed"] = Field(description="on the hull, above it")
+    on_hull: bool = Field(description="some phase of this composition lies on the hull")
+    e_above_hull_eV_per_atom: float | None = Field(description="height above the hull; null if not assessed")
+    decomposition: list[ProductRecord] = Field(description="equilibrium at rest, shares of the atoms")
+    reduction_products: list[ProductRecord] = Field(description="what forms just below the lower edge")
+    oxidation_products: list[ProductRecord] = Field(description="what forms just above the upper edge")
+    voltage_profile: list[PlateauRecord] = Field(
+        description="all plateaus, from the elemental mobile ion outwards"
+    )
+    n_competing_phases: int = Field(description="phases the hull was made of")
+    skipped: dict[str, str] = Field(description="competing phases without an energy, with the reason")
+
+    @classmethod
+    def from_result(
+        cls,
+        key: str,
+        relaxed: RelaxationDocument,
+        result: WindowResult,
+        stage: StageParameters,
+        *,
+        n_competing_phases: int,
+        skipped: Mapping[str, str],
+        job: str = "",
+    ) -> Self:
+        """Document `result`."""
+        return cls(
+            id=key,
+            material_id=relaxed.material_id,
+            structure_id=relaxed.structure_id,
+            parameters_hash=stage.hash,
+            provenance=Provenance.record(
+                stage, {"relaxation": relaxed.id, "entries": result.origin.content_hash}, job
+            ),
+            ordering_id=relaxed.ordering_id,
+            engine_name=relaxed.engine_name,
+            energies=result.origin.label,
+            energy_scale=result.origin.energy_scale,
+            formula=result.formula,
+            status=result.status,
+            missing=list(result.missing),
+            open_edges=list(result.open_edges),
+            low_V=result.low_V,
+            high_V=result.high_V,
+            width_V=result.width_V,
+            stability=result.stability,
+            on_hull=result.on_hull,
+            e_above_hull_eV_per_atom=result.e_above_hull_eV_per_atom,
+            decomposition=_products(result.decomposition),
+            reduction_products=_products(result.reduction_products),
+            oxidation_products=_products(result.oxidation_products),
+            voltage_profile=[
+                PlateauRecord(
+                    voltage_V=step.voltage_V,
+                    exchanged_per_formula=step.exchanged_per_formula,
+                    products=_products(step.products),
+                )
+                for step in result.voltage_profile
+            ],
+            n_competing_phases=n_competing_phases,
+            skipped=dict(skipped),
+        )
+
+
+class EntryDocument(Document):
+    """Energy of one competing phase: relaxed once, whatever material asks for it."""
+
+    key: str = Field(description="potential, energy scale, cell treatment and hash of the structure")
+    value: dict[str, Any] = Field(description="relaxed structure and its energy")
+
+
+def _products(amounts: Mapping[str, float]) -> list[ProductRecord]:
+    return [ProductRecord(formula=formula, amount=float(amount)) for formula, amount in amounts.items()]

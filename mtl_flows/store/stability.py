@@ -1,0 +1,51 @@
+"""Collections of the stability stage."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
+from mtl_flows.store.collection import DocumentCollection
+from mtl_flows.store.stages import StageCollection
+
+
+class StabilityCollection(StageCollection[StabilityDocument]):
+    """Electrochemical windows."""
+
+    name = "stability"
+    model = StabilityDocument
+
+
+class EntryCollection(DocumentCollection[EntryDocument]):
+    """Energies of competing phases; serves the providers of `science.stability` as their cache."""
+
+    name = "entries"
+    model = EntryDocument
+
+    def look_up(self, key: str) -> Mapping[str, Any] | None:
+        """Return what stands under a provider's key, or None."""
+        stored = self.raw.find_one({"_id": _id(key)})
+        return None if stored is None else self._load(stored).value
+
+    def keep(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep a provider's answer."""
+        self.put([EntryDocument(id=_id(key), key=key, value=dict(value))])
+
+
+class StoredEntries:
+    """A provider's cache in the store."""
+
+    def __init__(self, entries: EntryCollection) -> None:
+        self._entries = entries
+
+    def get(self, key: str) -> Mapping[str, Any] | None:
+        """Return what was put under a key, or None if nothing was."""
+        return self._entries.look_up(key)
+
+    def put(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep a document."""
+        self._entries.keep(key, value)
+
+
+def _id(key: str) -> str:
+    return sha256(key.encode()).hexdigest()
