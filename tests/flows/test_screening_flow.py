@@ -1,0 +1,144 @@
+"""The screening as a workflow: batches on real rockets, run twice, with a lost batch, and killed on the way."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from samples import HERE, KNOWN, SCREENED, contents, fill, fill_screened, label_known
+
+from mtl_flows.flows.screening import ScreeningFlowMaker
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.launch.events import Outcome, RocketEvent, WorkSummary
+from mtl_flows.launch.recover import recover
+from mtl_flows.launch.screening import plan_screening, submit_screening
+from mtl_flows.launch.submit import submit
+from mtl_flows.launch.worker import work
+from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.science.topology import PROTOCOLS, PrescreenThresholds
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+
+Work = Callable[..., WorkSummary]
+MAKER = ScreeningFlowMaker(limits=HERE, batch_size=8)
+JOBS = 2 * 2 + 2 + 1  # two batches of two stages, two clusterings, the table
+
+
+@pytest.fixture
+def ingested(store: MTLStore) -> MTLStore:
+    label_known(store, *KNOWN)
+    fill(store, *SCREENED)
+    return store
+
+
+def hand_in(store: MTLStore, address: Connection, maker: ScreeningFlowMaker = MAKER) -> int:
+    """Submit what is missing; gives the number of jobs."""
+    plan = plan_screening(store, maker)
+    return 0 if plan.nothing_to_do else len(submit_screening(address, plan, maker).fw_ids)
+
+
+def expected(store: MTLStore) -> dict[str, list[dict[str, object]]]:
+    """What the stages write when they are called one after the other, in a store that is emptied for it."""
+    for collection in store.collections:
+        collection.raw.delete_many({})
+    return contents(fill_screened(store))
+
+
+def test_the_workflow_writes_what_the_stages_write_and_writes_it_once(
+    ingested: MTLStore, address: Connection, run: Work
+) -> None:
+    assert hand_in(ingested, address) == JOBS
+    summary = run()
+    assert (summary.completed, summary.failures) == (JOBS, ())
+    written = contents(ingested)
+    outputs = [d["output"] for d in ingested.database["outputs"].find()]
+    assert sum(output.get("computed", 0) for output in outputs) == 2 * len(SCREENED)
+    jobs = {d["provenance"]["job"] for d in ingested.topology.raw.find()}
+    assert jobs <= {d["uuid"] for d in ingested.database["outputs"].find()}
+    assert len(jobs) == 2  # one for each batch
+
+    # Nothing is missing, so nothing is handed in; a workflow handed in all the same finds its work done.
+    assert hand_in(ingested, address) == 0
+    ids = ingested.structures.current_ids()
+    submit(ScreeningFlowMaker(limits=HERE).make(ids), address, name="screening")
+    assert run().completed == 5
+    assert contents(ingested) == written
+
+    # A new label is a reason to cluster again, and only that.
+    ingested.labels.put([LabelDocument(id="li4p2s6", known_conductor=True)])
+    assert hand_in(ingested, address) == 3
+    assert run().completed == 3
+    assert ingested.clusterings.count() == 4
+    assert contents(ingested)["topology"] == written["topology"]
+
+    assert written == expected(ingested)
+
+
+def test_one_lost_batch_holds_up_nobody(ingested: MTLStore, address: Connection, run: Work) -> None:
+    """A batch that fails, and a structure that cannot be computed, cost themselves and no more."""
+    spoilt = ingested.structures.get("licl.r1")
+    ingested.structures.raw.update_one({"_id": spoilt.id}, {"$set": {"structure": {"sites": []}}})
+    ids = ingested.structures.current_ids()
+    submit(MAKER.make([*ids, "nobody.r1"]), address, name="screening")
+    summary = run()
+    assert {failure.name for failure in summary.failures} == {"topology 2/2", "chemistry 2/2"}
+    assert all("NotFoundError" in failure.error for failure in summary.failures)
+    assert summary.completed == JOBS - 2
+    for protocol in PROTOCOLS:
+        assert ingested.clusterings.has_current(protocol)
+    assert {c.material_id for c in ingested.candidates.find()} == {
+        s.material_id for s in ingested.structures.find()
+    }
+    # The next screening does what is left, but for the structure that was refused.
+    assert hand_in(ingested, address) > 0
+    assert run().failures == ()
+    refused = {(r.stage, r.subject, r.reason) for r in ingested.rejections.outstanding()}
+    assert refused == {("topology", spoilt.id, "input"), ("chemistry", spoilt.id, "input")}
+    assert ingested.topology.count() == ingested.chemistry.count() == len(SCREENED) - 1
+    assert hand_in(ingested, address) == 0
+    assert plan_screening(ingested, MAKER, retry=True).structure_ids == [spoilt.id]
+
+
+def test_a_gate_that_nobody_passes_is_a_result(store: MTLStore, address: Connection, run: Work) -> None:
+    fill(store, "li3n", "licl")
+    nobody = ScreeningParameters(thresholds=PrescreenThresholds(r_connected_A=0.1))
+    assert hand_in(store, address, ScreeningFlowMaker(parameters=nobody, limits=HERE)) == 5
+    assert run().failures == ()
+    assert store.clusterings.count() == 0
+    for candidate in store.candidates.find():
+        assert (candidate.furthest_stage, candidate.pending) == ("topology", [])
+        assert not candidate.survives
+    assert hand_in(store, address, ScreeningFlowMaker(parameters=nobody, limits=HERE)) == 0
+
+
+def work_and_die(address: Connection, folder: Path, after: int) -> None:
+    """Work until so many jobs are done, then be killed when the next one has begun."""
+    done = 0
+
+    def die_in_the_middle(event: RocketEvent) -> None:
+        nonlocal done
+        done += event.outcome is Outcome.COMPLETED
+        if event.outcome is Outcome.STARTED and done == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    work(address, launch_dir=folder, on_event=die_in_the_middle)
+
+
+def test_a_killed_screening_ends_with_the_same_documents(
+    ingested: MTLStore, address: Connection, run: Work, tmp_path: Path
+) -> None:
+    hand_in(ingested, address)
+    for after in (1, 4):  # within a batch, and within a clustering
+        process = multiprocessing.get_context("spawn").Process(
+            target=work_and_die, args=(address, tmp_path / "launches", after)
+        )
+        process.start()
+        process.join(120)
+        assert process.exitcode == -signal.SIGKILL
+        assert len(recover(address).returned) == 1
+    assert run().failures == ()
+    written = contents(ingested)
+    assert ingested.database["fireworks"].count_documents({"state": "COMPLETED"}) == JOBS
+    assert written == expected(ingested)
