@@ -91,6 +91,21 @@ def test_crystals(name):
         assert_agrees_with_referee(cloud)
 
 
+@pytest.mark.parametrize("name", ["Li3BN2", "Li6PS5Cl"])
+def test_giotto_tda_itself(name):
+    """giotto-tda's own transform, with the empty classes that it pads diagrams with left out."""
+    from gtda.homology import VietorisRipsPersistence
+
+    transform = VietorisRipsPersistence(homology_dimensions=(0, 1), max_edge_length=CUTOFF_A)
+    for cloud in clouds_of(STRUCTURES[name])[2:]:
+        (diagram,) = transform.fit_transform([cloud])
+        rows = diagram[diagram[:, 1] > diagram[:, 0]]
+        barcodes = rips_barcodes(cloud, CUTOFF_A)
+        deaths = np.sort(rows[rows[:, 2] == 0, 1])
+        np.testing.assert_allclose(barcodes.h0_deaths_A[:-1], deaths, atol=BOTTLENECK_A)
+        assert within_bottleneck(barcodes.h1_A, rows[rows[:, 2] == 1, :2], BOTTLENECK_A)
+
+
 @pytest.mark.parametrize("compound", load_compounds(EXAMPLES), ids=attrgetter("id"))
 def test_example_compounds(compound):
     for cloud in clouds_of(build_structure(compound)):

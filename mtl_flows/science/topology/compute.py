@@ -165,9 +165,9 @@ def _primitive_sublattices(
 ) -> tuple[PeriodicPoints, PeriodicPoints]:
     """Mobile and framework sites of a reduced primitive cell."""
     fractional = structure.cart_coords @ np.linalg.inv(symmetry.primitive_lattice)
-    reduced = PeriodicPoints(symmetry.primitive_lattice, np.asarray(fractional)).reduced()
+    primitive = PeriodicPoints(symmetry.primitive_lattice, np.asarray(fractional))
     mobile, framework = (
-        reduced.subset(np.intersect1d(indices, symmetry.primitive_sites, assume_unique=True))
+        primitive.subset(np.intersect1d(indices, symmetry.primitive_sites, assume_unique=True))
         for indices in (sublattices.mobile_indices, sublattices.framework_indices)
     )
     return mobile, framework
