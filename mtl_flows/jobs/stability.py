@@ -8,6 +8,7 @@ from typing import Any
 from jobflow import job
 from pymatgen.core import Structure
 
+from mtl_flows.errors import StabilityError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.md.engines import get_engine
@@ -116,7 +117,11 @@ class _Relaxer:
             p.engine, relax_cell=not keep_cell, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps
         )
         result = maker.run_ase(structure)
-        return result.final_mol_or_struct, float(result.final_energy)
+        if not result.converged:
+            raise StabilityError(
+                f"not relaxed after {p.relax_steps} steps", subject=structure.composition.reduced_formula
+            )
+        return result.final_mol_or_struct, float(result.trajectory.frame_properties[-1]["energy"])
 
 
 @dataclass
