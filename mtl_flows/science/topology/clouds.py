@@ -1,6 +1,7 @@
 """Point clouds cut from a periodic structure: spheres around sites, and the content of the unit cell."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import spglib
@@ -54,7 +55,7 @@ class PeriodicPoints:
         offsets -= np.round(offsets)
         radius = radius_A + _INCLUSION_TOLERANCE_A
         reach = np.floor(radius / cell_heights(self.lattice) + 0.5).astype(int)
-        images = lattice_translations(reach) @ self.lattice
+        images = lattice_translations(*reach.tolist()) @ self.lattice
         positions = ((offsets @ self.lattice)[:, None, :] + images[None, :, :]).reshape(-1, 3)
         distances = np.sqrt(np.einsum("ij,ij->i", positions, positions))
         return np.asarray(positions[distances <= radius])
@@ -67,7 +68,7 @@ class PeriodicPoints:
         home = np.floor(self.fractional)
         wrapped = self.fractional - home
         reach = margin_A / cell_heights(self.lattice)
-        shifts = lattice_translations(np.ceil(reach).astype(int))
+        shifts = lattice_translations(*np.ceil(reach).astype(int).tolist())
         fractional = (wrapped[:, None, :] + shifts[None, :, :]).reshape(-1, 3)
         inside = np.flatnonzero((np.abs(fractional - 0.5) <= 0.5 + reach).all(axis=1))
         sites, shift = np.divmod(inside, len(shifts))
@@ -99,10 +100,13 @@ def cell_heights(lattice: Array) -> Array:
     return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0))
 
 
-def lattice_translations(reach: NDArray[np.intp]) -> Array:
-    """All integer translations with components up to ``reach`` in absolute value, shape ``(m, 3)``."""
-    axes = [np.arange(-n, n + 1) for n in reach]
-    return np.asarray(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3), dtype=float)
+@lru_cache(maxsize=32)
+def lattice_translations(x: int, y: int, z: int) -> Array:
+    """All integer translations with components up to these in absolute value, shape ``(m, 3)``; not to be changed."""
+    axes = [np.arange(-n, n + 1) for n in (x, y, z)]
+    translations = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(float)
+    translations.flags.writeable = False
+    return np.asarray(translations)
 
 
 def reduce_lattice(lattice: Array) -> Array:

@@ -158,5 +158,6 @@ def _statistics(rows: Values) -> list[float]:
     return [float(value) for row in zip(*columns, strict=True) for value in row]
 
 
-def _median(values: Values) -> float:
-    return float(np.median(values)) if len(values) else 0.0
+def _median(ascending: Values) -> float:
+    n = len(ascending)
+    return float(ascending[(n - 1) // 2] + ascending[n // 2]) / 2.0 if n else 0.0
