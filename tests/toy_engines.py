@@ -25,19 +25,17 @@ class Conductor(Calculator):
     repulsion_eV = 0.3
     repulsion_range_A = 1.2
 
-    def calculate(
-        self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
-    ) -> None:
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
         super().calculate(atoms, properties, system_changes)
         time.sleep(float(os.environ.get(PAUSE, "0")))
-        positions, cell = atoms.get_positions(), np.diag(np.array(atoms.cell))
+        positions, cell = atoms.get_positions(), np.array(atoms.cell)
         mobile = np.array([symbol == "Li" for symbol in atoms.get_chemical_symbols()])
         wall = np.where(mobile, self.mobile_wall_eV, self.framework_wall_eV)[:, None] / 2
         wave = 2 * np.pi / self.period_A
         energy = float((wall * (1 - np.cos(wave * positions))).sum())
         forces = -wall * wave * np.sin(wave * positions)
         apart = positions[mobile][:, None] - positions[mobile][None]
-        apart -= cell * np.round(apart / cell)
+        apart -= np.round(apart @ np.linalg.inv(cell)) @ cell
         push = self.repulsion_eV * np.exp(-(apart**2).sum(axis=2) / (2 * self.repulsion_range_A**2))
         np.fill_diagonal(push, 0.0)
         forces[mobile] += (push[:, :, None] * apart).sum(axis=1) / self.repulsion_range_A**2
@@ -64,9 +62,7 @@ class Exploding(Conductor):
         super().__init__()
         self.evaluations = 0
 
-    def calculate(
-        self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes
-    ) -> None:
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
         super().calculate(atoms, properties, system_changes)
         self.evaluations += 1
         if self.evaluations > 30:
@@ -78,7 +74,7 @@ def dynamics(engine: str = "Conductor", **changes: Any) -> DynamicsParameters:
     fields: dict[str, Any] = {
         "engine": f"{__name__}.{engine}",
         "ordering": OrderingParameters(min_plane_spacing_A=3.5, min_mobile_ions=4, max_atoms=40),
-        "relax_steps": 20,
+        "relax_steps": 200,
         "heat_to_K": 1000.0,
         "heat_ps": 0.2,
         "temperatures_K": (800.0, 1200.0),

@@ -1,11 +1,11 @@
 """Documents of the stability stage: electrochemical windows, and the energies they rest on."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import Document, Provenance, StageDocument, StageParameters
+from mtl_flows.schemas.base import Document, FreeForm, Provenance, StageDocument, StageParameters
 from mtl_flows.schemas.dynamics import RelaxationDocument
 from mtl_flows.science.stability import WindowResult
 
@@ -112,7 +112,7 @@ class EntryDocument(Document):
     """Energy of one competing phase: relaxed once, whatever material asks for it."""
 
     key: str = Field(description="potential, energy scale, cell treatment and hash of the structure")
-    value: dict[str, Any] = Field(description="relaxed structure and its energy")
+    value: FreeForm = Field(description="relaxed structure and its energy")
 
 
 def _products(amounts: Mapping[str, float]) -> list[ProductRecord]:

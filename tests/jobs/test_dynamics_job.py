@@ -98,7 +98,7 @@ def test_the_whole_flow(store: MTLStore, run: Run) -> None:
     # Again: everything is there, so nothing runs and nothing changes.
     before = contents(store)
     outcome = run(p)
-    assert len(outcome) == 6  # prepare, heat, two temperatures, fit, candidate: no relaxation, no chunk
+    assert len(outcome) == 7  # prepare, heat, two temperatures, window, fit, table: no relaxation, no chunk
     assert contents(store) == before
 
 
