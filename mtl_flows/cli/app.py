@@ -12,7 +12,7 @@ import typer
 
 from mtl_flows import __version__
 from mtl_flows.cli import benchmark, database, describe, ingest, launch, query, run, screen, show
-from mtl_flows.cli.console import err
+from mtl_flows.cli.console import complain
 from mtl_flows.errors import (
     ConfigurationError,
     DatabaseUnavailableError,
@@ -37,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 all well, 1 some input was refused, 2 wrong usage, 3 no database, "
+        "Exit codes: 0 all well, 1 input was refused (by ingest and run: all of it), 2 wrong usage, 3 no database, "
         "4 wrong configuration, 5 not found, 6 another error, 130 interrupted."
     ),
 )
@@ -91,9 +91,5 @@ def main() -> None:
     except MTLError as error:
         if os.environ.get("MTL_TRACEBACK"):
             raise
-        err.print(
-            f"[bold red]error[/] [{error.reason}] {error}".replace(
-                "[" + error.reason + "]", f"({error.reason})"
-            )
-        )
+        complain("error", f"({error.reason}) {error}")
         sys.exit(exit_code(error))

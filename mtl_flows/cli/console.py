@@ -10,12 +10,19 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 # A log or a pipe has no width of its own: leave the tables room.
 _LOG_WIDTH = 140
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _LOG_WIDTH)
+# No markup: names of files and what they say may hold brackets.
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+err = Console(stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else _LOG_WIDTH)
+
+
+def complain(what: str, text: str) -> None:
+    """Print one line on standard error that begins with a word in red."""
+    err.print(Text(what, style="bold red"), text, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -86,7 +93,12 @@ def progress(title: str, total: int | None = None) -> Iterator[Reporter]:
     if not err.is_terminal:
         yield Reporter(title, total, None)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=False) as bars:
         yield Reporter(title, total, bars)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mtl_flows.cli.console import err, out, print_json, progress, table
+from mtl_flows.cli.console import complain, err, out, print_json, progress, table
 from mtl_flows.cli.types import Json, MobileIon, Workers
 
 
@@ -19,12 +19,16 @@ def describe(
     files: Annotated[list[Path], typer.Argument(help="CIF, POSCAR or pymatgen JSON files.")],
     mobile_ion: MobileIon = "Li",
     workers: Workers = 1,
-    cutoff_A: Annotated[float, typer.Option("--cutoff", help="Radius of the clouds in Å.")] = 10.0,
+    cutoff_A: Annotated[float, typer.Option("--cutoff", min=1.0, help="Radius of the clouds in Å.")] = 10.0,
     extended: Annotated[
         bool, typer.Option(help="Also percolation distances d1-d3 and bottlenecks v1-v3.")
     ] = True,
-    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds allowed for one file.")] = 600.0,
-    memory_MB: Annotated[int, typer.Option("--memory", help="MB of memory allowed for one file.")] = 8000,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds allowed for one file.")
+    ] = 600.0,
+    memory_MB: Annotated[
+        int, typer.Option("--memory", min=100, help="MB of memory allowed for one file.")
+    ] = 8000,
     json: Json = False,
 ) -> None:
     """Describe structure files: metrics and named features under both protocols.
@@ -56,9 +60,7 @@ def describe(
     else:
         _print_tables(good)
         for entry in bad:
-            err.print(
-                f"[red]refused[/] {entry['file']}: {entry['message']} ({entry['remedy']})", soft_wrap=True
-            )
+            complain("refused", f"{entry['file']}: {entry['message']} ({entry['remedy']})")
     if bad:
         raise typer.Exit(1)
 

@@ -1,12 +1,19 @@
 """`mtl ingest`, `mtl label`, `mtl rejections`: what comes into the store and what is refused."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtl_flows.cli.console import err, out, print_json, progress, table
+from mtl_flows.cli.console import complain, err, out, print_json, progress, table
 from mtl_flows.cli.types import Json, MobileIon, Workers
+
+if TYPE_CHECKING:
+    from mtl_flows.jobs.ingest import IngestSummary
+    from mtl_flows.store.database import MTLStore
+
+_REFUSALS_SHOWN = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -33,12 +40,42 @@ def ingest(
 ) -> None:
     """Read structure files into the store; what is known already costs a hash.
 
-    A file that cannot be used becomes a rejection with a reason (`mtl rejections`), the rest goes on.
+    A file that cannot be used becomes a rejection with a reason (`mtl rejections`), the rest goes on. The exit code
+    is 1 if nothing could be used.
     """
-    from mtl_flows.jobs import ingest as stage
     from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store, progress("ingest") as reporter:
+    with MTLStore.open() as store:
+        summary = take_in(
+            store,
+            paths,
+            release=release,
+            source=source,
+            complete=complete,
+            mobile_ion=mobile_ion,
+            workers=workers,
+        )
+    if json:
+        print_json(vars(summary))
+    else:
+        out.print(ingest_line(summary))
+    fail_if_nothing_was_taken(summary)
+
+
+def take_in(
+    store: "MTLStore",
+    paths: Sequence[Path],
+    *,
+    release: str,
+    source: str = "",
+    complete: bool = False,
+    mobile_ion: str,
+    workers: int,
+) -> "IngestSummary":
+    """Ingest with progress; what was refused is said on standard error, at most the first few files."""
+    from mtl_flows.jobs import ingest as stage
+
+    with progress("ingest") as reporter:
         done = 0
 
         def advance(summary: stage.IngestSummary) -> None:
@@ -56,10 +93,19 @@ def ingest(
             workers=workers,
             progress=advance,
         )
-    if json:
-        print_json(vars(summary))
-    else:
-        out.print(ingest_line(summary))
+    if summary.rejected:
+        refused = list(store.rejections.outstanding({"stage": "ingest", "releases": release}))
+        for document in refused[:_REFUSALS_SHOWN]:
+            complain("refused", f"{document.subject}: {document.message} ({document.remedy})")
+        if len(refused) > _REFUSALS_SHOWN:
+            err.print(f"and {len(refused) - _REFUSALS_SHOWN} more, see mtl rejections")
+    return summary
+
+
+def fail_if_nothing_was_taken(summary: "IngestSummary") -> None:
+    """Turn a delivery of which everything was refused into an exit code."""
+    if summary.rejected and summary.rejected == summary.read:
+        raise typer.Exit(1)
 
 
 def ingest_line(summary: object) -> str:

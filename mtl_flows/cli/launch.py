@@ -120,6 +120,7 @@ def dynamics_maker(
     """Flow Maker for options as they come from the command line."""
     from mtl_flows.errors import ConfigurationError
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
+    from mtl_flows.jobs.md.engines import get_engine
     from mtl_flows.jobs.md.plan import DynamicsParameters
     from mtl_flows.jobs.parameters import ScreeningParameters
     from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
@@ -133,6 +134,7 @@ def dynamics_maker(
             subject="--temperatures",
             remedy="write 800,1000,1200",
         ) from None
+    get_engine(engine)  # a name nobody knows is refused before anything is handed in
     return DynamicsFlowMaker(
         parameters=DynamicsParameters(
             mobile_ion=mobile_ion,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mtl_flows.cli.console import as_typed, err, out, progress, table
-from mtl_flows.cli.ingest import ingest_line
+from mtl_flows.cli.console import as_typed, err, out, table
+from mtl_flows.cli.ingest import fail_if_nothing_was_taken, ingest_line, take_in
 from mtl_flows.cli.launch import dynamics_maker, hand_in_dynamics
 from mtl_flows.cli.query import print_candidates
 from mtl_flows.cli.screen import run_screening
@@ -62,7 +62,6 @@ def run(
     hours per material on a laptop; shorten them for a first look.
     """
     from mtl_flows.cli.work import fail_if_any, run_workers
-    from mtl_flows.jobs.ingest import IngestSummary, ingest
     from mtl_flows.jobs.labels import import_labels
     from mtl_flows.launch.names import HEAVY
     from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
@@ -90,17 +89,7 @@ def run(
         if labels is not None:
             written = import_labels(store, labels)
             err.print(f"labels: {written.inserted} new, {written.replaced} changed")
-        with progress("ingest") as reporter:
-            done = 0
-
-            def advance(summary: IngestSummary) -> None:
-                nonlocal done
-                reporter.advance(summary.files - done)
-                done = summary.files
-
-            read = ingest(
-                store, paths, release=release, mobile_ion=mobile_ion, workers=workers, progress=advance
-            )
+        read = take_in(store, paths, release=release, mobile_ion=mobile_ion, workers=workers)
         err.print(ingest_line(read))
         run_screening(store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size)
         workflows = hand_in_dynamics(store, address, maker, materials=[], survivors=survivors)
@@ -123,3 +112,4 @@ def run(
         out.print(f"  {as_typed(context)} {command}", soft_wrap=True)
     if failed is not None:
         fail_if_any(failed)
+    fail_if_nothing_was_taken(read)

@@ -59,6 +59,7 @@ def run_screening(
     """Plan, hand in and, unless told otherwise, do the screening; says what it does on standard error."""
     from mtl_flows.cli.work import fail_if_any, run_workers
     from mtl_flows.flows.screening import ScreeningFlowMaker
+    from mtl_flows.jobs.candidates import rebuild_candidates
     from mtl_flows.jobs.parameters import ScreeningParameters
     from mtl_flows.launch.names import LIGHT
     from mtl_flows.launch.screening import plan_screening, submit_screening
@@ -68,6 +69,9 @@ def run_screening(
     known = plan.total - len(plan.structure_ids)
     if plan.nothing_to_do:
         err.print(f"screening: nothing to do, all {plan.total} structures are screened")
+        # Labels, releases and withdrawals change the table without any of its stages.
+        if changed := rebuild_candidates(store, maker.parameters):
+            err.print(f"candidate table: {changed} rows brought up to date")
         return
     err.print(f"screening: {len(plan.structure_ids)} structures to compute, {known} are there already")
     workflow = submit_screening(address, plan, maker)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from mtl_flows.cli.console import out, print_json, table
 from mtl_flows.cli.types import Json, MobileIon
@@ -55,7 +56,7 @@ def show(
 
 def _print_structure(story: dict[str, Any]) -> None:
     facts = story["structure"]
-    out.print(f"[bold]{story['subject']}[/]  {facts['formula']}  {facts['space_group']}")
+    out.print(Text(story["subject"], style="bold"), f" {facts['formula']}  {facts['space_group']}")
     kind = "ordered" if facts["ordered"] else "disordered"
     out.print(
         f"{facts['n_sites']} sites, {kind}, from {facts['file']}, releases: {', '.join(facts['releases'])}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtl_flows.cli.console import err, progress
+from mtl_flows.cli.console import complain, progress
 from mtl_flows.errors import MTLError
 from mtl_flows.settings import EMBEDDED_FOLDER, find_project_folder
 
@@ -42,11 +42,11 @@ def run_workers(
 
         def show(event: "RocketEvent") -> None:
             if event.outcome is Outcome.STARTED:
-                reporter.advance(0, note=f"[dim]{event.name}[/] …")
+                reporter.advance(0, note=f"{event.name} …")
             elif event.outcome is Outcome.COMPLETED:
                 reporter.advance(1, note=f"{event.name} done in {event.elapsed_s:.1f} s")
             elif event.outcome is Outcome.FIZZLED:
-                reporter.advance(1, note=f"[red]{event.name} failed[/]")
+                reporter.advance(1, note=f"{event.name} failed")
 
         summary = work(
             address,
@@ -59,9 +59,7 @@ def run_workers(
             on_event=show,
         )
     for failure in summary.failures:
-        err.print(
-            f"[red]failed[/] {failure.name}: {failure.error}\n  its output: {failure.folder}", soft_wrap=True
-        )
+        complain("failed", f"{failure.name}: {failure.error}\n  its output: {failure.folder}")
     if summary.interrupted:
         raise KeyboardInterrupt
     return summary

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtl_flows.errors import InputError, MTLError
+from mtl_flows.errors import InputError, MTLError, UnreadableStructureError
 from mtl_flows.parallel import guarded_map
 from mtl_flows.science.reading import ParsedStructure, check_structure, read_structures
 from mtl_flows.science.topology import TopologyParameters, TopologyResult, compute_topology
@@ -55,6 +55,9 @@ def describe_files(
 
 def _describe_file(task: tuple[Path, str, TopologyParameters]) -> list[Description]:
     path, mobile_ion, parameters = task
+    if path.is_dir():
+        error = UnreadableStructureError("is a folder", remedy=f"name the files in it, such as {path}/*.cif")
+        return [failure(str(path), error)]
     descriptions = []
     for block in read_structures(path):
         parsed = block.result
