@@ -48,7 +48,16 @@ def test_barcodes_can_be_pickled():
 
 @pytest.mark.parametrize(
     ("distance", "components", "loops"),
-    [(0.0, 4, 0), (0.999, 4, 0), (1.0, 2, 0), (2.0, 1, 1), (2.5, 1, 2), (3.0, 1, 2), (4.0, 1, 1), (9.0, 1, 1)],
+    [
+        (0.0, 4, 0),
+        (0.999, 4, 0),
+        (1.0, 2, 0),
+        (2.0, 1, 1),
+        (2.5, 1, 2),
+        (3.0, 1, 2),
+        (4.0, 1, 1),
+        (9.0, 1, 1),
+    ],
 )
 def test_betti_numbers_are_those_of_the_closed_complex(distance, components, loops):
     assert TRIANGLE_AND_SQUARE.betti(0, distance) == components

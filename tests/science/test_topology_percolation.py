@@ -169,6 +169,15 @@ def test_no_framework_stops_no_sphere():
     assert channel_radii(PeriodicPoints(CUBIC, np.empty((0, 3)))) == (inf, inf, inf)
 
 
+def test_a_slab_in_a_vacuum():
+    """The widest way is in the middle of the vacuum, far beyond the usual padding."""
+    sites = np.array([[0, 0, 0], [0.5, 0.5, 0.02], [0, 0, 0.04]])
+    slab = PeriodicPoints(np.diag([3.0, 3.0, 60.0]), sites)
+    # Between the layers above and below: 57.6 Å, the sites of which face each other.
+    vacuum = sqrt((0.96 * 60 / 2) ** 2 + 1.5**2)
+    assert channel_radii(slab)[:2] == pytest.approx((vacuum, vacuum))
+
+
 def test_a_single_site_in_a_large_and_in_a_skewed_cell():
     large = PeriodicPoints(np.eye(3) * 25.0, np.array([[0.3, 0.1, 0.7]]))
     assert channel_radii(large) == pytest.approx((25 / sqrt(2),) * 3)

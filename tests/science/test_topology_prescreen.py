@@ -26,5 +26,9 @@ def test_every_gate_says_what_it_compared():
         ("rho_cycles", 0.7, 0.8, True),
         ("has_cycles", 0.7, 0.0, True),
     ]
-    assert [gate.rule for gate in verdict.gates] == ["r_connected < 3.5 Å", "rho_cycles < 0.8", "rho_cycles > 0"]
+    assert [gate.rule for gate in verdict.gates] == [
+        "r_connected < 3.5 Å",
+        "rho_cycles < 0.8",
+        "rho_cycles > 0",
+    ]
     assert [gate.name for gate in prescreen(4.0, 0.7, "text").gates] == ["r_connected", "rho_cycles"]

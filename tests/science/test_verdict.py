@@ -116,7 +116,9 @@ def test_unknown_window_is_undecided_unless_something_else_fails():
 def test_window_result_becomes_an_interval():
     def measured(energy: float | None, *entries: ComputedEntry) -> Measured:
         hull = EntrySet.build(entries, kind="file", label="table", energy_scale="enthalpy")
-        return measured_window(electrochemical_window(Composition("LiCl"), hull, energy), 0.2, "table (enthalpy)")
+        return measured_window(
+            electrochemical_window(Composition("LiCl"), hull, energy), 0.2, "table (enthalpy)"
+        )
 
     elements = ComputedEntry("Li", 0.0), ComputedEntry("Cl2", 0.0)
     known = measured(None, *elements, ComputedEntry("LiCl", -4.235))
@@ -130,7 +132,9 @@ def test_window_without_competing_oxides_is_an_upper_bound():
     def measured(energy: float, *compounds: ComputedEntry) -> Measured:
         elements = [ComputedEntry(symbol, 0.0) for symbol in ("Li", "Nb", "O")]
         hull = EntrySet.build([*elements, *compounds], kind="file", label="table", energy_scale="enthalpy")
-        return measured_window(electrochemical_window(Composition("LiNbO3"), hull, energy), 0.2, "table (enthalpy)")
+        return measured_window(
+            electrochemical_window(Composition("LiNbO3"), hull, energy), 0.2, "table (enthalpy)"
+        )
 
     # LiNbO3 → Nb + 3/2 O2 + Li at 14.0 V, LiNbO3 + 5 Li → 3 Li2O + Nb at 0.92 V; Nb2O5 brings the former to 4.15 V.
     lithia = ComputedEntry("Li2O", -6.2)
