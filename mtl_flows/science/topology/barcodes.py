@@ -88,7 +88,3 @@ def decode_barcodes(data: bytes) -> Barcodes:
         raise ValueError("not packed barcodes: wrong header or length")
     values = np.frombuffer(data, dtype="<f4", offset=_HEADER.size).astype(np.float32)
     return Barcodes(values[:n_h0], values[n_h0:].reshape(n_h1, 2), max_dimension)
-
-
-EMPTY_BARCODES = Barcodes(np.empty(0, np.float32), np.empty((0, 2), np.float32))
-"""Barcodes of a cloud without points."""

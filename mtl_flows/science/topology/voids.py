@@ -1,6 +1,7 @@
 """Channels of the framework: the largest sphere that travels along its periodic Voronoi network."""
 
 from dataclasses import dataclass
+from itertools import cycle
 from math import inf
 
 import numpy as np
@@ -18,7 +19,7 @@ _VOLUME_TOLERANCE = 1e-6
 _WINDOW_SHIFT = 0.5 + np.array([0.0141421356, 0.0173205081, 0.0223606798])
 # Padding in units of the mean distance between sites; enough for six crystals of seven.
 _FIRST_MARGIN = 1.65
-_GROWTHS = (1.0, 1.2, 1.45, 1.8, 2.5, 4.0)
+_GROWTH = 1.2
 _DISPLACEMENT_A = 1e-6
 
 
@@ -62,16 +63,20 @@ def _network_of(framework: PeriodicPoints) -> _Network:
     Sites that are on one sphere but for the last digits give tetrahedra too flat to be told apart from their
     images. Displaced at random by far less than matters they do not.
     """
-    generator = np.random.default_rng(0)
-    displacements = _DISPLACEMENT_A * generator.uniform(-1.0, 1.0, framework.fractional.shape)
-    displaced = framework.fractional + displacements @ np.linalg.inv(framework.lattice)
-    volume_per_site = abs(float(np.linalg.det(framework.lattice))) / len(framework.fractional)
-    first_margin = _FIRST_MARGIN * float(np.cbrt(volume_per_site))
-    for fractional in (framework.fractional, displaced):
-        for growth in _GROWTHS:
-            network = _voronoi_network(PeriodicPoints(framework.lattice, fractional), growth * first_margin)
-            if network is not None:
-                return network
+    lattice = framework.lattice
+    displacements = _DISPLACEMENT_A * np.random.default_rng(0).uniform(-1.0, 1.0, framework.fractional.shape)
+    displaced = PeriodicPoints(lattice, framework.fractional + displacements @ np.linalg.inv(lattice))
+    volume_per_site = abs(float(np.linalg.det(lattice))) / len(framework.fractional)
+    margin = _FIRST_MARGIN * float(np.cbrt(volume_per_site))
+    # No point is farther from the images of one site than half the diagonal of a reduced cell.
+    enough = margin + 2.0 * float(np.linalg.norm(lattice))
+    for sites in cycle((framework, framework, framework, displaced)):
+        network = _voronoi_network(sites, margin)
+        if network is not None:
+            return network
+        if margin > enough:
+            break
+        margin *= _GROWTH
     raise ArithmeticError("the Voronoi network of the framework does not close")
 
 
