@@ -1,9 +1,11 @@
 """Where output goes: results to standard output, everything else to standard error."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -105,5 +107,9 @@ def progress(title: str, total: int | None = None) -> Iterator[Reporter]:
 
 def as_typed(context: typer.Context) -> str:
     """How this program was called, up to the command: what a suggested command has to begin with."""
-    project = context.obj
-    return sys.argv[0] if project is None else f"{sys.argv[0]} -C {project}"
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        called = f"{Path(sys.executable).name} -m {__package__.partition('.')[0]}"
+    else:
+        called = program.name if shutil.which(program.name) else str(program)
+    return called if context.obj is None else f"{called} -C {context.obj}"

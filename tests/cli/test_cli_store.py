@@ -1,0 +1,168 @@
+"""From files to answers: ingest, label, screen, query, show, status, worker, recover."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_answers import REASONS, Mtl
+from samples import KNOWN, SCREENED, contents, fill_screened, write_cifs
+
+from mtl_flows.store.database import MTLStore
+
+
+@pytest.fixture
+def screened(store: MTLStore, server: str) -> MTLStore:
+    return fill_screened(store)
+
+
+def ids(answer: Any) -> list[str]:
+    return [row["_id"] for row in json.loads(answer.out)]
+
+
+def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, bad: Path) -> None:
+    write_cifs(bad, "li3n", "licl")
+    first = mtl_here("ingest", bad, "-r", "one", "-j", 0)
+    assert first.code == 0, first  # the rest went on
+    assert "6 read, 2 new, 4 rejected" in first.out
+    for name in REASONS:
+        assert f"refused bad/{name}: " in first.err
+    assert store.structures.current_ids() == ["icsd-34280.r1", "licl.r1"]
+    before = contents(store)
+    again = mtl_here("ingest", bad, "-r", "one", "-j", 0, "--json")
+    assert json.loads(again.out)["unchanged"] == 2
+    assert contents(store) == before
+
+    listed = json.loads(mtl_here("rejections", "--json").out)
+    assert {Path(entry["subject"]).name: entry["reason"] for entry in listed} == REASONS
+    table = mtl_here("rejections").out
+    assert "broken[b].cif" in table
+    assert "occupancy_above_one" in table
+    story = mtl_here("show", "bad/overfull.cif")
+    assert story.code == 0
+    assert "add up to 1.3" in story.out
+
+    (bad / "overfull.cif").write_text((bad / "licl.cif").read_text().replace("5.13", "5.23"))
+    mtl_here("ingest", bad, "-r", "two", "-j", 0)
+    assert len(json.loads(mtl_here("rejections", "--json").out)) == 3
+    assert len(json.loads(mtl_here("rejections", "--all", "--json").out)) == 4
+
+
+def test_deliveries_of_nothing_usable(
+    mtl_here: Mtl, store: MTLStore, server: str, bad: Path, project: Path
+) -> None:
+    refused = mtl_here("ingest", bad, "-r", "one", "-j", 0)
+    assert (refused.code, store.structures.count()) == (1, 0)
+    (project / "empty").mkdir()
+    for wrong, told in (("empty", "no structure file"), ("nowhere", "no such file or folder")):
+        answer = mtl_here("ingest", project / wrong, "-r", "two")
+        assert answer.code == 1
+        assert f"{wrong}: " in answer.err
+        assert told in answer.err
+    unnamed = mtl_here("ingest", bad, "-r", " ")
+    assert (unnamed.code, "release" in unnamed.err) == (4, True)
+    assert mtl_here("ingest", bad).code == 2  # without a release
+    assert mtl_here("screen", "-j", 1).code == 0  # nothing to do is no failure
+
+
+def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server: str, project: Path) -> None:
+    crystals = write_cifs(project / "crystals", "li3n", "li3ocl", "li3obr", "licl", "li7sbo6")
+    mtl_here("ingest", crystals, "-r", "one", "-j", 0)
+    (project / "labels.csv").write_text("id,known_conductor\nLi3OCl,true\n")
+    assert "1 new" in mtl_here("label", "labels.csv").out
+    answer = mtl_here("screen", "-j", 1, "--batch", 3)
+    assert answer.code == 0, answer
+    assert "5 structures to compute, 0 are there already" in answer.err
+    assert "7/7 candidates done" in answer.err
+    assert "unique materials" in answer.out
+    before = contents(store)
+    again = mtl_here("screen", "-j", 1, "--json")
+    assert "nothing to do, all 5 structures are screened" in again.err
+    assert json.loads(again.out)["unique materials"] == {"published": 5, "text": 5}
+    assert contents(store) == before
+    assert "li3obr" in ids(mtl_here("query", "--survivors", "--json"))
+
+    # A label of what no gate let through changes one row of the table and needs no job.
+    (project / "labels.csv").write_text("id,known_conductor,conductivity_S_per_cm\nlicl,false,1e-9\n")
+    mtl_here("label", "labels.csv")
+    assert "candidate table: 1 rows brought up to date" in mtl_here("screen", "-j", 1).err
+    assert store.candidates.get("licl").conductivity_measured_S_per_cm == 1e-9
+    wrong = mtl_here("label", "nothing.csv")
+    assert (wrong.code, "nothing.csv" in wrong.err) == (4, True)
+
+    later = write_cifs(project / "later", "li2o")
+    mtl_here("ingest", later, "-r", "two", "-j", 0)
+    submitted = mtl_here("screen", "--submit-only")
+    assert "1 structures to compute, 5 are there already" in submitted.err
+    assert store.topology.count() == 5
+    worked = mtl_here("worker", "--max-jobs", 1)
+    assert "1 jobs completed, 0 failed" in worked.out
+    state = json.loads(mtl_here("status", "--json").out)
+    assert state["workflows"][0]["states"] == {"COMPLETED": 1, "READY": 3, "WAITING": 1}
+    assert mtl_here("worker").code == 0
+    assert store.topology.count() == 6
+    assert json.loads(mtl_here("recover", "--json").out)["returned"] == 0
+
+
+def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
+    everything = json.loads(mtl_here("query", "--json", "--limit", 0).out)
+    assert len(everything) == len(SCREENED)
+    assert everything == sorted(everything, key=lambda row: (-(row["priority"] or 0), row["_id"]))
+    survivors = mtl_here("query", "--survivors", "--protocol", "published", "--json")
+    assert "li10gep2s12" in ids(survivors)
+    assert set(ids(mtl_here("query", "--known", "--json"))) == set(KNOWN)
+    assert ids(mtl_here("query", "--system", "S-P-Li", "--json")) == ids(
+        mtl_here("query", "--elements", "P,S", "--without", "Ge, Sn", "--json")
+    )
+    assert set(ids(mtl_here("query", "--max-r", "2.6", "--json"))) == {
+        c.id for c in screened.candidates.find() if c.r_connected_A <= 2.6
+    }
+    rows = list(csv.DictReader(io.StringIO(mtl_here("query", "--csv", "--limit", 0).out)))
+    assert [row["material_id"] for row in rows] == [row["_id"] for row in everything]
+    assert rows[0]["elements"] == " ".join(everything[0]["elements"])
+    some = mtl_here("query", "--limit", 2)
+    assert f"2 of {len(SCREENED)} shown" in some.err
+    assert everything[0]["_id"] in some.out
+    assert everything[2]["_id"] not in some.out
+    unknown = mtl_here("query", "--survivors", "--protocol", "both")
+    assert (unknown.code, "'both'" in unknown.err) == (4, True)
+    assert mtl_here("query", "--elements", "Xe", "--json").out.strip() == "[]"
+
+
+def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
+    story = json.loads(mtl_here("show", "li10gep2s12", "--json").out)
+    assert [gate["passed"] for gate in story["gates"]] == [True] * len(story["gates"])
+    assert [rule["rule"] for rule in story["rules"]] == list(range(1, 9))
+    assert all(rule["passed"] and rule["reason"] for rule in story["rules"])
+    assert {cluster["protocol"] for cluster in story["clusters"]} == {"published", "text"}
+    assert story["pending"] == ["dynamics"]
+    assert story["known_conductor"]
+    told = mtl_here("show", "licoo2").out
+    assert "transition_metal" in told
+    assert "rho_cycles" in told
+    nobody = mtl_here("show", "nobody")
+    assert (nobody.code, "nobody" in nobody.err) == (5, True)
+    bare = mtl_here("show")
+    assert bare.code == 2
+
+
+def test_status_tells_what_failed(mtl_here: Mtl, screened: MTLStore) -> None:
+    """An engine that breaks: the job is reported, the command fails, the status names the error."""
+    launched = mtl_here("launch", "licl", "--engine", "toy_engines.NoSuchEngine")
+    assert launched.code == 0, launched
+    assert "workflow 'dynamics licl' added" in launched.err
+    again = mtl_here("launch", "licl", "--engine", "toy_engines.NoSuchEngine")
+    assert "existing" in again.err
+    worked = mtl_here("worker", "--heavy")
+    assert worked.code == 6
+    assert "failed" in worked.err
+    told = mtl_here("status", "--errors")
+    assert "NoSuchEngine" in told.out
+    state = json.loads(mtl_here("status", "--json").out)
+    assert state["workflows"][0]["name"] == "dynamics licl"
+    assert "NoSuchEngine" in state["failures"][0]["error"]
+    assert mtl_here("launch", "nobody").code == 5
+    for wrong in (("--engine", "nonsense"), ("--temperatures", "hot"), ("--production-ps", "1")):
+        assert mtl_here("launch", "licl", *wrong).code == 4
