@@ -81,6 +81,7 @@ def build(**changes: Any) -> CandidateDocument:
         "clustered": frozenset(),
         "fits": (),
         "trajectories": (),
+        "windows": (),
         "is_known_conductor": False,
         "conductivity_S_per_cm": None,
     }

@@ -125,6 +125,8 @@ def test_the_funnel_counts_unique_materials_gate_by_gate(store: MTLStore) -> Non
         ("all chemical rules", {"published": 2, "text": 2}),
         ("molecular dynamics begun", {"published": 2, "text": 2}),
         ("activation energy found", {"published": 1, "text": 1}),
+        ("electrochemical window known", {"published": 0, "text": 0}),
+        ("verdict: pass", {"published": 0, "text": 0}),
     ]
 
 

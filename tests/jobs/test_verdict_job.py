@@ -1,0 +1,89 @@
+"""The verdict of a candidate: its dynamics and its stored window against the article's thresholds."""
+
+from typing import Any
+
+import pytest
+
+from mtl_flows.jobs.verdict import judge, window_fields
+from mtl_flows.schemas.base import Provenance, StageParameters
+from mtl_flows.schemas.stability import StabilityDocument
+
+STAGE = StageParameters(stage="stability", algorithm_version=1, mobile_ion="Li", values={})
+FITTED = {
+    "dynamics_status": "fitted",
+    "engine": "chgnet",
+    "activation_energy_eV": 0.3,
+    "activation_energy_error_eV": 0.05,
+}
+
+
+def window(**changes: Any) -> StabilityDocument:
+    fields: dict[str, Any] = {
+        "id": "a.r1:w",
+        "material_id": "a",
+        "structure_id": "a.r1",
+        "parameters_hash": STAGE.hash,
+        "provenance": Provenance.record(STAGE, {}),
+        "ordering_id": "a.r1:o:0",
+        "engine_name": "chgnet",
+        "energies": "chgnet",
+        "energy_scale": "PBE",
+        "formula": "Li6PS5Cl",
+        "status": "known",
+        "missing": [],
+        "open_edges": [],
+        "low_V": 1.0,
+        "high_V": 2.0,
+        "width_V": 1.0,
+        "stability": "stable",
+        "on_hull": True,
+        "e_above_hull_eV_per_atom": 0.0,
+        "decomposition": [],
+        "reduction_products": [],
+        "oxidation_products": [],
+        "voltage_profile": [],
+        "n_competing_phases": 10,
+        "skipped": {},
+    }
+    return StabilityDocument(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "width", "outcome"),
+    [
+        (FITTED, window(), "pass"),
+        (FITTED, window(width_V=0.2, high_V=1.2), "fail"),
+        (FITTED, window(width_V=0.6, high_V=1.6), "undecided"),  # 0.4 … 0.8 straddles 0.5
+        ({**FITTED, "activation_energy_eV": 1.5}, window(), "fail"),
+        ({**FITTED, "activation_energy_error_eV": 0.2}, window(), "undecided"),
+        ({"dynamics_status": "unconverged", "engine": "chgnet"}, window(), "undecided"),
+        (FITTED, None, "undecided"),
+    ],
+)
+def test_outcome_follows_from_the_intervals(
+    dynamics: dict[str, Any], width: StabilityDocument | None, outcome: str
+) -> None:
+    verdict = judge(dynamics, width)
+    assert verdict.outcome == outcome
+    assert bool(verdict.what_would_decide) == (outcome == "undecided")
+
+
+def test_an_unknown_window_is_never_zero() -> None:
+    unknown = window(status="unknown", missing=["Cl"], low_V=None, high_V=None, width_V=None)
+    verdict = judge(FITTED, unknown)
+    assert verdict.outcome == "undecided"
+    assert "Cl" in verdict.what_would_decide[0]
+
+
+def test_the_newest_window_is_shown() -> None:
+    old = window(low_V=0.5)
+    new = window(
+        low_V=0.7,
+        provenance=old.provenance.model_copy(
+            update={"created_at": old.provenance.created_at.replace(year=2100)}
+        ),
+    )
+    newest, shown = window_fields([new, old])
+    assert newest is new
+    assert shown["window_low_V"] == 0.7
+    assert window_fields([]) == (None, {})
