@@ -52,6 +52,6 @@ def _activation_energy(fields: Mapping[str, Any]) -> Measured:
     if value is None:
         melted = status == "framework_melted"
         return Measured.unusable(origin, "framework_melted" if melted else "unconverged", note=f"{status}")
-    error = fields["activation_energy_error_eV"]
-    spread = _95_PERCENT * error if math.isfinite(error) else math.inf
+    error = fields.get("activation_energy_error_eV")
+    spread = math.inf if error is None else _95_PERCENT * error
     return Measured(value, value - spread, value + spread, origin, "converged")

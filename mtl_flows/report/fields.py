@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -64,6 +64,8 @@ def _table(model: type[BaseModel]) -> Iterator[str]:
 
 def _type(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
     if origin in (Union, UnionType):
         return " or ".join("null" if a is type(None) else _type(a) for a in arguments)
     if origin in (list, tuple):
