@@ -112,6 +112,8 @@ def test_archive_in_an_archive_in_a_folder(tmp_path: Path) -> None:
         ("x.cif.gz", gzip.compress(b"a" * 5000)[:-12]),
         ("x.zip", zipped({"notes.txt": b"n"})),
     ],
+    # Archives hold the time they were made: their bytes would name the cases differently in each process.
+    ids=["no zip", "no tar", "cut tar", "no gzip", "cut gzip", "nothing inside"],
 )
 def test_broken_archives_are_reported_and_the_rest_goes_on(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
