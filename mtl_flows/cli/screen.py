@@ -59,12 +59,17 @@ def run_screening(
     """Plan, hand in and, unless told otherwise, do the screening; says what it does on standard error."""
     from mtl_flows.cli.work import fail_if_any, run_workers
     from mtl_flows.flows.screening import ScreeningFlowMaker
+    from mtl_flows.jobs.batch import Limits
     from mtl_flows.jobs.candidates import rebuild_candidates
     from mtl_flows.jobs.parameters import ScreeningParameters
     from mtl_flows.launch.names import LIGHT
     from mtl_flows.launch.screening import plan_screening, submit_screening
 
-    maker = ScreeningFlowMaker(parameters=ScreeningParameters(mobile_ion), batch_size=batch_size)
+    maker = ScreeningFlowMaker(
+        parameters=ScreeningParameters(mobile_ion),
+        limits=Limits(workers=min(workers, 1)),  # several jobs at a time rather than several processes in one
+        batch_size=batch_size,
+    )
     plan = plan_screening(store, maker, retry=retry)
     known = plan.total - len(plan.structure_ids)
     if plan.nothing_to_do:

@@ -130,6 +130,8 @@ def build_candidate(
     ----------
     clustered
         Protocols under which a clustering has run: without an assignment there, the material is not selected.
+    trajectories, fits, windows
+        Of the dynamics; only the newest run is shown, what other parameters gave stays in its own collections.
     """
     fields: dict[str, Any] = {
         "_id": structure.material_id,
@@ -166,6 +168,11 @@ def build_candidate(
                 clustered=protocol in clustered,
                 passes_chemistry=passes_chemistry,
             )
+    if trajectories:
+        trajectories = _newest_run(trajectories)
+        relaxations = {_relaxation_of(trajectory) for trajectory in trajectories}
+        fits = [fit for fit in fits if _relaxation_of(fit) in relaxations]
+        windows = [window for window in windows if _relaxation_of(window) in relaxations]
     fields |= _dynamics_fields(fits, trajectories)
     window, shown = window_fields(windows)
     fields |= shown
@@ -213,13 +220,9 @@ def _protocol_fields(
 def _dynamics_fields(
     fits: Sequence[TransportDocument], trajectories: Sequence[TrajectoryDocument]
 ) -> dict[str, Any]:
-    """What the newest run gave; runs under other parameters stay in their own collections."""
     fields: dict[str, Any] = {}
     if trajectories:
-        newest = max(trajectories, key=_created_at)
-        run = [t for t in trajectories if _run_of(t) == _run_of(newest)]
-        fits = [fit for fit in fits if _relaxation_of(fit) in {_relaxation_of(t) for t in run}]
-        fields["engine"] = newest.engine_name
+        fields["engine"] = trajectories[0].engine_name
         fields["dynamics_status"] = "running"
         fields["diffusivities"] = [
             DiffusivityRecord(
@@ -230,7 +233,7 @@ def _dynamics_fields(
                 high_cm2_per_s=t.diffusivity_high_cm2_per_s,
                 status=t.status,
             )
-            for t in sorted(run, key=lambda t: (t.ordering, t.temperature_K))
+            for t in sorted(trajectories, key=lambda t: (t.ordering, t.temperature_K))
         ]
     if fits:
         fit = max(fits, key=_created_at)
@@ -249,13 +252,18 @@ def _created_at(document: TrajectoryDocument | TransportDocument) -> datetime:
     return document.provenance.created_at
 
 
-def _run_of(trajectory: TrajectoryDocument) -> tuple[str, str]:
-    """What the trajectories of one set of parameters share, whatever their approximant and temperature."""
-    return trajectory.ordering_id.rpartition(":")[0], trajectory.parameters_hash
+def _newest_run(trajectories: Sequence[TrajectoryDocument]) -> list[TrajectoryDocument]:
+    """Trajectories of all approximants and temperatures under the parameters that were used last."""
+
+    def run(trajectory: TrajectoryDocument) -> tuple[str, str]:
+        return trajectory.ordering_id.rpartition(":")[0], trajectory.parameters_hash
+
+    newest = max(trajectories, key=_created_at)
+    return [trajectory for trajectory in trajectories if run(trajectory) == run(newest)]
 
 
-def _relaxation_of(document: TrajectoryDocument | TransportDocument) -> str:
-    """Id of the relaxed approximant, with which those of its trajectories and fits begin."""
+def _relaxation_of(document: TrajectoryDocument | TransportDocument | StabilityDocument) -> str:
+    """Id of the relaxed approximant, with which those of its trajectories, fits and windows begin."""
     return document.id.rpartition(":")[0]
 
 

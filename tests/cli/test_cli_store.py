@@ -64,7 +64,7 @@ def test_deliveries_of_nothing_usable(
     unnamed = mtl_here("ingest", bad, "-r", " ")
     assert (unnamed.code, "release" in unnamed.err) == (4, True)
     assert mtl_here("ingest", bad).code == 2  # without a release
-    assert mtl_here("screen", "-j", 1).code == 0  # nothing to do is no failure
+    assert mtl_here("screen", "-j", 0).code == 0  # nothing to do is no failure
 
 
 def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server: str, project: Path) -> None:
@@ -72,13 +72,13 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
     mtl_here("ingest", crystals, "-r", "one", "-j", 0)
     (project / "labels.csv").write_text("id,known_conductor\nLi3OCl,true\n")
     assert "1 new" in mtl_here("label", "labels.csv").out
-    answer = mtl_here("screen", "-j", 1, "--batch", 3)
+    answer = mtl_here("screen", "-j", 0, "--batch", 3)
     assert answer.code == 0, answer
     assert "5 structures to compute, 0 are there already" in answer.err
     assert "7/7 candidates done" in answer.err
     assert "unique materials" in answer.out
     before = contents(store)
-    again = mtl_here("screen", "-j", 1, "--json")
+    again = mtl_here("screen", "-j", 0, "--json")
     assert "nothing to do, all 5 structures are screened" in again.err
     assert json.loads(again.out)["unique materials"] == {"published": 5, "text": 5}
     assert contents(store) == before
@@ -87,14 +87,14 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
     # A label of what no gate let through changes one row of the table and needs no job.
     (project / "labels.csv").write_text("id,known_conductor,conductivity_S_per_cm\nlicl,false,1e-9\n")
     mtl_here("label", "labels.csv")
-    assert "candidate table: 1 rows brought up to date" in mtl_here("screen", "-j", 1).err
+    assert "candidate table: 1 rows brought up to date" in mtl_here("screen", "-j", 0).err
     assert store.candidates.get("licl").conductivity_measured_S_per_cm == 1e-9
     wrong = mtl_here("label", "nothing.csv")
     assert (wrong.code, "nothing.csv" in wrong.err) == (4, True)
 
     later = write_cifs(project / "later", "li2o")
     mtl_here("ingest", later, "-r", "two", "-j", 0)
-    submitted = mtl_here("screen", "--submit-only")
+    submitted = mtl_here("screen", "-j", 0, "--submit-only")
     assert "1 structures to compute, 5 are there already" in submitted.err
     assert store.topology.count() == 5
     worked = mtl_here("worker", "--max-jobs", 1)

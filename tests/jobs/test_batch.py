@@ -1,15 +1,14 @@
 """A batch: what fails is recorded alone, what is done is not done again, what is killed is picked up."""
 
-import os
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 
 import pytest
+from batch_work import formula
 from samples import HERE, fill
 
-from mtl_flows.errors import NoMobileIonError, NotFoundError
+from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs import batch
 from mtl_flows.jobs.batch import BatchSummary, Limits, run_batch
 from mtl_flows.schemas.base import Provenance, StageParameters
@@ -19,20 +18,6 @@ from mtl_flows.store.database import MTLStore
 
 STAGE = StageParameters(stage="chemistry", algorithm_version=1, mobile_ion="Li", values={"x": 1})
 SLUGS = ("li3n", "li3ocl", "licl", "li2o", "lioh")
-
-
-def formula(document: StructureDocument, *, troubles: dict[str, str]) -> str:
-    """Compute something, or fail in the way that is set out for this structure."""
-    match troubles.get(document.id):
-        case "refuse":
-            raise NoMobileIonError("no Li", subject=document.id, remedy="take another")
-        case "crash":
-            raise ZeroDivisionError("oops")
-        case "hang":
-            time.sleep(60)
-        case "die":
-            os._exit(11)
-    return document.reduced_formula
 
 
 def run(

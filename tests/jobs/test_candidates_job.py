@@ -15,6 +15,7 @@ from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, Protocol
 from mtl_flows.store.database import MTLStore
@@ -80,8 +81,8 @@ def build(**changes: Any) -> CandidateDocument:
         "assignments": {},
         "clustered": frozenset(),
         "fits": (),
-        "trajectories": (),
         "windows": (),
+        "trajectories": (),
         "is_known_conductor": False,
         "conductivity_S_per_cm": None,
     }
@@ -191,6 +192,40 @@ def fitted(run: str, energy_eV: float | None, *, age_h: int = 0, status: str = "
         temperatures_K=[],
         excluded={},
         activation_energy_eV=energy_eV,
+        activation_energy_error_eV=None if energy_eV is None else 0.02,
+    )
+
+
+def window(run: str, low_V: float, high_V: float, *, age_h: int = 0) -> StabilityDocument:
+    created = Provenance.record(P.topology_stage(), {}).model_copy(
+        update={"created_at": NOW - timedelta(hours=age_h)}
+    )
+    return StabilityDocument(
+        id=f"o:0:{run}:window",
+        material_id=STRUCTURE.material_id,
+        structure_id=STRUCTURE.id,
+        parameters_hash="x",
+        provenance=created,
+        ordering_id="o:0",
+        engine_name=run,
+        energies=run,
+        energy_scale="toy",
+        formula="Li3N",
+        status="known",
+        missing=[],
+        open_edges=[],
+        low_V=low_V,
+        high_V=high_V,
+        width_V=high_V - low_V,
+        stability="stable",
+        on_hull=True,
+        e_above_hull_eV_per_atom=0.0,
+        decomposition=[],
+        reduction_products=[],
+        oxidation_products=[],
+        voltage_profile=[],
+        n_competing_phases=3,
+        skipped={},
     )
 
 
@@ -207,7 +242,36 @@ def test_runs_of_the_dynamics_are_not_mixed() -> None:
         fits=[fitted("new", 0.4, age_h=2), fitted("new", 0.3, age_h=0), fitted("old", 0.2)],
     )
     assert (done.engine, done.dynamics_status, done.activation_energy_eV) == ("new", "fitted", 0.3)
-    assert done.furthest_stage == "dynamics"
+    assert (done.furthest_stage, done.verdict) == ("dynamics", "undecided")
+    with_window = build(
+        trajectories=[*new, *old],
+        fits=[fitted("new", 0.3), fitted("old", 0.2)],
+        windows=[window("new", 0.0, 3.0, age_h=3), window("old", 0.0, 0.1)],
+    )
+    assert (with_window.window_status, with_window.window_high_V) == ("known", 3.0)
+    assert (with_window.verdict, with_window.furthest_stage) == ("pass", "verdict")
+
+
+@pytest.mark.parametrize(
+    ("energy_eV", "high_V", "verdict"),
+    [
+        (0.3, 3.0, "pass"),
+        (1.5, 3.0, "fail"),
+        (0.3, 0.1, "fail"),
+        (0.99, 3.0, "undecided"),
+        (None, 3.0, "undecided"),
+    ],
+)
+def test_the_verdict_takes_errors_into_account(energy_eV: float | None, high_V: float, verdict: str) -> None:
+    status = "fitted" if energy_eV is not None else "unconverged"
+    candidate = build(
+        trajectories=[simulated("toy", 800.0)],
+        fits=[fitted("toy", energy_eV, status=status)],
+        windows=[window("toy", 0.0, high_V)],
+    )
+    assert candidate.verdict == verdict
+    assert bool(candidate.what_would_decide) == (verdict == "undecided")
+    assert candidate.furthest_stage == ("stability" if verdict == "undecided" else "verdict")
 
 
 @pytest.fixture

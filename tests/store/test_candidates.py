@@ -112,9 +112,9 @@ def test_the_funnel_counts_unique_materials_gate_by_gate(store: MTLStore) -> Non
             row(2, 1, 2),
             row(3, 2, 3),
             row(4, 4, 4, dynamics_status="running"),
-            row(5, 4, 3, dynamics_status="fitted", activation_energy_eV=0.2),
-            row(6, 3, 4, dynamics_status="fitted", activation_energy_eV=0.2),
-            row(7, 4, 4, is_representative=False),
+            row(5, 4, 3, dynamics_status="fitted", activation_energy_eV=0.2, window_status="known"),
+            row(6, 3, 4, dynamics_status="fitted", activation_energy_eV=0.2, verdict="pass"),
+            row(7, 4, 4, is_representative=False, verdict="pass"),
         ]
     )
     assert list(funnel_counts(store.candidates).items()) == [
@@ -125,8 +125,8 @@ def test_the_funnel_counts_unique_materials_gate_by_gate(store: MTLStore) -> Non
         ("all chemical rules", {"published": 2, "text": 2}),
         ("molecular dynamics begun", {"published": 2, "text": 2}),
         ("activation energy found", {"published": 1, "text": 1}),
-        ("electrochemical window known", {"published": 0, "text": 0}),
-        ("verdict: pass", {"published": 0, "text": 0}),
+        ("electrochemical window known", {"published": 1, "text": 0}),
+        ("verdict: pass", {"published": 0, "text": 1}),
     ]
 
 
