@@ -26,6 +26,8 @@ demo: env
 	@$(BIN)/mtl -C demo examples cifs --table ../examples/compounds.yaml
 	@$(BIN)/mtl -C demo run cifs --labels cifs/labels.csv --release examples --batch 20 --workers 2 $(SHORT_MD)
 
+# One thread for each process: the tests run two processes at a time.
+test: export OMP_NUM_THREADS := 1
 test: env
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check

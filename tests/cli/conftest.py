@@ -25,7 +25,7 @@ def mtl(project: Path) -> Mtl:
             env=environment(**variables),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=900,
             check=False,
         )
         return Answer(ended.returncode, ended.stdout, ended.stderr)

@@ -12,7 +12,7 @@ from mtl_flows.store.database import MTLStore
 SHORT = (
     *("--engine", "toy_engines.Conductor", "--temperatures", "900,1200", "--heat-ps", "0.2"),
     *("--production-ps", "2.2", "--discard-ps", "0.2", "--budget-ps", "2.2", "--chunk-ps", "1.1"),
-    *("--max-lag", "0.5", "--max-atoms", "60", "--workers", "1"),
+    *("--max-lag", "0.5", "--max-atoms", "60", "--workers", "0"),
 )
 
 

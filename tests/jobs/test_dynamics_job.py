@@ -264,11 +264,17 @@ def advance_slowly(address: Connection, parameters: DynamicsParameters) -> None:
 
 
 @pytest.fixture
-def caught_in_the_middle(store: MTLStore, address: Connection, run: Run) -> DynamicsParameters:
-    """Prepared and heated, then killed in the middle of a chunk with some of its frames written."""
+def caught_in_the_middle(
+    store: MTLStore, address: Connection, run: Run
+) -> tuple[DynamicsParameters, np.ndarray]:
+    """Run, forget 1200 K and run it again, to be killed in the middle of a chunk with some of its frames written.
+
+    Gives the parameters and the positions of the first run.
+    """
     p = dynamics(temperatures_K=(1200.0,), chunk_ps=2.4, frame_interval_fs=2.0)
     run(p)
     whole = simulations(store, p)[1200.0]
+    _, positions = frames(store, whole)
     store.dynamics.raw.delete_one({"_id": whole.id})
     store.database["frames.files"].delete_many({"simulation": whole.id})
     store.database["frames.chunks"].delete_many({"files_id": {"$regex": "1200K"}})
@@ -281,19 +287,20 @@ def caught_in_the_middle(store: MTLStore, address: Connection, run: Run) -> Dyna
         time.sleep(0.02)
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
-    return p
+    return p, positions
 
 
 def test_a_chunk_killed_in_the_middle_is_run_again_whole(
-    store: MTLStore, run: Run, caught_in_the_middle: DynamicsParameters
+    store: MTLStore, run: Run, caught_in_the_middle: tuple[DynamicsParameters, np.ndarray]
 ) -> None:
-    p = caught_in_the_middle
+    p, uninterrupted = caught_in_the_middle
     left = simulations(store, p)[1200.0]
     assert (left.steps_done, left.chunks, left.status) == (0, [], "running")
     run(p)
     again = simulations(store, p)[1200.0]
     assert again.steps_done == 1200
-    steps, _ = frames(store, again)
+    steps, positions = frames(store, again)
     assert steps == list(range(1201))
+    assert np.array_equal(positions, uninterrupted)
     stored = {f["_id"] for f in store.database["frames.files"].find({"simulation": again.id})}
     assert stored == {block.file_id for chunk in again.chunks for block in chunk.blocks}
