@@ -71,14 +71,19 @@ def run_screening(
         batch_size=batch_size,
     )
     plan = plan_screening(store, maker, retry=retry)
-    known = plan.total - len(plan.structure_ids)
+    if plan.refused:
+        err.print(
+            f"screening: {plan.refused} structures were refused, see mtl rejections; --retry tries again"
+        )
     if plan.nothing_to_do:
-        err.print(f"screening: nothing to do, all {plan.total} structures are screened")
+        err.print(f"screening: nothing to do, {plan.screened} structures are screened")
         # Labels, releases and withdrawals change the table without any of its stages.
         if changed := rebuild_candidates(store, maker.parameters):
             err.print(f"candidate table: {changed} rows brought up to date")
         return
-    err.print(f"screening: {len(plan.structure_ids)} structures to compute, {known} are there already")
+    err.print(
+        f"screening: {len(plan.structure_ids)} structures to compute, {plan.screened} are there already"
+    )
     workflow = submit_screening(address, plan, maker)
     err.print(
         f"workflow {workflow.name!r} {workflow.outcome}: Fireworks {workflow.fw_ids[0]}–{workflow.fw_ids[-1]}"

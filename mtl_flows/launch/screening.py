@@ -18,14 +18,17 @@ class ScreeningPlan:
     ----------
     structure_ids
         Structures that lack topology or chemistry.
-    total
-        Current structures in the store.
+    screened
+        Current structures that have both.
+    refused
+        Current structures that a stage refused and that are left alone.
     recluster
         Whether the current clusterings no longer fit what is stored.
     """
 
     structure_ids: list[str]
-    total: int
+    screened: int
+    refused: int
     recluster: bool
 
     @property
@@ -41,17 +44,16 @@ def plan_screening(store: MTLStore, maker: ScreeningFlowMaker, *, retry: bool = 
     """
     p = maker.parameters
     current = store.structures.current_ids()
-    stages = [p.topology_stage().stage, p.chemistry_stage().stage]
-    query = {"stage": {"$in": stages}, "mobile_ion": p.mobile_ion}
-    refused = {r.subject for r in store.rejections.outstanding(query)}
-    lacking = {
-        *store.topology.missing(current, p.topology_stage()),
-        *store.chemistry.missing(current, p.chemistry_stage()),
-    }
-    if not retry:
-        lacking -= refused
-    recluster = bool(lacking) or not all(clustering_is_current(store, protocol, p) for protocol in PROTOCOLS)
-    return ScreeningPlan(sorted(lacking), len(current), recluster)
+    lacking: set[str] = set()
+    todo: set[str] = set()
+    for results, stage in ((store.topology, p.topology_stage()), (store.chemistry, p.chemistry_stage())):
+        missing = set(results.missing(current, stage))
+        query = {"stage": stage.stage, "mobile_ion": stage.mobile_ion}
+        refused = set() if retry else {r.subject for r in store.rejections.outstanding(query)}
+        lacking |= missing
+        todo |= missing - refused
+    recluster = bool(todo) or not all(clustering_is_current(store, protocol, p) for protocol in PROTOCOLS)
+    return ScreeningPlan(sorted(todo), len(current) - len(lacking), len(lacking - todo), recluster)
 
 
 def submit_screening(

@@ -98,6 +98,8 @@ def test_one_lost_batch_holds_up_nobody(ingested: MTLStore, address: Connection,
     assert refused == {("topology", spoilt.id, "input"), ("chemistry", spoilt.id, "input")}
     assert ingested.topology.count() == ingested.chemistry.count() == len(SCREENED) - 1
     assert hand_in(ingested, address) == 0
+    plan = plan_screening(ingested, MAKER)
+    assert (plan.structure_ids, plan.screened, plan.refused) == ([], len(SCREENED) - 1, 1)
     assert plan_screening(ingested, MAKER, retry=True).structure_ids == [spoilt.id]
 
 
