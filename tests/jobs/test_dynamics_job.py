@@ -1,9 +1,5 @@
 """Dynamics of one crystal, job by job in this process, on potentials that cost nothing."""
 
-import multiprocessing
-import os
-import signal
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +10,13 @@ import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from samples import contents, fill
-from toy_engines import PAUSE, dynamics
+from toy_engines import dynamics
 
 from mtl_flows.errors import ConfigurationError, DynamicsError, OrderingError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.dynamics import TrajectoryMaker, find_ordering, load_trajectory
 from mtl_flows.jobs.md.plan import DynamicsParameters
-from mtl_flows.schemas.dynamics import TrajectoryDocument
+from mtl_flows.schemas.dynamics import BlockRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
 from mtl_flows.store.connection import Connection
@@ -255,52 +251,39 @@ def test_impossible_parameters_are_refused(changes: dict[str, Any], told: str) -
         dynamics(**changes)
 
 
-def advance_slowly(address: Connection, parameters: DynamicsParameters) -> None:
-    """Run the first chunk of 1200 K, so slowly that it can be caught in the middle."""
-    os.environ[PAUSE] = "0.004"
-    with MTLStore.connect(address) as store:
-        maker = TrajectoryMaker(temperature_K=1200.0, parameters=parameters)
-        maker._advance(store, maker._find(store, LICL, 0))
-
-
-@pytest.fixture
-def caught_in_the_middle(
-    store: MTLStore, address: Connection, run: Run
-) -> tuple[DynamicsParameters, np.ndarray]:
-    """Run, forget 1200 K and run it again, to be killed in the middle of a chunk with some of its frames written.
-
-    Gives the parameters and the positions of the first run.
-    """
+def test_a_chunk_cut_off_in_the_middle_is_run_again_whole(
+    store: MTLStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after the death of a worker: some frames of the chunk are written, its record is not."""
     p = dynamics(temperatures_K=(1200.0,), chunk_ps=2.4, frame_interval_fs=2.0)
     run(p)
     whole = simulations(store, p)[1200.0]
-    _, positions = frames(store, whole)
+    _, uninterrupted = frames(store, whole)
     store.dynamics.raw.delete_one({"_id": whole.id})
-    store.database["frames.files"].delete_many({"simulation": whole.id})
-    store.database["frames.chunks"].delete_many({"files_id": {"$regex": "1200K"}})
-    process = multiprocessing.get_context("spawn").Process(target=advance_slowly, args=(address, p))
-    process.start()
-    deadline = time.monotonic() + 60
-    while not store.database["frames.files"].count_documents({"simulation": whole.id}):
-        assert time.monotonic() < deadline
-        assert process.is_alive()
-        time.sleep(0.02)
-    os.kill(process.pid or 0, signal.SIGKILL)
-    process.join()
-    return p, positions
+    files = store.database["frames.files"]
+    files.delete_many({"simulation": whole.id})
 
+    write, lives = store.frames.write, iter(range(3))
 
-def test_a_chunk_killed_in_the_middle_is_run_again_whole(
-    store: MTLStore, run: Run, caught_in_the_middle: tuple[DynamicsParameters, np.ndarray]
-) -> None:
-    p, uninterrupted = caught_in_the_middle
+    def write_or_die(*block: Any) -> BlockRecord:
+        if next(lives, None) is None:
+            raise KeyboardInterrupt
+        return write(*block)
+
+    monkeypatch.setattr(store.frames, "write", write_or_die)
+    maker = TrajectoryMaker(temperature_K=1200.0, parameters=p)
+    begun = maker._find(store, LICL, 0)
+    with pytest.raises(KeyboardInterrupt):
+        maker._advance(store, begun)
+    assert files.count_documents({"simulation": whole.id}) == 3
     left = simulations(store, p)[1200.0]
     assert (left.steps_done, left.chunks, left.status) == (0, [], "running")
+
     run(p)
     again = simulations(store, p)[1200.0]
     assert again.steps_done == 1200
     steps, positions = frames(store, again)
     assert steps == list(range(1201))
     assert np.array_equal(positions, uninterrupted)
-    stored = {f["_id"] for f in store.database["frames.files"].find({"simulation": again.id})}
+    stored = {f["_id"] for f in files.find({"simulation": again.id})}
     assert stored == {block.file_id for chunk in again.chunks for block in chunk.blocks}
