@@ -128,12 +128,18 @@ def engine_fingerprint(name: str, *, n_threads: int = 1) -> dict[str, Any]:
     return {
         "name": engine.name,
         "version": _version(engine.package) if engine.package else "",
-        "weights_sha256": weights_sha256(engine.build(n_threads=n_threads)),
+        "weights_sha256": _weights(name, n_threads),
         "parameters": dict(engine.calculator_kwargs),
         "precision": engine.precision,
         "threads": n_threads,
         "energy_scale": engine.energy_scale,
     }
+
+
+@cache
+def _weights(name: str, n_threads: int) -> str:
+    """Digest of an engine's weights; loading a model takes seconds, so once for each process."""
+    return weights_sha256(get_engine(name).build(n_threads=n_threads))
 
 
 @cache
