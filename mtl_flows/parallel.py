@@ -5,15 +5,18 @@ the order of the items, and only a few items are in flight, so memory does not g
 """
 
 import multiprocessing
+import os
 import pickle
 import resource
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from multiprocessing import forkserver
 from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -24,6 +27,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _IN_FLIGHT_PER_WORKER = 4
+_THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ def guarded_map(
     context = multiprocessing.get_context("forkserver")
     # The workers are copies of a server that has imported the function's module already.
     context.set_forkserver_preload([_module_of(function)])
+    with _one_thread_each():
+        forkserver.ensure_running()
     pool = ProcessPool(max_workers=workers, context=context, initializer=_limit_memory, initargs=(memory_MB,))
     queue = iter(items)
     futures: deque[ProcessFuture] = deque()
@@ -102,6 +108,22 @@ def guarded_map(
     finally:
         pool.stop()
         pool.join()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes started meanwhile run linear algebra on one thread, unless the user has chosen a number.
+
+    The workers take the processors already; with more threads than processors each would wait for others.
+    """
+    if _THREADS in os.environ:
+        yield
+        return
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]
 
 
 def _call(function: Callable[[T], R], item: T) -> Outcome[R]:

@@ -177,3 +177,22 @@ def running(group: int) -> list[str]:
             if int(pgrp) == group and state != "Z":
                 found.append(stat.parent.name)
     return found
+
+
+def test_workers_use_one_thread_each_unless_told_otherwise(tmp_path):
+    script = tmp_path / "threads.py"
+    script.write_text(
+        "import os\n"
+        "from mtl_flows.parallel import guarded_map\n"
+        "if __name__ == '__main__':\n"
+        "    told = [o.value for o in guarded_map(os.getenv, ['OMP_NUM_THREADS'], workers=1)]\n"
+        "    print(told, os.getenv('OMP_NUM_THREADS'))\n"
+    )
+    for chosen, expected in (("", "['1'] None"), ("3", "['3'] 3")):
+        environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+        if chosen:
+            environment["OMP_NUM_THREADS"] = chosen
+        answer = subprocess.run(
+            [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True
+        )
+        assert answer.stdout.strip() == expected

@@ -19,7 +19,6 @@ from mtl_flows.science.compounds import build_structure, load_compounds
 from mtl_flows.science.sublattices import split_sublattices
 from mtl_flows.science.topology.clouds import PeriodicPoints
 from mtl_flows.science.topology.homology import (
-    condensed_pairs,
     longest_relative_neighbours,
     pair_lengths,
     rips_barcodes,
@@ -128,6 +127,19 @@ def test_clouds_on_a_grid_full_of_ties_and_duplicates(points):
     assert_agrees_with_referee(points)
 
 
+@settings(max_examples=80, deadline=None)
+@given(hnp.arrays(float, st.tuples(st.integers(0, 5), st.just(3)), elements=grid | coordinates))
+def test_clouds_of_few_points(points):
+    assert_agrees_with_referee(points)
+
+
+@pytest.mark.parametrize("side", [3.0, 8.0, 10.0, 11.0])
+def test_a_square_at_and_beyond_the_cutoff(side):
+    square = side * np.array([[0, 0, 0], [1, 1, 0], [1, 0, 0], [0, 1, 0]])
+    assert_agrees_with_referee(square)
+    assert len(rips_barcodes(square, CUTOFF_A).h1_A) == (side <= CUTOFF_A)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(42, 120), st.integers(0, 2**31), st.sampled_from([1.0, 4.0, 9.0, 30.0]))
 def test_clouds_large_enough_for_the_bound(n, seed, size):
@@ -189,7 +201,5 @@ def test_longest_relative_neighbours(points):
         and not (np.maximum(distances[i], distances[j]) < distances[i, j]).any()
     ]
     for at_least in (0.5, 2.0, 5.0):
-        found = longest_relative_neighbours(
-            lengths, condensed_pairs(len(points)), len(points), at_least, CUTOFF_A
-        )
-        assert found == max([at_least, lengths.min(), *edges])
+        found = longest_relative_neighbours(lengths, distances, at_least, CUTOFF_A)
+        assert found == max([at_least, *edges])

@@ -1,5 +1,6 @@
 """Point clouds cut from a periodic structure: spheres around sites, and the content of the unit cell."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -51,14 +52,21 @@ class PeriodicPoints:
 
         The lattice should be reduced: the search goes through every cell that a sphere can touch.
         """
-        offsets = self.fractional - centre
-        offsets -= np.round(offsets)
+        ((positions, _),) = self.spheres(centre[None], radius_A)
+        return positions
+
+    def spheres(self, centres: Array, radius_A: float) -> Iterator[tuple[Array, NDArray[np.intp]]]:
+        """Yield what :meth:`sphere` gives for each centre, and the point that each position is an image of."""
         radius = radius_A + _INCLUSION_TOLERANCE_A
         reach = np.floor(radius / cell_heights(self.lattice) + 0.5).astype(int)
         images = lattice_translations(*reach.tolist()) @ self.lattice
-        positions = ((offsets @ self.lattice)[:, None, :] + images[None, :, :]).reshape(-1, 3)
-        distances = np.sqrt(np.einsum("ij,ij->i", positions, positions))
-        return np.asarray(positions[distances <= radius])
+        for centre in centres:
+            offsets = self.fractional - centre
+            offsets -= np.round(offsets)
+            positions = ((offsets @ self.lattice)[:, None, :] + images[None, :, :]).reshape(-1, 3)
+            distances = np.sqrt(np.einsum("ij,ij->i", positions, positions))
+            within = np.flatnonzero(distances <= radius)
+            yield positions[within], within // len(images)
 
     def images(self, margin_A: float) -> "Images":
         """Return the images in the unit cell and around it, at least those within ``margin_A`` of it.

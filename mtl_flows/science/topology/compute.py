@@ -91,7 +91,7 @@ def compute_topology(
     clock = _Clock()
     sublattices = split_sublattices(structure, mobile_ion)
     with clock("symmetry"):
-        symmetry = find_symmetry(structure, parameters.symprec_A)
+        symmetry = find_symmetry(structure, parameters.symprec_A, sublattices.mobile_indices)
     with clock("spheres"):
         orbits = _sphere_barcodes(structure, sublattices, symmetry, parameters)
     with clock("unit_cell"):
@@ -134,22 +134,26 @@ def _sphere_barcodes(
 ) -> tuple[OrbitBarcodes, ...]:
     """Barcodes around one mobile site of each orbit, in order of the sites."""
     points = PeriodicPoints(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords)).reduced()
-    mobile = points.subset(sublattices.mobile_indices)
-    framework = points.subset(sublattices.framework_indices)
+    is_mobile = np.zeros(len(structure), dtype=bool)
+    is_mobile[sublattices.mobile_indices] = True
     _, first, multiplicities = np.unique(
         symmetry.equivalent[sublattices.mobile_indices], return_index=True, return_counts=True
     )
+    in_order = np.argsort(first)
+    sites = sublattices.mobile_indices[first[in_order]]
+    spheres = points.spheres(points.fractional[sites], parameters.cutoff_A)
     orbits = []
-    for site, multiplicity in sorted(zip(sublattices.mobile_indices[first], multiplicities, strict=True)):
-        centre = points.fractional[site]
-        mobile_cloud = mobile.sphere(centre, parameters.cutoff_A)
-        framework_cloud = framework.sphere(centre, parameters.cutoff_A)
+    for site, multiplicity, (positions, images_of) in zip(
+        sites.tolist(), multiplicities[in_order].tolist(), spheres, strict=True
+    ):
+        mobile = is_mobile[images_of]
+        mobile_cloud, framework_cloud = positions[mobile], positions[~mobile]
         mobile_barcodes = rips_components(mobile_cloud, parameters.cutoff_A)
         orbits.append(
             OrbitBarcodes(
-                site_index=int(site),
-                label=structure[int(site)].label,
-                multiplicity=int(multiplicity),
+                site_index=site,
+                label=structure[site].label,
+                multiplicity=multiplicity,
                 mobile=mobile_barcodes,
                 framework=rips_barcodes(framework_cloud, parameters.cutoff_A),
                 n_mobile_in_sphere=len(mobile_cloud),

@@ -133,7 +133,9 @@ def _site_features(orbit: OrbitBarcodes, parameters: TopologyParameters) -> list
     """Every feature of one site, in the order of ``SITE_FEATURES``."""
     mobile = _h0_deaths(orbit.mobile, parameters)
     framework = _h0_deaths(orbit.framework, parameters)
-    births, deaths = np.minimum(orbit.framework.h1_A.astype(float), parameters.cutoff_A).T
+    loops = np.empty((3, len(orbit.framework.h1_A)))
+    loops[:2] = np.minimum(orbit.framework.h1_A, parameters.cutoff_A).T
+    np.subtract(loops[1], loops[0], out=loops[2])
     return [
         orbit.mobile.connection_length_A(parameters.cutoff_A),
         *_statistics(mobile[None]),
@@ -141,7 +143,7 @@ def _site_features(orbit: OrbitBarcodes, parameters: TopologyParameters) -> list
         float(len(framework)),
         *_statistics(framework[None]),
         _median(framework),
-        *_statistics(np.stack([births, deaths, deaths - births])),
+        *_statistics(loops),
     ]
 
 
@@ -152,10 +154,16 @@ def _h0_deaths(barcodes: Barcodes, parameters: TopologyParameters) -> Values:
 
 def _statistics(rows: Values) -> list[float]:
     """Minimum, maximum, mean, standard deviation and sum of each row, row after row; zeros if they are empty."""
-    if rows.shape[1] == 0:
+    n = rows.shape[1]
+    if n == 0:
         return [0.0] * (5 * len(rows))
-    columns = (rows.min(1), rows.max(1), rows.mean(1), rows.std(1), rows.sum(1))
-    return [float(value) for row in zip(*columns, strict=True) for value in row]
+    sums = rows.sum(1)
+    means = sums / n
+    deviations = rows - means[:, None]
+    spreads = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / n)
+    columns = np.stack([rows.min(1), rows.max(1), means, spreads, sums], axis=1)
+    values: list[float] = columns.ravel().tolist()
+    return values
 
 
 def _median(ascending: Values) -> float:

@@ -8,13 +8,14 @@ loop has closed. And the order of the points decides how long the reduction take
 best for the clouds of a crystal.
 """
 
+from itertools import combinations
+from math import inf
 from typing import Final
 
 import numpy as np
 from gph import ripser_parallel
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
-from scipy.sparse import coo_array
 from scipy.spatial.distance import pdist, squareform
 
 from mtl_flows.science.topology.barcodes import Barcodes
@@ -26,6 +27,8 @@ _GRID_PER_A: Final = 2.0**20
 _FIRST_MARGIN: Final = 1.1
 _GROWTH: Final = 1.2
 _BAND: Final = 1.4
+# The longest relative neighbours are seldom this many times the spacing of the points apart.
+_USUAL_REACH: Final = 1.2
 # So few points that the whole complex is built sooner than its bound is found.
 _FEW_POINTS: Final = 40
 _COMPARISONS_AT_ONCE: Final = 4_000_000
@@ -62,21 +65,46 @@ def rips_barcodes(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
         Longest edge of the complex.
     """
     n = len(points)
-    if n < 2:
-        return Barcodes(np.full(n, np.inf, np.float32), np.empty((0, 2), np.float32))
-    outermost_first = np.argsort(-np.linalg.norm(points - points.mean(axis=0), axis=1), kind="stable")
+    if n <= 4:
+        return _barcodes_of_few(points, cutoff_A)
+    from_centre = points - points.mean(axis=0)
+    outermost_first = np.argsort(-np.einsum("ij,ij->i", from_centre, from_centre), kind="stable")
     lengths = pair_lengths(points[outermost_first])
-    pairs = condensed_pairs(n)
+    distances = squareform(lengths)
     threshold = cutoff_A
     if n > _FEW_POINTS:
         spacing = float(np.cbrt(np.prod(np.maximum(np.ptp(points, axis=0), 1.0)) / n))
-        longest = longest_relative_neighbours(lengths, pairs, n, spacing, cutoff_A)
+        longest = longest_relative_neighbours(lengths, distances, _USUAL_REACH * spacing, cutoff_A)
         threshold = min(_FIRST_MARGIN * longest, cutoff_A)
     while True:
-        components, loops = _rips(lengths, pairs, n, threshold)
+        components, loops = _rips(distances, threshold)
         if threshold >= cutoff_A or np.isfinite(loops).all():
             return Barcodes(components, loops)
         threshold = min(_GROWTH * threshold, cutoff_A)
+
+
+def _barcodes_of_few(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
+    """H0 and H1 barcodes of up to four points, as the small cells have them, without the engine.
+
+    The only loop that four points can make is a quadrilateral both of whose diagonals are longer than its sides.
+    """
+    n = len(points)
+    lengths = pair_lengths(points).tolist() if n > 1 else []
+    ends = list(combinations(range(n), 2))
+    component = list(range(n))
+    deaths = []
+    for length, (one, other) in sorted(zip(lengths, ends, strict=True)):
+        if component[one] != component[other] and length <= cutoff_A:
+            deaths.append(length)
+            component = [component[one] if c == component[other] else c for c in component]
+    deaths += [inf] * (n - len(deaths))
+    loops = []
+    for diagonals in ((0, 5), (1, 4), (2, 3)) if n == 4 else ():
+        birth = max(length for k, length in enumerate(lengths) if k not in diagonals)
+        death = min(lengths[k] for k in diagonals)
+        if birth < death and birth <= cutoff_A:
+            loops.append((birth, death if death <= cutoff_A else inf))
+    return Barcodes(np.array(deaths, np.float32), np.array(loops, np.float32).reshape(-1, 2))
 
 
 def pair_lengths(points: NDArray[np.float64]) -> Lengths:
@@ -85,7 +113,7 @@ def pair_lengths(points: NDArray[np.float64]) -> Lengths:
 
 
 def longest_relative_neighbours(
-    lengths: Lengths, pairs: tuple[Indices, Indices], n: int, at_least: float, cutoff_A: float
+    lengths: Lengths, distances: Lengths, at_least: float, cutoff_A: float
 ) -> float:
     """Length of the longest edge of the relative-neighbourhood graph, or ``at_least`` if that is more.
 
@@ -93,19 +121,16 @@ def longest_relative_neighbours(
 
     Parameters
     ----------
-    lengths
-        Condensed distances of the ``n`` points.
-    pairs
-        Both ends of each.
-    n
-        Number of points.
+    lengths, distances
+        All distances between the points, condensed and as a square matrix.
     at_least
         Positive; pairs up to this length are not looked at.
     cutoff_A
         Pairs beyond this length are no edges.
     """
-    distances = squareform(lengths)
-    shell = longest = max(at_least, float(lengths.min()))
+    n = len(distances)
+    pairs = condensed_pairs(n)
+    shell = longest = at_least
     while shell < cutoff_A:
         # Most pairs of a band of lengths have a common neighbour nearer than the band begins, which a
         # look at two bitmaps tells; only the others are compared with every point.
@@ -115,8 +140,9 @@ def longest_relative_neighbours(
         for word in _bitmap(distances <= shell):
             alone = np.flatnonzero((word[row] & word[col]) == 0)
             row, col = row[alone], col[alone]
-        for chunk in np.array_split(np.arange(len(row)), 1 + len(row) * n // _COMPARISONS_AT_ONCE):
-            ends = row[chunk], col[chunk]
+        step = 1 + _COMPARISONS_AT_ONCE // n
+        for first in range(0, len(row), step):
+            ends = row[first : first + step], col[first : first + step]
             length = distances[ends]
             filled = (distances[ends[0]] < length[:, None]) & (distances[ends[1]] < length[:, None])
             longest = max(longest, float(length[~filled.any(axis=1)].max(initial=0.0)))
@@ -144,15 +170,11 @@ def condensed_pairs(n: int) -> tuple[Indices, Indices]:
     return row, np.arange(len(row)) - first[row] + row + 1
 
 
-def _rips(
-    lengths: Lengths, pairs: tuple[Indices, Indices], n: int, threshold_A: float
-) -> tuple[Lengths, Lengths]:
+def _rips(distances: Lengths, threshold_A: float) -> tuple[Lengths, Lengths]:
     """Sorted H0 deaths and H1 birth–death pairs of the complex with edges up to a threshold."""
-    kept = np.flatnonzero(lengths <= threshold_A)
-    edges = coo_array((lengths[kept], (pairs[0][kept], pairs[1][kept])), shape=(n, n))
-    components, loops = ripser_parallel(edges, metric="precomputed", maxdim=1, thresh=threshold_A)["dgms"]
+    components, loops = ripser_parallel(distances, metric="precomputed", maxdim=1, thresh=threshold_A)["dgms"]
     # The engine leaves out what dies at once: points that coincide, loops without length.
-    deaths = np.zeros(n, dtype=np.float32)
-    deaths[n - len(components) :] = np.sort(components[:, 1])
+    deaths = np.zeros(len(distances), dtype=np.float32)
+    deaths[len(deaths) - len(components) :] = np.sort(components[:, 1])
     loops = loops[loops[:, 1] > loops[:, 0]]
     return deaths, loops[np.lexsort((loops[:, 1], loops[:, 0]))]

@@ -20,6 +20,8 @@ from mtl_flows.science.topology.clouds import Array, PeriodicPoints, cell_height
 Integers = NDArray[np.intp]
 
 _POINTS_AT_ONCE: Final = 200_000
+# So few that moving them all is quicker than to sort out the promising operations first.
+_FEW_POINTS: Final = 10_000
 # Automorphisms of a reduced lattice have no other entries.
 _SMALL_VECTORS: Final = np.array([v for v in product((-1, 0, 1), repeat=3) if any(v)], dtype=float)
 # Sites are told apart by a projection on which no two symmetric ones fall together.
@@ -63,7 +65,9 @@ def free_coordinates(structure: Structure, symprec_A: float) -> Integers:
     return np.asarray(np.rint(traces @ keeps / keeps.sum(axis=0)), dtype=np.intp)
 
 
-def find_symmetry(structure: Structure, symprec_A: float) -> CrystalSymmetry:
+def find_symmetry(
+    structure: Structure, symprec_A: float, of_interest: Integers | None = None
+) -> CrystalSymmetry:
     """Find the translations, then the rotations, that carry every site to one of its kind.
 
     Species with their occupancies tell kinds apart, so what is found holds for the point pattern too. Each operation
@@ -75,6 +79,9 @@ def find_symmetry(structure: Structure, symprec_A: float) -> CrystalSymmetry:
         Any cell, of any shape.
     symprec_A
         How far an operation may miss a site.
+    of_interest
+        Indices of the only sites whose equivalents are asked for; all sites if None. Once these are known to be
+        equivalent the search ends, and other sites may be left apart.
     """
     kinds = _kinds(structure)
     given = PeriodicPoints(
@@ -87,6 +94,8 @@ def find_symmetry(structure: Structure, symprec_A: float) -> CrystalSymmetry:
     found, images = pattern.overlay(np.broadcast_to(np.eye(3), (len(rarest), 3, 3)), candidates)
     lattice = reduce_lattice(_finer_lattice(candidates[found]) @ given.lattice)
     sites, site_class = np.unique(images.min(axis=0), return_inverse=True)
+    if of_interest is not None and (site_class[of_interest] == site_class[of_interest[0]]).all():
+        return CrystalSymmetry(sites[site_class], lattice, sites)
 
     fractional = given.fractional[sites] @ given.lattice @ np.linalg.inv(lattice)
     equivalent = _equivalent_points(PeriodicPoints(lattice, fractional), kinds[sites], symprec_A)
@@ -108,8 +117,12 @@ def _equivalent_points(points: PeriodicPoints, kinds: Integers, symprec_A: float
     fixed, first = points.fractional[rarest], points.fractional[rarest[0]]
     translations = (fixed[None, :, :] - (rotations @ first)[:, None, :]).reshape(-1, 3)
     rotations = np.repeat(rotations, len(rarest), axis=0)
-    promising, _ = _Pattern(points.subset(rarest), kinds[rarest], symprec_A).overlay(rotations, translations)
-    _, images = pattern.overlay(rotations[promising], translations[promising])
+    if len(rotations) * len(kinds) > _FEW_POINTS:
+        promising, _ = _Pattern(points.subset(rarest), kinds[rarest], symprec_A).overlay(
+            rotations, translations
+        )
+        rotations, translations = rotations[promising], translations[promising]
+    _, images = pattern.overlay(rotations, translations)
     orbits = images.min(axis=0)
     return np.asarray(orbits[orbits], dtype=np.intp)
 
@@ -150,24 +163,23 @@ class _Pattern:
             Which operations do, and the point that each point is carried to, shape ``(n_found, n_points)``.
         """
         n_points = len(self.kinds)
+        step = 1 + _POINTS_AT_ONCE // n_points
         found, images = [], []
-        for chunk in np.array_split(
-            np.arange(len(rotations)), 1 + len(rotations) * n_points // _POINTS_AT_ONCE
-        ):
-            moved = (
-                self.points.fractional @ rotations[chunk].transpose(0, 2, 1) + translations[chunk, None, :]
-            )
-            moved = self._wrap(moved)
+        for first in range(0, len(rotations), step):
+            turned = self.points.fractional @ rotations[first : first + step].transpose(0, 2, 1)
+            moved = self._wrap(turned + translations[first : first + step, None, :])
             labels = self._labels(moved)
-            order = np.argsort(labels, axis=1)
-            ordered = np.take_along_axis(labels, order, axis=1)
-            near = np.flatnonzero((np.abs(ordered - self.labels) <= self.label_tolerance).all(axis=1))
-            misses = np.take_along_axis(moved[near], order[near, :, None], axis=1) - self.wrapped
-            distances = np.linalg.norm(misses @ self.points.lattice, axis=2)
-            good = near[(distances <= self.symprec_A).all(axis=1)]
+            order = labels.argsort(axis=1)
+            rows = np.arange(len(labels))[:, None]
+            misfits = np.abs(labels[rows, order] - self.labels)
+            near = np.flatnonzero((misfits <= self.label_tolerance).all(axis=1))
+            order = order[near]
+            misses = (moved[near[:, None], order] - self.wrapped) @ self.points.lattice
+            squares = np.einsum("ijk,ijk->ij", misses, misses)
+            good = np.flatnonzero((squares <= self.symprec_A**2).all(axis=1))
             carried = np.empty((len(good), n_points), dtype=np.intp)
-            np.put_along_axis(carried, order[good], np.broadcast_to(self.order, carried.shape), axis=1)
-            found.append(chunk[good])
+            carried[np.arange(len(good))[:, None], order[good]] = self.order
+            found.append(first + near[good])
             images.append(carried)
         return np.concatenate(found), np.concatenate(images)
 

@@ -17,8 +17,8 @@ _FLAT_A = 1e-3
 _VOLUME_TOLERANCE = 1e-6
 # Vertices are counted in a cell that begins where no special position lies.
 _WINDOW_SHIFT = 0.5 + np.array([0.0141421356, 0.0173205081, 0.0223606798])
-# Padding in units of the mean distance between sites; enough for six crystals of seven.
-_FIRST_MARGIN = 1.65
+# Padding in units of the mean distance between sites; enough for four crystals of five.
+_FIRST_MARGIN = 1.85
 _GROWTH = 1.2
 _DISPLACEMENT_A = 1e-6
 
@@ -87,8 +87,7 @@ def _voronoi_network(framework: PeriodicPoints, margin_A: float) -> _Network | N
     an image of one of them.
     """
     lattice = framework.lattice
-    points = framework.images(margin_A).positions
-    points = points - 0.5 * lattice.sum(axis=0)
+    points = _around_the_cell(framework, margin_A) - 0.5 * lattice.sum(axis=0)
     if np.linalg.matrix_rank(points[1:] - points[0], tol=_FLAT_A) < 3:
         return None
     triangulation = Delaunay(points)
@@ -121,6 +120,14 @@ def _voronoi_network(framework: PeriodicPoints, margin_A: float) -> _Network | N
     translations = translation[at_neighbour] - translation[start_index]
     kept = (ends[:, 0] < ends[:, 1]) | ((ends[:, 0] == ends[:, 1]) & translations.any(axis=1))
     return _Network(n_vertices, ends[kept], translations[kept], radii[kept])
+
+
+def _around_the_cell(framework: PeriodicPoints, margin_A: float) -> Array:
+    """Images of the sites in the cell and about ``margin_A`` around it, without those beyond its edges and corners."""
+    positions = framework.images(margin_A).positions
+    fractional = positions @ np.linalg.inv(framework.lattice)
+    outside = (fractional - np.clip(fractional, 0.0, 1.0)) @ framework.lattice
+    return np.asarray(positions[np.einsum("ij,ij->i", outside, outside) <= margin_A**2])
 
 
 def _merge_images(fractional: Array, lattice: Array) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
