@@ -73,7 +73,7 @@ def run_batch(
     """
     todo = results.missing(structure_ids, parameters)
     summary = BatchSummary(parameters.stage, already_there=len(structure_ids) - len(todo))
-    documents = [store.structures.get(structure_id) for structure_id in todo]
+    documents = store.structures.get_many(todo)
     outcomes = guarded_map(
         compute,
         documents,

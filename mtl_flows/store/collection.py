@@ -90,6 +90,19 @@ class DocumentCollection(Generic[D]):
             )
         return self._load(stored)
 
+    def get_many(self, keys: Sequence[str]) -> list[D]:
+        """Return the documents with these ids, in the order given.
+
+        Raises
+        ------
+        NotFoundError
+            If one of them is not there.
+        """
+        found = {}
+        for batch in batched(keys, _WRITE_BATCH):
+            found.update({document.id: document for document in self.find({"_id": {"$in": batch}})})
+        return [found[key] if key in found else self.get(key) for key in keys]
+
     def find(
         self,
         query: Mapping[str, Any] | None = None,

@@ -50,6 +50,15 @@ def test_put_replaces_what_differs(notes: NoteCollection) -> None:
     assert notes.get("a").text == "second"
 
 
+def test_many_come_in_the_order_asked_for(notes: NoteCollection) -> None:
+    keys = [f"{i:05}" for i in range(1203)]
+    notes.add(map(note, keys))
+    assert [found.id for found in notes.get_many(keys[::-1])] == keys[::-1]
+    assert notes.get_many([]) == []
+    with pytest.raises(NotFoundError, match="nobody"):
+        notes.get_many(["00001", "nobody"])
+
+
 def test_writes_go_in_batches(notes: NoteCollection) -> None:
     assert notes.add(note(f"{i:05}") for i in range(1203)).inserted == 1203
     assert notes.put(note(f"{i:05}", "x") for i in range(1203)).replaced == 1203
