@@ -1,7 +1,7 @@
 """Why a computed number differs from a published one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 from math import isclose
 from typing import Final, Literal
 
@@ -25,7 +25,7 @@ Cause = Literal[
     "other_sites",
     "published_r_connected",
     "cell_choice",
-    "omitted_elements",
+    "omitted_metals",
     "unexplained",
 ]
 
@@ -37,7 +37,7 @@ CAUSES: Final[dict[Cause, str]] = {
     "other_sites": "the published number belongs to a model with other sites",
     "published_r_connected": "it agrees if loops are counted at the published r_connected",
     "cell_choice": "it agrees for another cell or origin of the same crystal",
-    "omitted_elements": "the published features leave framework elements out",
+    "omitted_metals": "the published features are those of the framework sites that no metal prevails on",
     "unexplained": "no explanation found",
 }
 """What each cause means."""
@@ -48,7 +48,7 @@ FEATURE_TOLERANCE: Final = 1e-4
 # Lattice constants from different refinements differ by less than this.
 _LATTICE_TOLERANCE: Final = 0.02
 _COUNT_TOLERANCE: Final = 0.03
-_MAX_OMITTED: Final = 3
+_COUNT: Final = "framework_h0_count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +122,48 @@ def explain_rho_cycles(case: Case, published: float, published_r_A: float) -> tu
     return "unexplained", ""
 
 
-def explain_features(case: Case, published_count: float) -> tuple[Cause, str]:
-    """Say why framework features differ, from the published number of H0 classes per sphere."""
-    counts = _framework_counts(case)
-    complete = sum(counts.values()) - 1.0
-    if not isclose(complete, published_count, rel_tol=_COUNT_TOLERANCE):
-        fewer = {
-            omitted: complete - sum(counts[element] for element in omitted)
-            for n_omitted in range(1, min(len(counts) - 1, _MAX_OMITTED) + 1)
-            for omitted in combinations(counts, n_omitted)
-        }
-        nearest = min(fewer, key=lambda omitted: abs(fewer[omitted] - published_count), default=())
-        if nearest and isclose(fewer[nearest], published_count, rel_tol=_COUNT_TOLERANCE):
-            return "omitted_elements", f"without {', '.join(nearest)}"
-        return "other_sites", f"{published_count:.1f} H0 classes, not {complete:.1f}"
-    if free_coordinates(case.structure, case.parameters.symprec_A).any():
-        return "free_coordinates", ""
-    return "unexplained", ""
+def explain_features(case: Case, published: Mapping[str, float]) -> tuple[Cause, str]:
+    """Say why framework features differ from the published ones."""
+    complete = case.result.features["published"]
+    free = bool(free_coordinates(case.structure, case.parameters.symprec_A).any())
+    reduced, metals = _without_metals(case)
+    if metals:
+        partial = compute_topology(reduced, case.mobile_ion, case.parameters).features["published"]
+        if _misses(partial, published) < min(_misses(complete, published), _COUNT_TOLERANCE):
+            n_agree = sum(features_agree(partial[name], value) for name, value in published.items())
+            detail = f"without {', '.join(metals)}; then {n_agree} of {len(published)} agree"
+            return "omitted_metals", detail
+    if _misses(complete, published) > _COUNT_TOLERANCE:
+        return (
+            "other_sites",
+            f"{published[_COUNT]:.1f} H0 classes, not {complete[_COUNT]:.1f}",
+        )
+    return ("free_coordinates", "") if free else ("unexplained", "")
+
+
+def features_agree(computed: float, published: float) -> bool:
+    """Tell whether two values of a feature agree."""
+    # Loops that only rounded coordinates open are shorter than the absolute tolerance, in Å.
+    return isclose(computed, published, rel_tol=FEATURE_TOLERANCE, abs_tol=FEATURE_TOLERANCE)
+
+
+def _misses(features: Mapping[str, float], published: Mapping[str, float]) -> float:
+    """Relative difference of the numbers of H0 classes, which coordinates hardly change."""
+    return abs(features[_COUNT] - published[_COUNT]) / max(published[_COUNT], 1.0)
+
+
+def _without_metals(case: Case) -> tuple[Structure, list[str]]:
+    """The structure without the framework sites that a metal prevails on, and the metals in order."""
+    prevailing = {
+        int(index): max(
+            case.structure[int(index)].species, key=case.structure[int(index)].species.__getitem__
+        )
+        for index in split_sublattices(case.structure, case.mobile_ion).framework_indices
+    }
+    metals = {index: species.symbol for index, species in prevailing.items() if species.is_metal}
+    reduced = case.structure.copy()
+    reduced.remove_sites(list(metals))
+    return reduced, sorted(set(metals.values()))
 
 
 def _with_four_decimals(structure: Structure) -> Structure:
@@ -162,24 +187,3 @@ def _rho_of_other_cells(case: Case) -> list[float]:
         barcodes = rips_barcodes(cloud, case.parameters.cutoff_A)
         values.append(barcodes.betti(1, distance) / len(mobile))
     return values
-
-
-def _framework_counts(case: Case) -> dict[str, float]:
-    """Mean number of framework sites within the cutoff of a mobile site, by the element that prevails on them."""
-    sites = PeriodicPoints(case.structure.lattice.matrix, case.structure.frac_coords).reduced()
-    by_element: dict[str, list[int]] = {}
-    for index in split_sublattices(case.structure, case.mobile_ion).framework_indices:
-        amounts = case.structure[int(index)].species.get_el_amt_dict()
-        by_element.setdefault(max(amounts, key=amounts.__getitem__), []).append(int(index))
-    counts = {}
-    for element, indices in by_element.items():
-        points = sites.subset(np.array(indices))
-        counts[element] = (
-            sum(
-                orbit.multiplicity
-                * len(points.sphere(sites.fractional[orbit.site_index], case.parameters.cutoff_A))
-                for orbit in case.result.orbits
-            )
-            / case.result.n_mobile
-        )
-    return counts

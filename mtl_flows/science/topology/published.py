@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from math import isclose
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,7 +14,6 @@ from mtl_flows.parallel import guarded_map
 from mtl_flows.science.reading import read_structures
 from mtl_flows.science.topology.compute import compute_topology
 from mtl_flows.science.topology.discrepancies import (
-    FEATURE_TOLERANCE,
     R_TOLERANCE_A,
     RHO_TOLERANCE,
     Case,
@@ -23,6 +21,7 @@ from mtl_flows.science.topology.discrepancies import (
     explain_features,
     explain_r_connected,
     explain_rho_cycles,
+    features_agree,
     mobile_coordinates_free,
 )
 from mtl_flows.science.topology.parameters import FEATURE_NAMES, TopologyParameters
@@ -278,15 +277,10 @@ def _compare(case: Case, tables: PublishedTables) -> Iterator[Comparison]:
     if icsd in tables.features:
         computed, reference = result.features["published"], tables.features[icsd]
         name = max(reference, key=lambda name: _relative_difference(computed[name], reference[name]))
-        agrees = all(_feature_agrees(computed[name], reference[name]) for name in reference)
-        because = (None, "") if agrees else explain_features(case, reference["framework_h0_count"])
+        agrees = all(features_agree(computed[name], reference[name]) for name in reference)
+        because = (None, "") if agrees else explain_features(case, reference)
         difference = _relative_difference(computed[name], reference[name])
         yield Comparison("features", name, computed[name], reference[name], difference, agrees, *because)
-
-
-def _feature_agrees(computed: float, published: float) -> bool:
-    # Loops that only rounded coordinates open are shorter than the absolute tolerance, in Å.
-    return isclose(computed, published, rel_tol=FEATURE_TOLERANCE, abs_tol=FEATURE_TOLERANCE)
 
 
 def _relative_difference(computed: float, published: float) -> float:
