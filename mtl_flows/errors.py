@@ -19,6 +19,7 @@ so a batch turns any of them into a record and goes on.
     │   └── OrderingError         no sensible ordered approximant
     ├── ClusteringError           not converged, degenerate
     ├── DynamicsError             a trajectory that cannot be used
+    │   └── CalculationError      an external program failed beyond repair
     └── StabilityError            entries missing or of mixed origin
 """
 
@@ -147,6 +148,12 @@ class DynamicsError(MTLError):
     """A molecular-dynamics run cannot be used: not a number, runaway temperature, inconsistent frames."""
 
     reason = "dynamics"
+
+
+class CalculationError(DynamicsError):
+    """A calculation by an external program failed beyond repair, or left nothing that can be read."""
+
+    reason = "calculation_failed"
 
 
 class StabilityError(MTLError):

@@ -6,27 +6,27 @@ returns a short summary. A job that runs twice finds its work done.
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-from jobflow import Flow, Response, job
-from pymatgen.core import Structure
+from jobflow import Response, job
 
-from mtl_flows.errors import DynamicsError, InputError
+from mtl_flows.errors import CalculationError, DynamicsError, InputError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.chunk import ChunkStatus
-from mtl_flows.jobs.md.engines import engine_fingerprint
-from mtl_flows.jobs.md.frames import BlockFrameSink, FrameBlock, assemble_trajectory
-from mtl_flows.jobs.md.maker import EngineRelaxMaker, MDChunkMaker
+from mtl_flows.jobs.md.chunk import ChunkResult
+from mtl_flows.jobs.md.engines import VASP
+from mtl_flows.jobs.md.frames import BlockFrameSink, FrameBlock, FrameSink, assemble_trajectory
+from mtl_flows.jobs.md.guard import ChunkStatus
+from mtl_flows.jobs.md.maker import MDChunkMaker
+from mtl_flows.jobs.md.parameters import MDParameters
 from mtl_flows.jobs.md.plan import DynamicsParameters, steps
 from mtl_flows.jobs.md.state import MDState
+from mtl_flows.jobs.relaxation import relaxation, relaxation_failure
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import (
     BlockRecord,
     ChunkRecord,
     OrderingDocument,
-    RelaxationDocument,
     TrajectoryDocument,
 )
 from mtl_flows.schemas.ingest import StructureDocument
@@ -109,66 +109,7 @@ class PrepareMaker(RecordMaker):
         summary = {"ordering_id": approximant.id, "n_atoms": approximant.n_atoms, "relaxed_before": relaxed}
         if relaxed:
             return Response(output=summary)
-        relax = EngineRelaxMaker.for_engine(
-            p.engine, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps
-        ).make(approximant.to_structure())
-        relax.name = f"relax {structure.material_id}"
-        record = RecordRelaxationMaker(parameters=p).make(
-            approximant.id,
-            structure=relax.output.structure,
-            energy_eV=relax.output.output.energy,
-            forces_eV_per_A=relax.output.output.forces,
-            n_steps=relax.output.output.n_steps,
-        )
-        return Response(output=summary, detour=Flow([relax, record], name="relaxation"))
-
-
-@dataclass
-class RecordRelaxationMaker(RecordMaker):
-    """Job that parses the output of a relaxation into the store."""
-
-    name: str = "record relaxation"
-    parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
-
-    @job
-    def make(
-        self,
-        ordering_id: str,
-        *,
-        structure: Structure,
-        energy_eV: float,
-        forces_eV_per_A: list[list[float]],
-        n_steps: int,
-    ) -> dict[str, Any]:
-        """Write the relaxed structure."""
-        p = self.parameters
-        stage = p.dynamics_stage()
-        max_force = float(np.linalg.norm(forces_eV_per_A, axis=1).max())
-        with worker_store() as store:
-            parent = store.orderings.get(ordering_id)
-            document = RelaxationDocument(
-                id=p.relaxation_id(parent.structure_id, parent.ordering),
-                material_id=parent.material_id,
-                structure_id=parent.structure_id,
-                parameters_hash=stage.hash,
-                provenance=Provenance.record(stage, {"ordering": ordering_id}, job_id()),
-                ordering_id=ordering_id,
-                engine=engine_fingerprint(p.engine, n_threads=p.n_threads),
-                engine_name=p.engine,
-                converged=max_force <= p.relax_fmax_eV_per_A,
-                n_steps=n_steps,
-                energy_eV=energy_eV,
-                energy_eV_per_atom=energy_eV / len(structure),
-                max_force_eV_per_A=max_force,
-                volume_change=structure.volume / parent.to_structure().volume - 1.0,
-                structure=structure.as_dict(),
-            )
-            store.relaxations.add([document])
-        return {
-            "relaxation_id": document.id,
-            "converged": document.converged,
-            "volume_change": document.volume_change,
-        }
+        return Response(output=summary, detour=relaxation(approximant, p))
 
 
 @dataclass
@@ -212,6 +153,10 @@ class TrajectoryMaker(RecordMaker):
         key = p.trajectory_id(structure_id, ordering, self.temperature_K)
         if store.dynamics.existing([key]):
             simulation = store.dynamics.get(key)
+            if simulation.retry:
+                status, reason, retry = self._obstacle(store, structure_id, ordering)
+                again = simulation.model_copy(update={"status": status, "reason": reason, "retry": retry})
+                return _replace(store, simulation, again)
             judged_otherwise = simulation.judged_under not in ("", p.judgement_hash())
             if judged_otherwise and simulation.status not in (HEATED, FAILED):
                 reopened = simulation.model_copy(
@@ -225,27 +170,24 @@ class TrajectoryMaker(RecordMaker):
                 )
                 return _replace(store, simulation, reopened)
             return simulation
-        relaxed = store.relaxations.get(p.relaxation_id(structure_id, ordering))
-        composition = relaxed.to_structure().composition
-        md = p.md_parameters(composition, self.temperature_K)
+        approximant = store.orderings.get(p.ordering_id(structure_id, ordering))
+        md = p.md_parameters(approximant.to_structure().composition, self.temperature_K)
         wanted_ps = p.heat_ps if self.temperature_K is None else p.production_ps
         stage = p.dynamics_stage()
-        status, reason = RUNNING, ""
-        if self.temperature_K is not None:
-            ramp = store.dynamics.get(p.trajectory_id(structure_id, ordering, None))
-            if ramp.status != HEATED:
-                status, reason = ramp.status, f"heating ramp: {ramp.reason}"
+        status, reason, retry = self._obstacle(store, structure_id, ordering)
         store.dynamics.add(
             [
                 TrajectoryDocument(
                     id=key,
-                    material_id=relaxed.material_id,
+                    material_id=approximant.material_id,
                     structure_id=structure_id,
                     parameters_hash=stage.hash,
-                    provenance=Provenance.record(stage, {"relaxation": relaxed.id}, job_id()),
-                    ordering_id=relaxed.ordering_id,
+                    provenance=Provenance.record(
+                        stage, {"relaxation": p.relaxation_id(structure_id, ordering)}, job_id()
+                    ),
+                    ordering_id=approximant.id,
                     ordering=ordering,
-                    engine=engine_fingerprint(p.engine, n_threads=p.n_threads),
+                    engine=p.fingerprint(),
                     engine_name=p.engine,
                     trajectory_stage="heat" if self.temperature_K is None else "production",
                     temperature_K=p.heat_to_K if self.temperature_K is None else self.temperature_K,
@@ -255,10 +197,23 @@ class TrajectoryMaker(RecordMaker):
                     steps_wanted=steps(wanted_ps, md.timestep_fs),
                     status=status,
                     reason=reason,
+                    retry=retry,
                 )
             ]
         )
         return store.dynamics.get(key)
+
+    def _obstacle(self, store: MTLStore, structure_id: str, ordering: int) -> tuple[str, str, bool]:
+        """Status, reason and `retry` of a simulation that may be unable to run: no relaxed structure, no ramp."""
+        p = self.parameters
+        relaxation_id = p.relaxation_id(structure_id, ordering)
+        if not store.relaxations.existing([relaxation_id]):
+            return FAILED, relaxation_failure(store, relaxation_id), True
+        if self.temperature_K is not None:
+            ramp = store.dynamics.get(p.trajectory_id(structure_id, ordering, None))
+            if ramp.status != HEATED:
+                return ramp.status, f"heating ramp: {ramp.reason}", ramp.retry
+        return RUNNING, "", False
 
     def _start(self, store: MTLStore, simulation: TrajectoryDocument) -> MDState:
         """State to go on from: the checkpoint, the end of the ramp, or the relaxed structure."""
@@ -276,7 +231,7 @@ class TrajectoryMaker(RecordMaker):
 
     def _advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
         p = self.parameters
-        now = engine_fingerprint(p.engine, n_threads=p.n_threads)
+        now = p.fingerprint()
         if now["weights_sha256"] != simulation.engine["weights_sha256"]:
             raise DynamicsError(
                 "the engine's weights have changed since the simulation began",
@@ -287,7 +242,7 @@ class TrajectoryMaker(RecordMaker):
         md = p.md_parameters(start.to_structure().composition, self.temperature_K)
         # Extensions are foreseen from whole frames and may end some steps beyond the budget.
         md = replace(md, n_steps=max(md.n_steps, simulation.steps_wanted))
-        maker = MDChunkMaker.for_stage(p.engine, md, n_threads=p.n_threads)
+        runner = _runner(p, md)
         blocks: list[BlockRecord] = []
 
         def write(block: FrameBlock) -> None:
@@ -297,11 +252,15 @@ class TrajectoryMaker(RecordMaker):
 
         chunk_steps = steps(p.chunk_ps, md.timestep_fs)
         began = time.monotonic()
-        result = maker.run_chunk(
-            start,
-            BlockFrameSink(write),
-            max_steps=min(chunk_steps, simulation.steps_wanted - simulation.steps_done),
-        )
+        try:
+            result = runner.run_chunk(
+                start,
+                BlockFrameSink(write),
+                max_steps=min(chunk_steps, simulation.steps_wanted - simulation.steps_done),
+            )
+        except CalculationError as error:
+            failed = {"status": FAILED, "reason": f"{error.message} at step {start.step}", "retry": True}
+            return _replace(store, simulation, simulation.model_copy(update=failed))
         chunk = ChunkRecord(
             first_step=start.step,
             last_step=result.state.step,
@@ -310,6 +269,7 @@ class TrajectoryMaker(RecordMaker):
             mean_energy_eV=result.mean_energy_eV,
             conserved_drift_meV_per_atom_ps=result.conserved_drift_meV_per_atom_ps,
             wall_s=time.monotonic() - began,
+            calculation=result.calculation,
         )
         update: dict[str, Any] = {
             "chunks": [*simulation.chunks, chunk],
@@ -319,7 +279,9 @@ class TrajectoryMaker(RecordMaker):
         if result.status is not ChunkStatus.COMPLETED:
             update |= {
                 "status": _FAMILY_OF_GUARD.get(result.status, FAILED),
-                "reason": f"{result.status} at step {result.stopped_at_step}",
+                "reason": f"{result.status} at step {result.stopped_at_step}"
+                + (f": {result.message}" if result.message else ""),
+                "retry": result.status is ChunkStatus.ENGINE_ERROR,
                 "judged_under": p.judgement_hash(),
             }
         return _replace(store, simulation, simulation.model_copy(update=update))
@@ -349,6 +311,24 @@ class TrajectoryMaker(RecordMaker):
         else:
             update |= {"status": str(result.status), "judged_under": p.judgement_hash()}
         return _replace(store, simulation, simulation.model_copy(update=update))
+
+
+class ChunkRunner(Protocol):
+    """Engine that advances a simulation by a chunk."""
+
+    def run_chunk(self, start: MDState, sink: FrameSink, *, max_steps: int) -> ChunkResult:
+        """Run so many steps from a state, frames going to the sink."""
+        ...
+
+
+def _runner(parameters: DynamicsParameters, stage: MDParameters) -> ChunkRunner:
+    """Return what runs chunks of a stage: VASP through atomate2, or an ASE calculator in this process."""
+    if parameters.engine == VASP:
+        # Not everybody's worker has custodian's and VASP's input sets to load.
+        from mtl_flows.jobs.md.vasp_chunk import VaspChunk
+
+        return VaspChunk(stage, parameters.vasp)
+    return MDChunkMaker.for_stage(parameters.engine, stage, n_threads=parameters.n_threads)
 
 
 def load_trajectory(store: MTLStore, simulation: TrajectoryDocument) -> Trajectory:

@@ -11,13 +11,16 @@ from pymatgen.core import Structure
 from mtl_flows.errors import StabilityError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.engines import get_engine
+from mtl_flows.jobs.md.engines import VASP, get_engine
 from mtl_flows.jobs.md.maker import EngineRelaxMaker
 from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.base import StageParameters
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.science.stability import (
     CompetingPhase,
+    EntryProvider,
+    EntrySet,
+    FixedEntryProvider,
     PotentialEntryProvider,
     StabilityParameters,
     chemical_system,
@@ -50,13 +53,19 @@ def run_stability(
     relaxed = store.relaxations.get(parameters.relaxation_id(structure_id, ordering))
     composition = relaxed.to_structure().composition
     engine = relaxed.engine
-    provider = PotentialEntryProvider(
+    label = f"{engine['name']} {engine['version']} {engine['weights_sha256'][:12]}".strip()
+    energy_scale = get_engine(parameters.engine).energy_scale
+    provider: EntryProvider = PotentialEntryProvider(
         sources=[reference_phases, partial(_stored_phases, store)],
         relax=_Relaxer(parameters),
-        label=f"{engine['name']} {engine['version']} {engine['weights_sha256'][:12]}".strip(),
-        energy_scale=get_engine(parameters.engine).energy_scale,
+        label=label,
+        energy_scale=energy_scale,
         cache=StoredEntries(store.entries),
     )
+    if parameters.engine == VASP:
+        # Relaxing a hull of phases by VASP is a campaign of its own, not part of one material's workflow.
+        nothing = EntrySet.build([], kind="potential", label=label, energy_scale=energy_scale)
+        provider = FixedEntryProvider(nothing)
     entries = provider.entries(chemical_system(composition, parameters.mobile_ion))
     result = electrochemical_window(
         composition,
@@ -136,6 +145,8 @@ class StabilityMaker(RecordMaker):
         """Compute the window once the jobs in `after` have ended; nothing if it is there."""
         with worker_store() as store:
             key = stability_id(structure_id, ordering, self.parameters)
+            if not store.relaxations.existing([self.parameters.relaxation_id(structure_id, ordering)]):
+                return {"status": "unknown", "reason": "there is no relaxed structure"}
             if store.stability.existing([key]):
                 document = store.stability.get(key)
             else:

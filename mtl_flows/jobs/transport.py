@@ -56,7 +56,8 @@ def fit_transport(
         ordering=ordering,
         engine_name=parameters.engine,
         status=_status(str(fit.status), simulations),
-        complete=len(simulations) == len(wanted) and all(s.status != "running" for s in simulations),
+        complete=len(simulations) == len(wanted)
+        and all(s.status != "running" and not s.retry for s in simulations),
         reason="; ".join(f"{t} K {why}" for t, why in excluded.items()),
         temperatures_K=list(fit.temperatures_K),
         excluded=excluded,

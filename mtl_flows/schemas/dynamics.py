@@ -46,6 +46,9 @@ class RelaxationDocument(StageDocument):
     energy_eV_per_atom: float = Field(description="total energy of the cell by its atoms")
     max_force_eV_per_A: float = Field(description="largest force left")
     volume_change: float = Field(description="relative change of the volume")
+    calculations: list[FreeForm] = Field(
+        default_factory=list, description="runs of an external program: settings, version, repairs, folder"
+    )
     structure: FreeForm = Field(description="pymatgen Structure after relaxation")
 
     def to_structure(self) -> Structure:
@@ -76,13 +79,17 @@ class ChunkRecord(BaseModel):
     mean_energy_eV: float = Field(description="mean potential energy of the stored frames")
     conserved_drift_meV_per_atom_ps: float = Field(description="error of the integrator")
     wall_s: float = Field(description="seconds the chunk took")
+    calculation: FreeForm = Field(
+        default_factory=dict, description="run of an external program: settings, version, repairs, folder"
+    )
 
 
 class TrajectoryDocument(StageDocument):
     """One simulation of one approximant: its chunks, where it stands, and what its ions do.
 
     `status` is ``running`` until the simulation ends, then one of ``converged``, ``upper_bound``,
-    ``framework_melted``, ``unconverged``, ``failed`` (a guard stopped the integrator) and, for a ramp, ``heated``.
+    ``framework_melted``, ``unconverged``, ``failed`` (a guard stopped the integrator, or the engine gave up) and, for
+    a ramp, ``heated``.
     """
 
     ordering_id: str = Field(description="id of the approximant")
@@ -102,6 +109,10 @@ class TrajectoryDocument(StageDocument):
     )
     status: str = Field(description="where the simulation stands")
     reason: str = Field("", description="why the status is what it is")
+    retry: bool = Field(
+        False,
+        description="what failed was the calculation; handed in again, it goes on from the last whole chunk",
+    )
     diffusion: FreeForm | None = Field(
         None, description="diffusivity, interval, displacement curve and checks; null for a ramp"
     )

@@ -7,20 +7,18 @@ from md_calculators import antiperovskite
 from monty.json import MontyDecoder, MontyEncoder
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.jobs.md.vasp import (
-    VaspParameters,
-    vasp_heating_maker,
-    vasp_production_makers,
-    vasp_relax_maker,
-    vasp_static_maker,
-)
+from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.jobs.md.vasp import vasp_md_maker, vasp_relax_maker, vasp_static_maker
+from mtl_flows.jobs.md.vasp_parameters import VaspParameters
 
 STRUCTURE = antiperovskite(2, 2, 2)
+HEAT = DynamicsParameters().md_parameters(STRUCTURE.composition, None)
+HOLD = DynamicsParameters().md_parameters(STRUCTURE.composition, 1000.0)
 MAKERS = {
     "relax": vasp_relax_maker(),
     "static": vasp_static_maker(),
-    "heat": vasp_heating_maker(),
-    "production": vasp_production_makers(1000.0)[0],
+    "heat": vasp_md_maker(HEAT),
+    "production": vasp_md_maker(HOLD, n_steps=10_000),
 }
 
 
@@ -84,26 +82,47 @@ def test_production_holds_a_temperature_for_20_ps_with_nose_hoover() -> None:
 
 def test_bussis_thermostat_can_be_had() -> None:
     parameters = VaspParameters(thermostat="csvr", csvr_period_fs=80.0)
-    incar = inputs(vasp_production_makers(800.0, parameters=parameters)[0]).incar
+    incar = inputs(vasp_md_maker(HOLD, parameters=parameters)).incar
     assert (incar["MDALGO"], incar["CSVR_PERIOD"]) == (5, 80.0)
     assert "SMASS" not in incar
     with pytest.raises(ConfigurationError, match="langevin"):
         VaspParameters(thermostat="langevin")  # type: ignore[arg-type]
 
 
-def test_chunks_share_the_run_and_have_names_of_their_own() -> None:
-    makers = vasp_production_makers(800.0, n_chunks=4)
-    assert [inputs(maker).incar["NSW"] for maker in makers] == [2500] * 4
-    assert len({maker.name for maker in makers}) == 4
-    with pytest.raises(ConfigurationError, match="equal chunks"):
-        vasp_production_makers(800.0, n_chunks=3)
+def test_a_chunk_of_the_ramp_has_its_part_of_the_temperatures() -> None:
+    incar = inputs(vasp_md_maker(HEAT, first_step=1000, n_steps=2000)).incar
+    assert (incar["TEBEG"], incar["TEEND"], incar["NSW"]) == (480.0, 840.0, 2000)
 
 
 def test_hydrogen_and_magnets_have_their_settings() -> None:
-    parameters = VaspParameters(timestep_fs=1.0, spin_polarised=True)
-    incar = inputs(vasp_heating_maker(parameters)).incar
+    water = STRUCTURE.copy()
+    water.replace_species({"Cl": "H"})
+    stage = DynamicsParameters().md_parameters(water.composition, None)
+    incar = inputs(vasp_md_maker(stage, parameters=VaspParameters(spin_polarised=True))).incar
     assert (incar["POTIM"], incar["NSW"], incar["ISPIN"]) == (1.0, 10_000, 2)
     assert "MAGMOM" in incar
+
+
+def test_tags_of_the_users_go_before_ours_where_nothing_else_follows_from_them() -> None:
+    parameters = VaspParameters(incar={"ncore": 4, "LREAL": "Auto", "SIGMA": 0.1})
+    for maker in (
+        vasp_relax_maker(parameters),
+        vasp_static_maker(parameters),
+        vasp_md_maker(HOLD, parameters=parameters),
+    ):
+        incar = inputs(maker).incar
+        assert (incar["NCORE"], incar["LREAL"], incar["SIGMA"]) == (4, "Auto", 0.1)
+    with pytest.raises(ConfigurationError, match="NSW, POTIM"):
+        VaspParameters(incar={"NSW": 5, "potim": 1.0})
+
+
+def test_the_settings_of_vasp_are_part_of_the_key_of_vasp_alone() -> None:
+    def key(engine: str, **vasp: object) -> str:
+        return DynamicsParameters(engine=engine, vasp=VaspParameters(**vasp)).dynamics_stage().hash
+
+    assert key("vasp") != key("vasp", incar={"NCORE": 4})
+    assert key("vasp") == key("vasp", polling_s=1.0, potcar_spec=True)
+    assert key("chgnet") == key("chgnet", cutoff_eV=400.0)
 
 
 def test_velocities_travel_with_the_structure() -> None:

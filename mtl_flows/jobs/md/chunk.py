@@ -4,9 +4,8 @@ A run cut into chunks gives the same trajectory, bit for bit, as the run in one 
 are carried in double precision, and so is the state of the thermostat's random generator.
 """
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from ase import units
@@ -14,22 +13,10 @@ from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
 from mtl_flows.jobs.md.frames import FrameSink
+from mtl_flows.jobs.md.guard import ChunkStatus, Guard
 from mtl_flows.jobs.md.parameters import MDParameters
 from mtl_flows.jobs.md.state import MDState, pack_generator
-from mtl_flows.jobs.md.thermostats import (
-    BussiThermostat,
-    internal_degrees_of_freedom,
-    internal_temperature_K,
-)
-
-
-class ChunkStatus(StrEnum):
-    """How a chunk ended."""
-
-    COMPLETED = "completed"
-    NOT_A_NUMBER = "not_a_number"
-    TEMPERATURE_RUNAWAY = "temperature_runaway"
-    FRAMEWORK_MELTED = "framework_melted"
+from mtl_flows.jobs.md.thermostats import BussiThermostat, internal_temperature_K
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +39,10 @@ class ChunkResult:
         Potential energy, mean over the stored frames and the starting point, and at the last of them.
     conserved_drift_meV_per_atom_ps
         Drift of the conserved quantity (total energy less the thermostat's heat): the integrator's error.
+    message
+        What the engine said when it failed; empty otherwise.
+    calculation
+        Files, settings and repairs of a calculation by an external program; empty otherwise.
     """
 
     state: MDState
@@ -62,6 +53,8 @@ class ChunkResult:
     mean_energy_eV: float
     last_energy_eV: float
     conserved_drift_meV_per_atom_ps: float
+    message: str = ""
+    calculation: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-able document."""
@@ -74,6 +67,8 @@ class ChunkResult:
             "mean_energy_eV": self.mean_energy_eV,
             "last_energy_eV": self.last_energy_eV,
             "conserved_drift_meV_per_atom_ps": self.conserved_drift_meV_per_atom_ps,
+            "message": self.message,
+            "calculation": self.calculation,
         }
 
 
@@ -116,39 +111,46 @@ def run_chunk(
         taut=parameters.taut_fs * units.fs,
         rng=start.generator(),
     )
-    guard = _Guard.of(start, parameters)
+    guard = Guard.of(start, parameters)
     stop = min(start.step + max_steps, parameters.n_steps)
 
-    energies = [float(atoms.get_potential_energy())]
-    conserved_at_start = energies[0] + atoms.get_kinetic_energy()
+    step, status, message, last_good = start.step, ChunkStatus.COMPLETED, "", start
+    energies: list[float] = []
+    conserved_at_start = temperature_sum_K = 0.0
     n_frames = 0
-    if start.step == 0:
-        sink.append(start.positions_A.astype(np.float32), 0, start.temperature_K, energies[0])
-        n_frames = 1
-
-    step, status, last_good = start.step, ChunkStatus.COMPLETED, start
-    temperature_sum_K = 0.0
     forces: NDArray[np.float64] | None = None
-    while step < stop:
-        step += 1
-        target_K = parameters.target_temperature_K(step)
-        thermostat.set_temperature(target_K)
-        forces = thermostat.step(forces)
-        temperature_K = internal_temperature_K(atoms.get_kinetic_energy(), len(atoms))
-        stores_frame = step % parameters.frame_interval == 0
-        status = guard.check(temperature_K, target_K, atoms.positions if stores_frame else None)
-        if status is not ChunkStatus.COMPLETED:
-            break
-        temperature_sum_K += temperature_K
-        if stores_frame:
-            energies.append(float(atoms.get_potential_energy()))
-            sink.append(atoms.positions.astype(np.float32), step, temperature_K, energies[-1])
-            n_frames += 1
-            last_good = _snapshot(start, thermostat, step)
+    try:
+        energies.append(float(atoms.get_potential_energy()))
+        conserved_at_start = energies[0] + atoms.get_kinetic_energy()
+        status = guard.check_frame(start.positions_A, energies[0])
+        if start.step == 0 and status is ChunkStatus.COMPLETED:
+            sink.append(start.positions_A.astype(np.float32), 0, start.temperature_K, energies[0])
+            n_frames = 1
+        while step < stop and status is ChunkStatus.COMPLETED:
+            step += 1
+            target_K = parameters.target_temperature_K(step)
+            thermostat.set_temperature(target_K)
+            forces = thermostat.step(forces)
+            temperature_K = internal_temperature_K(atoms.get_kinetic_energy(), len(atoms))
+            status = guard.check_step(temperature_K, target_K)
+            if status is not ChunkStatus.COMPLETED:
+                break
+            if step % parameters.frame_interval == 0:
+                energy_eV = float(atoms.get_potential_energy())
+                status = guard.check_frame(atoms.positions, energy_eV)
+                if status is not ChunkStatus.COMPLETED:
+                    break
+                energies.append(energy_eV)
+                sink.append(atoms.positions.astype(np.float32), step, temperature_K, energy_eV)
+                n_frames += 1
+                last_good = _snapshot(start, thermostat, step)
+            temperature_sum_K += temperature_K
+    except _ENGINE_ERRORS as error:
+        status, message = ChunkStatus.ENGINE_ERROR, f"{type(error).__name__}: {error}"
     sink.flush()
 
     completed = status is ChunkStatus.COMPLETED
-    n_good = step - start.step - (not completed)
+    n_good = max(step - start.step - (not completed), 0)
     drift_meV_per_ps = 0.0
     if completed and n_good > 0:
         conserved = atoms.get_potential_energy() + atoms.get_kinetic_energy() - thermostat.transferred_energy
@@ -159,47 +161,15 @@ def run_chunk(
         stopped_at_step=step,
         n_frames=n_frames,
         mean_temperature_K=temperature_sum_K / n_good if n_good else start.temperature_K,
-        mean_energy_eV=float(np.mean(energies)),
-        last_energy_eV=energies[-1],
+        mean_energy_eV=float(np.mean(energies)) if energies else 0.0,
+        last_energy_eV=energies[-1] if energies else 0.0,
         conserved_drift_meV_per_atom_ps=drift_meV_per_ps / len(atoms),
+        message=message,
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Guard:
-    """Limits beyond which a simulation is not worth going on with."""
-
-    max_temperature_ratio: float
-    max_framework_msd_A2: float
-    framework: NDArray[np.bool_]
-    reference_A: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, start: MDState, parameters: MDParameters) -> Self:
-        framework = np.array([symbol != parameters.mobile_ion for symbol in start.species])
-        # Canonical fluctuation of the temperature: relative standard deviation √(2/dof).
-        fluctuation = np.sqrt(2.0 / internal_degrees_of_freedom(len(start.species)))
-        return cls(
-            max_temperature_ratio=parameters.max_temperature_ratio + 8.0 * float(fluctuation),
-            max_framework_msd_A2=parameters.max_framework_msd_A2,
-            framework=framework,
-            reference_A=start.reference_A[framework],
-        )
-
-    def check(
-        self, temperature_K: float, target_K: float, positions_A: NDArray[np.float64] | None
-    ) -> ChunkStatus:
-        """Judge one step; the framework only where its positions are given."""
-        if not np.isfinite(temperature_K):
-            return ChunkStatus.NOT_A_NUMBER
-        if temperature_K > self.max_temperature_ratio * target_K:
-            return ChunkStatus.TEMPERATURE_RUNAWAY
-        if positions_A is not None and self.framework.any():
-            moved = positions_A[self.framework] - self.reference_A
-            moved -= moved.mean(axis=0)
-            if float((moved**2).sum(axis=1).mean()) > self.max_framework_msd_A2:
-                return ChunkStatus.FRAMEWORK_MELTED
-        return ChunkStatus.COMPLETED
+# What calculators raise when they meet positions that make no sense; a missing package is none of these.
+_ENGINE_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
 
 
 def _snapshot(start: MDState, thermostat: BussiThermostat, step: int) -> MDState:

@@ -5,6 +5,7 @@ and keyword arguments. Any other ASE calculator is used by its import path.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
@@ -13,6 +14,10 @@ from typing import Any
 from ase.calculators.calculator import Calculator
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.science.stability import MP2020_GGA, RAW_PBE
+
+VASP = "vasp"
+"""Name of the one engine that is a program of its own and no ASE calculator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,10 @@ class Engine:
         Raises
         ------
         ConfigurationError
-            If the package is not installed or the import path leads nowhere.
+            If the package is not installed, the import path leads nowhere, or the engine is a program.
         """
+        if self.name == VASP:
+            raise ConfigurationError("is a program, not an ASE calculator", subject=self.name)
         path = self.md_calculator if for_md else self.calculator
         module, _, attribute = path.rpartition(".")
         try:
@@ -81,7 +88,7 @@ ENGINES: dict[str, Engine] = {
         md_calculator="mtl_flows.jobs.md.chgnet_calculators.CHGNetForDynamics",
         calculator_kwargs={"use_device": "cpu", "on_isolated_atoms": "ignore"},
         package="chgnet",
-        energy_scale="PBE(+U), MP2020-corrected",
+        energy_scale=MP2020_GGA,
         precision="float32",
     ),
     "sevennet": Engine(
@@ -90,9 +97,10 @@ ENGINES: dict[str, Engine] = {
         md_calculator="sevenn.calculator.SevenNetCalculator",
         calculator_kwargs={"model": "7net-0", "device": "cpu"},
         package="sevenn",
-        energy_scale="PBE(+U), uncorrected",
+        energy_scale=RAW_PBE,
         precision="float32",
     ),
+    VASP: Engine(name=VASP, calculator="", md_calculator="", package="", energy_scale=RAW_PBE),
 }
 
 
@@ -115,8 +123,17 @@ def get_engine(name: str) -> Engine:
     return Engine(name=name, calculator=name, md_calculator=name, package=module.split(".")[0])
 
 
-def engine_fingerprint(name: str, *, n_threads: int = 1) -> dict[str, Any]:
+def engine_fingerprint(
+    name: str, *, n_threads: int = 1, parameters: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what identifies a potential: results of different fingerprints are never mixed in one fit.
+
+    Parameters
+    ----------
+    n_threads
+        Threads of the tensor library.
+    parameters
+        Settings beyond those of the registry.
 
     Returns
     -------
@@ -129,7 +146,7 @@ def engine_fingerprint(name: str, *, n_threads: int = 1) -> dict[str, Any]:
         "name": engine.name,
         "version": _version(engine.package) if engine.package else "",
         "weights_sha256": _weights(name, n_threads),
-        "parameters": dict(engine.calculator_kwargs),
+        "parameters": {**engine.calculator_kwargs, **(parameters or {})},
         "precision": engine.precision,
         "threads": n_threads,
         "energy_scale": engine.energy_scale,
@@ -139,7 +156,7 @@ def engine_fingerprint(name: str, *, n_threads: int = 1) -> dict[str, Any]:
 @cache
 def _weights(name: str, n_threads: int) -> str:
     """Digest of an engine's weights; loading a model takes seconds, so once for each process."""
-    return weights_sha256(get_engine(name).build(n_threads=n_threads))
+    return "" if name == VASP else weights_sha256(get_engine(name).build(n_threads=n_threads))
 
 
 @cache

@@ -16,9 +16,10 @@ from pymatgen.core import Structure
 from pymatgen.core.trajectory import Trajectory as PmgTrajectory
 
 from mtl_flows.errors import ConfigurationError, DynamicsError
-from mtl_flows.jobs.md.chunk import ChunkResult, ChunkStatus, run_chunk
+from mtl_flows.jobs.md.chunk import ChunkResult, run_chunk
 from mtl_flows.jobs.md.engines import get_engine, set_torch_threads
 from mtl_flows.jobs.md.frames import FrameSink, MemoryFrameSink, file_frame_sink
+from mtl_flows.jobs.md.guard import ChunkStatus
 from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
 from mtl_flows.jobs.md.state import MDState
 from mtl_flows.jobs.md.thermostats import BussiThermostat

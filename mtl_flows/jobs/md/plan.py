@@ -6,7 +6,9 @@ from typing import Any
 from pymatgen.core import Composition
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.jobs.md.engines import VASP, engine_fingerprint
 from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
+from mtl_flows.jobs.md.vasp_parameters import VaspParameters
 from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
@@ -24,7 +26,9 @@ class DynamicsParameters:
     mobile_ion
         Element that is allowed to diffuse.
     engine
-        Name in the registry, or import path of an ASE calculator.
+        Name in the registry (``chgnet``, ``sevennet``, ``vasp``), or import path of an ASE calculator.
+    vasp
+        Settings of VASP; of no account to other engines.
     n_threads
         Threads of one job.
     ordering
@@ -59,6 +63,7 @@ class DynamicsParameters:
 
     mobile_ion: str = "Li"
     engine: str = "chgnet"
+    vasp: VaspParameters = field(default_factory=VaspParameters)
     n_threads: int = 1
     ordering: OrderingParameters = field(default_factory=OrderingParameters)
     relax_fmax_eV_per_A: float = 0.05
@@ -116,8 +121,16 @@ class DynamicsParameters:
             stage="dynamics",
             algorithm_version=DYNAMICS_VERSION,
             mobile_ion=self.mobile_ion,
-            values={name: getattr(self, name) for name in shaping},
+            values={name: getattr(self, name) for name in shaping} | self._program(),
         )
+
+    def _program(self) -> dict[str, Any]:
+        """Settings of an engine that is a program of its own."""
+        return {VASP: self.vasp.shaping()} if self.engine == VASP else {}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What identifies the engine in every document."""
+        return engine_fingerprint(self.engine, n_threads=self.n_threads, parameters=self._program())
 
     def judgement_hash(self) -> str:
         """Hash of everything that decides when a trajectory is long enough and what it says."""

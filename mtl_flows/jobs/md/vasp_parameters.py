@@ -1,0 +1,98 @@
+"""Settings of the VASP calculations, without atomate2: they are read where no calculation runs."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mtl_flows.errors import ConfigurationError
+
+Thermostat = Literal["nose-hoover", "csvr"]
+
+_FUNCTIONAL: dict[str, Any] = {"GGA": "PE", "LDAU": False}
+# Insulators, and meshes that may be too small for the tetrahedron method.
+_SMEARING: dict[str, Any] = {"ISMEAR": 0, "SIGMA": 0.05}
+_NO_LARGE_FILES: dict[str, Any] = {
+    "LAECHG": False,
+    "LVTOT": False,
+    "LVHAR": False,
+    "LELF": False,
+    "LWAVE": False,
+}
+
+DECIDED_HERE = frozenset(
+    {
+        *("CSVR_PERIOD", "EDIFFG", "ENCUT", "GGA", "IBRION", "ISIF", "ISPIN", "KGAMMA", "KSPACING"),
+        *("MDALGO", "NBLOCK", "NSW", "POTIM", "SMASS", "TEBEG", "TEEND"),
+    }
+)
+"""INCAR tags that follow from parameters; the rest is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class VaspParameters:
+    """Settings of the VASP calculations.
+
+    Attributes
+    ----------
+    cutoff_eV
+        Plane-wave cutoff.
+    relax_kspacing_per_A, static_kspacing_per_A
+        Largest distance of k-points, 2π included.
+    spin_polarised
+        Whether spins are treated; the chemical rules leave no open d shell.
+    thermostat
+        ``nose-hoover`` or ``csvr``.
+    csvr_period_fs
+        Relaxation time of ``csvr``.
+    incar
+        Further INCAR tags, for all calculations; they go before those of the input sets. None removes a tag.
+    potcar_spec
+        Write the names of the potentials instead of POTCAR, for a VASP command that finds them itself.
+    polling_s
+        Seconds between two looks of custodian at a calculation.
+
+    Raises
+    ------
+    ConfigurationError
+        If the thermostat is unknown, or `incar` names a tag that follows from other parameters.
+    """
+
+    cutoff_eV: float = 520.0
+    relax_kspacing_per_A: float = 0.4
+    static_kspacing_per_A: float = 0.25
+    spin_polarised: bool = False
+    thermostat: Thermostat = "nose-hoover"
+    csvr_period_fs: float = 100.0
+    incar: dict[str, Any] = field(default_factory=dict)
+    potcar_spec: bool = False
+    polling_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.thermostat not in ("nose-hoover", "csvr"):
+            raise ConfigurationError(f"unknown thermostat {self.thermostat!r}", subject="VaspParameters")
+        object.__setattr__(self, "incar", {tag.upper(): value for tag, value in self.incar.items()})
+        if decided := sorted(DECIDED_HERE & self.incar.keys()):
+            raise ConfigurationError(
+                f"{', '.join(decided)} follow from other parameters",
+                subject="INCAR",
+                remedy="set those instead",
+            )
+
+    def shaping(self) -> dict[str, Any]:
+        """Return everything that shapes a result, and so its key."""
+        names = (
+            *("cutoff_eV", "relax_kspacing_per_A", "static_kspacing_per_A", "spin_polarised"),
+            *("thermostat", "csvr_period_fs", "incar"),
+        )
+        return {name: getattr(self, name) for name in names}
+
+    def incar_tags(self) -> dict[str, Any]:
+        """Return the tags that all calculations share."""
+        spin = {"ISPIN": 2} if self.spin_polarised else {"ISPIN": 1, "MAGMOM": None}
+        return {
+            **_FUNCTIONAL,
+            **_SMEARING,
+            **_NO_LARGE_FILES,
+            **spin,
+            "ENCUT": self.cutoff_eV,
+            **self.incar,
+        }
