@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,15 +11,17 @@ import pytest
 from samples import HERE, TINY, contents, crystal, fill
 
 from mtl_flows.jobs import batch
+from mtl_flows.jobs.batch import Limits
 from mtl_flows.jobs.topology import run_topology
 from mtl_flows.schemas.topology import TopologyDocument, topology_stage
 from mtl_flows.science.topology import TopologyParameters, compute_topology
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.stages import StageCollection, TopologyCollection
+from mtl_flows.store.stages import BarcodeCollection, StageCollection, TopologyCollection
 
 PARAMETERS = TopologyParameters()
+SPAWN = multiprocessing.get_context("spawn")
 
 
 def run(store: MTLStore, ids: list[str], parameters: TopologyParameters = PARAMETERS) -> tuple[int, int, int]:
@@ -89,19 +92,56 @@ def compute_and_die(address: Connection, ids: list[str], at: type[StageCollectio
         run(store, ids)
 
 
-def test_a_killed_batch_run_again_gives_the_same_documents(store: MTLStore, address: Connection) -> None:
+@pytest.mark.parametrize(
+    ("at", "write", "left"),
+    [
+        # With the second portion's barcodes written and its metrics not.
+        (TopologyCollection, 2, (3, 6)),
+        (BarcodeCollection, 4, (9, 9)),
+    ],
+)
+def test_a_killed_batch_run_again_gives_the_same_documents(
+    store: MTLStore,
+    address: Connection,
+    at: type[StageCollection[Any]],
+    write: int,
+    left: tuple[int, int],
+) -> None:
     ids = fill(store, *TINY)
-    # Killed with the second portion's barcodes written and its metrics not.
-    process = multiprocessing.get_context("spawn").Process(
-        target=compute_and_die, args=(address, ids, TopologyCollection, 2)
-    )
+    process = SPAWN.Process(target=compute_and_die, args=(address, ids, at, write))
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
-    assert (store.topology.count(), store.barcodes.count()) == (3, 6)
-    assert run(store, ids) == (7, 3, 0)
+    assert (store.topology.count(), store.barcodes.count()) == left
+    assert run(store, ids) == (len(ids) - left[0], left[0], 0)
+    assert_as_if_never_interrupted(store, ids)
+
+
+def compute_with_workers(address: Connection, ids: list[str]) -> None:
+    batch._WRITE_EVERY = 1
+    with MTLStore.connect(address) as store:
+        run_topology(store, ids, mobile_ion="Li", parameters=PARAMETERS, limits=Limits(workers=1))
+
+
+def test_a_batch_killed_from_outside_is_picked_up(store: MTLStore, address: Connection) -> None:
+    ids = fill(store, *TINY)
+    process = SPAWN.Process(target=compute_with_workers, args=(address, ids))
+    process.start()
+    deadline = time.monotonic() + 120
+    while store.barcodes.count() == 0 and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.kill()
+    process.join(60)
+    assert process.exitcode in (-signal.SIGKILL, 0)
+    done = store.topology.count()
+    assert store.barcodes.count() > 0
+    assert run(store, ids) == (len(ids) - done, done, 0)
+    assert_as_if_never_interrupted(store, ids)
+
+
+def assert_as_if_never_interrupted(store: MTLStore, ids: list[str]) -> None:
     resumed = contents(store)
     store.topology.raw.delete_many({})
     store.barcodes.raw.delete_many({})
-    assert run(store, ids) == (10, 0, 0)
+    assert run(store, ids) == (len(ids), 0, 0)
     assert contents(store) == resumed
