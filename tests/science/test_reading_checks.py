@@ -23,6 +23,13 @@ def test_good_structure_passes() -> None:
     check_structure(decorated, "Li")
 
 
+def test_deuterium_is_hydrogen() -> None:
+    for isotope in ("H", "D"):
+        hydride = Structure(ROCK_SALT.lattice, [isotope, "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        for asked in ("H", "D"):
+            check_structure(hydride, asked)
+
+
 def test_no_mobile_ion() -> None:
     with pytest.raises(NoMobileIonError, match=r"some: no site holds Na; there are Cl, Li"):
         check_structure(ROCK_SALT, "Na", subject="some")

@@ -230,6 +230,44 @@ def test_neighbours_at_exactly_the_cutoff_count():
     assert result.orbits[0].n_mobile_in_sphere == 7
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_neighbours_at_exactly_the_cutoff_count_in_any_frame_and_cell(seed):
+    rng = np.random.default_rng(seed)
+    cell = np.array([[1, 0, 0], [rng.integers(-2, 3), 1, 0], [rng.integers(-2, 3), rng.integers(-2, 3), 1]])
+    lattice = cell @ (10.0 * np.eye(3)) @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    origin = rng.random(3)
+    structure = Structure(
+        Lattice(lattice), ["Li", "O"], [origin, origin + np.linalg.inv(cell).sum(axis=0) / 2]
+    )
+    (orbit,) = compute_topology(structure, parameters=SCREENING).orbits
+    assert (orbit.n_mobile_in_sphere, orbit.n_framework_in_sphere) == (7, 8)
+
+
+def test_species_that_alternate_on_one_position():
+    """Two entries of a file for one shared position: mobile and framework point coincide."""
+    lattice = Lattice.cubic(4.0)
+    shared = Structure(lattice, [{"Li": 0.5, "Mg": 0.5}, "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    two_entries = Structure(lattice, [{"Li": 0.5}, {"Mg": 0.5}, "O"], [[0, 0, 0], [0, 0, 0], [0.5, 0.5, 0.5]])
+    one, other = compute_topology(shared), compute_topology(two_entries)
+    assert (one.n_mobile, other.n_mobile) == (1, 1)
+    assert other.r_connected_A == one.r_connected_A == pytest.approx(4.0)
+    assert other.d_A == one.d_A
+    assert (one.n_framework, other.n_framework) == (1, 2)
+
+
+def test_split_sites_all_count_and_short_deaths_are_no_feature():
+    """A site split over two positions 0.08 Å apart: one more point, no H0 death above 0.1 Å."""
+    whole = Structure(Lattice.cubic(4.0), ["Li", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    split = Structure(
+        Lattice.cubic(4.0), ["Li", {"O": 0.5}, {"O": 0.5}], [[0, 0, 0], [0.5, 0.5, 0.49], [0.5, 0.5, 0.51]]
+    )
+    one, other = compute_topology(whole), compute_topology(split)
+    assert other.orbits[0].n_framework_in_sphere == 2 * one.orbits[0].n_framework_in_sphere
+    assert (
+        other.features["published"]["framework_h0_count"] == one.features["published"]["framework_h0_count"]
+    )
+
+
 def test_cutoff_is_a_parameter():
     result = compute_topology(LI3N, parameters=TopologyParameters(cutoff_A=4.0, extended=False))
     assert result.orbits[0].n_framework_in_sphere < 10

@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 from mtl_flows.errors import NoMobileIonError, OccupancyError, OverlappingSitesError
 from mtl_flows.science.reading.distances import overlapping_pair
 from mtl_flows.science.reading.model import ReadingParameters
+from mtl_flows.science.sublattices import is_mobile
 
 _HASHED_DECIMALS = 5
 
@@ -31,7 +32,7 @@ def check_structure(
         If two fully occupied sites are closer than `parameters.min_distance_A`.
     """
     limits = parameters or ReadingParameters()
-    if mobile_ion not in {element.symbol for element in structure.composition.element_composition}:
+    if not is_mobile(structure.composition, mobile_ion):
         raise NoMobileIonError(
             f"no site holds {mobile_ion}; there are {', '.join(sorted(structure.chemical_system_set))}",
             subject=subject,
