@@ -39,14 +39,15 @@ from mtl_flows.store.database import MTLStore
 JOBS = {
     "topology": "mtl_flows.jobs.topology.run_topology",
     "chemistry": "mtl_flows.jobs.chemistry.run_chemistry",
-    "clustering": "mtl_flows.jobs.clustering.run_clustering",
+    "clustering": "mtl_flows.jobs.clustering.update_clustering",
     "candidates": "mtl_flows.jobs.candidates.rebuild_candidates",
 }
 SCIENCE = {
     "topology": ["mtl_flows.jobs.topology._compute"],
     "chemistry": ["mtl_flows.jobs.chemistry._check"],
     "clustering": [
-        f"mtl_flows.jobs.clustering.{name}" for name in ("cluster", "match_clusters", "nearest_known")
+        f"mtl_flows.jobs.clustering_run.{name}"
+        for name in ("cluster", "assess_stability", "match_clusters", "nearest_known")
     ],
     "candidates": [],
 }

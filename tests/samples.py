@@ -10,7 +10,7 @@ from pymatgen.core import Structure
 from mtl_flows.jobs.batch import Limits
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.chemistry import run_chemistry
-from mtl_flows.jobs.clustering import run_clustering
+from mtl_flows.jobs.clustering_run import run_clustering
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.reading import IngestParameters, read_file
 from mtl_flows.jobs.topology import run_topology

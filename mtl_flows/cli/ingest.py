@@ -115,18 +115,51 @@ def ingest_line(summary: object) -> str:
 
 
 def label(
-    table_file: Annotated[Path, typer.Argument(help="CSV with the columns id, known_conductor, …")],
+    what: Annotated[str, typer.Argument(help="A CSV table of labels, or the id of one material.")],
+    known: Annotated[
+        bool | None, typer.Option("--known/--unknown", help="Counts as a known conductor, or does not.")
+    ] = None,
+    conductivity_S_per_cm: Annotated[
+        float | None, typer.Option("--conductivity", min=0, help="Measured near 300 K, S/cm.")
+    ] = None,
+    below_detection: Annotated[
+        bool, typer.Option("--below-detection", help="The conductivity is an upper bound.")
+    ] = False,
+    family: Annotated[str, typer.Option(help="Structural family, such as garnet.")] = "",
+    source: Annotated[str, typer.Option(help="DOI or citation of the measurement.")] = "",
 ) -> None:
-    """Take measured facts about materials from a table: known conductors, conductivities, families.
+    """Take measured facts about materials: known conductors, conductivities, families.
 
-    Columns: id, known_conductor (true or false), and optionally conductivity_S_per_cm, below_detection, family,
-    source. Known conductors decide which clusters are selected; the article's list is there already.
+    Known conductors decide which clusters are selected; the article's list is there already. A table has the
+    columns id, known_conductor (true or false), and optionally conductivity_S_per_cm, below_detection, family, source.
+
+    Examples: `mtl label labels.csv` · `mtl label icsd-188887 --known --conductivity 0.012 --source 10.1038/nmat3066`
     """
+    from mtl_flows.errors import ConfigurationError
     from mtl_flows.jobs.labels import import_labels
+    from mtl_flows.schemas.labels import LabelDocument
     from mtl_flows.store.database import MTLStore
 
+    given = known is not None or conductivity_S_per_cm is not None
+    if not given and (below_detection or family or source):
+        raise ConfigurationError(
+            "a label says whether a material conducts",
+            subject=what,
+            remedy="add --known, --unknown or --conductivity",
+        )
     with MTLStore.open() as store:
-        written = import_labels(store, table_file)
+        if given:
+            facts = LabelDocument(
+                id=what,
+                known_conductor=store.labels.counts_as_known(what) if known is None else known,
+                conductivity_S_per_cm=conductivity_S_per_cm,
+                below_detection=below_detection,
+                family=family,
+                source=source,
+            )
+            written = store.labels.put([facts])
+        else:
+            written = import_labels(store, Path(what))
     out.print(f"labels: {written.inserted} new, {written.replaced} changed, {written.unchanged} unchanged")
 
 

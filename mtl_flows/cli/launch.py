@@ -122,7 +122,6 @@ def dynamics_maker(
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.jobs.md.engines import get_engine
     from mtl_flows.jobs.md.plan import DynamicsParameters
-    from mtl_flows.jobs.parameters import ScreeningParameters
     from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
     from mtl_flows.science.ordering import OrderingParameters
 
@@ -151,7 +150,6 @@ def dynamics_maker(
                 max_relative_error=target_error,
             ),
         ),
-        screening=ScreeningParameters(mobile_ion),
     )
 
 
@@ -159,8 +157,12 @@ def hand_in_dynamics(
     store: Any, address: Any, maker: Any, *, materials: list[str], survivors: int
 ) -> list[Any]:
     """Plan and submit; says what it does on standard error. Returns the workflows."""
+    from dataclasses import replace
+
+    from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 
+    maker = replace(maker, screening=screening_parameters(store, maker.parameters.mobile_ion))
     plan = plan_dynamics(store, maker, materials=materials, limit=survivors)
     chosen = len(plan.todo) + len(plan.done)
     if not materials:

@@ -12,6 +12,7 @@ from mtl_flows.cli.query import print_candidates
 from mtl_flows.cli.screen import run_screening
 from mtl_flows.cli.types import (
     Budget,
+    ChemistryFile,
     ChunkPs,
     DiscardPs,
     EngineName,
@@ -40,6 +41,7 @@ def run(
     labels: Annotated[
         Path | None, typer.Option(help="Table of measured facts, as `mtl label` takes it.")
     ] = None,
+    chemistry: ChemistryFile = None,
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
     batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one screening job.")] = 500,
@@ -91,7 +93,9 @@ def run(
             err.print(f"labels: {written.inserted} new, {written.replaced} changed")
         read = take_in(store, paths, release=release, mobile_ion=mobile_ion, workers=workers)
         err.print(ingest_line(read))
-        run_screening(store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size)
+        run_screening(
+            store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size, chemistry=chemistry
+        )
         workflows = hand_in_dynamics(store, address, maker, materials=[], survivors=survivors)
         failed = None
         if workflows:

@@ -1,11 +1,12 @@
 """`mtl screen`: topology, prescreen, clustering and chemistry of what is in the store."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
-from mtl_flows.cli.types import Json, MobileIon, Workers
+from mtl_flows.cli.types import ChemistryFile, Json, MobileIon, Workers
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +19,10 @@ def screen(
     workers: Workers = 2,
     batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one job.")] = 500,
     retry: Annotated[bool, typer.Option(help="Try again what a stage refused.")] = False,
+    recluster: Annotated[
+        bool, typer.Option(help="Cluster anew, even where new structures could join the current clusters.")
+    ] = False,
+    chemistry: ChemistryFile = None,
     submit_only: Annotated[
         bool, typer.Option("--submit-only", help="Leave the work to workers that run elsewhere.")
     ] = False,
@@ -37,7 +42,7 @@ def screen(
     with connection(Settings.load()) as address, MTLStore.connect(address) as store:
         run_screening(
             store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size, retry=retry,
-            submit_only=submit_only,
+            recluster=recluster, chemistry=chemistry, submit_only=submit_only,
         )  # fmt: skip
         counts = funnel_counts(store.candidates)
     if json:
@@ -54,6 +59,8 @@ def run_screening(
     workers: int,
     batch_size: int,
     retry: bool = False,
+    recluster: bool = False,
+    chemistry: Path | None = None,
     submit_only: bool = False,
 ) -> None:
     """Plan, hand in and, unless told otherwise, do the screening; says what it does on standard error."""
@@ -61,14 +68,19 @@ def run_screening(
     from mtl_flows.flows.screening import ScreeningFlowMaker
     from mtl_flows.jobs.batch import Limits
     from mtl_flows.jobs.candidates import rebuild_candidates
-    from mtl_flows.jobs.parameters import ScreeningParameters
+    from mtl_flows.jobs.screening import choose_chemistry, read_chemistry, screening_parameters
     from mtl_flows.launch.names import LIGHT
     from mtl_flows.launch.screening import plan_screening, submit_screening
 
+    if chemistry is None:
+        parameters = screening_parameters(store, mobile_ion)
+    else:
+        parameters = choose_chemistry(store, mobile_ion, read_chemistry(chemistry))
     maker = ScreeningFlowMaker(
-        parameters=ScreeningParameters(mobile_ion),
+        parameters=parameters,
         limits=Limits(workers=min(workers, 1)),  # several jobs at a time rather than several processes in one
         batch_size=batch_size,
+        recluster=recluster,
     )
     plan = plan_screening(store, maker, retry=retry)
     if plan.refused:

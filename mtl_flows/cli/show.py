@@ -20,12 +20,12 @@ def show(
     json: Json = False,
 ) -> None:
     """Tell the story of one material: each gate, its cluster, each rule, each calculation, what is pending."""
-    from mtl_flows.jobs.parameters import ScreeningParameters
+    from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.story import tell
     from mtl_flows.store.database import MTLStore
 
     with MTLStore.open() as store:
-        story = tell(store, subject, ScreeningParameters(mobile_ion))
+        story = tell(store, subject, screening_parameters(store, mobile_ion))
     if json:
         print_json(story)
         return

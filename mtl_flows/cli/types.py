@@ -1,11 +1,19 @@
 """Arguments and options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 MobileIon = Annotated[str, typer.Option("--mobile-ion", "-m", help="Element symbol of the mobile ion.")]
+ChemistryFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--chemistry",
+        help="YAML file of parameters of the chemical rules; they hold until others are given.",
+    ),
+]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Worker processes; 0: none, no limits.")]
 
 _PANEL = "Molecular dynamics"

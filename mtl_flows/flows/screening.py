@@ -27,12 +27,15 @@ class ScreeningFlowMaker(RecordMaker):
         Processes, time and memory of the batch jobs.
     batch_size
         Structures in one job: FireWorks costs about a second per job, so many small jobs are dear.
+    recluster
+        Cluster anew even where new structures could join the current clusters.
     """
 
     name: str = "screening"
     parameters: ScreeningParameters = field(default_factory=ScreeningParameters)
     limits: Limits = field(default_factory=Limits)
     batch_size: int = 500
+    recluster: bool = False
 
     def make(self, structure_ids: Sequence[str]) -> Flow:
         """Flow over these structures; what the store holds already is not computed again."""
@@ -46,9 +49,9 @@ class ScreeningFlowMaker(RecordMaker):
         topology_jobs = [_numbered(topology.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
         chemistry_jobs = [_numbered(chemistry.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
         clustering_jobs = [
-            ClusteringMaker(name=f"clustering {protocol}", protocol=protocol, parameters=p).make(
-                [done.output for done in topology_jobs]
-            )
+            ClusteringMaker(
+                name=f"clustering {protocol}", protocol=protocol, parameters=p, recluster=self.recluster
+            ).make([done.output for done in topology_jobs])
             for protocol in PROTOCOLS
         ]
         candidates = CandidatesMaker(parameters=p).make(

@@ -210,6 +210,7 @@ def _protocol_fields(
         "passes_prescreen": passes_prescreen,
         "cluster": assignment.cluster if assignment else None,
         "selected": selected,
+        "provisional": assignment.provisional if assignment else None,
         "nearest_known": (assignment.nearest_known or None) if assignment else None,
         "nearest_known_distance": assignment.nearest_known_distance if assignment else None,
         "survives": survives,

@@ -23,7 +23,7 @@ class ScreeningPlan:
     refused
         Current structures that a stage refused and that are left alone.
     recluster
-        Whether the current clusterings no longer fit what is stored.
+        Whether the current clusterings no longer fit what is stored, or shall be made anew.
     """
 
     structure_ids: list[str]
@@ -52,7 +52,8 @@ def plan_screening(store: MTLStore, maker: ScreeningFlowMaker, *, retry: bool = 
         refused = set() if retry else {r.subject for r in store.rejections.outstanding(query)}
         lacking |= missing
         todo |= missing - refused
-    recluster = bool(todo) or not all(clustering_is_current(store, protocol, p) for protocol in PROTOCOLS)
+    recluster = maker.recluster or bool(todo)
+    recluster = recluster or not all(clustering_is_current(store, protocol, p) for protocol in PROTOCOLS)
     return ScreeningPlan(sorted(todo), len(current) - len(lacking), len(lacking - todo), recluster)
 
 

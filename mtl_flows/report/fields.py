@@ -18,6 +18,7 @@ from mtl_flows.schemas.dynamics import (
 )
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, StructureDocument
 from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.screening import ScreeningDocument
 from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
 
@@ -39,6 +40,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "transport": TransportDocument,
     "stability": StabilityDocument,
     "entries": EntryDocument,
+    "screenings": ScreeningDocument,
 }
 
 

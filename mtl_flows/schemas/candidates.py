@@ -80,6 +80,12 @@ class CandidateDocument(Document):
     cluster_text: str | None = Field(None, description="name of its cluster")
     selected_published: bool | None = Field(None, description="cluster holds a known conductor")
     selected_text: bool | None = Field(None, description="cluster holds a known conductor")
+    provisional_published: bool | None = Field(
+        None, description="assigned to the nearest cluster after the clustering"
+    )
+    provisional_text: bool | None = Field(
+        None, description="assigned to the nearest cluster after the clustering"
+    )
     nearest_known_published: str | None = Field(
         None, description="material id of the nearest known conductor in the feature space"
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateMany, UpdateOne
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
+from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, DriftRecord
 from mtl_flows.science.topology import Protocol
 from mtl_flows.store.collection import DocumentCollection
 
@@ -50,6 +50,15 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
             ]
         )
 
+    def note_drift(self, clustering_id: str, drift: DriftRecord) -> None:
+        """Record how far what was assigned since a run departs from it."""
+        self.raw.update_one({"_id": clustering_id}, {"$set": {"drift": drift.model_dump()}})
+
+    def runs(self, protocol: Protocol) -> list[ClusteringDocument]:
+        """Every run of a protocol, the current one first, then the newest."""
+        order = [("current", DESCENDING), ("provenance.created_at", DESCENDING), ("_id", ASCENDING)]
+        return list(self.find({"protocol": protocol}, sort=order))
+
     def retire(self, protocol: Protocol) -> None:
         """Leave the protocol without a current run."""
         self.raw.update_many({"protocol": protocol, "current": True}, {"$set": {"current": False}})
@@ -64,6 +73,22 @@ class AssignmentCollection(DocumentCollection[AssignmentDocument]):
         IndexModel([("clustering_id", ASCENDING), ("cluster", ASCENDING)]),
         IndexModel([("structure_id", ASCENDING), ("clustering_id", ASCENDING)], unique=True),
     )
+
+    def clustered(self, clustering_id: str) -> dict[str, str]:
+        """Material id of each structure that a run was made of, by structure id."""
+        query = {"clustering_id": clustering_id, "provisional": False}
+        found = self.raw.find(query, {"structure_id": 1, "material_id": 1})
+        return {d["structure_id"]: d["material_id"] for d in found}
+
+    def members(self, clustering_id: str) -> dict[str, frozenset[str]]:
+        """Material ids of each cluster of a run by its name, without those assigned since."""
+        groups = self.raw.aggregate(
+            [
+                {"$match": {"clustering_id": clustering_id, "provisional": False}},
+                {"$group": {"_id": "$cluster", "materials": {"$push": "$material_id"}}},
+            ]
+        )
+        return {group["_id"]: frozenset(group["materials"]) for group in groups}
 
     def of(self, clustering_id: str, structure_ids: Iterable[str]) -> dict[str, AssignmentDocument]:
         """Assignments of these structures in one run, by structure id."""

@@ -20,6 +20,7 @@ from mtl_flows.store.dynamics import (
 from mtl_flows.store.frames import FrameFiles
 from mtl_flows.store.ingest import FileCollection, RejectionCollection, ReleaseCollection
 from mtl_flows.store.labels import LabelCollection
+from mtl_flows.store.screening import ScreeningCollection
 from mtl_flows.store.stability import EntryCollection, StabilityCollection
 from mtl_flows.store.stages import BarcodeCollection, ChemistryCollection, TopologyCollection
 from mtl_flows.store.structures import StructureCollection
@@ -42,6 +43,8 @@ class MTLStore:
         Approximants, simulations and Arrhenius fits.
     stability, entries
         Electrochemical windows, and the energies of competing phases they rest on.
+    screenings
+        The parameters that everything is screened under.
     candidates
         What people query.
     frames
@@ -67,6 +70,7 @@ class MTLStore:
         self.transport = TransportCollection(self.database)
         self.stability = StabilityCollection(self.database)
         self.entries = EntryCollection(self.database)
+        self.screenings = ScreeningCollection(self.database)
         self.candidates = CandidateCollection(self.database)
         self.frames = FrameFiles(self.database)
 

@@ -20,6 +20,10 @@ class LabelCollection(DocumentCollection[LabelDocument]):
         no = {canonical_id(label.id) for label in self.find({"known_conductor": False})}
         return frozenset((load_known_conductors() | yes) - no)
 
+    def counts_as_known(self, material_id: str) -> bool:
+        """Whether a material is a known conductor, by the list or by its label."""
+        return canonical_id(material_id) in self.known_conductors()
+
     def by_material(self) -> dict[str, LabelDocument]:
         """Every label, by the canonical form of its material's id."""
         return {canonical_id(label.id): label for label in self.find()}

@@ -1,16 +1,22 @@
 """Collections of the stages that write one document per structure and set of parameters."""
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pymongo import ASCENDING, IndexModel
 
+from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.base import StageDocument, StageParameters
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
-from mtl_flows.store.collection import DocumentCollection
+from mtl_flows.science.topology import FEATURE_NAMES, Protocol
+from mtl_flows.store.collection import DocumentCollection, batched
 
 S = TypeVar("S", bound=StageDocument)
+
+_BATCH = 2000
 
 
 class StageCollection(DocumentCollection[S]):
@@ -42,11 +48,55 @@ class BarcodeCollection(StageCollection[BarcodeDocument]):
     model = BarcodeDocument
 
 
+class Metrics(NamedTuple):
+    """The two screening metrics of one structure, under one protocol."""
+
+    structure_id: str
+    material_id: str
+    r_connected_A: float
+    rho_cycles: float
+
+
 class TopologyCollection(StageCollection[TopologyDocument]):
     """Metrics, features and extended descriptors."""
 
     name = "topology"
     model = TopologyDocument
+
+    def metrics(self, parameters_hash: str, protocol: Protocol, below_A: float) -> Iterator[Metrics]:
+        """Stream the metrics of every structure with r_connected below a length, by structure id."""
+        query = {"parameters_hash": parameters_hash, "r_connected_A": {"$lt": below_A}}
+        wanted = {"structure_id": 1, "material_id": 1, "r_connected_A": 1, f"rho_cycles.{protocol}": 1}
+        for found in self.raw.find(query, wanted, sort=[("structure_id", ASCENDING)]):
+            yield Metrics(
+                found["structure_id"],
+                found["material_id"],
+                found["r_connected_A"],
+                found["rho_cycles"][protocol],
+            )
+
+    def features(
+        self, structure_ids: Sequence[str], parameters_hash: str, protocol: Protocol
+    ) -> NDArray[np.float64]:
+        """Named features of these structures as a table, shape (n, 22), in the order given.
+
+        Raises
+        ------
+        NotFoundError
+            If one has no topology under these parameters.
+        """
+        names = FEATURE_NAMES[protocol]
+        rows: dict[str, list[float]] = {}
+        for batch in batched(structure_ids, _BATCH):
+            query = {"structure_id": {"$in": batch}, "parameters_hash": parameters_hash}
+            for found in self.raw.find(query, {"structure_id": 1, f"features.{protocol}": 1}):
+                values = found["features"][protocol]
+                rows[found["structure_id"]] = [values[name] for name in names]
+        missing = [structure_id for structure_id in structure_ids if structure_id not in rows]
+        if missing:
+            raise NotFoundError("no topology", subject=missing[0], remedy="run mtl screen")
+        table = [rows[structure_id] for structure_id in structure_ids]
+        return np.array(table, dtype=float).reshape(len(table), len(names))
 
 
 class ChemistryCollection(StageCollection[ChemistryDocument]):

@@ -66,6 +66,7 @@ def assignment(protocol: Protocol, *, selected: bool) -> AssignmentDocument:
         material_id=STRUCTURE.material_id,
         structure_id=STRUCTURE.id,
         cluster="c001",
+        exemplar_distance=0.0,
         selected=selected,
         provisional=False,
         is_known_conductor=False,

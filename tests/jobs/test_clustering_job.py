@@ -1,11 +1,14 @@
 """Clustering of a stored set: one run per set, current under its protocol, names that last."""
 
 import pytest
-from samples import KNOWN, fill_screened, label_known
+from samples import HERE, KNOWN, SCREENED, fill, fill_screened, label_known
 
 from mtl_flows.errors import ClusteringError
-from mtl_flows.jobs.clustering import clustering_is_current, run_clustering
+from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.jobs.clustering import clustering_is_current, update_clustering
+from mtl_flows.jobs.clustering_run import run_clustering
 from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.topology import run_topology
 from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, PrescreenThresholds
 from mtl_flows.store.database import MTLStore
@@ -116,3 +119,96 @@ def test_thresholds_decide_who_takes_part(screened: MTLStore) -> None:
     assert names == {t.structure_id for t in screened.topology.find() if t.r_connected_A < 3.0}
     assert clustering_is_current(screened, "text", strict)
     assert not clustering_is_current(screened, "text", PARAMETERS)
+
+
+def come(store: MTLStore, *slugs: str) -> None:
+    """Bring new crystals as far as their topology."""
+    run_topology(store, fill(store, *slugs), mobile_ion="Li", parameters=PARAMETERS.topology, limits=HERE)
+
+
+def test_a_run_says_how_stable_it_is(screened: MTLStore) -> None:
+    run = screened.clusterings.current("text")
+    stability = run.stability
+    assert len(stability.subsample_ari) + stability.n_failed_subsamples == 10
+    assert all(-1 <= ari <= 1 for ari in stability.subsample_ari)
+    assert stability.held_out_distances == sorted(stability.held_out_distances)
+    assert len(stability.held_out_distances) == 10 * (run.n_materials - int(0.9 * run.n_materials))
+    assert set(stability.damping_ari) <= {"0.5", "0.6", "0.7", "0.8", "0.9"} - {f"{run.damping:g}"}
+    distances = {a.material_id: a.exemplar_distance for a in screened.assignments.find({"protocol": "text"})}
+    assert all(distances[c.exemplar] == 0 for c in run.clusters)
+    assert max(distances.values()) > 0
+
+
+def test_a_newcomer_joins_the_nearest_cluster_for_the_time_being(screened: MTLStore) -> None:
+    before = screened.clusterings.current("text")
+    come(screened, "li3ps4-gamma")
+    assert not clustering_is_current(screened, "text", PARAMETERS)
+    after = update_clustering(screened, "text", PARAMETERS)
+    assert after.id == before.id
+    assert after.drift is not None
+    assert (after.drift.n_new, after.drift.recluster) == (1, False)
+    assert clustering_is_current(screened, "text", PARAMETERS)
+
+    (placed,) = screened.assignments.find({"clustering_id": after.id, "provisional": True})
+    assert placed.material_id == "li3ps4-gamma"
+    features = screened.topology.features([placed.structure_id], PARAMETERS.topology_stage().hash, "text")[0]
+    distances = {
+        c.name: sum(
+            ((x - e) / s) ** 2
+            for x, e, s in zip(features, c.exemplar_features, after.scaler_scale, strict=True)
+        )
+        ** 0.5
+        for c in after.clusters
+    }
+    assert placed.cluster == min(distances, key=lambda name: distances[name])
+    assert placed.exemplar_distance == pytest.approx(min(distances.values()))
+    assert placed.nearest_known in KNOWN
+    rebuild_candidates(screened, PARAMETERS)
+    row = screened.candidates.get("li3ps4-gamma")
+    assert (row.cluster_text, row.provisional_text, row.selected_text) == (
+        placed.cluster,
+        True,
+        placed.selected,
+    )
+    settled = dump(screened)
+    update_clustering(screened, "text", PARAMETERS)
+    assert dump(screened) == settled
+
+
+def test_many_newcomers_are_clustered_with_the_others(screened: MTLStore) -> None:
+    before = screened.clusterings.current("text")
+    come(screened, "li3obr", "li3ycl6", "li7tao6", "li3ps4-gamma", "li3ps4-beta")
+    after = update_clustering(screened, "text", PARAMETERS)
+    assert (after.previous, after.n_materials) == (before.id, before.n_materials + 5)
+    assert not screened.assignments.count({"clustering_id": after.id, "provisional": True})
+    assert {name for event in after.lineage for name in event.old} == {c.name for c in before.clusters}
+    assert {name for event in after.lineage for name in event.new} == {c.name for c in after.clusters}
+    assert clustering_is_current(screened, "text", PARAMETERS)
+
+
+@pytest.mark.parametrize("why", ["asked for", "a known conductor", "other parameters", "many have left"])
+def test_reasons_to_cluster_anew(screened: MTLStore, why: str) -> None:
+    before = screened.clusterings.current("text")
+    parameters = PARAMETERS
+    if why == "other parameters":
+        parameters = ScreeningParameters(thresholds=PrescreenThresholds(rho_cycles=0.59))
+    elif why == "many have left":
+        gone = [f"{a.material_id}.r1" for a in screened.assignments.find({"protocol": "text"})][::3]
+        gone = [key for key in gone if key.removesuffix(".r1") not in KNOWN]
+        screened.structures.raw.update_many({"_id": {"$in": gone}}, {"$set": {"withdrawn": True}})
+    else:
+        come(screened, "li3ps4-gamma")
+        if why == "a known conductor":
+            label_known(screened, "li3ps4-gamma")
+    after = update_clustering(screened, "text", parameters, recluster=why == "asked for")
+    assert after.id != before.id
+    assert after.previous == before.id
+    assert clustering_is_current(screened, "text", parameters)
+
+
+def test_so_few_materials_that_nothing_can_be_left_out(store: MTLStore) -> None:
+    come(store, *SCREENED[:2])
+    run = update_clustering(store, "text", PARAMETERS)
+    assert (run.method, run.stability.held_out_distances) == ("singletons", [])
+    come(store, "li3obr")
+    assert update_clustering(store, "text", PARAMETERS).n_materials == 3  # nothing to measure drift with

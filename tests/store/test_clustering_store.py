@@ -4,7 +4,7 @@ import pytest
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.base import Provenance, StageParameters
-from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
+from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, DriftRecord, StabilityRecord
 from mtl_flows.science.topology import Protocol
 from mtl_flows.store.database import MTLStore
 
@@ -28,6 +28,10 @@ def run(key: str, protocol: Protocol = "published") -> ClusteringDocument:
         silhouette=0.0,
         scaler_mean=[0.0],
         scaler_scale=[1.0],
+        stability=StabilityRecord(
+            subsample_ari=[], n_failed_subsamples=0, damping_ari={}, held_out_distances=[]
+        ),
+        lineage=[],
         current=False,
     )
 
@@ -40,6 +44,7 @@ def assignment(run_id: str, structure_id: str) -> AssignmentDocument:
         material_id=structure_id.removesuffix(".r1"),
         structure_id=structure_id,
         cluster="1",
+        exemplar_distance=0.0,
         selected=True,
         provisional=False,
         is_known_conductor=False,
@@ -69,3 +74,22 @@ def test_assignments_belong_to_their_run(store: MTLStore) -> None:
     found = store.assignments.of("a", ["x.r1", "z.r1"])
     assert found == {"x.r1": assignment("a", "x.r1")}
     assert store.assignments.of("c", ["x.r1"]) == {}
+
+
+def test_what_came_since_is_noted_with_the_run(store: MTLStore) -> None:
+    store.clusterings.add([run("published:a"), run("published:b")])
+    store.clusterings.make_current("published:b", "published")
+    drift = DriftRecord(
+        n_new=3, n_departed=1, outside_fraction=0.0, p_value=1.0, growth=0.1, recluster=False, reason="alike"
+    )
+    store.clusterings.note_drift("published:a", drift)
+    assert store.clusterings.get("published:a").drift == drift
+    assert store.clusterings.get("published:b").drift is None
+    assert [found.id for found in store.clusterings.runs("published")] == ["published:b", "published:a"]
+
+
+def test_members_without_those_placed_later(store: MTLStore) -> None:
+    late = assignment("published:a", "y.r1").model_copy(update={"provisional": True})
+    store.assignments.add([assignment("published:a", "x.r1"), late])
+    assert store.assignments.clustered("published:a") == {"x.r1": "x"}
+    assert list(store.assignments.members("published:a").values()) == [frozenset({"x"})]

@@ -1,7 +1,13 @@
 """Clustering by topological features, and what is made of the clusters (article §2.3)."""
 
 from mtl_flows.science.clustering.assignment import Assignment, Drift, assign, measure_drift
-from mtl_flows.science.clustering.lineage import Lineage, LineageEvent, NamedCluster, match_clusters
+from mtl_flows.science.clustering.lineage import (
+    Lineage,
+    LineageEvent,
+    NamedCluster,
+    compare_clusters,
+    match_clusters,
+)
 from mtl_flows.science.clustering.parameters import ClusteringParameters
 from mtl_flows.science.clustering.partition import cluster
 from mtl_flows.science.clustering.priority import priority, rank
@@ -30,6 +36,7 @@ __all__ = [
     "assess_stability",
     "assign",
     "cluster",
+    "compare_clusters",
     "match_clusters",
     "measure_drift",
     "nearest_known",

@@ -98,6 +98,14 @@ def match_clusters(
     return Lineage(clusters, _events(old, clusters, kin))
 
 
+def compare_clusters(old: Sequence[NamedCluster], new: Sequence[NamedCluster]) -> tuple[LineageEvent, ...]:
+    """Say what became of the clusters of one clustering in another, both with names already.
+
+    Related are the same pairs as in ``match_clusters``, so between neighbouring runs the events are the same.
+    """
+    return _events(old, new, _related(old, new))
+
+
 def _related(old: Sequence[NamedCluster], new: Sequence[NamedCluster]) -> dict[tuple[int, int], float]:
     """Return the Jaccard index of every related pair (old, new), over the materials in both clusterings."""
     new_of = {member: k for k, cluster in enumerate(new) for member in cluster.members}

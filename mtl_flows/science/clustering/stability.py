@@ -46,6 +46,7 @@ def assess_stability(
     ids: Sequence[str],
     parameters: ClusteringParameters = ClusteringParameters(),
     *,
+    whole: ClusteringResult | None = None,
     n_subsamples: int = 10,
     fraction: float = 0.9,
 ) -> Stability:
@@ -57,6 +58,8 @@ def assess_stability(
     ----------
     features, ids, parameters
         As for ``cluster``.
+    whole
+        What ``cluster`` gave for them; computed if None.
     n_subsamples, fraction
         How many random subsamples, and what share of the materials each holds.
 
@@ -70,7 +73,7 @@ def assess_stability(
         The whole set has no usable partition, or is too small to leave anything out.
     """
     table = np.asarray(features, dtype=np.float64)
-    whole = cluster(table, ids, parameters)
+    whole = whole or cluster(table, ids, parameters)
     kept = int(fraction * len(ids))
     if not 2 <= kept < len(ids):
         raise ClusteringError(

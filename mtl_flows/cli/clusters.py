@@ -1,0 +1,118 @@
+"""`mtl clusters`: runs of the clustering, their clusters, and what changed between two of them."""
+
+from typing import Annotated
+
+import typer
+
+from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.types import Json
+
+_NAME_HELP = "Id of a run; or published, text for the current one, text~1 for the one before."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    group = typer.Typer(no_args_is_help=True, help="Show and compare runs of the clustering.")
+    group.command("list")(list_)
+    group.command()(show)
+    group.command()(diff)
+    app.add_typer(group, name="clusters")
+
+
+def list_(json: Json = False) -> None:
+    """List every run: size, quality, and whether newcomers still fit it."""
+    from mtl_flows.report.clusters import list_runs
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        runs = list_runs(store)
+    if json:
+        print_json(runs)
+        return
+    if not runs:
+        err.print("nothing is clustered yet; mtl screen does it")
+        return
+    columns = [
+        "run",
+        "materials",
+        "clusters",
+        "selected",
+        "damping",
+        "silhouette",
+        "ARI of 90 %",
+        "since then",
+    ]
+    rows = [
+        [
+            f"{run['id']}{' (current)' if run['current'] else ''}",
+            *(run["materials"], run["clusters"], run["selected_clusters"], run["damping"], run["silhouette"]),
+            run["subsample_ari"],
+            f"{run['provisional']} placed: {run['drift']}" if run["provisional"] else "",
+        ]
+        for run in runs
+    ]
+    out.print(table("Clusterings", columns, rows))
+
+
+def show(
+    run: Annotated[str, typer.Argument(help=_NAME_HELP)] = "published",
+    json: Json = False,
+) -> None:
+    """Show the clusters of one run: exemplar, size, known conductors; and how stable the partition is."""
+    from mtl_flows.report.clusters import find_run
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        found = find_run(store, run)
+    if json:
+        print_json(found.model_dump(by_alias=True))
+        return
+    rows = [
+        [c.name, c.exemplar, c.size, c.selected, " ".join(c.known_conductors)]
+        for c in sorted(found.clusters, key=lambda c: (-c.size, c.name))
+    ]
+    columns = ["cluster", "exemplar", "materials", "selected", "known conductors"]
+    out.print(table(f"{found.id}: {found.n_materials} materials", columns, rows))
+    stability = found.stability
+    dampings = ", ".join(f"{ari:.2f} at {damping}" for damping, ari in stability.damping_ari.items())
+    ari = "not assessed" if stability.mean_ari is None else f"{stability.mean_ari:.2f}"
+    out.print(
+        f"{found.method}, damping {found.damping:g}, {found.n_iterations} iterations, "
+        f"silhouette {found.silhouette:.2f}; "
+        f"ARI with 90 % subsamples {ari}{', with other dampings ' + dampings if dampings else ''}"
+    )
+    if found.drift is not None and found.drift.n_new:
+        out.print(f"{found.drift.n_new} materials placed since: {found.drift.reason}")
+
+
+def diff(
+    old: Annotated[str, typer.Argument(help=_NAME_HELP)],
+    new: Annotated[str, typer.Argument(help=_NAME_HELP)],
+    json: Json = False,
+) -> None:
+    """Say what became of the clusters of one run in another.
+
+    Example: `mtl clusters diff text~1 text`
+    """
+    from mtl_flows.report.clusters import compare_runs, find_run
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        found = compare_runs(store, find_run(store, old), find_run(store, new))
+    if json:
+        print_json(found)
+        return
+    counts = found["materials"]
+    ari = "" if found["ari"] is None else f", adjusted Rand index {found['ari']:.2f}"
+    out.print(
+        f"{found['old']} → {found['new']}: {counts['both']} materials in both{ari}, "
+        f"{counts['only_old']} have left, {counts['only_new']} are new"
+    )
+    rows = [[e["kind"], " ".join(e["old"]), " ".join(e["new"])] for e in found["events"]]
+    out.print(table("Clusters", ["what happened", "before", "after"], rows))
+    for title, key in (("now selected", "selected"), ("no longer selected", "no_longer_selected")):
+        if found[key]:
+            out.print(f"{title}: {', '.join(found[key])}")
+    if found["moved"]:
+        moved = [[m["material"], m["old"], m["new"]] for m in found["moved"]]
+        out.print(table("Materials in another cluster", ["material", "before", "after"], moved))

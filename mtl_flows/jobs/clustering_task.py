@@ -1,0 +1,74 @@
+"""What a clustering is to be made of: who takes part, under which parameters, and the id that follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.schemas.base import StageParameters, content_hash
+from mtl_flows.schemas.clustering import ClusteringDocument
+from mtl_flows.science.known import canonical_id
+from mtl_flows.science.topology import Protocol, prescreen
+from mtl_flows.store.database import MTLStore
+from mtl_flows.store.stages import Metrics
+
+
+@dataclass(frozen=True)
+class ClusteringTask:
+    """One clustering to be done.
+
+    Attributes
+    ----------
+    id
+        Made of the parameters, the members and the known conductors among them.
+    members
+        Current representatives that pass the prescreen, by structure id.
+    known
+        Canonical ids of the known conductors among them.
+    """
+
+    id: str
+    protocol: Protocol
+    stage: StageParameters
+    topology_hash: str
+    members: Sequence[Metrics]
+    members_hash: str
+    known: frozenset[str]
+
+    @property
+    def structure_ids(self) -> list[str]:
+        """Structures that take part."""
+        return [member.structure_id for member in self.members]
+
+    @property
+    def material_ids(self) -> list[str]:
+        """Their materials."""
+        return [member.material_id for member in self.members]
+
+    def features(self, store: MTLStore) -> NDArray[np.float64]:
+        """Features of the members, shape (n, 22)."""
+        return store.topology.features(self.structure_ids, self.topology_hash, self.protocol)
+
+    def fits(self, run: ClusteringDocument) -> bool:
+        """Whether a run has the same parameters, so that new members can be placed in it."""
+        return (run.parameters_hash, run.topology_parameters_hash) == (self.stage.hash, self.topology_hash)
+
+
+def plan_clustering(store: MTLStore, protocol: Protocol, parameters: ScreeningParameters) -> ClusteringTask:
+    """Find out who takes part in the clustering of one protocol."""
+    stage = parameters.clustering_stage(protocol)
+    topology_hash = parameters.topology_stage().hash
+    thresholds = parameters.thresholds
+    representatives = set(store.structures.representative_ids())
+    members = [
+        found
+        for found in store.topology.metrics(topology_hash, protocol, thresholds.r_connected_A)
+        if found.structure_id in representatives
+        and prescreen(found.r_connected_A, found.rho_cycles, protocol, thresholds).passed
+    ]
+    members_hash = content_hash(sorted(member.structure_id for member in members))
+    known = store.labels.known_conductors() & {canonical_id(member.material_id) for member in members}
+    key = content_hash([stage.hash, topology_hash, members_hash, sorted(known)])[:16]
+    return ClusteringTask(f"{protocol}:{key}", protocol, stage, topology_hash, members, members_hash, known)

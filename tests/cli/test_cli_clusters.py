@@ -1,0 +1,112 @@
+"""Runs of the clustering on the terminal; labels of single materials; rules of the user's own."""
+
+import json
+
+import pytest
+from cli_answers import Mtl
+from samples import HERE, fill, fill_screened
+
+from mtl_flows.jobs.clustering import update_clustering
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.topology import run_topology
+from mtl_flows.science.known import load_known_conductors
+from mtl_flows.store.database import MTLStore
+
+P = ScreeningParameters()
+
+
+@pytest.fixture
+def grown(store: MTLStore, server: str) -> MTLStore:
+    """A screened store and a second run of one protocol, with more materials."""
+    fill_screened(store)
+    more = fill(store, "li3obr", "li3ycl6", "li7tao6", "li3ps4-gamma", "li3ps4-beta")
+    run_topology(store, more, mobile_ion="Li", parameters=P.topology, limits=HERE)
+    update_clustering(store, "text", P)
+    return store
+
+
+def test_runs_are_listed_shown_and_compared(mtl_here: Mtl, grown: MTLStore) -> None:
+    listed = json.loads(mtl_here("clusters", "list", "--json").out)
+    current = grown.clusterings.current("text")
+    assert [run["id"] for run in listed if run["current"]] == [
+        grown.clusterings.current("published").id,
+        current.id,
+    ]
+    assert len(listed) == 3
+    assert "(current)" in mtl_here("clusters", "list").out
+
+    shown = json.loads(mtl_here("clusters", "show", "text", "--json").out)
+    assert shown["_id"] == current.id
+    told = mtl_here("clusters", "show", "text~1").out
+    assert current.previous in told
+    assert "ARI with 90 % subsamples" in told
+
+    found = json.loads(mtl_here("clusters", "diff", "text~1", "text", "--json").out)
+    assert found["materials"]["only_new"] == 5
+    assert found["events"] == [event.model_dump() for event in current.lineage]
+    assert -1 <= found["ari"] <= 1
+    assert {m["material"] for m in found["moved"]} <= set(
+        grown.assignments.clustered(current.previous).values()
+    )
+    answer = mtl_here("clusters", "diff", current.previous, current.id)
+    assert answer.code == 0
+    assert "5 are new" in answer.out
+    same = json.loads(mtl_here("clusters", "diff", "text", "text", "--json").out)
+    assert (same["ari"], same["moved"], {e["kind"] for e in same["events"]}) == (1.0, [], {"same"})
+
+
+def test_a_run_that_is_not_there(mtl_here: Mtl, grown: MTLStore) -> None:
+    for name in ("text~2", "nonsense"):
+        answer = mtl_here("clusters", "show", name)
+        assert (answer.code, name in answer.err) == (5, True)
+
+
+def test_nothing_clustered_yet(mtl_here: Mtl, store: MTLStore, server: str) -> None:
+    assert "mtl screen" in mtl_here("clusters", "list").err
+    assert mtl_here("clusters", "show").code == 5
+
+
+def test_one_material_is_labelled(mtl_here: Mtl, store: MTLStore, server: str) -> None:
+    told = mtl_here(
+        "label", "Li3OCl", "--known", "--conductivity", "1e-4", "--family", "antiperovskite", "--source", "me"
+    )
+    assert (told.code, "1 new" in told.out) == (0, True)
+    label = store.labels.get("Li3OCl")
+    assert (label.known_conductor, label.conductivity_S_per_cm, label.source) == (True, 1e-4, "me")
+    listed = min(load_known_conductors())
+    mtl_here("label", listed, "--conductivity", "5.8e-4")
+    assert store.labels.get(listed).known_conductor
+    mtl_here("label", listed, "--unknown")
+    assert listed not in store.labels.known_conductors()
+    assert mtl_here("label", "Li3OCl", "--family", "antiperovskite").code == 4
+    assert mtl_here("label", "nowhere.csv").code == 4
+
+
+def test_rules_of_the_users_own_hold_until_others_are_chosen(
+    mtl_here: Mtl, store: MTLStore, server: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    fill(store, "li3n", "li3ocl", "licl")
+    rules = tmp_path_factory.mktemp("rules")
+    (rules / "two.yaml").write_text("disabled_rules: [1]\n")
+    assert mtl_here("screen", "-j", 0, "--chemistry", rules / "two.yaml").code == 0
+    row = store.candidates.get("icsd-34280")
+    assert row.failed_rules is not None
+    assert 1 not in row.failed_rules
+    assert "nothing to do" in mtl_here("screen", "-j", 0).err
+    assert store.candidates.get("icsd-34280") == row
+    told = json.loads(mtl_here("show", "icsd-34280", "--json").out)
+    assert told["rules"][0]["passed"]
+    (rules / "defaults.yaml").write_text("")
+    mtl_here("screen", "-j", 0, "--chemistry", rules / "defaults.yaml")
+    assert 1 in (store.candidates.get("icsd-34280").failed_rules or [])
+
+    for text, wrong in (
+        ("max_element: 3", "max_element"),
+        ("- 1", "parameter: value"),
+        ("max_elements: many", "integer"),
+        ("disabled_rules: [9]", "rule 9"),
+    ):
+        (rules / "wrong.yaml").write_text(text)
+        answer = mtl_here("screen", "-j", 0, "--chemistry", rules / "wrong.yaml")
+        assert (answer.code, wrong in answer.err) == (4, True), answer
+    assert mtl_here("screen", "--chemistry", rules / "none.yaml").code == 4
