@@ -43,7 +43,7 @@ def update_clustering(
     if recluster or not store.clusterings.has_current(protocol):
         return run_clustering(store, protocol, parameters)
     run = store.clusterings.current(protocol)
-    change = _change(store, task, run)
+    change = None if run.id == task.id else _change(store, task, run)
     if change is None or change.drift.recluster:
         return run_clustering(store, protocol, parameters)
     if change.newcomers:
