@@ -312,7 +312,8 @@ EIGENVALUES = """<eigenvalues><array><dimension dim="1">band</dimension><dimensi
 <dimension dim="3">spin</dimension><field>eigene</field><field>occ</field><set><set comment="spin 1">
 <set comment="kpoint 1"><r> -3.0 1.0 </r><r> 3.0 0.0 </r></set></set></set></array></eigenvalues>
 <dos><i name="efermi"> 0.0 </i><total><array><dimension dim="1">gridpoints</dimension>
-<dimension dim="2">spin</dimension><field>energy</field><field>total</field><field>integrated</field><set><set comment="spin 1"><r> -3.0 1.0 1.0 </r>
+<dimension dim="2">spin</dimension><field>energy</field><field>total</field><field>integrated</field>
+<set><set comment="spin 1"><r> -3.0 1.0 1.0 </r>
 <r> 3.0 1.0 2.0 </r></set></set></array></total></dos>
 """
 
