@@ -99,3 +99,22 @@ def test_random_structures_have_no_symmetry():
 def test_free_coordinates(structure, element, free):
     counts = free_coordinates(structure, SYMPREC_A)
     assert {int(n) for n, site in zip(counts, structure, strict=True) if element in site.species} == {free}
+
+
+@pytest.mark.parametrize("name", ["Li3OBr", "Li2MgCl4", "LiTi2(PO4)3", "beta-Li3PS4"])
+def test_what_is_not_asked_for_changes_nothing_that_is(name):
+    structure = STRUCTURES[name]
+    mobile = np.array([i for i, site in enumerate(structure) if "Li" in site.species])
+    everything, asked = find_symmetry(structure, SYMPREC_A), find_symmetry(structure, SYMPREC_A, mobile)
+    assert partition(asked.equivalent[mobile]) == partition(everything.equivalent[mobile])
+    assert len(asked.primitive_sites) == len(everything.primitive_sites)
+
+
+def test_one_site_of_interest_makes_its_cell_primitive():
+    lattice = Lattice.from_parameters(3.9, 4.1, 5.0, 80, 95, 110)
+    structure = Structure(lattice, ["Li", "O", "O"], [[0.1, 0.2, 0.3], [0.6, 0.7, 0.8], [0.6, 0.2, 0.3]])
+    everything, asked = (find_symmetry(structure, SYMPREC_A, of) for of in (None, np.array([0])))
+    assert asked.primitive_sites.tolist() == everything.primitive_sites.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(
+        np.linalg.det(asked.primitive_lattice), np.linalg.det(everything.primitive_lattice)
+    )

@@ -80,13 +80,17 @@ def find_symmetry(
     symprec_A
         How far an operation may miss a site.
     of_interest
-        Indices of the only sites whose equivalents are asked for; all sites if None. Once these are known to be
-        equivalent the search ends, and other sites may be left apart.
+        Indices of the only sites whose equivalents are asked for, all of their kinds; all sites if None. Once these
+        are known to be equivalent the search ends, and other sites may be left apart.
     """
-    kinds = _kinds(structure)
     given = PeriodicPoints(
         np.asarray(structure.lattice.matrix, dtype=float), np.asarray(structure.frac_coords)
     )
+    if of_interest is not None and len(of_interest) == 1:
+        # A site that is alone in its cell has no equivalents there, and a cell with such a site is primitive.
+        alone = np.arange(len(structure))
+        return CrystalSymmetry(alone, reduce_lattice(given.lattice), alone)
+    kinds = _kinds(structure)
 
     pattern = _Pattern(given, kinds, symprec_A)
     rarest = pattern.rarest
