@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from mtl_flows import __version__
-from mtl_flows.cli import benchmark, clusters, database, describe, ingest, launch, query, run, screen, show
+from mtl_flows.cli import (
+    benchmark,
+    clusters,
+    database,
+    describe,
+    ingest,
+    launch,
+    query,
+    run,
+    screen,
+    show,
+    stability,
+    verdict,
+)
 from mtl_flows.cli.console import complain
 from mtl_flows.errors import (
     ConfigurationError,
@@ -75,7 +88,20 @@ def root(
         os.environ["MTL_TRACEBACK"] = "1"
 
 
-for module in (run, describe, ingest, screen, clusters, launch, show, query, database, benchmark):
+for module in (
+    run,
+    describe,
+    ingest,
+    screen,
+    clusters,
+    launch,
+    stability,
+    verdict,
+    show,
+    query,
+    database,
+    benchmark,
+):
     module.register(app)
 
 

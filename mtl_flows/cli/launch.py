@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.stability import CorrectionsOption, Entries, Provider, entry_source
 from mtl_flows.cli.types import (
     Budget,
     ChunkPs,
@@ -74,6 +75,9 @@ def launch(
     orderings: Orderings = 1,
     max_atoms: MaxAtoms = 200,
     mobile_ion: MobileIon = "Li",
+    entries: Entries = None,
+    provider: Provider = "",
+    corrections: CorrectionsOption = "as_given",
 ) -> None:
     """Hand in molecular dynamics: one FireWorks workflow for each survivor, the most promising first.
 
@@ -99,6 +103,7 @@ def launch(
         max_atoms=max_atoms,
     )
     with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        maker.entries = entry_source(store, entries, provider, corrections)
         hand_in_dynamics(store, address, maker, materials=materials or [], survivors=survivors)
 
 

@@ -7,6 +7,7 @@ from jobflow import Flow
 
 from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
+from mtl_flows.jobs.entry_providers import EntrySource
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.parameters import ScreeningParameters
@@ -24,11 +25,14 @@ class DynamicsFlowMaker(RecordMaker):
         Protocol, engine and budget.
     screening
         What decides the gates shown beside the result in the candidate table.
+    entries
+        Where the energies of the electrochemical window come from.
     """
 
     name: str = "dynamics"
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
     screening: ScreeningParameters = field(default_factory=ScreeningParameters)
+    entries: EntrySource = field(default_factory=EntrySource)
 
     def make(self, structure_id: str, material_id: str) -> Flow:
         """Flow over every approximant and temperature of one structure."""
@@ -51,9 +55,9 @@ class DynamicsFlowMaker(RecordMaker):
             fit = TransportMaker(name=f"Arrhenius fit {label}", parameters=p).make(
                 structure_id, ordering, [run.output for run in runs]
             )
-            window = StabilityMaker(name=f"electrochemical window {label}", parameters=p).make(
-                structure_id, ordering, [prepare.output]
-            )
+            window = StabilityMaker(
+                name=f"electrochemical window {label}", parameters=p, source=self.entries
+            ).make(structure_id, ordering, [prepare.output])
             jobs += [prepare, heat, *runs, window, fit]
             ends += [fit, window]
         table = CandidatesMaker(name=f"candidate {material_id}", parameters=self.screening).make(

@@ -2,15 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeVar
 
 from jobflow import JobConfig, OnMissing, job
 
+from mtl_flows.jobs.candidate_inputs import input_hashes
 from mtl_flows.jobs.context import worker_store
+from mtl_flows.jobs.evidence import shown_evidence
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.parameters import ScreeningParameters
-from mtl_flows.jobs.verdict import judge, window_fields
+from mtl_flows.jobs.verdict import (
+    judge,
+    verdict_document,
+    verdict_stage,
+    window_fields,
+    write_verdicts,
+)
 from mtl_flows.schemas.base import StageDocument
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord, Stage
 from mtl_flows.schemas.chemistry import ChemistryDocument
@@ -20,6 +27,7 @@ from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
+from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.clustering import priority
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import PROTOCOLS, Protocol, prescreen
@@ -33,9 +41,13 @@ S = TypeVar("S", bound=StageDocument)
 
 
 def rebuild_candidates(
-    store: MTLStore, parameters: ScreeningParameters, structure_ids: Sequence[str] | None = None
+    store: MTLStore,
+    parameters: ScreeningParameters,
+    structure_ids: Sequence[str] | None = None,
+    *,
+    full: bool = False,
 ) -> int:
-    """Write the candidate document of each current structure from what the stages have written.
+    """Write the candidate document of each current structure whose stage documents changed, and its verdict.
 
     A rebuild of everything also discards materials that are no longer current.
 
@@ -43,6 +55,8 @@ def rebuild_candidates(
     ----------
     structure_ids
         Only these; every current structure if not given.
+    full
+        Build every row, also those whose inputs are the same; the documents are too.
 
     Returns
     -------
@@ -50,29 +64,53 @@ def rebuild_candidates(
         How many documents were new, changed or discarded.
     """
     ids = list(structure_ids) if structure_ids is not None else store.structures.current_ids()
-    clusterings = {
-        protocol: store.clusterings.current(protocol).id
-        for protocol in PROTOCOLS
-        if store.clusterings.has_current(protocol)
-    }
-    known, labels = store.labels.known_conductors(), store.labels.by_material()
+    context = _Context.of(store, parameters)
+    hashes = input_hashes(
+        store,
+        parameters,
+        ids,
+        clusterings=context.clusterings,
+        known=context.known,
+        labels=context.labels,
+        everything=structure_ids is None,
+    )
+    standing = {} if full else store.candidates.input_hashes()
+    stale = [structure_id for structure_id in ids if standing.get(structure_id) != hashes[structure_id]]
     changed = 0
-    for batch in batched(ids, _BATCH):
-        written = store.candidates.put(_build_batch(store, parameters, batch, clusterings, known, labels))
+    for batch in batched(stale, _BATCH):
+        candidates, verdicts = _build_batch(store, context, batch, hashes)
+        # Verdicts first: a row that stands has its verdict.
+        write_verdicts(store, verdicts)
+        written = store.candidates.put(candidates)
         changed += written.inserted + written.replaced
     if structure_ids is None:
         changed += store.candidates.keep(map(material_of, ids))
     return changed
 
 
+@dataclass(frozen=True)
+class _Context:
+    """What all rows share."""
+
+    parameters: ScreeningParameters
+    clusterings: dict[Protocol, str]
+    known: frozenset[str]
+    labels: Mapping[str, LabelDocument]
+
+    @classmethod
+    def of(cls, store: MTLStore, parameters: ScreeningParameters) -> "_Context":
+        clusterings = {
+            protocol: store.clusterings.current(protocol).id
+            for protocol in PROTOCOLS
+            if store.clusterings.has_current(protocol)
+        }
+        return cls(parameters, clusterings, store.labels.known_conductors(), store.labels.by_material())
+
+
 def _build_batch(
-    store: MTLStore,
-    parameters: ScreeningParameters,
-    ids: Sequence[str],
-    clusterings: dict[Protocol, str],
-    known: frozenset[str],
-    labels: Mapping[str, LabelDocument],
-) -> list[CandidateDocument]:
+    store: MTLStore, context: _Context, ids: Sequence[str], hashes: Mapping[str, str]
+) -> tuple[list[CandidateDocument], list[VerdictDocument]]:
+    parameters, clusterings = context.parameters, context.clusterings
     topology = store.topology.by_structure(ids, parameters.topology_stage().hash)
     chemistry = store.chemistry.by_structure(ids, parameters.chemistry_stage().hash)
     assignments = {
@@ -84,30 +122,44 @@ def _build_batch(
     trajectories = _by_structure(
         store.dynamics.find({"structure_id": {"$in": list(ids)}, "trajectory_stage": "production"})
     )
-    built = []
+    stage = verdict_stage(parameters.mobile_ion)
+    built, verdicts = [], []
     for structure in structures.values():
         material = canonical_id(structure.material_id)
-        label = labels.get(material)
-        built.append(
-            build_candidate(
-                structure,
-                parameters,
-                topology=topology.get(structure.id),
-                chemistry=chemistry.get(structure.id),
-                assignments={
-                    protocol: found[structure.id]
-                    for protocol, found in assignments.items()
-                    if structure.id in found
-                },
-                clustered=frozenset(clusterings),
-                fits=fits.get(structure.id, ()),
-                windows=windows.get(structure.id, ()),
-                trajectories=trajectories.get(structure.id, ()),
-                is_known_conductor=material in known,
-                conductivity_S_per_cm=label.conductivity_S_per_cm if label else None,
-            )
+        label = context.labels.get(material)
+        row = build_candidate(
+            structure,
+            parameters,
+            topology=topology.get(structure.id),
+            chemistry=chemistry.get(structure.id),
+            assignments={
+                protocol: found[structure.id]
+                for protocol, found in assignments.items()
+                if structure.id in found
+            },
+            clustered=frozenset(clusterings),
+            fits=fits.get(structure.id, ()),
+            windows=windows.get(structure.id, ()),
+            trajectories=trajectories.get(structure.id, ()),
+            is_known_conductor=material in context.known,
+            conductivity_S_per_cm=label.conductivity_S_per_cm if label else None,
         )
-    return built
+        built.append(row.model_copy(update={"inputs_hash": hashes[structure.id]}))
+        if row.verdict is not None:
+            shown = shown_evidence(
+                fits.get(structure.id, ()), windows.get(structure.id, ()), trajectories.get(structure.id, ())
+            )
+            verdicts.append(
+                verdict_document(
+                    judge(row.model_dump(), shown.window),
+                    stage,
+                    material_id=structure.material_id,
+                    structure_id=structure.id,
+                    formula=structure.reduced_formula,
+                    inputs=shown.ids(),
+                )
+            )
+    return built, verdicts
 
 
 def build_candidate(
@@ -168,16 +220,11 @@ def build_candidate(
                 clustered=protocol in clustered,
                 passes_chemistry=passes_chemistry,
             )
-    if trajectories:
-        trajectories = _newest_run(trajectories)
-        relaxations = {_relaxation_of(trajectory) for trajectory in trajectories}
-        fits = [fit for fit in fits if _relaxation_of(fit) in relaxations]
-        windows = [window for window in windows if _relaxation_of(window) in relaxations]
-    fields |= _dynamics_fields(fits, trajectories)
-    window, shown = window_fields(windows)
-    fields |= shown
-    if window is not None or fits:
-        verdict = judge(fields, window)
+    evidence = shown_evidence(fits, windows, trajectories)
+    fields |= _dynamics_fields(evidence.fit, evidence.trajectories)
+    fields |= window_fields(evidence.window)
+    if evidence.window is not None or evidence.fit is not None:
+        verdict = judge(fields, evidence.window)
         fields |= {"verdict": verdict.outcome, "what_would_decide": list(verdict.what_would_decide)}
     fields["pending"], fields["furthest_stage"] = _progress(fields)
     return CandidateDocument(**fields)
@@ -219,7 +266,7 @@ def _protocol_fields(
 
 
 def _dynamics_fields(
-    fits: Sequence[TransportDocument], trajectories: Sequence[TrajectoryDocument]
+    fit: TransportDocument | None, trajectories: Sequence[TrajectoryDocument]
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if trajectories:
@@ -236,8 +283,7 @@ def _dynamics_fields(
             )
             for t in sorted(trajectories, key=lambda t: (t.ordering, t.temperature_K))
         ]
-    if fits:
-        fit = max(fits, key=_created_at)
+    if fit is not None:
         fields |= {
             "engine": fit.engine_name,
             "dynamics_status": fit.status,
@@ -247,25 +293,6 @@ def _dynamics_fields(
             "conductivity_300K_high_S_per_cm": fit.conductivity_300K_high_S_per_cm,
         }
     return fields
-
-
-def _created_at(document: TrajectoryDocument | TransportDocument) -> datetime:
-    return document.provenance.created_at
-
-
-def _newest_run(trajectories: Sequence[TrajectoryDocument]) -> list[TrajectoryDocument]:
-    """Trajectories of all approximants and temperatures under the parameters that were used last."""
-
-    def run(trajectory: TrajectoryDocument) -> tuple[str, str]:
-        return trajectory.ordering_id.rpartition(":")[0], trajectory.parameters_hash
-
-    newest = max(trajectories, key=_created_at)
-    return [trajectory for trajectory in trajectories if run(trajectory) == run(newest)]
-
-
-def _relaxation_of(document: TrajectoryDocument | TransportDocument | StabilityDocument) -> str:
-    """Id of the relaxed approximant, with which those of its trajectories, fits and windows begin."""
-    return document.id.rpartition(":")[0]
 
 
 def _progress(fields: dict[str, Any]) -> tuple[list[str], Stage]:

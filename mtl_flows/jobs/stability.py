@@ -1,20 +1,22 @@
-"""The electrochemical window of a relaxed approximant, on a hull relaxed with the same potential."""
+"""The electrochemical window of a material, on the hull of its potential, of the Materials Project or of a file."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from jobflow import job
 from pymatgen.core import Structure
 
-from mtl_flows.errors import StabilityError
+from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
 from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.entry_providers import EntrySource, kept_file, materials_project
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.engines import VASP, get_engine
+from mtl_flows.jobs.md.engines import VASP, engine_fingerprint, get_engine
 from mtl_flows.jobs.md.maker import EngineRelaxMaker
 from mtl_flows.jobs.md.plan import DynamicsParameters
-from mtl_flows.schemas.base import StageParameters
+from mtl_flows.schemas.base import Provenance, StageParameters
+from mtl_flows.schemas.dynamics import RelaxationDocument
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.science.stability import (
     CompetingPhase,
@@ -26,6 +28,7 @@ from mtl_flows.science.stability import (
     chemical_system,
     electrochemical_window,
     reference_phases,
+    window_among_entries,
 )
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
@@ -41,60 +44,176 @@ def stability_id(structure_id: str, ordering: int, parameters: DynamicsParameter
     return f"{parameters.relaxation_id(structure_id, ordering)}:{_stage(parameters).hash}"
 
 
-def run_stability(
-    store: MTLStore, structure_id: str, ordering: int, parameters: DynamicsParameters
-) -> StabilityDocument:
-    """Compute and write the window of one approximant.
+def window_id(structure_id: str, ordering: int, parameters: DynamicsParameters, source: EntrySource) -> str:
+    """Id of a window: of an approximant on the hull of a potential, of the structure on any other hull."""
+    if source.provider == "potential":
+        return stability_id(structure_id, ordering, parameters)
+    return StabilityDocument.key(structure_id, _stage(parameters, source))
 
-    Every competing phase, the packaged ones and small ordered crystals of the store, is relaxed with the engine
-    that relaxed the material; each is relaxed once and kept in the store. Without an end member the window is
-    unknown, never zero.
+
+def run_stability(
+    store: MTLStore,
+    structure_id: str,
+    ordering: int,
+    parameters: DynamicsParameters,
+    source: EntrySource | None = None,
+) -> StabilityDocument:
+    """Compute and write the window of one structure; what stands there already stays if it says the same.
+
+    On the hull of a potential, the relaxed approximant competes with its own energy: the packaged phases and small
+    ordered crystals of the store are relaxed with the engine that relaxed it, each once. On the hull of the
+    Materials Project or of a file, energies of the potential have no place: the composition of the structure is
+    judged, with the energy of the lowest entry of that composition, if there is one.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such structure, no relaxed approximant, or no such entries.
+    ConfigurationError, StabilityError
+        If the provider cannot answer.
     """
-    relaxed = store.relaxations.get(parameters.relaxation_id(structure_id, ordering))
-    composition = relaxed.to_structure().composition
-    engine = relaxed.engine
-    label = f"{engine['name']} {engine['version']} {engine['weights_sha256'][:12]}".strip()
-    energy_scale = get_engine(parameters.engine).energy_scale
-    provider: EntryProvider = PotentialEntryProvider(
-        sources=[reference_phases, partial(_stored_phases, store)],
-        relax=_Relaxer(parameters),
-        label=label,
-        energy_scale=energy_scale,
-        cache=StoredEntries(store.entries),
+    source = source or EntrySource()
+    if source.provider == "potential":
+        relaxed = store.relaxations.get(parameters.relaxation_id(structure_id, ordering))
+        return _write(store, _on_hull_of_potential(store, relaxed, parameters))
+    return _write(store, _on_given_hull(store, structure_id, parameters, source))
+
+
+def windows_of_material(
+    store: MTLStore, material_id: str, parameters: DynamicsParameters, source: EntrySource
+) -> list[StabilityDocument]:
+    """Compute and write the windows of a material's current structure; one for each relaxed approximant.
+
+    Raises
+    ------
+    NotFoundError
+        If the material is unknown or, on the hull of a potential, nothing was relaxed with it.
+    ConfigurationError, StabilityError
+        If the provider cannot answer.
+    """
+    structure = next(store.structures.current({"material_id": material_id}), None)
+    if structure is None:
+        raise NotFoundError("no such material", subject=material_id, remedy="see `mtl query`")
+    if source.provider != "potential":
+        return [run_stability(store, structure.id, 0, parameters, source)]
+    query = {"structure_id": structure.id, "engine_name": parameters.engine}
+    relaxed = list(store.relaxations.find(query))
+    if not relaxed:
+        raise NotFoundError(
+            f"was not relaxed with {parameters.engine} yet",
+            subject=material_id,
+            remedy="mtl launch it, or choose --provider mp or --entries FILE",
+        )
+    return [_write(store, _on_hull_of_potential(store, document, parameters)) for document in relaxed]
+
+
+def _write(store: MTLStore, document: StabilityDocument) -> StabilityDocument:
+    if store.stability.existing([document.id]):
+        before = store.stability.get(document.id)
+        if _says(before) == _says(document):
+            return before
+    store.stability.put([document])
+    return document
+
+
+def entry_provider(store: MTLStore, parameters: DynamicsParameters, source: EntrySource) -> EntryProvider:
+    """Return the provider that a source names, with the store as its cache."""
+    cache = StoredEntries(store.entries)
+    match source.provider:
+        case "mp":
+            return materials_project(cache)
+        case "file":
+            return kept_file(cache, source)
+        case "potential":
+            fingerprint = engine_fingerprint(parameters.engine, n_threads=parameters.n_threads)
+            return _potential(store, parameters, fingerprint)
+    raise ConfigurationError(f"unknown provider {source.provider!r}", remedy="choose potential, mp or file")
+
+
+def _on_hull_of_potential(
+    store: MTLStore, relaxed: RelaxationDocument, parameters: DynamicsParameters
+) -> StabilityDocument:
+    how = relaxed.provenance.parameters.values
+    parameters = replace(
+        parameters, **{name: how[name] for name in ("relax_fmax_eV_per_A", "relax_steps") if name in how}
     )
-    if parameters.engine == VASP:
-        # Relaxing a hull of phases by VASP is a campaign of its own, not part of one material's workflow.
-        nothing = EntrySet.build([], kind="potential", label=label, energy_scale=energy_scale)
-        provider = FixedEntryProvider(nothing)
-    entries = provider.entries(chemical_system(composition, parameters.mobile_ion))
+    composition = relaxed.to_structure().composition
+    entries = _potential(store, parameters, relaxed.engine).entries(
+        chemical_system(composition, parameters.mobile_ion)
+    )
     result = electrochemical_window(
         composition,
         entries,
         relaxed.energy_eV_per_atom,
         StabilityParameters(mobile_ion=parameters.mobile_ion),
     )
-    document = StabilityDocument.from_result(
-        stability_id(structure_id, ordering, parameters),
-        relaxed,
-        result,
-        _stage(parameters),
-        n_competing_phases=len(entries.entries),
-        skipped=entries.skipped,
-        job=job_id(),
+    stage = _stage(parameters)
+    return StabilityDocument.from_result(
+        f"{relaxed.id}:{stage.hash}",
+        replace(result, own_energy=f"relaxation {relaxed.id}"),
+        material_id=relaxed.material_id,
+        structure_id=relaxed.structure_id,
+        provenance=Provenance.record(
+            stage, {"relaxation": relaxed.id, "entries": result.origin.content_hash}, job_id()
+        ),
+        ordering_id=relaxed.ordering_id,
+        engine_name=relaxed.engine_name,
     )
-    store.stability.put([document])
-    return document
 
 
-def _stage(parameters: DynamicsParameters) -> StageParameters:
+def _on_given_hull(
+    store: MTLStore, structure_id: str, parameters: DynamicsParameters, source: EntrySource
+) -> StabilityDocument:
+    structure = store.structures.get(structure_id)
+    composition = structure.to_structure().composition.element_composition
+    entries = entry_provider(store, parameters, source).entries(
+        chemical_system(composition, parameters.mobile_ion)
+    )
+    result = window_among_entries(composition, entries, StabilityParameters(mobile_ion=parameters.mobile_ion))
+    stage = _stage(parameters, source)
+    return StabilityDocument.from_result(
+        StabilityDocument.key(structure_id, stage),
+        result,
+        material_id=structure.material_id,
+        structure_id=structure_id,
+        provenance=Provenance.record(
+            stage, {"structure": structure.content_hash, "entries": result.origin.content_hash}, job_id()
+        ),
+    )
+
+
+def _potential(store: MTLStore, parameters: DynamicsParameters, engine: Mapping[str, Any]) -> EntryProvider:
+    label = f"{engine['name']} {engine['version']} {engine['weights_sha256'][:12]}".strip()
+    energy_scale = get_engine(parameters.engine).energy_scale
+    if parameters.engine == VASP:
+        # Relaxing a hull of phases by VASP is a campaign of its own, not part of one material's workflow.
+        return FixedEntryProvider(
+            EntrySet.build([], kind="potential", label=label, energy_scale=energy_scale)
+        )
+    return PotentialEntryProvider(
+        sources=[reference_phases, partial(_stored_phases, store)],
+        relax=_Relaxer(parameters),
+        label=label,
+        energy_scale=energy_scale,
+        cache=StoredEntries(store.entries),
+    )
+
+
+def _says(document: StabilityDocument) -> dict[str, Any]:
+    return document.model_dump(exclude={"provenance": {"created_at", "job"}})
+
+
+def _stage(parameters: DynamicsParameters, source: EntrySource | None = None) -> StageParameters:
+    values: dict[str, Any] = StabilityParameters(mobile_ion=parameters.mobile_ion).as_dict()
+    if source is None or source.provider == "potential":
+        values["max_competing_sites"] = MAX_COMPETING_SITES
+    else:
+        values |= {"provider": source.provider, "entries": source.key}
     return StageParameters(
         stage="stability",
         algorithm_version=ALGORITHM_VERSION,
         mobile_ion=parameters.mobile_ion,
-        values={
-            **StabilityParameters(mobile_ion=parameters.mobile_ion).as_dict(),
-            "max_competing_sites": MAX_COMPETING_SITES,
-        },
+        values=values,
     )
 
 
@@ -135,20 +254,32 @@ class _Relaxer:
 
 @dataclass
 class StabilityMaker(RecordMaker):
-    """Job that computes the electrochemical window of one approximant."""
+    """Job that computes the electrochemical window of one approximant.
+
+    Parameters
+    ----------
+    parameters
+        What relaxed the approximant.
+    source
+        Where the energies come from.
+    """
 
     name: str = "electrochemical window"
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
+    source: EntrySource = field(default_factory=EntrySource)
 
     @job
     def make(self, structure_id: str, ordering: int, after: list[Any]) -> dict[str, Any]:
         """Compute the window once the jobs in `after` have ended; nothing if it is there."""
         with worker_store() as store:
-            key = stability_id(structure_id, ordering, self.parameters)
-            if not store.relaxations.existing([self.parameters.relaxation_id(structure_id, ordering)]):
+            p, source = self.parameters, self.source
+            if source.provider == "potential" and not store.relaxations.existing(
+                [p.relaxation_id(structure_id, ordering)]
+            ):
                 return {"status": "unknown", "reason": "there is no relaxed structure"}
+            key = window_id(structure_id, ordering, p, source)
             if store.stability.existing([key]):
                 document = store.stability.get(key)
             else:
-                document = run_stability(store, structure_id, ordering, self.parameters)
+                document = run_stability(store, structure_id, ordering, p, source)
         return {"status": document.status, "low_V": document.low_V, "high_V": document.high_V}

@@ -21,6 +21,7 @@ from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.schemas.screening import ScreeningDocument
 from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
+from mtl_flows.schemas.verdicts import VerdictDocument
 
 COLLECTIONS: dict[str, type[Document]] = {
     "candidates": CandidateDocument,
@@ -41,6 +42,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "stability": StabilityDocument,
     "entries": EntryDocument,
     "screenings": ScreeningDocument,
+    "verdicts": VerdictDocument,
 }
 
 

@@ -135,6 +135,9 @@ class CandidateDocument(Document):
     )
     furthest_stage: Stage = Field(description="last gate that was passed")
     pending: list[str] = Field(description="stages that have not run for this material")
+    inputs_hash: str = Field(
+        "", description="hash of what the row was built from; a rebuild leaves rows whose inputs stand"
+    )
 
     @property
     def survives(self) -> bool:

@@ -5,9 +5,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import Document, FreeForm, Provenance, StageDocument, StageParameters
-from mtl_flows.schemas.dynamics import RelaxationDocument
-from mtl_flows.science.stability import WindowResult
+from mtl_flows.schemas.base import Document, FreeForm, Provenance, StageDocument
+from mtl_flows.science.stability import EntryKind, WindowResult
 
 
 class ProductRecord(BaseModel):
@@ -31,13 +30,30 @@ class PlateauRecord(BaseModel):
     products: list[ProductRecord] = Field(description="phases on the plateau, formula units per formula unit")
 
 
-class StabilityDocument(StageDocument):
-    """Electrochemical window of one relaxed approximant against a hull of the same potential."""
+class HullRecord(BaseModel):
+    """What the hull was made of."""
 
-    ordering_id: str = Field(description="the approximant")
-    engine_name: str = Field(description="name of the engine that gave every energy")
-    energies: str = Field(description="label of the energies: potential and version")
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    elements: int = Field(description="distinct competing elements")
+    binaries: int = Field(description="distinct competing compounds of two elements")
+    higher: int = Field(description="distinct competing compounds of more elements")
+    pairs_without_compound: list[str] = Field(description="pairs of elements without a competing compound")
+    statement: str = Field(description="the same in a sentence")
+
+
+class StabilityDocument(StageDocument):
+    """Electrochemical window of one material against a hull of energies of one origin."""
+
+    ordering_id: str = Field("", description="the approximant; empty if the composition alone was judged")
+    engine_name: str = Field("", description="engine that gave every energy; empty for other providers")
+    provider: EntryKind = Field("potential", description="materials_project, file or potential")
+    energies: str = Field(description="label of the energies: potential and version, database, or file")
     energy_scale: str = Field(description="what the energies are comparable with")
+    corrections: str = Field("", description="which corrections the energies carry")
+    file_sha256: str = Field("", description="hash of the file of entries; empty for other providers")
+    own_energy: str = Field("", description="what gave the material's own energy; empty if it has none")
+    hull: HullRecord | None = Field(None, description="quality of the hull")
     formula: str = Field(description="reduced formula")
     status: Literal["known", "unknown"] = Field(description="unknown if an end member has no energy")
     missing: list[str] = Field(description="what is missing where the window is unknown")
@@ -61,27 +77,37 @@ class StabilityDocument(StageDocument):
     def from_result(
         cls,
         key: str,
-        relaxed: RelaxationDocument,
         result: WindowResult,
-        stage: StageParameters,
         *,
-        n_competing_phases: int,
-        skipped: Mapping[str, str],
-        job: str = "",
+        material_id: str,
+        structure_id: str,
+        provenance: Provenance,
+        ordering_id: str = "",
+        engine_name: str = "",
     ) -> Self:
         """Document `result`."""
+        quality = result.quality
         return cls(
             id=key,
-            material_id=relaxed.material_id,
-            structure_id=relaxed.structure_id,
-            parameters_hash=stage.hash,
-            provenance=Provenance.record(
-                stage, {"relaxation": relaxed.id, "entries": result.origin.content_hash}, job
-            ),
-            ordering_id=relaxed.ordering_id,
-            engine_name=relaxed.engine_name,
+            material_id=material_id,
+            structure_id=structure_id,
+            parameters_hash=provenance.parameters.hash,
+            provenance=provenance,
+            ordering_id=ordering_id,
+            engine_name=engine_name,
+            provider=result.origin.kind,
             energies=result.origin.label,
             energy_scale=result.origin.energy_scale,
+            corrections=result.origin.corrections,
+            file_sha256=result.origin.file_sha256,
+            own_energy=result.own_energy,
+            hull=HullRecord(
+                elements=quality.elements,
+                binaries=quality.binaries,
+                higher=quality.higher,
+                pairs_without_compound=list(quality.pairs_without_compound),
+                statement=quality.statement,
+            ),
             formula=result.formula,
             status=result.status,
             missing=list(result.missing),
@@ -103,16 +129,18 @@ class StabilityDocument(StageDocument):
                 )
                 for step in result.voltage_profile
             ],
-            n_competing_phases=n_competing_phases,
-            skipped=dict(skipped),
+            n_competing_phases=quality.n_entries,
+            skipped=dict(quality.skipped),
         )
 
 
 class EntryDocument(Document):
-    """Energy of one competing phase: relaxed once, whatever material asks for it."""
+    """A provider's answer: one relaxed phase, a chemical system of the Materials Project, or a file of entries."""
 
-    key: str = Field(description="potential, energy scale, cell treatment and hash of the structure")
-    value: FreeForm = Field(description="relaxed structure and its energy")
+    key: str = Field(
+        description="potential, energy scale, cell treatment and hash of the structure; or source and system; or hash"
+    )
+    value: FreeForm = Field(description="relaxed structure and its energy, or a set of entries")
 
 
 def _products(amounts: Mapping[str, float]) -> list[ProductRecord]:

@@ -98,6 +98,18 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         IndexModel([("releases", ASCENDING)]),
     )
 
+    def input_hashes(self) -> dict[str, str]:
+        """Hash of what each row was built from, by structure."""
+        found = self.raw.find({}, {"structure_id": 1, "inputs_hash": 1})
+        return {stored["structure_id"]: stored.get("inputs_hash", "") for stored in found}
+
+    def judgeable(self) -> Iterator[CandidateDocument]:
+        """Materials with molecular dynamics or a window."""
+        return self.find(
+            {"$or": [{"dynamics_status": {"$ne": None}}, {"window_status": {"$ne": None}}]},
+            sort=[("priority", DESCENDING), ("_id", ASCENDING)],
+        )
+
     def keep(self, materials: Iterable[str]) -> int:
         """Discard every other material, such as withdrawn ones; returns how many went."""
         superfluous = {stored["_id"] for stored in self.raw.find({}, {"_id": 1})} - set(materials)

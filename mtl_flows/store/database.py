@@ -21,7 +21,7 @@ from mtl_flows.store.frames import FrameFiles
 from mtl_flows.store.ingest import FileCollection, RejectionCollection, ReleaseCollection
 from mtl_flows.store.labels import LabelCollection
 from mtl_flows.store.screening import ScreeningCollection
-from mtl_flows.store.stability import EntryCollection, StabilityCollection
+from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
 from mtl_flows.store.stages import BarcodeCollection, ChemistryCollection, TopologyCollection
 from mtl_flows.store.structures import StructureCollection
 
@@ -45,6 +45,8 @@ class MTLStore:
         Electrochemical windows, and the energies of competing phases they rest on.
     screenings
         The parameters that everything is screened under.
+    verdicts
+        Every criterion with its number, interval and origin, by material and thresholds.
     candidates
         What people query.
     frames
@@ -71,6 +73,7 @@ class MTLStore:
         self.stability = StabilityCollection(self.database)
         self.entries = EntryCollection(self.database)
         self.screenings = ScreeningCollection(self.database)
+        self.verdicts = VerdictCollection(self.database)
         self.candidates = CandidateCollection(self.database)
         self.frames = FrameFiles(self.database)
 

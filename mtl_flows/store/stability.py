@@ -1,10 +1,13 @@
-"""Collections of the stability stage."""
+"""Collections of the stability stage and of the verdicts."""
 
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from pymongo import ASCENDING, IndexModel
+
 from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
+from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.stages import StageCollection
 
@@ -14,6 +17,17 @@ class StabilityCollection(StageCollection[StabilityDocument]):
 
     name = "stability"
     model = StabilityDocument
+
+
+class VerdictCollection(StageCollection[VerdictDocument]):
+    """Verdicts, one for each material and set of thresholds."""
+
+    name = "verdicts"
+    model = VerdictDocument
+    indexes = (
+        *StageCollection.indexes,
+        IndexModel([("parameters_hash", ASCENDING), ("outcome", ASCENDING)]),
+    )
 
 
 class EntryCollection(DocumentCollection[EntryDocument]):

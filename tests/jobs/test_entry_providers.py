@@ -1,15 +1,39 @@
 """The Materials Project provider, without the network."""
 
+import json
+import traceback
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
 import pytest
-from pymatgen.core import Lattice, Structure
+from monty.serialization import dumpfn
+from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
 from pymatgen.ext.matproj import MPRester, MPRestError
+from samples import fill
 
-from mtl_flows.errors import ConfigurationError, StabilityError
-from mtl_flows.jobs.entry_providers import MaterialsProjectProvider, fetch_gga_entries
-from mtl_flows.science.stability import MP2020_GGA, MemoryEntryCache
+from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
+from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.jobs.entry_providers import (
+    EntrySource,
+    MaterialsProjectProvider,
+    fetch_gga_entries,
+    keep_file,
+    materials_project,
+)
+from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.stability import windows_of_material
+from mtl_flows.jobs.verdict import verdict_stage
+from mtl_flows.schemas.verdicts import VerdictDocument
+from mtl_flows.science.stability import MP2020_GGA, MemoryEntryCache, window_among_entries
+from mtl_flows.store.database import MTLStore
+from mtl_flows.store.stability import StoredEntries
 
 KEY = "k" * 32
+POTCARS = {"Li": "Li_sv", "O": "O"}
 
 
 def test_each_chemical_system_is_asked_for_once():
@@ -61,3 +85,125 @@ def test_answers_of_the_service_are_corrected(monkeypatch):
     monkeypatch.setattr(MPRester, "request", lambda *args, **kwargs: [{"entries": {"GGA": entry}}])
     (found,) = fetch_gga_entries(KEY, ["Li", "O"])
     assert found.energy == pytest.approx(-56.9 - 4 * 0.687)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A local server that answers as the Materials Project does; gives the queries it received."""
+    lithia = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.62), ["O", "Li"], [[0, 0, 0], [0.25, 0.25, 0.25]]
+    )
+    oxygen = Structure(Lattice.cubic(8), ["O", "O"], [[0, 0, 0], [0.15, 0, 0]])
+    lithium = Structure(Lattice.cubic(3.43), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    phases = {"mp-1960": (lithia, -57.2), "mp-135": (lithium, -3.8), "mp-12957": (oxygen, -9.86)}
+    answer = []
+    for name, (structure, energy_eV) in phases.items():
+        symbols = [f"PBE {POTCARS[symbol]}" for symbol in structure.symbol_set]
+        parameters = {"potcar_symbols": symbols, "run_type": "GGA", "hubbards": {}}
+        plain = ComputedStructureEntry(
+            structure, energy_eV, parameters=parameters, data={"oxide_type": "oxide"}, entry_id=f"{name}-GGA"
+        ).as_dict()
+        scan = {**plain, "energy": energy_eV - 9, "entry_id": f"{name}-r2SCAN"}
+        scan["parameters"] = {**parameters, "run_type": "R2SCAN"}
+        newer = {**plain, "entry_id": {"identifier": name, "separator": "-", "suffix": "GGA"}}
+        answer.append({"entries": {"GGA": newer, "R2SCAN": scan}})
+    queries: list[str] = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            queries.append(self.path)
+            allowed = self.headers.get("x-api-key") == KEY
+            body = json.dumps(
+                {"data": answer} if allowed else {"detail": self.headers.get("x-api-key")}
+            ).encode()
+            self.send_response(200 if allowed else 403)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MP_API_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield queries
+        server.shutdown()
+
+
+def test_the_real_client_asks_a_server_once_and_the_store_remembers(
+    service: list[str], store: MTLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MP_API_KEY", KEY)
+    found = materials_project(StoredEntries(store.entries)).entries(("Li", "O"))
+    assert "chemsys=Li,O,Li-O" in service[0].replace("%2C", ",")
+    # Only GGA energies share the hull, corrected as of 2020.
+    assert sorted(str(e.entry_id) for e in found.entries) == ["mp-12957-GGA", "mp-135-GGA", "mp-1960-GGA"]
+    (lithia,) = found.polymorphs(Composition("Li2O"))
+    assert lithia.energy == pytest.approx(-57.2 - 4 * 0.687)
+    asked = len(service)
+    monkeypatch.delenv("MP_API_KEY")  # what is known needs no key
+    again = materials_project(StoredEntries(store.entries)).entries(("O", "Li"))
+    assert len(service) == asked
+    assert again.origin == found.origin
+    window = window_among_entries(Composition("Li2O"), again)
+    assert window.high_V == pytest.approx((57.2 / 4 + 0.687 - 3.8 - 4.93) / 2)
+    assert KEY not in json.dumps(list(store.entries.raw.find()), default=str)
+    with pytest.raises(ConfigurationError, match="MP_API_KEY: no key"):
+        materials_project(StoredEntries(store.entries)).entries(("Li", "S"))
+
+
+def test_a_refused_key_is_not_shown_and_nothing_is_kept(
+    service: list[str], store: MTLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = "w" * 32
+    monkeypatch.setenv("MP_API_KEY", wrong)
+    with pytest.raises(StabilityError, match="403") as caught:
+        materials_project(StoredEntries(store.entries)).entries(("Li", "O"))
+    assert wrong not in "".join(traceback.format_exception(caught.value))
+    assert store.entries.count() == 0
+
+
+def test_an_unreachable_service_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MP_API_ENDPOINT", "http://127.0.0.1:1")
+    with pytest.raises(StabilityError, match="did not answer"):
+        fetch_gga_entries(KEY, ["Li"])
+
+
+def test_windows_of_a_stored_material_on_every_hull(
+    service: list[str], store: MTLStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MP_API_KEY", KEY)
+    fill(store, "li2o")
+    p = DynamicsParameters()
+    (by_mp,) = windows_of_material(store, "icsd-22402", p, EntrySource("mp"))
+    assert (by_mp.provider, by_mp.own_energy, by_mp.stability) == (
+        *("materials_project", "entry mp-1960-GGA"),
+        "stable",
+    )
+    assert by_mp.hull.statement.startswith("2 of 2 elements, 1 binaries")
+    path = tmp_path / "ours.json"
+    dumpfn([ComputedEntry("Li", 0.0), ComputedEntry("Li2O", -6.2)], path)
+    cache = StoredEntries(store.entries)
+    (unknown,) = windows_of_material(store, "icsd-22402", p, keep_file(cache, path))
+    assert (unknown.status, unknown.missing, unknown.width_V) == ("unknown", ["O"], None)
+    dumpfn([ComputedEntry("Li", 0.0), ComputedEntry("O2", 0.0), ComputedEntry("Li2O", -6.2)], path)
+    source = keep_file(cache, path)
+    path.unlink()  # the worker needs no file
+    (by_file,) = windows_of_material(store, "icsd-22402", p, source)
+    assert by_file.high_V == pytest.approx(3.1)
+    assert by_file.energies == "ours.json"
+    assert len(by_file.file_sha256) == 64
+    # Again: nothing new, not even a date.
+    assert windows_of_material(store, "icsd-22402", p, source) == [by_file]
+    assert store.stability.count() == 3
+    with pytest.raises(NotFoundError, match="not relaxed with chgnet"):
+        windows_of_material(store, "icsd-22402", p, EntrySource())
+    rebuild_candidates(store, ScreeningParameters())
+    verdict = store.verdicts.get(VerdictDocument.key("icsd-22402.r1", verdict_stage("Li")))
+    ea, window = verdict.criteria
+    assert (ea.outcome, window.outcome, window.origin) == (
+        *("undecided", "pass"),
+        "ours.json (as given, no corrections)",
+    )
+    assert verdict.provenance.inputs == {"stability": by_file.id}
+    assert store.candidates.get("icsd-22402").verdict == "undecided"

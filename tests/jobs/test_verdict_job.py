@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mtl_flows.jobs.verdict import judge, window_fields
+from mtl_flows.jobs.verdict import chosen_window, judge, window_fields
 from mtl_flows.schemas.base import Provenance, StageParameters
 from mtl_flows.schemas.stability import StabilityDocument
 
@@ -83,7 +83,10 @@ def test_the_newest_window_is_shown() -> None:
             update={"created_at": old.provenance.created_at.replace(year=2100)}
         ),
     )
-    newest, shown = window_fields([new, old])
-    assert newest is new
-    assert shown["window_low_V"] == 0.7
-    assert window_fields([]) == (None, {})
+    assert chosen_window([new, old]) is new
+    assert window_fields(new)["window_low_V"] == 0.7
+    assert (chosen_window([]), window_fields(None)) == (None, {})
+    from_file = old.model_copy(update={"provider": "file"})
+    assert chosen_window([new, from_file]) is from_file
+    nothing = from_file.model_copy(update={"status": "unknown"})
+    assert chosen_window([new, nothing]) is new

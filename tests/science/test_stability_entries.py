@@ -1,5 +1,6 @@
 """Entry sets, their providers and corrections: origin is kept, scales never mix, files fail clearly."""
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable
@@ -151,11 +152,12 @@ def test_plain_file_with_documented_corrections(tmp_path):
     assert (found.origin.kind, found.origin.label) == ("file", "our DFT")
 
 
-def test_monty_list_needs_label_and_scale(tmp_path):
+def test_monty_list_says_its_scale_itself(tmp_path):
     path = tmp_path / "entries.json"
     dumpfn([*LITHIUM_CHLORIDE, ComputedStructureEntry(LI, -3.8)], path)
-    with pytest.raises(StabilityError, match="where its energies come from"):
-        read_entries(path)
+    unsaid = read_entries(path)
+    assert (unsaid.origin.label, unsaid.origin.energy_scale) == ("entries.json", "as given, no corrections")
+    assert unsaid.origin.file_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     found = read_entries(path, label="our DFT", energy_scale=MP2020_GGA)
     assert len(found.entries) == 4
     window = electrochemical_window(Composition("LiCl"), found, None)
@@ -164,7 +166,11 @@ def test_monty_list_needs_label_and_scale(tmp_path):
 
 def test_saved_set_keeps_its_origin(tmp_path):
     original = entry_set(LITHIUM_CHLORIDE, label="CHGNet 0.3.0", scale=MP2020_GGA, kind="potential")
-    assert read_entries(write(tmp_path, original.as_dict())).origin == original.origin
+    read = read_entries(write(tmp_path, original.as_dict())).origin
+    assert (read.kind, read.label, read.energy_scale, read.content_hash) == (
+        *("potential", "CHGNet 0.3.0", MP2020_GGA),
+        original.origin.content_hash,
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from mtl_flows.science.stability.corrections import correct_to_mp2020
 from mtl_flows.science.stability.entries import (
     MP2020_GGA,
     RAW_PBE,
+    EntryKind,
     EntryOrigin,
     EntrySet,
     chemical_system,
     structure_hash,
 )
+from mtl_flows.science.stability.files import Corrections, read_entries
 from mtl_flows.science.stability.parameters import StabilityParameters
 from mtl_flows.science.stability.providers import (
     CompetingPhase,
@@ -19,17 +21,23 @@ from mtl_flows.science.stability.providers import (
     PhaseSource,
     PotentialEntryProvider,
     Relax,
-    read_entries,
 )
 from mtl_flows.science.stability.quality import HullQuality, assess_hull
 from mtl_flows.science.stability.reference import reference_compounds, reference_phases
-from mtl_flows.science.stability.window import VoltageStep, WindowResult, electrochemical_window
+from mtl_flows.science.stability.window import (
+    VoltageStep,
+    WindowResult,
+    electrochemical_window,
+    window_among_entries,
+)
 
 __all__ = [
     "MP2020_GGA",
     "RAW_PBE",
     "CompetingPhase",
+    "Corrections",
     "EntryCache",
+    "EntryKind",
     "EntryOrigin",
     "EntryProvider",
     "EntrySet",
@@ -50,4 +58,5 @@ __all__ = [
     "reference_compounds",
     "reference_phases",
     "structure_hash",
+    "window_among_entries",
 ]

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from pymatgen.core.composition import Composition
 from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
@@ -25,7 +26,8 @@ def correct_to_mp2020(raw: EntrySet) -> EntrySet:
     raw
         Structure entries on the raw PBE scale; structures tell oxides from peroxides and superoxides. A
         potential trained on Materials Project energies has learned the mixture of PBE and PBE+U, so oxides
-        and fluorides of the eight metals above are corrected as PBE+U.
+        and fluorides of the eight metals above are corrected as PBE+U. An entry that names its run type is
+        corrected by that.
 
     Raises
     ------
@@ -43,16 +45,8 @@ def correct_to_mp2020(raw: EntrySet) -> EntrySet:
             raise StabilityError(
                 "entry has no structure to choose corrections by", subject=entry.reduced_formula
             )
-        hubbards = _hubbards(entry.composition)
         plain = ComputedStructureEntry(
-            entry.structure,
-            entry.energy,
-            entry_id=entry.entry_id,
-            parameters={
-                "run_type": "GGA+U" if hubbards else "GGA",
-                "hubbards": hubbards,
-                "software": "potential",
-            },
+            entry.structure, entry.energy, entry_id=entry.entry_id, parameters=_run(entry)
         )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Failed to guess oxidation states")
@@ -60,6 +54,18 @@ def correct_to_mp2020(raw: EntrySet) -> EntrySet:
     return EntrySet.build(
         corrected, kind=raw.origin.kind, label=raw.origin.label, energy_scale=MP2020_GGA, skipped=raw.skipped
     )
+
+
+def _run(entry: ComputedStructureEntry) -> dict[str, Any]:
+    stated = str(entry.parameters.get("run_type") or "").replace("_", "+")
+    if stated:
+        hubbards = dict(entry.parameters.get("hubbards") or {})
+        return {
+            "run_type": stated,
+            "hubbards": hubbards or _hubbards(entry.composition) if "U" in stated else {},
+        }
+    hubbards = _hubbards(entry.composition)
+    return {"run_type": "GGA+U" if hubbards else "GGA", "hubbards": hubbards, "software": "potential"}
 
 
 def _hubbards(composition: Composition) -> dict[str, float]:

@@ -40,12 +40,18 @@ class EntryOrigin:
         What the energies mean, e.g. ``MP2020_GGA`` or ``RAW_PBE``.
     content_hash
         SHA-256 over compositions and energies of the set; changes whenever an entry does.
+    file_sha256
+        SHA-256 of the file that was read; empty otherwise.
+    corrections
+        What was added to the raw energies, in words; empty where it is part of the scale.
     """
 
     kind: EntryKind
     label: str
     energy_scale: str
     content_hash: str
+    file_sha256: str = ""
+    corrections: str = ""
 
     def require_comparable(self, other: "EntryOrigin") -> None:
         """Refuse energies that may not share one hull with these.
@@ -91,6 +97,8 @@ class EntrySet:
         label: str,
         energy_scale: str,
         skipped: Mapping[str, str] | None = None,
+        file_sha256: str = "",
+        corrections: str = "",
     ) -> Self:
         """Make a set and hash its content.
 
@@ -105,9 +113,8 @@ class EntrySet:
                 raise StabilityError(
                     "energy is not finite", subject=str(entry.entry_id or entry.reduced_formula)
                 )
-        return cls(
-            entries, EntryOrigin(kind, label, energy_scale, _content_hash(entries)), dict(skipped or {})
-        )
+        origin = EntryOrigin(kind, label, energy_scale, _content_hash(entries), file_sha256, corrections)
+        return cls(entries, origin, dict(skipped or {}))
 
     def missing_end_members(self, chemical_system: Iterable[str]) -> tuple[str, ...]:
         """Elements of a chemical system for which the set holds no elemental phase, in alphabetical order."""
@@ -118,6 +125,38 @@ class EntrySet:
         """Entries made of elements of a chemical system only."""
         allowed = frozenset(chemical_system)
         return tuple(e for e in self.entries if allowed.issuperset(el.symbol for el in e.elements))
+
+    def restricted(self, chemical_system: Iterable[str]) -> "EntrySet":
+        """Return the part inside a chemical system; its content hash is that of the part."""
+        return EntrySet.build(
+            self.within(chemical_system),
+            kind=self.origin.kind,
+            label=self.origin.label,
+            energy_scale=self.origin.energy_scale,
+            skipped=self.skipped,
+            file_sha256=self.origin.file_sha256,
+            corrections=self.origin.corrections,
+        )
+
+    def polymorphs(self, composition: Composition) -> tuple[ComputedEntry, ...]:
+        """Entries of one composition, the lowest energy first; empty if the set holds none."""
+        wanted = composition.fractional_composition
+        found = [
+            entry
+            for entry in self.within(element.symbol for element in composition.elements)
+            if entry.composition.fractional_composition.almost_equals(wanted, rtol=1e-3, atol=1e-5)
+        ]
+        return tuple(sorted(found, key=lambda entry: entry.energy_per_atom))
+
+    def without_structures(self) -> "EntrySet":
+        """Return the same energies as plain entries, small enough for a document of the store."""
+        plain = [
+            ComputedEntry(
+                entry.composition, entry.uncorrected_energy, entry.correction, entry_id=entry.entry_id
+            )
+            for entry in self.entries
+        ]
+        return EntrySet(tuple(plain), self.origin, self.skipped)
 
     def joined(self, other: "EntrySet") -> "EntrySet":
         """Both sets together; identical compositions with identical energies are kept once.
@@ -135,6 +174,8 @@ class EntrySet:
             label=self.origin.label,
             energy_scale=self.origin.energy_scale,
             skipped={**other.skipped, **self.skipped},
+            file_sha256=self.origin.file_sha256,
+            corrections=self.origin.corrections,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -154,6 +195,8 @@ class EntrySet:
             label=data["label"],
             energy_scale=data["energy_scale"],
             skipped=data.get("skipped", {}),
+            file_sha256=data.get("file_sha256", ""),
+            corrections=data.get("corrections", ""),
         )
 
 
@@ -163,34 +206,48 @@ def chemical_system(composition: Composition, mobile_ion: str) -> tuple[str, ...
 
 
 def entry_from_dict(data: Mapping[str, Any]) -> ComputedEntry:
-    """Read one entry in either of two forms.
+    """Read one entry in one of three forms.
 
-    A serialised pymatgen ``ComputedEntry`` or ``ComputedStructureEntry``, or the plain form ``{"formula":
-    "Li2O", "energy_eV": -14.3, "correction_eV": -0.69, "entry_id": "..."}`` in which the energy is that of
-    the formula as written and the optional correction is added to it.
+    A serialised pymatgen ``ComputedEntry`` or ``ComputedStructureEntry``; the same fields (``composition``,
+    ``energy``) without the name of the class; or the plain form ``{"formula": "Li2O", "energy_eV": -14.3,
+    "correction_eV": -0.69, "entry_id": "..."}`` in which the energy is that of the formula as written and the
+    optional correction is added to it.
 
     Raises
     ------
     KeyError, TypeError, ValueError
-        If the data has neither form.
+        If the data has none of these forms.
     """
-    match data.get("@class"):
+    fields = dict(data)
+    if isinstance(fields.get("entry_id"), Mapping):
+        fields["entry_id"] = _joined_id(fields["entry_id"])
+    match fields.get("@class"):
         case "ComputedEntry":
-            return ComputedEntry.from_dict(dict(data))
+            return ComputedEntry.from_dict(fields)
         case "ComputedStructureEntry":
-            return ComputedStructureEntry.from_dict(dict(data))
-        case None:
-            composition = Composition(data["formula"])
+            return ComputedStructureEntry.from_dict(fields)
+        case None if "formula" in fields:
+            composition = Composition(fields["formula"])
             if not composition.valid:
-                raise ValueError(f"{data['formula']} is not made of elements")
+                raise ValueError(f"{fields['formula']} is not made of elements")
             return ComputedEntry(
                 composition,
-                float(data["energy_eV"]),
-                correction=float(data.get("correction_eV", 0.0)),
-                entry_id=data.get("entry_id"),
+                float(fields["energy_eV"]),
+                correction=float(fields.get("correction_eV", 0.0)),
+                entry_id=fields.get("entry_id"),
+            )
+        case None:
+            return ComputedEntry.from_dict(
+                {"correction": 0.0, **fields, "composition": dict(fields["composition"])}
             )
         case other:
             raise ValueError(f"{other} is not an entry")
+
+
+def _joined_id(parts: Mapping[str, Any]) -> str:
+    """Newer answers of the Materials Project spell an id as identifier, separator and suffix."""
+    suffix = parts.get("suffix") or ""
+    return f"{parts['identifier']}{parts.get('separator', '-') if suffix else ''}{suffix}"
 
 
 def structure_hash(structure: Structure) -> str:

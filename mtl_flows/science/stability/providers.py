@@ -3,18 +3,16 @@
 A provider that needs the network lives in the jobs layer; it implements the same protocol.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 from pymatgen.core.structure import Structure
-from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
+from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 from mtl_flows.errors import MTLError, StabilityError
-from mtl_flows.science.stability.entries import EntryKind, EntrySet, entry_from_dict, structure_hash
+from mtl_flows.science.stability.entries import EntrySet, structure_hash
 
 
 class EntryProvider(Protocol):
@@ -71,69 +69,7 @@ class FixedEntryProvider:
 
     def entries(self, chemical_system: Iterable[str]) -> EntrySet:
         """Return the entries inside the chemical system."""
-        origin = self.entry_set.origin
-        return EntrySet.build(
-            self.entry_set.within(chemical_system),
-            kind=origin.kind,
-            label=origin.label,
-            energy_scale=origin.energy_scale,
-            skipped=self.entry_set.skipped,
-        )
-
-
-def read_entries(path: Path, *, label: str = "", energy_scale: str = "") -> EntrySet:
-    """Read an entry set from a JSON file.
-
-    The file holds either an object ``{"label": ..., "energy_scale": ..., "entries": [...]}`` (the form
-    ``EntrySet.as_dict`` writes) or a bare list of entries, such as ``monty.serialization.dumpfn`` makes;
-    then label and scale must be given here. Each entry has one of the forms of ``entry_from_dict``.
-    Corrections that an entry carries are part of its energy; none are added.
-
-    Parameters
-    ----------
-    path
-        File to read.
-    label, energy_scale
-        Origin of the energies, for a bare list.
-
-    Raises
-    ------
-    StabilityError
-        If the file cannot be read, does not say what its energies are, or holds something that is no entry.
-    """
-    subject = path.name
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StabilityError(f"cannot be read: {error.strerror}", subject=subject) from error
-    except ValueError as error:
-        raise StabilityError(f"is not JSON: {error}", subject=subject) from error
-    if isinstance(content, list):
-        content = {"label": label, "energy_scale": energy_scale, "entries": content}
-    if not isinstance(content, dict) or not isinstance(content.get("entries"), list):
-        raise StabilityError("holds no list of entries", subject=subject)
-    if not (content.get("label") and content.get("energy_scale")):
-        raise StabilityError(
-            "does not say where its energies come from",
-            subject=subject,
-            remedy='add "label" and "energy_scale", e.g. "CHGNet 0.3.0" and "MP2020-corrected GGA"',
-        )
-    kind = content.get("kind", "file")
-    if kind not in get_args(EntryKind):
-        raise StabilityError(f"kind must be one of {get_args(EntryKind)}, not {kind!r}", subject=subject)
-    entries: list[ComputedEntry] = []
-    for index, data in enumerate(content["entries"]):
-        try:
-            entries.append(entry_from_dict(data))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StabilityError(f"entry {index} cannot be read: {error!r}", subject=subject) from error
-    return EntrySet.build(
-        entries,
-        kind=kind,
-        label=content["label"],
-        energy_scale=content["energy_scale"],
-        skipped=content.get("skipped", {}),
-    )
+        return self.entry_set.restricted(chemical_system)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class HullQuality:
         Pairs of elements for which no binary compound competes. Some pairs form none in nature.
     skipped
         Phases that should have competed but have no energy: id → why.
+    n_entries
+        Competing entries in all, polymorphs counted one by one.
     """
 
     chemical_system: tuple[str, ...]
@@ -37,6 +39,18 @@ class HullQuality:
     higher: int
     pairs_without_compound: tuple[str, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
+    n_entries: int = 0
+
+    @property
+    def statement(self) -> str:
+        """What competed, in one sentence."""
+        apart = self.pairs_without_compound
+        lacking = f"; no binary of {', '.join(apart)}" if apart else ""
+        lost = f"; without energy: {', '.join(sorted(self.skipped))}" if self.skipped else ""
+        return (
+            f"{self.elements} of {len(self.chemical_system)} elements, {self.binaries} binaries and "
+            f"{self.higher} higher compounds of {'-'.join(self.chemical_system)}{lacking}{lost}"
+        )
 
     def left_apart(self, products: Iterable[str]) -> tuple[str, ...]:
         """Pairs of elements that coexist among some products only because no compound of theirs competes.
@@ -78,4 +92,5 @@ def assess_hull(entries: EntrySet, chemical_system: Iterable[str]) -> HullQualit
             "-".join(pair) for pair in combinations(system, 2) if frozenset(pair) not in covered
         ),
         skipped=dict(entries.skipped),
+        n_entries=len(entries.within(system)),
     )

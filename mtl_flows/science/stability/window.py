@@ -8,7 +8,7 @@ out, as there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from pymatgen.analysis.phase_diagram import PhaseDiagram
@@ -78,6 +78,8 @@ class WindowResult:
         What the hull was made of.
     origin
         Where the energies come from.
+    own_energy
+        What gave the material's own energy; empty if it has none.
     """
 
     formula: str
@@ -95,6 +97,7 @@ class WindowResult:
     oxidation_products: Mapping[str, float] = field(default_factory=dict)
     open_edges: tuple[Literal["low", "high"], ...] = ()
     voltage_profile: tuple[VoltageStep, ...] = ()
+    own_energy: str = ""
 
     @property
     def stable(self) -> bool:
@@ -109,6 +112,21 @@ class WindowResult:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-able form."""
         return asdict(self)
+
+
+def window_among_entries(
+    composition: Composition, entries: EntrySet, parameters: StabilityParameters | None = None
+) -> WindowResult:
+    """Compute the window of a material whose energy, if it is known at all, is one of the entries.
+
+    The lowest entry of its composition stands for the material; without one, composition alone decides.
+    Raises as ``electrochemical_window``.
+    """
+    found = entries.polymorphs(composition.element_composition)
+    if not found:
+        return electrochemical_window(composition, entries, None, parameters)
+    result = electrochemical_window(composition, entries, found[0].energy_per_atom, parameters)
+    return replace(result, own_energy=f"entry {found[0].entry_id or found[0].reduced_formula}")
 
 
 def electrochemical_window(
@@ -223,7 +241,7 @@ def _voltage_profile(
     return [
         VoltageStep(
             voltage_V=float(reference - plateau["chempot"]) / parameters.charge + 0.0,
-            exchanged_per_formula=float(plateau["evolution"]),
+            exchanged_per_formula=round(float(plateau["evolution"]), 9) + 0.0,
             products=_formula_units(diagram, plateau["critical_composition"], material, mobile),
         )
         for plateau in diagram.get_element_profile(mobile, material)

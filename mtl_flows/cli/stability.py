@@ -1,0 +1,259 @@
+"""`mtl window`, `mtl stability`, `mtl verdict`: electrochemical windows and what they decide."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtl_flows.cli.console import complain, err, out, print_json, table
+from mtl_flows.cli.types import EngineName, Json, MobileIon
+
+if TYPE_CHECKING:
+    from mtl_flows.errors import InputError
+    from mtl_flows.jobs.entry_providers import EntrySource
+    from mtl_flows.jobs.md.plan import DynamicsParameters
+    from mtl_flows.science.stability import EntryProvider, StabilityParameters, WindowResult
+
+Entries = Annotated[
+    Path | None,
+    typer.Option("--entries", help="JSON file of ComputedEntry or ComputedStructureEntry.", dir_okay=False),
+]
+Provider = Annotated[
+    str,
+    typer.Option(
+        "--provider",
+        help="potential: phases relaxed with the engine; mp: Materials Project, key in MP_API_KEY.",
+    ),
+]
+CorrectionsOption = Annotated[
+    str,
+    typer.Option("--corrections", help="Of a file: as_given, or mp2020 to correct raw PBE energies."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(no_args_is_help=True)(window)
+    app.command(no_args_is_help=True)(stability)
+
+
+def window(
+    formulas: Annotated[list[str], typer.Argument(help="Formulas, such as Li3PO4.")],
+    entries: Entries = None,
+    provider: Provider = "",
+    corrections: CorrectionsOption = "as_given",
+    engine: EngineName = "chgnet",
+    mobile_ion: MobileIon = "Li",
+    charge: Annotated[int, typer.Option(help="Charge of the mobile ion in e; 0: the usual one.")] = 0,
+    json: Json = False,
+) -> None:
+    """Compute electrochemical windows of formulas; with a file of entries no database is touched.
+
+    The lowest entry of the same composition stands for the material; without one the composition alone decides.
+    Examples: `mtl window Li3PO4 --entries Li-O-P.json` · `mtl window LiCl Li2O --provider mp --json`
+    """
+    from mtl_flows.errors import InputError
+    from mtl_flows.science.stability import StabilityParameters
+
+    parameters = StabilityParameters(mobile_ion=mobile_ion, ion_charge=charge or None)
+    if entries is not None and not provider:
+        from mtl_flows.science.stability import FixedEntryProvider, read_entries
+
+        found = read_entries(entries, corrections=_corrections(corrections))
+        results = [_formula_window(f, FixedEntryProvider(found), parameters) for f in formulas]
+    else:
+        from mtl_flows.jobs.stability import entry_provider
+        from mtl_flows.store.database import MTLStore
+
+        with MTLStore.open() as store:
+            source = entry_source(store, entries, provider or "potential", corrections)
+            chosen = entry_provider(store, _dynamics(engine, mobile_ion), source)
+            results = [_formula_window(f, chosen, parameters) for f in formulas]
+    if json:
+        print_json(
+            [
+                {"input": formula, **(_refusal(r) if isinstance(r, InputError) else _window_fields(r))}
+                for formula, r in zip(formulas, results, strict=True)
+            ]
+        )
+    else:
+        for result in results:
+            if isinstance(result, InputError):
+                complain("refused", str(result))
+            else:
+                print_window(result, mobile_ion)
+    if all(isinstance(result, InputError) for result in results):
+        raise typer.Exit(1)
+
+
+def stability(
+    materials: Annotated[list[str], typer.Argument(help="Material ids.")],
+    entries: Entries = None,
+    provider: Provider = "",
+    corrections: CorrectionsOption = "as_given",
+    engine: EngineName = "chgnet",
+    mobile_ion: MobileIon = "Li",
+    json: Json = False,
+) -> None:
+    """Compute and store the windows of materials, and their verdicts; safe to run again.
+
+    With `--provider potential` every approximant that molecular dynamics relaxed gets its window; with the others
+    the composition of the structure is judged.
+    """
+    from mtl_flows.errors import ConfigurationError, MTLError
+    from mtl_flows.jobs.candidates import rebuild_candidates
+    from mtl_flows.jobs.parameters import ScreeningParameters
+    from mtl_flows.jobs.stability import windows_of_material
+    from mtl_flows.store.database import MTLStore
+
+    written, failed = [], []
+    with MTLStore.open() as store:
+        source = entry_source(store, entries, provider or ("file" if entries else "potential"), corrections)
+        for material in materials:
+            try:
+                written += windows_of_material(store, material, _dynamics(engine, mobile_ion), source)
+            except ConfigurationError:
+                raise
+            except MTLError as refused:
+                failed.append(refused)
+        rebuild_candidates(store, ScreeningParameters(mobile_ion), sorted({w.structure_id for w in written}))
+        verdicts = {w.material_id: store.candidates.get(w.material_id).verdict for w in written}
+    for error in failed:
+        complain("error", f"({error.reason}) {error}")
+    if json:
+        print_json([w.model_dump(by_alias=True) | {"verdict": verdicts[w.material_id]} for w in written])
+    elif written:
+        rows = [
+            [
+                w.material_id,
+                w.formula,
+                f"{w.low_V:.2f} … {w.high_V:.2f}"
+                if w.low_V is not None
+                else f"unknown: {', '.join(w.missing)}",
+                w.width_V,
+                w.e_above_hull_eV_per_atom,
+                w.energies,
+                verdicts[w.material_id],
+            ]
+            for w in written
+        ]
+        columns = ["material", "formula", "window V", "width V", "E_hull eV/atom", "energies", "verdict"]
+        out.print(table("Electrochemical windows", columns, rows))
+        for w in written:
+            if w.hull is not None:
+                err.print(f"{w.material_id}: hull of {w.hull.statement}", soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def entry_source(store: Any, entries: Path | None, provider: str, corrections: str) -> "EntrySource":
+    """Return the source that options describe; a file is taken into the store."""
+    from mtl_flows.errors import ConfigurationError
+    from mtl_flows.jobs.entry_providers import EntrySource, keep_file
+    from mtl_flows.store.stability import StoredEntries
+
+    if entries is not None:
+        if provider not in ("", "file"):
+            raise ConfigurationError(
+                f"--entries and --provider {provider} name two origins of energies",
+                remedy="energies of different origin do not share a hull: give one of them",
+            )
+        return keep_file(StoredEntries(store.entries), entries, corrections=_corrections(corrections))
+    match provider:
+        case "mp":
+            return EntrySource("mp")
+        case "potential" | "":
+            return EntrySource("potential")
+        case "file":
+            raise ConfigurationError(
+                "a file is wanted", subject="--provider file", remedy="add --entries FILE"
+            )
+    raise ConfigurationError(f"unknown provider {provider!r}", remedy="choose potential, mp or file")
+
+
+def print_window(result: "WindowResult", mobile_ion: str) -> None:
+    """Print one window with its products and its profile."""
+    if result.status == "unknown":
+        out.print(f"{result.formula}: unknown, without energies of {', '.join(result.missing)}")
+    else:
+        out.print(
+            f"{result.formula}: {result.low_V:.3f} to {result.high_V:.3f} V against {mobile_ion}, "
+            f"{result.width_V:.3f} V wide"
+        )
+        height = result.e_above_hull_eV_per_atom
+        if height is None:
+            out.print("  stability not assessed: no energy of this composition")
+        else:
+            out.print(
+                f"  {result.stability}: {1000 * height:.1f} meV/atom above the hull, by {result.own_energy}"
+            )
+        if not result.on_hull or result.stability == "metastable":
+            out.print(f"  decomposes into {_amounts(result.decomposition)} (shares of the atoms)")
+        out.print(
+            f"  reduced to  {_amounts(result.reduction_products) or 'nothing: coexists with the metal'}"
+        )
+        out.print(f"  oxidised to {_amounts(result.oxidation_products)}")
+        for edge in result.open_edges:
+            out.print(f"  the {edge} edge is an upper bound: a compound is missing there")
+        rows = [
+            [f"{step.voltage_V:.3f}", f"{step.exchanged_per_formula:+.3f}", _amounts(step.products)]
+            for step in result.voltage_profile
+        ]
+        out.print(table("", ["from V", f"{mobile_ion} exchanged", "phases, per formula unit"], rows))
+    origin = result.origin
+    out.print(
+        f"  energies: {origin.label} ({origin.energy_scale}; corrections: {origin.corrections or 'none'})"
+    )
+    out.print(f"  hull: {result.quality.statement}")
+
+
+def _formula_window(
+    formula: str, provider: "EntryProvider", parameters: "StabilityParameters"
+) -> "WindowResult | InputError":
+    """Window of a formula, or why it was refused."""
+    from pymatgen.core import Composition
+
+    from mtl_flows.errors import InputError, UnreadableStructureError
+    from mtl_flows.science.stability import chemical_system, window_among_entries
+
+    try:
+        composition = Composition(formula)
+    except ValueError:
+        return UnreadableStructureError("is no chemical formula", subject=formula)
+    if not composition or not composition.valid:
+        return UnreadableStructureError("is no chemical formula", subject=formula)
+    try:
+        found = provider.entries(chemical_system(composition, parameters.mobile_ion))
+        return window_among_entries(composition, found, parameters)
+    except InputError as error:
+        return error
+
+
+def _window_fields(result: "WindowResult") -> dict[str, Any]:
+    return result.as_dict() | {"hull_quality": result.quality.statement}
+
+
+def _refusal(error: Any) -> dict[str, Any]:
+    return {"status": "refused", "reason": error.reason, "message": str(error)}
+
+
+def _amounts(products: Any) -> str:
+    return " + ".join(f"{amount:.3g} {formula}" for formula, amount in products.items())
+
+
+def _corrections(name: str) -> Any:
+    from typing import get_args
+
+    from mtl_flows.errors import ConfigurationError
+    from mtl_flows.science.stability import Corrections
+
+    wanted = name.replace("-", "_")
+    if wanted not in get_args(Corrections):
+        raise ConfigurationError(f"unknown corrections {name!r}", remedy="choose as_given or mp2020")
+    return wanted
+
+
+def _dynamics(engine: str, mobile_ion: str) -> "DynamicsParameters":
+    from mtl_flows.jobs.md.plan import DynamicsParameters
+
+    return DynamicsParameters(engine=engine, mobile_ion=mobile_ion)

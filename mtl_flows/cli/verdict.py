@@ -1,0 +1,126 @@
+"""`mtl verdict`: pass, fail or undecided, under the article's thresholds or others."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtl_flows.cli.console import out, print_json, table
+from mtl_flows.cli.types import Json
+
+if TYPE_CHECKING:
+    from mtl_flows.science.verdict import VerdictThresholds
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(verdict)
+
+
+def verdict(
+    materials: Annotated[
+        list[str] | None, typer.Argument(help="Material ids; all with dynamics or a window if none is given.")
+    ] = None,
+    csv_table: Annotated[
+        Path | None, typer.Option("--table", help="Judge the rows of a CSV file instead; no database.")
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Judge the article's Table 1 and known conductors instead.")
+    ] = False,
+    min_ea: Annotated[float, typer.Option("--min-ea", help="E_a at least, eV.")] = 0.1,
+    max_ea: Annotated[float, typer.Option("--max-ea", help="E_a at most, eV.")] = 1.0,
+    min_window: Annotated[float, typer.Option("--min-window", help="Window wider than this, V.")] = 0.5,
+    max_hull: Annotated[
+        float | None, typer.Option("--max-hull", help="Energy above the hull at most, eV/atom.")
+    ] = None,
+    min_conductivity: Annotated[
+        float | None, typer.Option("--min-conductivity", help="σ(300 K) at least, S/cm.")
+    ] = None,
+    window_uncertainty_V: Annotated[
+        float | None,
+        typer.Option(
+            "--window-uncertainty", min=0, help="Half-width of a window's interval, V; 0.2, of tables 0."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Judge materials: an interval across a threshold leaves the verdict undecided, and what would decide it is said.
+
+    Every verdict is kept as a document, with each number, its interval and its origin.
+    """
+    thresholds = _thresholds(min_ea, max_ea, min_window, max_hull, min_conductivity)
+    if csv_table is not None or published:
+        from mtl_flows.science.verdict_table import judge_table, published_table
+
+        rows = judge_table(
+            csv_table or published_table(), thresholds, window_uncertainty_V=window_uncertainty_V or 0.0
+        )
+        told = [row.as_dict() for row in rows]
+    else:
+        told = _from_store(materials or [], thresholds, window_uncertainty_V)
+    if json:
+        print_json(told)
+        return
+    quantities = [criterion.quantity for criterion in thresholds.criteria]
+    title = "Verdicts under " + " and ".join(map(str, thresholds.criteria))
+    out.print(table(title, ["material", "formula", *quantities, "verdict"], [_cells(row) for row in told]))
+    counts = Counter(row["outcome"] for row in told)
+    out.print(", ".join(f"{counts[outcome]} {outcome}" for outcome in ("pass", "fail", "undecided")))
+    for row in told:
+        for hint in row["what_would_decide"]:
+            out.print(f"{row['id']} would be decided by {hint}", soft_wrap=True)
+
+
+def _from_store(
+    materials: list[str], thresholds: "VerdictThresholds", window_uncertainty_V: float | None
+) -> list[dict[str, Any]]:
+    from mtl_flows.jobs.evidence import judge_candidates
+    from mtl_flows.jobs.verdict import WINDOW_UNCERTAINTY_V
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        if materials:
+            chosen = [store.candidates.get(material) for material in materials]
+        else:
+            chosen = list(store.candidates.judgeable())
+        documents = judge_candidates(
+            store,
+            chosen,
+            thresholds,
+            window_uncertainty_V=WINDOW_UNCERTAINTY_V
+            if window_uncertainty_V is None
+            else window_uncertainty_V,
+        )
+    return [{"id": d.material_id, **d.model_dump(exclude={"id"})} for d in documents]
+
+
+def _thresholds(
+    min_ea: float, max_ea: float, min_window: float, max_hull: float | None, min_conductivity: float | None
+) -> "VerdictThresholds":
+    from mtl_flows.science.verdict import ACTIVATION_ENERGY, WINDOW, Criterion, VerdictThresholds
+
+    criteria = [
+        Criterion(ACTIVATION_ENERGY, minimum=min_ea, maximum=max_ea),
+        Criterion(WINDOW, minimum=min_window, strict=True),
+    ]
+    if max_hull is not None:
+        criteria.append(Criterion("e_above_hull_eV_per_atom", maximum=max_hull))
+    if min_conductivity is not None:
+        criteria.append(Criterion("conductivity_300K_S_per_cm", minimum=min_conductivity))
+    return VerdictThresholds(tuple(criteria))
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    return [row["id"], row["formula"], *map(_number, row["criteria"]), row["outcome"]]
+
+
+def _number(criterion: dict[str, Any]) -> str:
+    value, low, high = criterion["value"], criterion["low"], criterion["high"]
+    if value is None:
+        return f"{criterion['status']}"
+    mark = {"pass": "", "fail": " fails", "undecided": " ?"}[criterion["outcome"]]
+    if low == high:
+        return f"{value:.4g}{mark}"
+    ends = ["-∞" if low is None else f"{low:.3g}", "∞" if high is None else f"{high:.3g}"]
+    return f"{value:.3g} [{ends[0]}, {ends[1]}]{mark}"

@@ -1,0 +1,84 @@
+"""What each row of the candidate table was built from, as one hash: rows whose hash stands need no rebuild."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.verdict import verdict_stage
+from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.science.known import canonical_id
+from mtl_flows.science.topology import Protocol
+from mtl_flows.store.database import MTLStore
+from mtl_flows.store.marks import marks_by_structure
+from mtl_flows.store.structures import material_of
+
+ALGORITHM_VERSION = 1
+"""Raised whenever the same documents would give another row."""
+
+_STRUCTURE = ("content_hash", "representative_id", "releases")
+_WRITTEN = ("provenance.created_at",)
+_ASSIGNMENT = ("cluster", "selected", "provisional", "nearest_known", "nearest_known_distance")
+_TRAJECTORY = (*_WRITTEN, "status", "steps_done", "steps_wanted", "judged_under", "diffusivity_cm2_per_s")
+_FIT = (*_WRITTEN, "status", "complete", "activation_energy_eV")
+
+
+def input_hashes(
+    store: MTLStore,
+    parameters: ScreeningParameters,
+    ids: Collection[str],
+    *,
+    clusterings: Mapping[Protocol, str],
+    known: frozenset[str],
+    labels: Mapping[str, LabelDocument],
+    everything: bool,
+) -> dict[str, str]:
+    """Hash what the row of each structure depends on.
+
+    Parameters
+    ----------
+    everything
+        `ids` are all current structures: collections are then read through once instead of by id.
+    """
+    mine: dict[str, Any] = {} if everything else {"structure_id": {"$in": list(ids)}}
+    by_stage = [
+        marks_by_structure(
+            store.structures, _STRUCTURE, {} if everything else {"_id": {"$in": list(ids)}}, key="_id"
+        ),
+        marks_by_structure(
+            store.topology, _WRITTEN, {**mine, "parameters_hash": parameters.topology_stage().hash}
+        ),
+        marks_by_structure(
+            store.chemistry, _WRITTEN, {**mine, "parameters_hash": parameters.chemistry_stage().hash}
+        ),
+        *(
+            marks_by_structure(store.assignments, _ASSIGNMENT, {**mine, "clustering_id": clustering_id})
+            for _, clustering_id in sorted(clusterings.items())
+        ),
+        marks_by_structure(store.dynamics, _TRAJECTORY, {**mine, "trajectory_stage": "production"}),
+        marks_by_structure(store.transport, _FIT, mine),
+        marks_by_structure(store.stability, _WRITTEN, mine),
+    ]
+    common = [
+        ALGORITHM_VERSION,
+        CandidateDocument.model_fields["schema_version"].default,
+        sorted(CandidateDocument.model_fields),
+        parameters.mobile_ion,
+        asdict(parameters.thresholds),
+        sorted(clusterings.items()),
+        verdict_stage(parameters.mobile_ion).hash,
+    ]
+    head = hashlib.sha256(json.dumps(common).encode())
+    hashes = {}
+    for structure_id in ids:
+        material = canonical_id(material_of(structure_id))
+        label = labels.get(material)
+        own = [material in known, label.conductivity_S_per_cm if label else None]
+        digest = head.copy()
+        own_marks = [marks.get(structure_id, []) for marks in by_stage]
+        digest.update(json.dumps([own, own_marks], default=str).encode())
+        hashes[structure_id] = digest.hexdigest()[:32]
+    return hashes

@@ -1,0 +1,39 @@
+"""Verdicts: what each number said against each threshold."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mtl_flows.schemas.base import StageDocument
+
+Outcome = Literal["pass", "fail", "undecided"]
+
+
+class CriterionRecord(BaseModel):
+    """One criterion, the number it was held against, and how it went."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    quantity: str = Field(description="name of the quantity, with its unit")
+    minimum: float | None = Field(description="lower threshold; null if there is none")
+    maximum: float | None = Field(description="upper threshold; null if there is none")
+    strict: bool = Field(description="a value at the threshold fails")
+    value: float | None = Field(description="best estimate; null where no number can be used")
+    low: float | None = Field(description="lower end of the interval; null where it is open")
+    high: float | None = Field(description="upper end of the interval; null where it is open")
+    status: str = Field(description="how far the number can be trusted")
+    origin: str = Field(description="what the number rests on")
+    note: str = Field(description="what is missing or doubtful")
+    outcome: Outcome = Field(description="an interval across a threshold is undecided")
+    what_would_decide: str = Field(description="what an undecided criterion waits for")
+
+
+class VerdictDocument(StageDocument):
+    """Verdict on one material under one set of thresholds."""
+
+    formula: str = Field(description="reduced formula")
+    outcome: Outcome = Field(description="fail if any criterion fails, else undecided if any is, else pass")
+    criteria: list[CriterionRecord] = Field(
+        description="every number with its interval, origin and thresholds"
+    )
+    what_would_decide: list[str] = Field(description="what an undecided verdict waits for")

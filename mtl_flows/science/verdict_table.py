@@ -1,0 +1,138 @@
+"""Verdicts over a table of numbers, such as a publication's: no database, no calculation."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from mtl_flows.errors import ConfigurationError
+from mtl_flows.science.verdict import (
+    ACTIVATION_ENERGY,
+    WINDOW,
+    Measured,
+    Verdict,
+    VerdictThresholds,
+    decide,
+)
+
+_95_PERCENT = 1.96
+
+_ALIASES: Mapping[str, Sequence[str]] = {
+    "id": ("id", "material_id", "icsd_id"),
+    "formula": ("formula", "composition", "reduced_formula"),
+    "source": ("source", "doi"),
+    ACTIVATION_ENERGY: (ACTIVATION_ENERGY,),
+    WINDOW: (WINDOW, "electrochemical_window_V"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRow:
+    """One row of a table and its verdict."""
+
+    id: str
+    formula: str
+    verdict: Verdict
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON-able form."""
+        return {"id": self.id, "formula": self.formula, **self.verdict.as_dict()}
+
+
+def published_table() -> Path:
+    """Return the packaged table: the article's Table 1, and conductors with windows of another publication."""
+    with as_file(files("mtl_flows") / "data" / "published_candidates.csv") as path:
+        return path
+
+
+def judge_table(
+    path: Path, thresholds: VerdictThresholds | None = None, *, window_uncertainty_V: float = 0.0
+) -> list[JudgedRow]:
+    """Judge each row of a CSV file.
+
+    Parameters
+    ----------
+    path
+        Columns: ``id`` (or ``material_id``, ``icsd_id``), ``formula`` (or ``composition``) and any quantity that a
+        criterion names; ``electrochemical_window_V`` stands for ``window_V``, and ``source`` for the origin. With
+        ``QUANTITY_error`` (standard error) or ``QUANTITY_low`` and ``QUANTITY_high`` a quantity is an interval,
+        otherwise it is taken at face value. An empty cell is unknown.
+    thresholds
+        Criteria; None for the published ones.
+    window_uncertainty_V
+        Half-width of the interval of windows that come without one.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be read, lacks a column, or a cell is no number.
+    """
+    thresholds = thresholds or VerdictThresholds()
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot be read: {error}", subject=path.name) from error
+    if not rows:
+        raise ConfigurationError("has no rows", subject=path.name)
+    quantities = {criterion.quantity for criterion in thresholds.criteria}
+    names = {wanted: _column(rows[0], wanted) for wanted in {"id", "formula", "source", *quantities}}
+    if not any(names[quantity] for quantity in quantities):
+        raise ConfigurationError(
+            f"has no column {' or '.join(sorted(quantities))}",
+            subject=path.name,
+            remedy=f"its columns are {', '.join(map(str, rows[0]))}",
+        )
+    judged = []
+    for number, row in enumerate(rows, start=2):
+        where = f"{path.name}, line {number}"
+        origin = row.get(names["source"]) or path.name
+        measured = {
+            quantity: _measured(
+                row, names[quantity], origin, where, window_uncertainty_V if quantity == WINDOW else 0.0
+            )
+            for quantity in quantities
+        }
+        judged.append(
+            JudgedRow(
+                row.get(names["id"]) or str(number - 1),
+                row.get(names["formula"]) or "",
+                decide(measured, thresholds),
+            )
+        )
+    return judged
+
+
+def _column(row: Mapping[str, Any], wanted: str) -> str:
+    return next((name for name in _ALIASES.get(wanted, (wanted,)) if name in row), "")
+
+
+def _measured(row: Mapping[str, Any], name: str, origin: str, where: str, half_width: float) -> Measured:
+    value = _number(row, name, where)
+    if value is None:
+        return Measured.unusable(origin, note="not in the table")
+    low, high = _number(row, f"{name}_low", where), _number(row, f"{name}_high", where)
+    error = _number(row, f"{name}_error", where)
+    if error is not None:
+        half_width = _95_PERCENT * error
+    try:
+        return Measured(
+            value,
+            value - half_width if low is None else low,
+            value + half_width if high is None else high,
+            origin,
+        )
+    except ConfigurationError as problem:
+        raise ConfigurationError(problem.message, subject=where) from problem
+
+
+def _number(row: Mapping[str, Any], name: str, where: str) -> float | None:
+    text = (row.get(name) or "").strip()
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"{text!r} is no number", subject=f"{where}, {name}") from None

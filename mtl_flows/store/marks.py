@@ -1,0 +1,39 @@
+"""Marks of stage documents: enough of each to see whether it changed, without reading it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mtl_flows.store.collection import DocumentCollection
+
+
+def marks_by_structure(
+    collection: DocumentCollection[Any],
+    fields: Sequence[str],
+    query: Mapping[str, Any],
+    *,
+    key: str = "structure_id",
+) -> dict[str, list[list[Any]]]:
+    """Values of some fields of every document that matches, by structure and in the order of the ids.
+
+    Parameters
+    ----------
+    fields
+        Names, dotted where nested; one that a document lacks gives None.
+    key
+        Field that holds the structure's id.
+    """
+    projection = {"_id": 1, key: 1, **dict.fromkeys(fields, 1)}
+    found: dict[str, list[list[Any]]] = {}
+    for stored in collection.raw.find(dict(query), projection):
+        mark = [stored["_id"], *(_value(stored, name) for name in fields)]
+        found.setdefault(stored[key], []).append(mark)
+    for listed in found.values():
+        listed.sort(key=lambda mark: str(mark[0]))
+    return found
+
+
+def _value(stored: Mapping[str, Any], name: str) -> Any:
+    node: Any = stored
+    for part in name.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
