@@ -123,7 +123,9 @@ def inverse(m: list) -> list:
 
 def evaluate(poscar: dict, x: list) -> tuple:
     """Energy and forces of `toy_engines.Conductor`."""
-    wave, cell, back = 2 * math.pi / PERIOD_A, poscar["cell"], inverse(poscar["cell"])
+    cell, back = poscar["cell"], inverse(poscar["cell"])
+    # Commensurate with the cell: wrapping an atom changes nothing.
+    wave = 2 * math.pi * round(cell[0][0] / PERIOD_A) / cell[0][0]
     energy, forces = -4.0 * len(x), []  # custodian does not take positive energies
     for element, r in zip(poscar["elements"], x, strict=True):
         wall = (MOBILE_WALL_eV if element == "Li" else FRAMEWORK_WALL_eV) / 2
@@ -312,9 +314,8 @@ EIGENVALUES = """<eigenvalues><array><dimension dim="1">band</dimension><dimensi
 <dimension dim="3">spin</dimension><field>eigene</field><field>occ</field><set><set comment="spin 1">
 <set comment="kpoint 1"><r> -3.0 1.0 </r><r> 3.0 0.0 </r></set></set></set></array></eigenvalues>
 <dos><i name="efermi"> 0.0 </i><total><array><dimension dim="1">gridpoints</dimension>
-<dimension dim="2">spin</dimension><field>energy</field><field>total</field><field>integrated</field>
-<set><set comment="spin 1"><r> -3.0 1.0 1.0 </r>
-<r> 3.0 1.0 2.0 </r></set></set></array></total></dos>
+<dimension dim="2">spin</dimension><field>energy</field><field>total</field><field>integrated</field><set>
+<set comment="spin 1"><r> -3.0 1.0 1.0 </r><r> 3.0 1.0 2.0 </r></set></set></array></total></dos>
 """
 
 

@@ -1,5 +1,6 @@
 """`mtl init`, `mtl launch`, `mtl worker`, `mtl status`, `mtl recover`: work through FireWorks."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from mtl_flows.cli.types import (
     DiscardPs,
     EngineName,
     HeatPs,
+    Incar,
     Json,
     LagFraction,
     MaxAtoms,
@@ -78,6 +80,7 @@ def launch(
     entries: Entries = None,
     provider: Provider = "",
     corrections: CorrectionsOption = "as_given",
+    incar: Incar = None,
 ) -> None:
     """Hand in molecular dynamics: one FireWorks workflow for each survivor, the most promising first.
 
@@ -101,6 +104,7 @@ def launch(
         chunk_ps=chunk_ps,
         orderings=orderings,
         max_atoms=max_atoms,
+        incar=incar or [],
     )
     with connection(Settings.load()) as address, MTLStore.connect(address) as store:
         maker.entries = entry_source(store, entries, provider, corrections)
@@ -121,12 +125,14 @@ def dynamics_maker(
     chunk_ps: float,
     orderings: int,
     max_atoms: int,
+    incar: Sequence[str] = (),
 ) -> Any:
     """Flow Maker for options as they come from the command line."""
     from mtl_flows.errors import ConfigurationError
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.jobs.md.engines import get_engine
     from mtl_flows.jobs.md.plan import DynamicsParameters
+    from mtl_flows.jobs.md.vasp_parameters import VaspParameters
     from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
     from mtl_flows.science.ordering import OrderingParameters
 
@@ -143,6 +149,7 @@ def dynamics_maker(
         parameters=DynamicsParameters(
             mobile_ion=mobile_ion,
             engine=engine,
+            vasp=VaspParameters.from_tags(incar),
             ordering=OrderingParameters(n_orderings=orderings, max_atoms=max_atoms),
             heat_ps=heat_ps,
             temperatures_K=temperatures_K,

@@ -20,7 +20,15 @@ _PANEL = "Molecular dynamics"
 EngineName = Annotated[
     str,
     typer.Option(
-        "--engine", help="chgnet, sevennet or the import path of an ASE calculator.", rich_help_panel=_PANEL
+        "--engine",
+        help="chgnet, sevennet, vasp or the import path of an ASE calculator.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Incar = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--incar", help="With --engine vasp: a further INCAR tag, as NCORE=4.", rich_help_panel=_PANEL
     ),
 ]
 Survivors = Annotated[

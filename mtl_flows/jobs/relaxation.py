@@ -133,7 +133,8 @@ class VaspRelaxationMaker(RecordMaker):
             approximant = store.orderings.get(ordering_id)
         maker = vasp_relax_maker(p.vasp, fmax_eV_per_A=p.relax_fmax_eV_per_A, max_steps=p.relax_steps)
         try:
-            run = run_vasp_maker(maker, approximant.to_structure())
+            # One block of atoms, and one potential, for each element.
+            run = run_vasp_maker(maker, approximant.to_structure().get_sorted_structure())
         except CalculationError as error:
             return Response(output=_refuse(error, approximant, p))
         static = VaspStaticMaker(name=f"VASP static {approximant.material_id}", parameters=p).make(

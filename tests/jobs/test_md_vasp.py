@@ -116,6 +116,14 @@ def test_tags_of_the_users_go_before_ours_where_nothing_else_follows_from_them()
         VaspParameters(incar={"NSW": 5, "potim": 1.0})
 
 
+def test_tags_are_read_as_in_an_incar() -> None:
+    tags = VaspParameters.from_tags(["ncore=4", "LREAL = Auto", "LASPH=.FALSE.", "SIGMA=0.1"]).incar
+    assert tags == {"NCORE": 4, "LREAL": "Auto", "LASPH": False, "SIGMA": 0.1}
+    for wrong in ("NCORE", "=4", "NCORE="):
+        with pytest.raises(ConfigurationError, match="not an INCAR tag"):
+            VaspParameters.from_tags([wrong])
+
+
 def test_the_settings_of_vasp_are_part_of_the_key_of_vasp_alone() -> None:
     def key(engine: str, **vasp: object) -> str:
         return DynamicsParameters(engine=engine, vasp=VaspParameters(**vasp)).dynamics_stage().hash

@@ -56,7 +56,7 @@ class VaspChunk:
         n_steps = min(max_steps, self.stage.n_steps - start.step)
         maker = vasp_md_maker(self.stage, first_step=start.step, n_steps=n_steps, parameters=self.parameters)
         order = _poscar_order(start)
-        record = run_vasp_maker(maker, _moving_structure(start)).record
+        record = run_vasp_maker(maker, _moving_structure(start, order)).record
         if float(record["incar"].get("POTIM", self.stage.timestep_fs)) != self.stage.timestep_fs:
             raise CalculationError(
                 "custodian changed POTIM, the time step, and frames of different steps do not join",
@@ -175,17 +175,20 @@ def _in_order(values: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[
     return sorted_back
 
 
-def _moving_structure(state: MDState) -> Structure:
-    """Return the structure with velocities in Å/fs, the unit of POSCAR."""
-    structure = Structure(
-        Lattice(state.cell_A), state.species, state.positions_A, coords_are_cartesian=True, to_unit_cell=True
-    )
+def _moving_structure(state: MDState, order: NDArray[np.int64]) -> Structure:
+    """Return the structure in another order of the atoms, with velocities in Å/fs, the unit of POSCAR."""
     masses = state.to_atoms().get_masses()[:, None]
-    structure.add_site_property("velocities", (state.momenta / masses * units.fs).tolist())
-    return structure
+    return Structure(
+        Lattice(state.cell_A),
+        [state.species[index] for index in order],
+        state.positions_A[order],
+        coords_are_cartesian=True,
+        to_unit_cell=True,
+        site_properties={"velocities": (state.momenta / masses * units.fs)[order].tolist()},
+    )
 
 
 def _poscar_order(state: MDState) -> NDArray[np.int64]:
-    """Return the order in which pymatgen's input sets write the atoms."""
+    """Return the order of the atoms in the files: by element, one block and one potential for each."""
     structure = state.to_structure()
     return np.array(sorted(range(len(structure)), key=lambda index: structure[index]), dtype=np.int64)

@@ -1,7 +1,10 @@
 """Settings of the VASP calculations, without atomate2: they are read where no calculation runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pymatgen.io.vasp.inputs import Incar
 
 from mtl_flows.errors import ConfigurationError
 
@@ -76,6 +79,25 @@ class VaspParameters:
                 subject="INCAR",
                 remedy="set those instead",
             )
+
+    @classmethod
+    def from_tags(cls, tags: Iterable[str]) -> Self:
+        """Return the defaults with further INCAR tags, each written as in INCAR: ``NCORE=4``.
+
+        Raises
+        ------
+        ConfigurationError
+            If one is not of that form, or follows from other parameters.
+        """
+        incar = {}
+        for text in tags:
+            tag, equals, value = (part.strip() for part in text.partition("="))
+            if not tag.isidentifier() or not equals or not value:
+                raise ConfigurationError(
+                    f"not an INCAR tag: {text!r}", subject="--incar", remedy="write NCORE=4"
+                )
+            incar[tag.upper()] = Incar.proc_val(tag.upper(), value)
+        return cls(incar=incar)
 
     def shaping(self) -> dict[str, Any]:
         """Return everything that shapes a result, and so its key."""

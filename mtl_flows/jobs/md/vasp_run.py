@@ -72,7 +72,7 @@ def run_vasp_maker(maker: BaseVaspMaker, structure: Structure) -> VaspRun:
         raise CalculationError(
             f"{maker.name}: {_told(error.message, folder)}", subject=folder.name, remedy=_REMEDY
         ) from error
-    except (RuntimeError, ValueError, LookupError, AttributeError, SyntaxError) as error:
+    except (RuntimeError, ValueError, LookupError, AttributeError, SyntaxError, FileNotFoundError) as error:
         raise CalculationError(
             f"{maker.name}: {type(error).__name__}: {_told(str(error), folder)}",
             subject=folder.name,
@@ -95,7 +95,7 @@ def _read(document: TaskDoc, maker: BaseVaspMaker, folder: Path) -> VaspRun:
             "maker": maker.name,
             "vasp_version": calculation.vasp_version or "",
             "incar": {tag: _plain(value) for tag, value in sorted((inputs.incar or {}).items())},
-            "kpoints": _plain(inputs.kpoints.as_dict() if inputs.kpoints is not None else {}),
+            "kpoints": [list(map(int, mesh)) for mesh in inputs.kpoints.kpts] if inputs.kpoints else [],
             "potcar": [spec.titel or "" for spec in inputs.potcar_spec or []],
             "corrections": corrections(folder),
             "folder": str(document.dir_name),
