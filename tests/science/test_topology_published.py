@@ -213,6 +213,26 @@ def test_ids_come_from_the_file_its_name_or_a_table(folder):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "icsd"),
+    [
+        ("67265.cif", 67265),
+        ("ICSD_67265.CIF", 67265),
+        ("icsd-67265.cif", 67265),
+        ("ICSD_CollCode67265.cif", 67265),
+        ("EntryWithCollCode67265.cif", 67265),
+        ("Li3OBr_CollCode67265.cif", 67265),
+        ("listed.cif", 4711),
+        ("Li3OBr.cif", None),
+        ("mp-67265.cif", None),
+    ],
+)
+def test_names_of_files(tmp_path, name, icsd):
+    (tmp_path / name).write_text("data_x\n")
+    (tmp_path / "table.csv").write_text("file,ICSD code\nlisted.cif,4711\n")
+    assert [number for _, number in icsd_ids(tmp_path)] == ([] if icsd is None else [icsd])
+
+
 def test_tables(folder):
     tables = load_published_tables(folder / "tables")
     assert tables.r_connected_A[67265] == 2.868025064468384

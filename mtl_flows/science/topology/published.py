@@ -30,7 +30,8 @@ Quantity = Literal["r_connected", "rho_cycles", "features"]
 
 _PARAMETERS: Final = TopologyParameters(extended=False)
 _ICSD_TAG: Final = re.compile(r"^_database_code_ICSD\s+['\"]?(\d+)", re.MULTILINE | re.IGNORECASE)
-_ICSD_NAME: Final = re.compile(r"(?:icsd[-_ ]*)?(?:coll[-_ ]*code)?[-_ ]*(\d{2,7})", re.IGNORECASE)
+# 67265.cif, icsd-67265.cif, and what the ICSD calls its exports, such as EntryWithCollCode67265.cif.
+_ICSD_NAME: Final = re.compile(r"(?:.*(?:icsd|coll[-_ ]*code))?[-_ ]*(\d{2,7})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def icsd_ids(cif_dir: str | Path) -> list[tuple[Path, int]]:
     folder = Path(cif_dir)
     if not folder.is_dir():
         raise ConfigurationError("no such folder", subject=str(folder), remedy="name a folder of CIF files")
-    paths = sorted(folder.rglob("*.cif"))
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".cif")
     listed = dict(_listed_ids({path.stem for path in paths}, (folder, folder.resolve().parent)))
     found = []
     for path in paths:
@@ -232,7 +233,9 @@ def _listed_ids(stems: set[str], folders: Iterable[Path]) -> Iterator[tuple[str,
         for row in _read_csv(table):
             codes = [value for name, value in row.items() if "icsd" in (name or "").lower() and value]
             if codes and re.fullmatch(r"\d+(\.0*)?", codes[0]):
-                yield from ((value, int(float(codes[0]))) for value in row.values() if value in stems)
+                values = (value for value in row.values() if isinstance(value, str))
+                names = {re.sub(r"\.cif$", "", value, flags=re.IGNORECASE) for value in values}
+                yield from ((name, int(float(codes[0]))) for name in names & stems)
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, str]]:
