@@ -112,7 +112,7 @@ def run(
     where = "your server" if settings.mongo_uri is not None else f"{settings.home} (embedded MongoDB)"
     out.print(f"The data lie in {where}, database {address.database!r}. Next:", soft_wrap=True)
     best = shown[0].material_id if shown else "MATERIAL"
-    for command in (f"show {best}", "query --survivors", "status"):
+    for command in (f"explain {best}", "query --survivors", "status"):
         out.print(f"  {as_typed(context)} {command}", soft_wrap=True)
     if failed is not None:
         fail_if_any(failed)

@@ -94,7 +94,7 @@ def test_rules_of_the_users_own_hold_until_others_are_chosen(
     assert 1 not in row.failed_rules
     assert "nothing to do" in mtl_here("screen", "-j", 0).err
     assert store.candidates.get("icsd-34280") == row
-    told = json.loads(mtl_here("show", "icsd-34280", "--json").out)
+    told = json.loads(mtl_here("explain", "icsd-34280", "--json").out)
     assert told["rules"][0]["passed"]
     (rules / "defaults.yaml").write_text("")
     mtl_here("screen", "-j", 0, "--chemistry", rules / "defaults.yaml")

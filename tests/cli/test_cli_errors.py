@@ -104,7 +104,7 @@ def test_help_and_version(mtl_here: Mtl) -> None:
         "worker",
         "status",
         "query",
-        "show",
+        "explain",
         "db",
     ):
         assert command in overview.out

@@ -40,7 +40,7 @@ def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, 
     table = mtl_here("rejections").out
     assert "broken[b].cif" in table
     assert "occupancy_above_one" in table
-    story = mtl_here("show", "bad/overfull.cif")
+    story = mtl_here("explain", "bad/overfull.cif")
     assert story.code == 0
     assert "add up to 1.3" in story.out
 
@@ -132,19 +132,19 @@ def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
 
 
 def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
-    story = json.loads(mtl_here("show", "li10gep2s12", "--json").out)
+    story = json.loads(mtl_here("explain", "li10gep2s12", "--json").out)
     assert [gate["passed"] for gate in story["gates"]] == [True] * len(story["gates"])
     assert [rule["rule"] for rule in story["rules"]] == list(range(1, 9))
     assert all(rule["passed"] and rule["reason"] for rule in story["rules"])
     assert {cluster["protocol"] for cluster in story["clusters"]} == {"published", "text"}
     assert story["pending"] == ["dynamics"]
     assert story["known_conductor"]
-    told = mtl_here("show", "licoo2").out
+    told = mtl_here("explain", "licoo2").out
     assert "transition_metal" in told
     assert "rho_cycles" in told
-    nobody = mtl_here("show", "nobody")
+    nobody = mtl_here("explain", "nobody")
     assert (nobody.code, "nobody" in nobody.err) == (5, True)
-    bare = mtl_here("show")
+    bare = mtl_here("explain")
     assert bare.code == 2
 
 

@@ -1,4 +1,4 @@
-"""`mtl show`: everything about one material, or about a file that was refused."""
+"""`mtl explain`: everything about one material, or about a file that was refused."""
 
 from typing import Annotated, Any
 
@@ -11,10 +11,10 @@ from mtl_flows.cli.types import Json, MobileIon
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command(no_args_is_help=True)(show)
+    app.command(no_args_is_help=True)(explain)
 
 
-def show(
+def explain(
     subject: Annotated[str, typer.Argument(help="Material id, such as icsd-188887, or a refused file.")],
     mobile_ion: MobileIon = "Li",
     json: Json = False,
