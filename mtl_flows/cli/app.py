@@ -13,6 +13,7 @@ import typer
 from mtl_flows import __version__
 from mtl_flows.cli import (
     benchmark,
+    candidates,
     clusters,
     database,
     describe,
@@ -99,6 +100,7 @@ for module in (
     verdict,
     explain,
     query,
+    candidates,
     database,
     benchmark,
 ):

@@ -132,6 +132,7 @@ def window_fields(window: StabilityDocument | None) -> dict[str, Any]:
         "window_status": window.status,
         "window_low_V": window.low_V,
         "window_high_V": window.high_V,
+        "window_width_V": window.width_V,
         "e_above_hull_eV_per_atom": window.e_above_hull_eV_per_atom,
     }
 

@@ -127,6 +127,7 @@ class CandidateDocument(Document):
     window_high_V: float | None = Field(
         None, description="upper end of the electrochemical window against Li/Li⁺, V"
     )
+    window_width_V: float | None = Field(None, description="width of the window, V")
     e_above_hull_eV_per_atom: float | None = Field(None, description="energy above the convex hull")
 
     verdict: str | None = Field(None, description="pass, fail or undecided")

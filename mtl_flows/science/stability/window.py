@@ -177,7 +177,7 @@ def electrochemical_window(
     else:
         phase = ComputedEntry(material, energy_per_atom_eV * material.num_atoms)
         diagram = PhaseDiagram([*competing, phase])
-        e_above_hull = max(0.0, energy_per_atom_eV - diagram.get_hull_energy_per_atom(material))
+        e_above_hull = max(0.0, round(energy_per_atom_eV - diagram.get_hull_energy_per_atom(material), 9))
 
     decomposition = {
         e.reduced_formula: float(share) for e, share in diagram.get_decomposition(material).items()

@@ -1,0 +1,60 @@
+"""The candidate table in the order of any of its numbers; what has no number comes last."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from mtl_flows.errors import ConfigurationError
+from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.store.candidates import CandidateCollection, CandidateFilter
+
+_VERDICTS = ("pass", "undecided", "fail")
+
+RANKINGS: Mapping[str, tuple[str, int]] = MappingProxyType(
+    {
+        "priority": ("priority", -1),
+        "ea": ("activation_energy_eV", 1),
+        "sigma": ("conductivity_300K_low_S_per_cm", -1),
+        "window": ("window_width_V", -1),
+        "hull": ("e_above_hull_eV_per_atom", 1),
+        "r": ("r_connected_A", 1),
+        "measured": ("conductivity_measured_S_per_cm", -1),
+        "verdict": ("verdict", 1),
+        "material": ("material_id", 1),
+    }
+)
+"""Name of a ranking → field and direction: the best first. ``sigma`` ranks by the lower end of the interval."""
+
+
+def ranked(
+    candidates: CandidateCollection, chosen: CandidateFilter, *, by: str = "priority", limit: int = 0
+) -> Iterator[CandidateDocument]:
+    """Stream what a filter describes, the best first; ties by v3/d3, then by id.
+
+    Parameters
+    ----------
+    by
+        One of `RANKINGS`.
+    limit
+        At most so many; 0 for all.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such ranking.
+    """
+    if by not in RANKINGS:
+        raise ConfigurationError(f"no ranking {by!r}", remedy=f"choose one of {', '.join(RANKINGS)}")
+    field, direction = RANKINGS[by]
+    key: Any = f"${field}"
+    if by == "verdict":
+        key = {"$indexOfArray": [list(_VERDICTS), key]}
+    stages: list[dict[str, Any]] = [
+        {"$match": chosen.query()},
+        {"$set": {"_missing": {"$lte": [f"${field}", None]}, "_key": key}},
+        {"$sort": {"_missing": 1, "_key": direction, "priority": -1, "_id": 1}},
+        *([{"$limit": limit}] if limit else []),
+        {"$unset": ["_missing", "_key"]},
+    ]
+    for stored in candidates.raw.aggregate(stages, allowDiskUse=True):
+        yield CandidateDocument.from_mongo(stored)
