@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from monty.json import MontyEncoder
 from monty.serialization import dumpfn
 from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
@@ -15,6 +16,7 @@ from pymatgen.ext.matproj import MPRester, MPRestError
 from samples import fill
 
 from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
+from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.entry_providers import (
     EntrySource,
@@ -207,3 +209,14 @@ def test_windows_of_a_stored_material_on_every_hull(
     )
     assert verdict.provenance.inputs == {"stability": by_file.id}
     assert store.candidates.get("icsd-22402").verdict == "undecided"
+
+
+def test_a_source_travels_with_the_workflow_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MP_API_KEY", KEY)
+    maker = DynamicsFlowMaker(entries=EntrySource("file", "file|abc|as_given", "ours.json"))
+    restored = DynamicsFlowMaker.from_dict(json.loads(json.dumps(maker.as_dict(), cls=MontyEncoder)))
+    assert restored.entries == maker.entries
+    flow = DynamicsFlowMaker(entries=EntrySource("mp")).make("a.r1", "a")
+    assert KEY not in json.dumps(flow.as_dict(), cls=MontyEncoder)
+    (window,) = (job for job in flow.jobs if job.name.startswith("electrochemical window"))
+    assert window.maker.source == EntrySource("mp")
