@@ -1,5 +1,6 @@
 import json
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,6 +136,44 @@ def test_nonsense_stops_the_run_at_its_last_good_frame() -> None:
     assert np.isfinite(positions(sink)).all()
     assert np.isfinite(result.state.momenta).all()
     json.dumps(result.as_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no neighbours"), ZeroDivisionError(), IndexError("atom 7")])
+def test_an_engine_that_gives_up_is_reported_with_the_step_and_can_go_on(error: Exception) -> None:
+    class GivesUp(Waves):
+        evaluations = 0
+
+        def calculate(self, *args: Any, **kwargs: Any) -> None:
+            self.evaluations += 1
+            if self.evaluations == 34:
+                raise error
+            super().calculate(*args, **kwargs)
+
+    parameters = MDParameters(n_steps=60, frame_interval=5)
+    start = MDState.from_structure(antiperovskite(), parameters)
+    sink, whole = MemoryFrameSink(), MemoryFrameSink()
+    calculator = GivesUp()
+    result = run_chunk(start, parameters, calculator, sink, max_steps=60)
+    assert result.status is ChunkStatus.ENGINE_ERROR
+    assert (result.stopped_at_step, result.state.step) == (33, 30)
+    assert type(error).__name__ in result.message
+    run_chunk(result.state, parameters, calculator, sink, max_steps=60)
+    run_chunk(start, parameters, Waves(), whole, max_steps=60)
+    assert np.array_equal(positions(sink), positions(whole))
+
+
+def test_an_energy_that_is_no_number_is_not_stored() -> None:
+    class NoEnergy(Waves):
+        def calculate(self, *args: Any, **kwargs: Any) -> None:
+            super().calculate(*args, **kwargs)
+            self.results["energy"] = np.nan
+
+    parameters = MDParameters(n_steps=20)
+    start = MDState.from_structure(antiperovskite(), parameters)
+    sink = MemoryFrameSink()
+    result = run_chunk(start, parameters, NoEnergy(), sink, max_steps=20)
+    assert (result.status, result.stopped_at_step, result.n_frames) == (ChunkStatus.NOT_A_NUMBER, 0, 0)
+    assert sink.blocks == []
 
 
 def test_runaway_temperature_stops_the_run() -> None:
