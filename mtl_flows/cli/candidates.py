@@ -27,7 +27,17 @@ def candidates(
     survivors: Annotated[
         bool, typer.Option("--survivors", help="Passed every gate of one protocol.")
     ] = False,
+    protocol: Annotated[
+        str, typer.Option(help="published, text or any: whose gates --survivors means.")
+    ] = "any",
     elements: Annotated[str, typer.Option(help="Contains all of these, such as Li,P,S.")] = "",
+    without: Annotated[str, typer.Option(help="Contains none of these.")] = "",
+    system: Annotated[str, typer.Option(help="Exactly this chemical system, such as Li-P-S.")] = "",
+    status: Annotated[str, typer.Option(help="Status of the dynamics, such as fitted.")] = "",
+    known: Annotated[
+        bool | None, typer.Option("--known/--unknown", help="Known conductors, or the others.")
+    ] = None,
+    release: Annotated[str, typer.Option(help="Only materials of this release.")] = "",
     by: Annotated[
         str,
         typer.Option(
@@ -58,7 +68,16 @@ def candidates(
     from mtl_flows.store.database import MTLStore
     from mtl_flows.store.ranking import ranked
 
-    chosen = CandidateFilter(survivors=survivors, elements=tuple(e for e in elements.split(",") if e))
+    chosen = CandidateFilter(
+        survivors=survivors,
+        protocol=protocol,
+        elements=_split(elements),
+        without=_split(without),
+        chemical_system="-".join(sorted(system.split("-"))) if system else "",
+        dynamics_status=status,
+        is_known_conductor=known,
+        release=release,
+    )
     with MTLStore.open() as store:
         if rebuild or full:
             changed = rebuild_candidates(store, ScreeningParameters(mobile_ion), full=full)
@@ -113,6 +132,10 @@ def _print_csv(found: "list[CandidateDocument]") -> None:
     writer.writerow([*fields, "evidence"])
     for row in found:
         writer.writerow([*(_flat(getattr(row, name)) for name in fields), evidence(row.id)])
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _flat(value: Any) -> Any:

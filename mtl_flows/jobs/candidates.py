@@ -74,7 +74,7 @@ def rebuild_candidates(
         labels=context.labels,
         everything=structure_ids is None,
     )
-    standing = {} if full else store.candidates.input_hashes()
+    standing = {} if full else store.candidates.input_hashes(structure_ids)
     stale = [structure_id for structure_id in ids if standing.get(structure_id) != hashes[structure_id]]
     changed = 0
     for batch in batched(stale, _BATCH):

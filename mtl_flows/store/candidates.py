@@ -1,6 +1,6 @@
 """The collection people query."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,9 +98,10 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         IndexModel([("releases", ASCENDING)]),
     )
 
-    def input_hashes(self) -> dict[str, str]:
-        """Hash of what each row was built from, by structure."""
-        found = self.raw.find({}, {"structure_id": 1, "inputs_hash": 1})
+    def input_hashes(self, structure_ids: Collection[str] | None = None) -> dict[str, str]:
+        """Hash of what rows were built from, by structure; of every row if none is named."""
+        query = {} if structure_ids is None else {"structure_id": {"$in": list(structure_ids)}}
+        found = self.raw.find(query, {"structure_id": 1, "inputs_hash": 1})
         return {stored["structure_id"]: stored.get("inputs_hash", "") for stored in found}
 
     def judgeable(self) -> Iterator[CandidateDocument]:

@@ -1,0 +1,96 @@
+"""What an incremental rebuild of the candidate table costs beside a full one.
+
+    python benchmarks/candidates_rebuild.py [--structures 5000]
+
+Small example compounds are read into an embedded MongoDB server in a temporary folder, screened (topology, chemistry),
+and their documents copied under other ids until there are so many structures. Then, on the same server: the table is
+built, built again in full, brought up to date with nothing changed, and with one in a hundred structures changed.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from made_structures import parents, variants
+
+from mtl_flows.jobs.batch import Limits
+from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.jobs.chemistry import run_chemistry
+from mtl_flows.jobs.ingest import ingest
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.topology import run_topology
+from mtl_flows.settings import Settings
+from mtl_flows.store.database import MTLStore
+
+ORIGINALS = 40
+LARGEST = 30
+
+
+def copies(store: MTLStore, name: str) -> Iterator[dict[str, Any]]:
+    """Endless copies of the documents of a collection, each round under ids of its own."""
+    originals = list(getattr(store, name).raw.find())
+    for number in count(1):
+        for original in originals:
+            material, structure = original["material_id"], original.get("structure_id", original["_id"])
+            renamed = f"{material}c{number}"
+            revision = structure.replace(material, renamed, 1)
+            copy = {
+                **original,
+                "_id": original["_id"].replace(structure, revision, 1),
+                "material_id": renamed,
+            }
+            if "structure_id" in original:
+                copy["structure_id"] = revision
+            else:
+                copy["representative_id"] = renamed
+                copy["fingerprint"] = f"{original['fingerprint']}c{number}"
+            yield copy
+
+
+def main() -> None:
+    """Print seconds and ratios."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--structures", type=int, default=5000)
+    arguments = parser.parse_args()
+    p = ScreeningParameters()
+    with TemporaryDirectory() as folder:
+        files = Path(folder) / "files"
+        files.mkdir()
+        for number, structure in enumerate(islice(variants(parents(LARGEST), "Se"), ORIGINALS)):
+            (files / f"made-{number}.json").write_text(json.dumps(structure.as_dict()), encoding="utf-8")
+        with MTLStore.open(Settings(home=Path(folder) / "home", mongo_uri=None)) as store:
+            ingest(store, [files], release="made", workers=0)
+            ids = store.structures.current_ids()
+            limits = Limits(workers=0)
+            run_topology(store, ids, mobile_ion="Li", parameters=p.topology, limits=limits)
+            run_chemistry(store, ids, mobile_ion="Li", parameters=p.chemistry, limits=limits)
+            more = arguments.structures - len(ids)
+            for name in ("structures", "topology", "chemistry"):
+                getattr(store, name).raw.insert_many(list(islice(copies(store, name), more)))
+            times = {}
+
+            def timed(what: str, **how: Any) -> None:
+                start = perf_counter()
+                changed = rebuild_candidates(store, p, **how)
+                times[what] = perf_counter() - start
+                print(f"{what:32} {times[what]:7.2f} s, {changed} rows changed", flush=True)
+
+            timed("built")
+            timed("full rebuild", full=True)
+            timed("nothing changed")
+            some = store.structures.current_ids()[::100]
+            store.structures.raw.update_many({"_id": {"$in": some}}, {"$set": {"releases": ["made", "more"]}})
+            timed("one in a hundred changed")
+            for what in ("nothing changed", "one in a hundred changed"):
+                print(f"{what}: {times[what] / times['full rebuild']:.1%} of a full rebuild")
+
+
+if __name__ == "__main__":
+    main()
