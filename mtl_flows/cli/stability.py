@@ -9,6 +9,8 @@ from mtl_flows.cli.console import complain, err, out, print_json, table
 from mtl_flows.cli.types import EngineName, Json, MobileIon
 
 if TYPE_CHECKING:
+    from pymatgen.core import Composition
+
     from mtl_flows.errors import InputError
     from mtl_flows.jobs.entry_providers import EntrySource
     from mtl_flows.jobs.md.plan import DynamicsParameters
@@ -38,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def window(
-    formulas: Annotated[list[str], typer.Argument(help="Formulas, such as Li3PO4.")],
+    formulas: Annotated[list[str], typer.Argument(help="Formulas, such as Li3PO4, or structure files.")],
     entries: Entries = None,
     provider: Provider = "",
     corrections: CorrectionsOption = "as_given",
@@ -211,22 +213,37 @@ def _formula_window(
     formula: str, provider: "EntryProvider", parameters: "StabilityParameters"
 ) -> "WindowResult | InputError":
     """Window of a formula, or why it was refused."""
-    from pymatgen.core import Composition
-
-    from mtl_flows.errors import InputError, UnreadableStructureError
+    from mtl_flows.errors import InputError
     from mtl_flows.science.stability import chemical_system, window_among_entries
 
     try:
-        composition = Composition(formula)
-    except ValueError:
-        return UnreadableStructureError("is no chemical formula", subject=formula)
-    if not composition or not composition.valid:
-        return UnreadableStructureError("is no chemical formula", subject=formula)
-    try:
+        composition = _composition(formula)
         found = provider.entries(chemical_system(composition, parameters.mobile_ion))
         return window_among_entries(composition, found, parameters)
     except InputError as error:
         return error
+
+
+def _composition(text: str) -> "Composition":
+    """Composition of a formula or of the first structure of a file."""
+    from pymatgen.core import Composition
+
+    from mtl_flows.errors import UnreadableStructureError
+    from mtl_flows.science.reading import ParsedStructure, read_structures
+
+    if Path(text).is_file():
+        for block in read_structures(Path(text)):
+            if isinstance(block.result, ParsedStructure):
+                return block.result.structure.composition.element_composition
+            raise block.result
+        raise UnreadableStructureError("holds no structure", subject=text)
+    try:
+        composition = Composition(text)
+    except ValueError:
+        composition = Composition()
+    if not composition or not composition.valid:
+        raise UnreadableStructureError("is neither a chemical formula nor a file", subject=text)
+    return composition
 
 
 def _window_fields(result: "WindowResult") -> dict[str, Any]:
