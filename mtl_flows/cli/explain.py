@@ -15,11 +15,16 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(help="Material id, such as icsd-188887, or a refused file.")],
+    subject: Annotated[str, typer.Argument(help="Material id, such as icsd-188887, or a file.")],
     mobile_ion: MobileIon = "Li",
     json: Json = False,
 ) -> None:
-    """Tell the story of one material: each gate, its cluster, each rule, each calculation, what is pending."""
+    """Tell the whole story of one material, or of a file that was refused.
+
+    Each gate's value against its threshold under both protocols, its clusters and the nearest known conductors, each
+    rule with its evidence, each calculation, what is pending, and where every number comes from. Files are found by
+    name, with or without their folder.
+    """
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.story import tell
     from mtl_flows.store.database import MTLStore
@@ -40,6 +45,7 @@ def explain(
             "name": r["name"],
             "passed": r["passed"],
             "reason": r["reason"],
+            "evidence": r["evidence"],
             "confidence": r["confidence"],
         }
         for r in story.get("rules", [])
@@ -52,6 +58,9 @@ def explain(
             out.print(f"  would be decided by {hint}")
     if story.get("pending"):
         out.print(f"Pending: {', '.join(story['pending'])}")
+    if "other_materials" in story:
+        out.print(f"The file also holds {', '.join(story['other_materials'])}")
+    _print_list("Provenance", story.get("provenance", []))
 
 
 def _print_structure(story: dict[str, Any]) -> None:
@@ -79,6 +88,8 @@ def _print_list(title: str, entries: list[dict[str, Any]]) -> None:
 
 
 def _text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_text(item)}" for name, item in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value[:6])) + (" …" if len(value) > 6 else "")
     return value

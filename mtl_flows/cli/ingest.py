@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mtl_flows.store.database import MTLStore
 
 _REFUSALS_SHOWN = 10
+_LISTED = 50
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +26,8 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     paths: Annotated[
-        list[Path], typer.Argument(help="Folders, files, archives (zip, tar) of CIF, POSCAR or JSON.")
+        list[Path],
+        typer.Argument(help="Folders, files, patterns, archives (zip, tar) of CIF, POSCAR or JSON."),
     ],
     release: Annotated[
         str, typer.Option("--release", "-r", help="Name of this delivery, such as 'ICSD 2024.1'.")
@@ -33,6 +35,9 @@ def ingest(
     source: Annotated[str, typer.Option(help="Name of the source, such as 'icsd'.")] = "",
     complete: Annotated[
         bool, typer.Option("--complete", help="The release is complete: mark what it lacks as withdrawn.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Read files again that were refused, though they are the same.")
     ] = False,
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
@@ -52,6 +57,7 @@ def ingest(
             release=release,
             source=source,
             complete=complete,
+            retry=retry,
             mobile_ion=mobile_ion,
             workers=workers,
         )
@@ -69,6 +75,7 @@ def take_in(
     release: str,
     source: str = "",
     complete: bool = False,
+    retry: bool = False,
     mobile_ion: str,
     workers: int,
 ) -> "IngestSummary":
@@ -89,6 +96,7 @@ def take_in(
             release=release,
             source=source,
             complete=complete,
+            retry=retry,
             mobile_ion=mobile_ion,
             workers=workers,
             progress=advance,
@@ -165,18 +173,37 @@ def label(
 
 def rejections(
     all_: Annotated[bool, typer.Option("--all", help="Also those that were resolved later.")] = False,
+    reason: Annotated[str, typer.Option(help="Only this reason code; lists every file.")] = "",
+    release: Annotated[str, typer.Option(help="Only what this release holds.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="Every refusal, not only the groups.")] = False,
     json: Json = False,
 ) -> None:
-    """Show what was refused, by which stage, for which reason, and what to do."""
+    """Show what was refused: grouped by stage and reason, then file by file where there are few.
+
+    After a fix `mtl ingest --retry` of the same files tries them again, `mtl screen --retry` what a later stage
+    refused.
+    """
     from mtl_flows.store.database import MTLStore
 
+    query: dict[str, object] = {} if all_ else {"resolved": False}
+    query |= {"reason": reason} if reason else {}
+    query |= {"releases": release} if release else {}
     with MTLStore.open() as store:
-        found = list(store.rejections.find({} if all_ else {"resolved": False}))
+        groups = store.rejections.groups(query)
+        total = sum(group.n_refusals for group in groups)
+        few = list_ or json or bool(reason) or total <= _LISTED
+        found = list(store.rejections.find(query)) if few else []
     if json:
         print_json([document.model_dump() for document in found])
         return
-    if not found:
+    if not groups:
         err.print("nothing was refused")
+        return
+    summary = [[g.stage, g.reason, g.n_refusals, ", ".join(g.examples), g.remedy] for g in groups]
+    columns = ["stage", "reason", "count", "such as", "what to do"]
+    out.print(table("Rejections by reason", columns, summary))
+    if not few:
+        err.print("--reason REASON or --list shows every file")
         return
     rows = [
         [d.stage, d.reason, d.subject, d.message, d.remedy]

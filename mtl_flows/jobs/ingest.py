@@ -11,10 +11,11 @@ from typing import Any
 
 from pymatgen.core import Structure
 
+from mtl_flows import __version__
 from mtl_flows.errors import ConflictingIdError, InputError, MTLError, UnreadableStructureError
 from mtl_flows.jobs.reading import Documents, IngestParameters, read_file, rejection
 from mtl_flows.parallel import Outcome, guarded_map
-from mtl_flows.schemas.base import content_hash
+from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, StructureDocument
 from mtl_flows.science.curation import CurationLimits
 from mtl_flows.science.duplicates import DuplicateParameters, representatives
@@ -66,6 +67,7 @@ def ingest(
     release: str,
     source: str = "",
     complete: bool = False,
+    retry: bool = False,
     mobile_ion: str = "Li",
     reading: ReadingParameters | None = None,
     curation: CurationLimits | None = None,
@@ -88,6 +90,8 @@ def ingest(
         Who delivers, such as ``ICSD``; releases of one source follow each other.
     complete
         The release holds everything its source has: what is missing from it is marked as withdrawn.
+    retry
+        Read files again that were refused, though their content is the same.
     reading, curation
         Tolerances of reading, and where a measurement counts as unusual.
     workers
@@ -113,7 +117,7 @@ def ingest(
     )
     found = find_files(sources)
     entered = store.releases.begin(release, source)
-    delivery = _Delivery(store, entered, parameters, progress)
+    delivery = _Delivery(store, entered, parameters, progress, retry=retry)
     delivery.take(found, guard)
     if complete:
         store.releases.declare_complete(release)
@@ -163,7 +167,10 @@ class _Delivery:
         release: ReleaseDocument,
         parameters: IngestParameters,
         progress: Callable[[IngestSummary], None] | None,
+        *,
+        retry: bool = False,
     ) -> None:
+        self.retry = retry
         self.store = store
         self.release = release
         self.parameters = parameters
@@ -188,6 +195,8 @@ class _Delivery:
         for files in batched(found, _BATCH):
             entries = [self._entry(file) for file in files]
             ledger = self.store.files.look_up(entry.id for entry in entries)
+            if self.retry:
+                ledger = {key: known for key, known in ledger.items() if not known.rejections}
             for file, entry in zip(files, entries, strict=True):
                 known = ledger.get(entry.id)
                 self._queue.append((known or entry, known is not None))
@@ -211,6 +220,8 @@ class _Delivery:
             name=file.name,
             sha256=digest,
             parameters_hash=self.parameters_hash,
+            code_version=__version__,
+            read_at=utc_now(),
         )
 
     def _sort_fresh(self, entry: FileDocument, outcome: Outcome[Documents]) -> None:
@@ -268,7 +279,8 @@ class _Delivery:
         store.rejections.settle_files([d.file.name for d in distinct.values()], {material_of(i) for i in ids})
         store.rejections.record_many(refused, self.release.name)
         store.rejections.assign_release(batch.known_rejections, self.release.name)
-        store.files.add(
+        write = store.files.put if self.retry else store.files.add
+        write(
             entry.model_copy(
                 update={
                     "structures": [recorded[d.material_id, d.fingerprint].id for d in held],

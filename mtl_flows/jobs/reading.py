@@ -122,4 +122,5 @@ def rejection(
         file_sha256=digest,
         material_id=material_id,
         mobile_ion=parameters.mobile_ion,
+        provenance=Provenance.record(parameters.stage(), {"file": digest} if digest else {}),
     )

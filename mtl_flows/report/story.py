@@ -4,8 +4,9 @@ from typing import Any
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.schemas.ingest import RejectionDocument
+from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
 from mtl_flows.science.topology import PROTOCOLS, prescreen
 from mtl_flows.store.database import MTLStore
 
@@ -25,13 +26,22 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
     NotFoundError
         If the store knows neither.
     """
-    refused = list(store.rejections.find({"$or": [{"material_id": subject}, {"subject": subject}]}))
-    if not store.structures.count({"material_id": subject}):
+    refused = store.rejections.about(subject)
+    materials = store.structures.materials_named(subject)
+    if not materials:
         if not refused:
             raise NotFoundError(
-                "neither a material nor a refused file", subject=subject, remedy="mtl query shows the ids"
+                "neither a material nor a file met so far", subject=subject, remedy="mtl query shows the ids"
             )
-        return {"subject": subject, "rejections": [_rejection(r) for r in refused]}
+        return {
+            "subject": subject,
+            "rejections": [_rejection(r) for r in refused],
+            "provenance": [_origin(r.stage, r.provenance) for r in refused if r.provenance],
+        }
+    others = materials[1:]
+    if subject != materials[0]:
+        subject = materials[0]
+        refused += [r for r in store.rejections.about(subject) if r.id not in {old.id for old in refused}]
     revisions = store.structures.by_material(subject)
     current = next((r for r in revisions if r.current), revisions[-1])
     story: Story = {
@@ -55,7 +65,10 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         "clusters": _clusters(store, current.id),
         "rules": _rules(store, current.id, parameters),
         "calculations": _calculations(store, current.id),
+        "provenance": _provenance(store, current, parameters),
     }
+    if others:
+        story["other_materials"] = others
     if store.candidates.existing([subject]):
         candidate: CandidateDocument = store.candidates.get(subject)
         story["known_conductor"] = candidate.is_known_conductor
@@ -70,7 +83,46 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
 
 
 def _rejection(rejection: RejectionDocument) -> dict[str, Any]:
-    return rejection.model_dump(include={"stage", "reason", "message", "remedy", "resolved"})
+    told = {"stage", "subject", "reason", "message", "remedy", "file_sha256", "releases", "resolved"}
+    return rejection.model_dump(include=told)
+
+
+def _origin(stage: str, provenance: Provenance) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "when": provenance.created_at.isoformat(timespec="seconds"),
+        "code": provenance.code_version,
+        "parameters": provenance.parameters.hash,
+        "inputs": {name: digest[:12] for name, digest in provenance.inputs.items()},
+        "libraries": provenance.libraries,
+        "job": provenance.job,
+    }
+
+
+def _provenance(
+    store: MTLStore, current: StructureDocument, parameters: ScreeningParameters
+) -> list[dict[str, Any]]:
+    told = [_origin("ingest", current.provenance)]
+    topology = store.topology.by_structure([current.id], parameters.topology_stage().hash)
+    chemistry = store.chemistry.by_structure([current.id], parameters.chemistry_stage().hash)
+    told += [_origin("topology", d.provenance) for d in topology.values()]
+    told += [
+        _origin(f"clustering, {protocol}", store.clusterings.current(protocol).provenance)
+        for protocol in PROTOCOLS
+        if store.clusterings.has_current(protocol)
+    ]
+    told += [_origin("chemistry", d.provenance) for d in chemistry.values()]
+    query = {"structure_id": current.id}
+    for collection in (
+        store.orderings,
+        store.relaxations,
+        store.dynamics,
+        store.transport,
+        store.stability,
+        store.verdicts,
+    ):
+        told += [_origin(collection.name, d.provenance) for d in collection.find(query)]
+    return told
 
 
 def _gates(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
@@ -83,6 +135,7 @@ def _gates(store: MTLStore, structure_id: str, parameters: ScreeningParameters) 
             "protocol": protocol,
             "gate": gate.name,
             "value": gate.value,
+            "threshold": gate.threshold,
             "rule": gate.rule,
             "passed": gate.passed,
         }

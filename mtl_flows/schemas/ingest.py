@@ -110,6 +110,9 @@ class RejectionDocument(Document):
     mobile_ion: str = Field("", description="mobile ion the stage looked for")
     created_at: datetime = Field(description="UTC, first met")
     resolved: bool = Field(False, description="the subject was accepted later")
+    provenance: Provenance | None = Field(
+        None, description="where the refusal comes from; null where the stage recorded none"
+    )
 
     @classmethod
     def of(
@@ -121,6 +124,7 @@ class RejectionDocument(Document):
         file_sha256: str = "",
         material_id: str = "",
         mobile_ion: str = "",
+        provenance: Provenance | None = None,
     ) -> Self:
         """Document for `error`; the same refusal always gets the same id."""
         key = content_hash([stage, subject, error.reason, file_sha256, mobile_ion])
@@ -135,6 +139,7 @@ class RejectionDocument(Document):
             material_id=material_id,
             mobile_ion=mobile_ion,
             created_at=utc_now(),
+            provenance=provenance,
         )
 
 
@@ -147,6 +152,8 @@ class FileDocument(Document):
     structures: list[str] = Field(default_factory=list, description="ids of the revisions it holds")
     fingerprints: list[str] = Field(default_factory=list, description="fingerprint of each of `structures`")
     rejections: list[str] = Field(default_factory=list, description="ids of the rejections it caused")
+    code_version: str = Field("", description="version of mtl_flows that read it")
+    read_at: datetime | None = Field(None, description="UTC, when it was read")
 
 
 class ReleaseDocument(Document):

@@ -1,18 +1,35 @@
 """Releases, the files they hold, and rejections."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from mtl_flows.errors import ConfigurationError, ConflictingIdError, DatabaseUnavailableError, MTLError
+from mtl_flows.errors import (
+    ConfigurationError,
+    ConflictingIdError,
+    DatabaseUnavailableError,
+    MTLError,
+    NotFoundError,
+)
 from mtl_flows.schemas.base import utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
 from mtl_flows.store.collection import DocumentCollection
 
 _ATTEMPTS = 50
+
+
+class RejectionGroup(NamedTuple):
+    """Refusals by one stage for one reason."""
+
+    stage: str
+    reason: str
+    n_refusals: int
+    examples: list[str]
+    remedy: str
 
 
 class FileCollection(DocumentCollection[FileDocument]):
@@ -95,6 +112,34 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         update = {"$set": {"resolved": True}}
         return self.raw.update_many({**query, "stage": stage, "resolved": False}, update).modified_count
 
+    def about(self, subject: str) -> list[RejectionDocument]:
+        """Refusals of a material, a structure or a file; a file's folder may be left out."""
+        named = re.compile(rf"(^|/){re.escape(subject)}( \[[^]]*\])?$")
+        query = {"$or": [{"material_id": subject}, {"subject": subject}, {"subject": named}]}
+        return list(self.find(query, sort=[("created_at", ASCENDING), ("_id", ASCENDING)]))
+
+    def groups(self, query: Mapping[str, Any] | None = None) -> list[RejectionGroup]:
+        """Refusals counted by stage and reason, the most frequent first, with a few subjects of each."""
+        found = self.raw.aggregate(
+            [
+                {"$match": dict(query or {})},
+                {"$sort": {"stage": 1, "reason": 1, "subject": 1}},
+                {
+                    "$group": {
+                        "_id": {"stage": "$stage", "reason": "$reason"},
+                        "count": {"$sum": 1},
+                        "examples": {"$firstN": {"input": "$subject", "n": 3}},
+                        "remedy": {"$first": "$remedy"},
+                    }
+                },
+                {"$sort": {"count": -1, "_id": 1}},
+            ]
+        )
+        return [
+            RejectionGroup(g["_id"]["stage"], g["_id"]["reason"], g["count"], g["examples"], g["remedy"])
+            for g in found
+        ]
+
     def outstanding(self, query: Mapping[str, Any] | None = None) -> Iterator[RejectionDocument]:
         """Stream the refusals that still hold."""
         return self.find({**(query or {}), "resolved": False})
@@ -156,6 +201,19 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
     def end(self, name: str, counts: Mapping[str, int]) -> None:
         """Note the counts of an ingest that ended."""
         self.raw.update_one({"_id": name}, {"$set": {"counts": dict(counts), "updated_at": utc_now()}})
+
+    def named(self, name: str) -> ReleaseDocument:
+        """Return the release of this name.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        stored = self.raw.find_one({"_id": name})
+        if stored is None:
+            raise NotFoundError("no such release", subject=name, remedy="see `mtl release list`")
+        return self._load(stored)
 
     def order(self) -> list[str]:
         """Names of all releases, oldest first."""

@@ -1,5 +1,6 @@
 """Structures: revisions of materials, which of them is current, and who stands for whom."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
@@ -43,6 +44,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         IndexModel([("releases", ASCENDING)]),
         IndexModel([("reduced_formula", ASCENDING)]),
         IndexModel([("content_hash", ASCENDING)]),
+        IndexModel([("file.name", ASCENDING)]),
     )
 
     def current(self, query: Mapping[str, Any] | None = None) -> Iterator[StructureDocument]:
@@ -73,6 +75,23 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         if not revisions:
             raise NotFoundError("no such material", subject=material_id, remedy="see `mtl status`")
         return revisions
+
+    def materials_named(self, name: str) -> list[str]:
+        """Ids of the materials that a name stands for: an id, a revision's id, or a file with or without its folder."""
+        for query in (
+            {"material_id": {"$in": [name, name.lower()]}},
+            {"_id": name},
+            {"file.name": name},
+            {"file.name": re.compile(rf"(^|/){re.escape(name)}$")},
+        ):
+            if found := self.raw.distinct("material_id", query):
+                return sorted(found)
+        return []
+
+    def in_release(self, release: str) -> dict[str, str]:
+        """Id of the revision of each material that a release holds."""
+        found = self.raw.find({"releases": release}, {"material_id": 1}, sort=[("_id", ASCENDING)])
+        return {d["material_id"]: d["_id"] for d in found}
 
     def add_revisions(self, documents: Sequence[StructureDocument]) -> list[Recorded]:
         """Write each content that is new as the next revision of its material, not yet current.

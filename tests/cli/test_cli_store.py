@@ -43,6 +43,15 @@ def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, 
     story = mtl_here("explain", "bad/overfull.cif")
     assert story.code == 0
     assert "add up to 1.3" in story.out
+    by_base_name = json.loads(mtl_here("explain", "overfull.cif", "--json").out)["rejections"]
+    assert [r["subject"] for r in by_base_name] == ["bad/overfull.cif"]
+    assert json.loads(mtl_here("explain", "licl.cif", "--json").out)["structure"]["structure_id"] == "licl.r1"
+    one_reason = json.loads(mtl_here("rejections", "--reason", "unreadable", "--json").out)
+    assert [Path(entry["subject"]).name for entry in one_reason] == ["broken[b].cif"]
+    assert all(entry["provenance"]["parameters"]["stage"] == "ingest" for entry in listed)
+    retried = json.loads(mtl_here("ingest", bad, "-r", "one", "-j", 0, "--retry", "--json").out)
+    assert (retried["unchanged"], retried["rejected"]) == (2, 4)
+    assert contents(store) == before
 
     (bad / "overfull.cif").write_text((bad / "licl.cif").read_text().replace("5.13", "5.23"))
     mtl_here("ingest", bad, "-r", "two", "-j", 0)
@@ -139,6 +148,10 @@ def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
     assert {cluster["protocol"] for cluster in story["clusters"]} == {"published", "text"}
     assert story["pending"] == ["dynamics"]
     assert story["known_conductor"]
+    assert all(rule["evidence"] for rule in story["rules"])
+    assert {"value", "threshold", "passed"} <= story["gates"][0].keys()
+    stages = [origin["stage"] for origin in story["provenance"]]
+    assert stages == ["ingest", "topology", "clustering, published", "clustering, text", "chemistry"]
     told = mtl_here("explain", "licoo2").out
     assert "transition_metal" in told
     assert "rho_cycles" in told

@@ -1,0 +1,83 @@
+"""`mtl release`: the deliveries in the store, and what one changed."""
+
+from typing import Annotated
+
+import typer
+
+from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.types import Json, MobileIon
+
+_SHOWN = 40
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    group = typer.Typer(no_args_is_help=True, help="Deliveries of structures, and what one changed.")
+    group.command("list")(list_)
+    group.command(no_args_is_help=True)(diff)
+    app.add_typer(group, name="release")
+
+
+def list_(json: Json = False) -> None:
+    """Show the releases in the order they arrived, with what their latest ingest counted."""
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        releases = list(store.releases.find(sort=[("sequence", 1)]))
+    if json:
+        print_json([release.model_dump() for release in releases])
+        return
+    counted = ["files", "new", "changed", "unchanged", "rejected", "duplicates", "withdrawn"]
+    rows = [
+        [
+            r.name,
+            r.source,
+            r.complete,
+            *(r.counts.get(name) for name in counted),
+            f"{r.updated_at:%Y-%m-%d %H:%M}",
+        ]
+        for r in releases
+    ]
+    out.print(table("Releases", ["release", "source", "complete", *counted, "last ingest"], rows))
+
+
+def diff(
+    before: Annotated[str, typer.Argument(help="The earlier release.")],
+    after: Annotated[str, typer.Argument(help="The later release.")],
+    mobile_ion: MobileIon = "Li",
+    json: Json = False,
+) -> None:
+    """Show which structures two releases differ in, and what that did to gates, clusters and candidates.
+
+    Materials whose structure is the same appear where another clustering treats them otherwise.
+    """
+    from mtl_flows.jobs.screening import screening_parameters
+    from mtl_flows.report.releases import difference
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        found = difference(store, before, after, screening_parameters(store, mobile_ion))
+    if json:
+        print_json(found.as_dict())
+        return
+    rows = [
+        [name, len(ids), ", ".join(ids[:6]) + (" …" if len(ids) > 6 else "")]
+        for name, ids in (
+            ("new", found.new),
+            ("changed", found.changed),
+            ("withdrawn", found.withdrawn),
+            ("not delivered", found.not_delivered),
+        )
+    ]
+    out.print(
+        table(f"{before} → {after}", ["", "materials", "ids"], [*rows, ["unchanged", found.unchanged, ""]])
+    )
+    effects = sorted(found.effects, key=lambda e: ("survives" not in (e.before, e.after), e.material_id))
+    shown = [
+        [e.material_id, e.change, e.protocol, e.before, e.after, e.cluster_before, e.cluster_after, e.reason]
+        for e in effects[:_SHOWN]
+    ]
+    columns = ["material", "structure", "protocol", "before", "after", "cluster", "cluster after", "why"]
+    out.print(table("What that did", columns, shown))
+    if len(effects) > _SHOWN:
+        err.print(f"{_SHOWN} of {len(effects)} shown; --json has all")

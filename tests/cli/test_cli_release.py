@@ -1,0 +1,42 @@
+"""`mtl release`: what a delivery changed, from its files to the candidates."""
+
+import json
+import re
+from pathlib import Path
+
+from cli_answers import Mtl
+from samples import label_known, screen, write_cifs
+
+from mtl_flows.store.database import MTLStore
+
+
+def test_what_a_release_changed(mtl_here: Mtl, store: MTLStore, server: str, project: Path) -> None:
+    slugs = ("li10gep2s12", "li7p3s11", "li10snp2s12", "li3ocl", "licl", "li3n")
+    crystals = write_cifs(project / "crystals", *slugs)
+    label_known(store, "li10gep2s12", "li7p3s11")
+    mtl_here("ingest", crystals, "-r", "one", "--complete", "-j", 0)
+    screen(store, store.structures.current_ids())
+    text = (crystals / "li10gep2s12.cif").read_text()
+    swollen = re.sub(r"(?m)^(_cell_length_. +)([0-9.]+)", lambda m: f"{m[1]}{2.5 * float(m[2])}", text)
+    (crystals / "li10gep2s12.cif").write_text(swollen)
+    (crystals / "licl.cif").unlink()
+    write_cifs(crystals, "li2o")
+    mtl_here("ingest", crystals, "-r", "two", "--complete", "-j", 0)
+    screen(store, store.structures.current_ids())
+
+    listed = json.loads(mtl_here("release", "list", "--json").out)
+    assert [(r["name"], r["complete"]) for r in listed] == [("one", True), ("two", True)]
+    found = json.loads(mtl_here("release", "diff", "one", "two", "--json").out)
+    assert (found["changed"], found["withdrawn"], found["unchanged"]) == (["li10gep2s12"], ["licl"], 4)
+    assert len(found["new"]) == 1
+    effects = {(e["material_id"], e["protocol"]): e for e in found["effects"]}
+    lost = effects["li10gep2s12", "text"]
+    assert (lost["before"], lost["after"], lost["change"]) == ("survives", "fails", "changed")
+    assert "must be r_connected < 5 Å" in lost["reason"]
+    assert effects["licl", "text"]["after"] == "absent"
+    told = mtl_here("release", "diff", "one", "two").out
+    assert "withdrawn" in told
+    reverse = json.loads(mtl_here("release", "diff", "two", "one", "--json").out)
+    assert (reverse["new"], reverse["withdrawn"]) == (["licl"], found["new"])
+    assert mtl_here("release", "diff", "one", "three").code == 5
+    assert mtl_here("release", "diff", "one", "one").code == 4
