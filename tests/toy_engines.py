@@ -92,3 +92,12 @@ def dynamics(engine: str = "Conductor", **changes: Any) -> DynamicsParameters:
         ),
     }
     return DynamicsParameters(**{**fields, **changes})
+
+
+class HalideConductor(Conductor):
+    """Ions cross the walls of the chloride and not those of the fluoride."""
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
+        fluoride = "F" in atoms.get_chemical_symbols()
+        self.period_A, self.mobile_wall_eV = (4.027 / 2, 5.0) if fluoride else (5.1283 / 2, 0.05)
+        super().calculate(atoms, properties, system_changes)

@@ -13,9 +13,11 @@ import typer
 from mtl_flows import __version__
 from mtl_flows.cli import (
     benchmark,
+    campaign,
     candidates,
     clusters,
     database,
+    density,
     describe,
     explain,
     ingest,
@@ -25,6 +27,7 @@ from mtl_flows.cli import (
     run,
     screen,
     stability,
+    transport,
     verdict,
 )
 from mtl_flows.cli.console import complain
@@ -97,6 +100,9 @@ for module in (
     screen,
     clusters,
     launch,
+    campaign,
+    density,
+    transport,
     release,
     stability,
     verdict,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from mtl_flows.schemas.base import Document
+from mtl_flows.schemas.campaigns import CampaignDocument
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
@@ -39,6 +40,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "relaxations": RelaxationDocument,
     "dynamics": TrajectoryDocument,
     "transport": TransportDocument,
+    "campaigns": CampaignDocument,
     "stability": StabilityDocument,
     "entries": EntryDocument,
     "screenings": ScreeningDocument,

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pymongo import MongoClient
 
 from mtl_flows.settings import Settings
+from mtl_flows.store.campaigns import CampaignCollection
 from mtl_flows.store.candidates import CandidateCollection
 from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollection
 from mtl_flows.store.collection import DocumentCollection
@@ -47,6 +48,8 @@ class MTLStore:
         The parameters that everything is screened under.
     verdicts
         Every criterion with its number, interval and origin, by material and thresholds.
+    campaigns
+        Budgets of core-hours, and what was decided with them.
     candidates
         What people query.
     frames
@@ -74,6 +77,7 @@ class MTLStore:
         self.entries = EntryCollection(self.database)
         self.screenings = ScreeningCollection(self.database)
         self.verdicts = VerdictCollection(self.database)
+        self.campaigns = CampaignCollection(self.database)
         self.candidates = CandidateCollection(self.database)
         self.frames = FrameFiles(self.database)
 

@@ -1,9 +1,11 @@
 """Collections of the dynamics stage."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.dynamics import (
     OrderingDocument,
     RelaxationDocument,
@@ -37,6 +39,27 @@ class TrajectoryCollection(StageCollection[TrajectoryDocument]):
         IndexModel([("ordering_id", ASCENDING), ("engine_name", ASCENDING), ("temperature_K", ASCENDING)]),
         IndexModel([("status", ASCENDING)]),
     )
+
+    def production(self, subject: str, ordering: int = 0, temperature_K: float = 0.0) -> TrajectoryDocument:
+        """Return one simulation: by its id, or of a material at a temperature (0: the hottest), the longest if several.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none with frames.
+        """
+        query: dict[str, Any] = {"trajectory_stage": "production", "steps_done": {"$gt": 0}}
+        named = query | {"_id": subject}
+        of_material = query | {"material_id": subject, "ordering": ordering}
+        if temperature_K:
+            of_material["temperature_K"] = temperature_K
+        order = [("temperature_K", DESCENDING), ("steps_done", DESCENDING), ("_id", ASCENDING)]
+        for wanted in (named, of_material):
+            for document in self.find(wanted, sort=order, limit=1):
+                return document
+        raise NotFoundError(
+            "no simulation with frames", subject=subject, remedy="see mtl explain, or run mtl launch"
+        )
 
     def advance(self, before: TrajectoryDocument, after: TrajectoryDocument) -> bool:
         """Replace `before` by `after` unless somebody else went on from `before` already."""

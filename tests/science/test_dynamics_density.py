@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pymatgen.io.vasp import Chgcar
 
-from mtl_flows.errors import NoMobileIonError
+from mtl_flows.errors import ConfigurationError, NoMobileIonError
 from mtl_flows.science.dynamics import Trajectory, ion_density
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
 
@@ -49,3 +49,16 @@ def test_drift_does_not_smear_the_density() -> None:
 def test_without_the_ion_there_is_no_density() -> None:
     with pytest.raises(NoMobileIonError, match="K"):
         ion_density(SyntheticWalk(duration_ps=3.0).trajectory(0), "K")
+
+
+def test_the_suggested_surface_holds_its_share_of_the_ions() -> None:
+    density = ion_density(
+        SyntheticWalk(n_ions=5, n_framework=4, duration_ps=6.0).trajectory(0), "Li", spacing_A=0.5
+    )
+    for fraction in (0.5, 0.9):
+        level = density.level_holding(fraction)
+        inside = density.per_A3[density.per_A3 >= level].sum() / density.per_A3.sum()
+        outside = density.per_A3[density.per_A3 > level].sum() / density.per_A3.sum()
+        assert outside < fraction <= inside
+    with pytest.raises(ConfigurationError, match="between"):
+        density.level_holding(1.0)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
-from mtl_flows.errors import NoMobileIonError
+from mtl_flows.errors import ConfigurationError, NoMobileIonError
 from mtl_flows.science.dynamics.trajectory import Trajectory
 
 _VALUES_PER_LINE = 5
@@ -27,6 +27,25 @@ class IonDensity:
 
     structure: Structure
     per_A3: NDArray[np.float64]
+
+    def level_holding(self, fraction: float) -> float:
+        """Return the density in 1/Å³ above which lie the voxels that hold this share of the ions.
+
+        Parameters
+        ----------
+        fraction
+            Between 0 and 1.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is not.
+        """
+        if not 0.0 < fraction < 1.0:
+            raise ConfigurationError("not between 0 and 1", subject=f"fraction {fraction:g}")
+        falling = np.sort(self.per_A3, axis=None)[::-1]
+        held = np.cumsum(falling)
+        return float(falling[np.searchsorted(held, fraction * held[-1])])
 
     def to_chgcar(self) -> str:
         """Return the density in VASP's CHGCAR format (density times cell volume, first index fastest)."""

@@ -1,0 +1,250 @@
+"""`mtl campaign`: a budget of core-hours, spent where it says most."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.types import (
+    Budget,
+    ChunkPs,
+    DiscardPs,
+    EngineName,
+    HeatPs,
+    Json,
+    LagFraction,
+    MaxAtoms,
+    MobileIon,
+    Orderings,
+    ProductionPs,
+    Survivors,
+    TargetError,
+    Temperatures,
+)
+
+if TYPE_CHECKING:
+    from mtl_flows.launch.campaign import CampaignProgress
+
+Name = Annotated[str, typer.Argument(help="Name of the campaign.")]
+
+campaign_app = typer.Typer(
+    no_args_is_help=True,
+    help="Spend core-hours of molecular dynamics where they say most: 1200 K first, leaders deepened first.",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(campaign_app, name="campaign")
+
+
+@campaign_app.command()
+def start(
+    name: Name,
+    core_hours: Annotated[float, typer.Option("--core-hours", min=0, help="Budget of the campaign.")],
+    materials: Annotated[
+        list[str] | None, typer.Option("--material", help="Material id, repeatable; else the survivors.")
+    ] = None,
+    material_core_hours: Annotated[
+        float,
+        typer.Option("--material-core-hours", min=0, help="Budget of one material; 0: no limit of its own."),
+    ] = 0.0,
+    at_once: Annotated[int, typer.Option(min=1, help="Materials under way at a time.")] = 4,
+    survivors: Survivors = 0,
+    engine: EngineName = "chgnet",
+    temperatures: Temperatures = "800,1000,1200",
+    heat_ps: HeatPs = 10.0,
+    production_ps: ProductionPs = 20.0,
+    budget_ps: Budget = 200.0,
+    discard_ps: DiscardPs = 2.0,
+    max_lag_fraction: LagFraction = 0.3,
+    target_error: TargetError = 0.3,
+    chunk_ps: ChunkPs = 5.0,
+    orderings: Orderings = 1,
+    max_atoms: MaxAtoms = 200,
+    mobile_ion: MobileIon = "Li",
+    run: Annotated[bool, typer.Option(help="Work here until the campaign has ended.")] = False,
+) -> None:
+    """Begin a campaign and hand in its first round; the same command again does no harm."""
+    from mtl_flows.cli.launch import dynamics_maker
+    from mtl_flows.launch.campaign import start_campaign
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    parameters = dynamics_maker(
+        mobile_ion=mobile_ion,
+        engine=engine,
+        temperatures=temperatures,
+        heat_ps=heat_ps,
+        production_ps=production_ps,
+        budget_ps=budget_ps,
+        discard_ps=discard_ps,
+        max_lag_fraction=max_lag_fraction,
+        target_error=target_error,
+        chunk_ps=chunk_ps,
+        orderings=orderings,
+        max_atoms=max_atoms,
+    ).parameters
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        chosen = (
+            [store.candidates.get(material) for material in materials]
+            if materials
+            else list(store.candidates.survivors())[: survivors or None]
+        )
+        start_campaign(
+            store,
+            name,
+            chosen,
+            parameters,
+            core_hours=core_hours,
+            material_core_hours=material_core_hours or core_hours,
+            at_once=at_once,
+        )
+        _go_on(store, address, name, run=run)
+
+
+@campaign_app.command()
+def advance(
+    name: Name,
+    run: Annotated[bool, typer.Option(help="Work here until the campaign has ended.")] = False,
+) -> None:
+    """Decide the next round from what the store holds, and hand it in; safe at any time, from anywhere."""
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        _go_on(store, address, name, run=run)
+
+
+@campaign_app.command()
+def status(name: Name, json: Json = False) -> None:
+    """Show the budget, the leaders, what happens next, and what each core-hour has bought."""
+    from mtl_flows.launch.campaign import look, purchases
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        progress = look(store, store.campaigns.get(name))
+    if json:
+        print_json(_as_plain(progress))
+        return
+    campaign = progress.campaign
+    out.print(
+        f"{campaign.name}: {progress.core_hours:.2f} of {campaign.core_hours:g} core-hours, "
+        f"{len(campaign.rounds)} rounds, {'ended' if progress.ended else 'under way'}"
+    )
+    out.print(
+        table("Leaders", ["material", "core-hours", "ps", "D / cm²/s", "next", "why"], _leader_rows(progress))
+    )
+    rows = [
+        [
+            bought["round"],
+            f"{bought['material']} {bought['temperature_K']:g} K",
+            f"{bought['core_hours']:.3f}",
+            f"{bought['simulated_ps']:.1f}",
+            _change(bought["status_before"], bought["status"]),
+            _change(_percent(bought["relative_error_before"]), _percent(bought["relative_error"])),
+        ]
+        for bought in purchases(campaign)
+    ]
+    columns = ["round", "simulation", "core-hours", "ps", "status", "error of D"]
+    out.print(table("What the core-hours bought", columns, rows))
+
+
+@campaign_app.command("list")
+def list_campaigns(json: Json = False) -> None:
+    """List the campaigns."""
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        campaigns = list(store.campaigns.find())
+    if json:
+        print_json([c.model_dump(by_alias=True, exclude={"rounds", "dynamics"}) for c in campaigns])
+        return
+    rows = [
+        [c.name, len(c.materials), f"{c.core_hours:g}", len(c.rounds), c.dynamics["engine"]]
+        for c in campaigns
+    ]
+    out.print(table("Campaigns", ["name", "materials", "core-hours", "rounds", "engine"], rows))
+
+
+def _go_on(store: Any, address: Any, name: str, *, run: bool) -> None:
+    """Decide and hand in a round; with `run`, work and decide until nothing is left to do."""
+    from mtl_flows.cli.work import fail_if_any, run_workers
+    from mtl_flows.jobs.screening import screening_parameters
+    from mtl_flows.launch.campaign import advance_campaign
+    from mtl_flows.launch.names import CATEGORIES
+
+    while True:
+        campaign = store.campaigns.get(name)
+        screening = screening_parameters(store, campaign.provenance.parameters.mobile_ion)
+        progress = advance_campaign(store, address, campaign, screening)
+        for workflow in progress.workflows:
+            err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
+        if progress.ended:
+            err.print(f"campaign {name} has ended: {progress.core_hours:.2f} core-hours spent")
+            return
+        if not run:
+            err.print("`mtl worker --heavy` does the work; `mtl campaign advance` decides the next round")
+            return
+        summary = run_workers(address, categories=list(CATEGORIES), processes=1)
+        fail_if_any(summary)
+        if not summary.completed:
+            err.print("the rest of the work is in the hands of other workers")
+            return
+
+
+def _leader_rows(progress: "CampaignProgress") -> list[list[Any]]:
+    from mtl_flows.launch.campaign import leaders
+
+    following = {d.material_id: d for d in progress.decisions}
+    rows = []
+    for state in leaders(progress):
+        found = [
+            f"{s.temperature_K:g} K: {s.result.D_cm2_per_s:.1e}"
+            for s in sorted(state.simulations, key=lambda s: -s.temperature_K)
+            if s.result and s.result.D_cm2_per_s
+        ]
+        decision = following[state.material_id]
+        rows.append(
+            [
+                state.material_id,
+                f"{state.core_hours:.3f}",
+                f"{sum(s.simulated_ps for s in state.simulations):.1f}",
+                "\n".join(found) or "–",
+                str(decision.step),
+                decision.reason,
+            ]
+        )
+    return rows
+
+
+def _as_plain(progress: "CampaignProgress") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from mtl_flows.launch.campaign import leaders, purchases
+
+    return {
+        "name": progress.campaign.name,
+        "budget_core_hours": progress.campaign.core_hours,
+        "spent_core_hours": progress.core_hours,
+        "ended": progress.ended,
+        "leaders": [
+            {"material": state.material_id, "core_hours": state.core_hours} for state in leaders(progress)
+        ],
+        "next": [asdict(decision) for decision in progress.decisions],
+        "bought": purchases(progress.campaign),
+    }
+
+
+def _change(before: str | None, after: str | None) -> str:
+    return f"{before} → {after}" if before and before != after else after or "–"
+
+
+def _percent(relative_error: float | None) -> str | None:
+    return None if relative_error is None else f"{100 * relative_error:.0f} %"

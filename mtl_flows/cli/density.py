@@ -1,0 +1,72 @@
+"""`mtl density`: where the ions of a simulation were, as a file for VESTA."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtl_flows.cli.console import err, print_json
+from mtl_flows.cli.types import Json
+
+BOHR_A = 0.529177210903
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(no_args_is_help=True)(density)
+
+
+def density(
+    material: Annotated[str, typer.Argument(help="Material id, or the id of one simulation.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, in CHGCAR format.")],
+    temperature_K: Annotated[
+        float, typer.Option("--temperature", help="Of the simulation, K; 0: the hottest.")
+    ] = 0.0,
+    ordering: Annotated[int, typer.Option(min=0, help="Number of the ordered approximant.")] = 0,
+    spacing_A: Annotated[
+        float, typer.Option("--spacing", min=0.05, help="Largest edge of a voxel, Å.")
+    ] = 0.3,
+    discard_ps: Annotated[float, typer.Option(min=0.0, help="Equilibration left out, ps.")] = 2.0,
+    fraction: Annotated[
+        float, typer.Option(min=0.01, max=0.999, help="Share of the ions inside the suggested isosurface.")
+    ] = 0.9,
+    json: Json = False,
+) -> None:
+    """Write the density of the mobile ions, averaged over a simulation, and suggest a level for its isosurface."""
+    from mtl_flows.errors import ConfigurationError
+    from mtl_flows.jobs.dynamics import load_trajectory
+    from mtl_flows.science.dynamics import ion_density
+    from mtl_flows.store.database import MTLStore
+
+    with MTLStore.open() as store:
+        simulation = store.dynamics.production(material, ordering, temperature_K)
+        mobile_ion = simulation.provenance.parameters.mobile_ion
+        found = ion_density(
+            load_trajectory(store, simulation), mobile_ion, spacing_A=spacing_A, discard_ps=discard_ps
+        )
+    try:
+        output.write_text(found.to_chgcar())
+    except OSError as error:
+        raise ConfigurationError(
+            "cannot be written", subject=str(output), remedy="choose another file"
+        ) from error
+    level = found.level_holding(fraction)
+    per_bohr3 = level * BOHR_A**3
+    if json:
+        print_json(
+            {
+                "file": str(output),
+                "simulation": simulation.id,
+                "temperature_K": simulation.temperature_K,
+                "status": simulation.status,
+                "grid": list(found.per_A3.shape),
+                "isosurface_per_A3": level,
+                "isosurface_per_bohr3": per_bohr3,
+                "holds": fraction,
+            }
+        )
+        return
+    err.print(
+        f"{output}: {mobile_ion} of {simulation.material_id} at {simulation.temperature_K:g} K ({simulation.status}); "
+        f"an isosurface at {level:.3g} per Å³ ({per_bohr3:.3g} per bohr³) holds {100 * fraction:g} % of the ions"
+    )

@@ -1,0 +1,70 @@
+"""One round of a campaign for one material: some temperatures, so far and no further; the fit of all there is."""
+
+from dataclasses import dataclass, field, replace
+
+from jobflow import Flow
+
+from mtl_flows.jobs.candidates import CandidatesMaker
+from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
+from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.transport import TransportMaker
+
+
+@dataclass
+class CampaignRoundMaker(RecordMaker):
+    """Flow that runs what a campaign decided for one material.
+
+    Simulations are found by the parameters that shape them, so a round goes on where the one before ended; only the
+    limit of their length differs from round to round. The fit is the campaign's, whatever the round.
+
+    Parameters
+    ----------
+    parameters
+        Protocol and engine of the campaign, with the budget of one temperature.
+    screening
+        What decides the gates shown beside the result in the candidate table.
+    """
+
+    name: str = "campaign"
+    parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
+    screening: ScreeningParameters = field(default_factory=ScreeningParameters)
+
+    def make(
+        self,
+        structure_id: str,
+        material_id: str,
+        temperatures_K: tuple[float, ...],
+        max_production_ps: float = 0.0,
+    ) -> Flow:
+        """Flow over these temperatures; `max_production_ps` of 0 stands for their first length."""
+        p = self.parameters
+        length_ps = max(p.production_ps, max_production_ps + p.diffusion.discard_ps)
+        # As long as was decided and no longer: what comes after is the campaign's to say.
+        limit = replace(p.budget, max_production_ps=length_ps - p.diffusion.discard_ps)
+        limited = replace(p, production_ps=length_ps, budget=limit)
+        jobs, fits = [], []
+        for ordering in range(p.ordering.n_orderings):
+            label = material_id + (f" #{ordering}" if p.ordering.n_orderings > 1 else "")
+            prepare = PrepareMaker(name=f"order and relax {label}", parameters=limited).make(
+                structure_id, ordering
+            )
+            heat = TrajectoryMaker(name=f"heat {label}", parameters=limited).make(
+                structure_id, ordering, [prepare.output]
+            )
+            runs = [
+                TrajectoryMaker(
+                    name=f"{label} at {temperature_K:g} K", temperature_K=temperature_K, parameters=limited
+                ).make(structure_id, ordering, [heat.output])
+                for temperature_K in temperatures_K
+            ]
+            fit = TransportMaker(name=f"Arrhenius fit {label}", parameters=p).make(
+                structure_id, ordering, [run.output for run in runs]
+            )
+            jobs += [prepare, heat, *runs, fit]
+            fits.append(fit)
+        table = CandidatesMaker(name=f"candidate {material_id}", parameters=self.screening).make(
+            [fit.output for fit in fits], [structure_id]
+        )
+        return Flow([*jobs, table], name=f"{self.name} {material_id}")

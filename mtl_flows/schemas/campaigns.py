@@ -1,0 +1,69 @@
+"""Documents of campaigns: a budget of core-hours, spent where it says most, and the record of how."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mtl_flows.schemas.base import Document, FreeForm, Provenance
+
+
+class CampaignMaterial(BaseModel):
+    """One material of a campaign."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    material_id: str = Field(description="id of the material")
+    structure_id: str = Field(description="revision that is simulated")
+
+
+class Observation(BaseModel):
+    """One simulation as a round found it; written when it differs from what the round before found."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    material_id: str = Field(description="id of the material")
+    ordering: int = Field(description="number of the approximant")
+    temperature_K: float = Field(description="target temperature")
+    status: str = Field(description="running, failed, or what the analysis says")
+    simulated_ps: float = Field(description="length so far")
+    core_hours: float = Field(description="what it has cost so far: wall time times threads")
+    diffusivity_cm2_per_s: float | None = Field(description="null where there is only a bound or nothing")
+    relative_error: float | None = Field(description="standard error of D over D")
+
+
+class DecisionRecord(BaseModel):
+    """What a round decided for one material."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    material_id: str = Field(description="id of the material")
+    step: str = Field(description="probe, spread, deepen, wait or stop")
+    reason: str = Field(description="in words")
+    temperatures_K: list[float] = Field(description="what runs")
+    max_production_ps: float = Field(description="how far it may go; 0 for the first length")
+    core_hours: float = Field(description="expected cost; 0 without experience")
+
+
+class CampaignRound(BaseModel):
+    """One look at the store and what followed from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int = Field(description="from 0")
+    created_at: datetime = Field(description="UTC")
+    core_hours: float = Field(description="spent by all materials when the round was decided")
+    observations: list[Observation] = Field(description="what had changed since the round before")
+    decisions: list[DecisionRecord] = Field(description="one for each material, the most promising first")
+
+
+class CampaignDocument(Document):
+    """A campaign: its materials, budget, protocol and rounds."""
+
+    name: str = Field(description="what it is called; also its id")
+    materials: list[CampaignMaterial] = Field(description="in the order of their promise at the start")
+    core_hours: float = Field(description="budget of all materials together")
+    material_core_hours: float = Field(description="budget of one material")
+    at_once: int = Field(description="materials under way at a time")
+    dynamics: FreeForm = Field(description="parameters of the dynamics, as the jobs take them")
+    rounds: list[CampaignRound] = Field(default_factory=list, description="every decision, in order")
+    provenance: Provenance = Field(description="where the document comes from")

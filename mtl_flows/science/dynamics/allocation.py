@@ -1,0 +1,275 @@
+"""Where the next core-hours go: a pure decision over every material of a campaign."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from mtl_flows.science.dynamics.convergence import ActionKind, DynamicsBudget, next_action
+from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus
+
+RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignBudget:
+    """What a campaign may spend.
+
+    Attributes
+    ----------
+    core_hours
+        Of all materials together.
+    material_core_hours
+        Of one material.
+    simulation
+        How far one temperature may be extended.
+    at_once
+        Materials under way at a time.
+    """
+
+    core_hours: float
+    material_core_hours: float
+    simulation: DynamicsBudget
+    at_once: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationState:
+    """One simulation as it stands.
+
+    Attributes
+    ----------
+    ordering, temperature_K
+        Which.
+    status
+        ``running``, ``failed`` or a :class:`DiffusionStatus`.
+    result
+        Last analysis; absent before the first and after a failure.
+    simulated_ps, core_hours
+        Length so far and what it cost.
+    """
+
+    ordering: int
+    temperature_K: float
+    status: str
+    result: DiffusionResult | None
+    simulated_ps: float
+    core_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialState:
+    """One material as it stands.
+
+    Attributes
+    ----------
+    material_id
+        Which; materials come in the order of their promise.
+    simulations
+        Those that have begun.
+    other_core_hours
+        Spent outside them: the heating ramps.
+    """
+
+    material_id: str
+    simulations: tuple[SimulationState, ...] = ()
+    other_core_hours: float = 0.0
+
+    @property
+    def core_hours(self) -> float:
+        """Spent so far."""
+        return self.other_core_hours + sum(s.core_hours for s in self.simulations)
+
+    @property
+    def core_hours_per_ps(self) -> float | None:
+        """Cost of a picosecond; None before anything was simulated."""
+        length_ps = sum(s.simulated_ps for s in self.simulations)
+        return sum(s.core_hours for s in self.simulations) / length_ps if length_ps else None
+
+
+class Step(StrEnum):
+    """What happens to a material next."""
+
+    PROBE = "probe"
+    SPREAD = "spread"
+    DEEPEN = "deepen"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to one material next.
+
+    Attributes
+    ----------
+    material_id
+        Which.
+    step
+        ``probe``: simulate the hottest temperature. ``spread``: start the others. ``deepen``: extend those
+        that have not converged. ``wait``: jobs are under way, or it is not its turn. ``stop``: nothing more.
+    reason
+        In words.
+    temperatures_K
+        What runs; empty for ``wait`` and ``stop``.
+    max_production_ps
+        How far those runs may go in this round, equilibration not counted; 0 for their first length.
+    core_hours
+        What that is expected to cost; 0 where there is no experience yet.
+    """
+
+    material_id: str
+    step: Step
+    reason: str
+    temperatures_K: tuple[float, ...] = ()
+    max_production_ps: float = 0.0
+    core_hours: float = 0.0
+
+
+def allocate(
+    materials: Sequence[MaterialState],
+    temperatures_K: Sequence[float],
+    production_ps: float,
+    n_orderings: int,
+    budget: CampaignBudget,
+) -> list[Decision]:
+    """Decide for every material what happens next.
+
+    First each material is probed at the highest temperature, in the order given. Those whose ions do not move
+    there stop with an upper bound; of the others the fastest come first: their remaining temperatures are run,
+    then those that have not converged are extended. Nothing starts whose expected cost exceeds what is left of the
+    material's or the campaign's budget; a round that has begun is finished.
+
+    Parameters
+    ----------
+    materials
+        Every material of the campaign.
+    temperatures_K
+        Of production, in any order.
+    production_ps
+        First length of a simulation.
+    n_orderings
+        Approximants of one material.
+    budget
+        Limits.
+
+    Returns
+    -------
+    list of Decision
+        One for each material: those that go on first, the most promising at the head.
+    """
+    hottest_first = tuple(sorted(temperatures_K, reverse=True))
+    spent = sum(m.core_hours for m in materials)
+    length_ps = sum(s.simulated_ps for m in materials for s in m.simulations)
+    usual = sum(s.core_hours for m in materials for s in m.simulations) / length_ps if length_ps else 0.0
+    wanted = [
+        (m, _wanted(m, hottest_first, production_ps, n_orderings, budget, m.core_hours_per_ps or usual))
+        for m in materials
+    ]
+    under_way = sum(_under_way(m) for m in materials)
+    left = budget.core_hours - spent
+    going: list[Decision] = []
+    resting: list[Decision] = []
+    order = {Step.PROBE: 0, Step.SPREAD: 1, Step.DEEPEN: 1, Step.WAIT: 2, Step.STOP: 3}
+    # A stable sort: materials that nothing tells apart keep their order.
+    for material, decision in sorted(
+        wanted, key=lambda pair: (order[pair[1].step], -promise_cm2_per_s(pair[0], hottest_first))
+    ):
+        if not decision.temperatures_K:
+            resting.append(decision)
+        elif left <= 0 or decision.core_hours > left:
+            resting.append(_rest(decision, Step.STOP, "the campaign's budget is spent"))
+        elif material.core_hours + decision.core_hours > budget.material_core_hours:
+            resting.append(_rest(decision, Step.STOP, "the material's budget is spent"))
+        elif under_way >= budget.at_once:
+            resting.append(_rest(decision, Step.WAIT, f"its turn comes later: {decision.step}"))
+        else:
+            going.append(decision)
+            left -= decision.core_hours
+            under_way += 1
+    return going + resting
+
+
+def promise_cm2_per_s(material: MaterialState, hottest_first: Sequence[float]) -> float:
+    """Return what a material is ranked by: the diffusivity at the hottest temperature that has one; 0 without."""
+    for temperature_K in hottest_first:
+        found = [
+            s.result.D_cm2_per_s
+            for s in material.simulations
+            if s.temperature_K == temperature_K and s.result is not None and s.result.D_cm2_per_s is not None
+        ]
+        if found:
+            return max(found)
+    return 0.0
+
+
+def _under_way(material: MaterialState) -> bool:
+    return any(s.status == RUNNING for s in material.simulations)
+
+
+def _rest(decision: Decision, step: Step, reason: str) -> Decision:
+    return replace(
+        decision, step=step, reason=reason, temperatures_K=(), max_production_ps=0.0, core_hours=0.0
+    )
+
+
+def _wanted(
+    material: MaterialState,
+    hottest_first: tuple[float, ...],
+    production_ps: float,
+    n_orderings: int,
+    budget: CampaignBudget,
+    core_hours_per_ps: float,
+) -> Decision:
+    """What a material would do next if budgets were no matter."""
+    if _under_way(material):
+        return Decision(material.material_id, Step.WAIT, "under way")
+    begun = {s.temperature_K for s in material.simulations}
+    # A temperature at which the framework melts says nothing about ions: the next lower one is the probe.
+    for number, temperature_K in enumerate(hottest_first):
+        if temperature_K not in begun:
+            cost = production_ps * n_orderings * core_hours_per_ps
+            reason = f"{temperature_K:g} K first"
+            if number:
+                reason = f"the framework melts at {hottest_first[number - 1]:g} K"
+            return Decision(material.material_id, Step.PROBE, reason, (temperature_K,), 0.0, cost)
+        if any(
+            s.status != DiffusionStatus.FRAMEWORK_MELTED
+            for s in material.simulations
+            if s.temperature_K == temperature_K
+        ):
+            break
+    else:
+        return Decision(material.material_id, Step.STOP, "the framework melts at every temperature")
+    probes = [s for s in material.simulations if s.temperature_K == temperature_K]
+    extensions = {
+        s.temperature_K: next_action(s.result, budget.simulation)
+        for s in material.simulations
+        if s.result is not None and s.status in (DiffusionStatus.UNCONVERGED, DiffusionStatus.UPPER_BOUND)
+    }
+    moving = [s for s in probes if s.status in (DiffusionStatus.CONVERGED, DiffusionStatus.UNCONVERGED)]
+    if not moving:
+        action = extensions.get(temperature_K)
+        if action is None:
+            return Decision(material.material_id, Step.STOP, "the simulation failed")
+        if action.kind is ActionKind.STOP:
+            return Decision(
+                material.material_id, Step.STOP, f"upper bound at {temperature_K:g} K: {action.reason}"
+            )
+        extensions = {temperature_K: action}
+    missing = tuple(t for t in hottest_first if t not in begun) if moving else ()
+    if missing:
+        cost = production_ps * n_orderings * len(missing) * core_hours_per_ps
+        return Decision(material.material_id, Step.SPREAD, "ions move", missing, 0.0, cost)
+    going = {t: a for t, a in extensions.items() if a.kind is ActionKind.EXTEND}
+    if not going:
+        return Decision(
+            material.material_id, Step.STOP, "converged, or as far as the budget of a temperature"
+        )
+    states = [s for s in material.simulations if s.temperature_K in going and s.result is not None]
+    longest_ps = max(
+        going[s.temperature_K].additional_ps + s.result.production_ps for s in states if s.result
+    )
+    cost = sum(a.additional_ps for a in going.values()) * n_orderings * core_hours_per_ps
+    chosen = tuple(t for t in hottest_first if t in going)
+    reason = "; ".join(f"{t:g} K: {going[t].reason}" for t in chosen)
+    return Decision(material.material_id, Step.DEEPEN, reason, chosen, longest_ps, cost)

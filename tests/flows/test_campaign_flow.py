@@ -1,0 +1,145 @@
+"""Campaigns with real jobs: probed, stopped with a bound, deepened until the error is small or the budget spent."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymatgen.io.vasp import Chgcar
+from samples import fill
+from toy_engines import dynamics
+from typer.testing import CliRunner
+
+from mtl_flows.cli.app import app
+from mtl_flows.errors import ConfigurationError, NotFoundError
+from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.launch.campaign import advance_campaign, leaders, look, purchases, start_campaign
+from mtl_flows.launch.events import WorkSummary
+from mtl_flows.science.dynamics import DynamicsBudget
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+
+pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")
+
+Work = Callable[..., WorkSummary]
+SCREENING = ScreeningParameters()
+TOY = dynamics("HalideConductor")
+P = replace(
+    TOY,
+    budget=DynamicsBudget(max_production_ps=5.0, min_extension_ps=1.0),
+    diffusion=replace(TOY.diffusion, min_effective_hops=10.0, max_relative_error=0.25),
+)
+
+
+@pytest.fixture
+def halides(store: MTLStore) -> MTLStore:
+    fill(store, "licl", "lif")
+    rebuild_candidates(store, SCREENING)
+    return store
+
+
+def test_a_campaign_from_probe_to_end(
+    halides: MTLStore, address: Connection, run: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = halides
+    materials = [c.material_id for c in store.candidates.find()]
+    start_campaign(
+        store, "halides", list(store.candidates.find()), P, core_hours=1.0, material_core_hours=0.5
+    )
+    first = advance_campaign(store, address, store.campaigns.get("halides"), SCREENING)
+    assert [(d.step, d.temperatures_K) for d in first.decisions] == [("probe", (1200.0,))] * 2
+    assert [w.outcome for w in first.workflows] == ["added"] * 2
+    # Decided again, here or elsewhere: nothing new is handed in or written.
+    again = advance_campaign(store, address, store.campaigns.get("halides"), SCREENING)
+    assert [w.outcome for w in again.workflows] == ["existing"] * 2
+    assert len(again.campaign.rounds) == 1
+
+    steps = []
+    for _ in range(7):
+        assert run().failures == ()
+        progress = advance_campaign(store, address, store.campaigns.get("halides"), SCREENING)
+        steps.append({d.material_id: str(d.step) for d in progress.decisions})
+        if progress.ended:
+            break
+    assert progress.ended
+    (conductor,) = [m for m in materials if "licl" in m]
+    (insulator,) = [m for m in materials if m != conductor]
+    # The insulator was given up at the hottest temperature, with a bound.
+    assert {step[insulator] for step in steps} <= {"deepen", "stop"}
+    (probe,) = store.dynamics.find({"material_id": insulator, "trajectory_stage": "production"})
+    assert (probe.temperature_K, probe.status) == (1200.0, "upper_bound")
+    assert probe.diffusivity_cm2_per_s is None
+    # The conductor went on to the other temperature, and until its errors were small or its time was up.
+    assert "spread" in {step[conductor] for step in steps}
+    assert leaders(progress)[0].material_id == conductor
+    simulations = list(store.dynamics.find({"material_id": conductor, "trajectory_stage": "production"}))
+    assert {s.temperature_K for s in simulations} == {800.0, 1200.0}
+    longest_ps = P.budget.max_production_ps + P.diffusion.discard_ps
+    for simulation in simulations:
+        length_ps = 1e-3 * simulation.steps_done * simulation.timestep_fs
+        assert simulation.status == "converged" or length_ps == pytest.approx(longest_ps, abs=1.0)
+    # One fit, the campaign's own, whatever the rounds.
+    assert store.transport.count({"material_id": conductor}) == 1
+
+    campaign = store.campaigns.get("halides")
+    bought = [row for row in purchases(campaign) if row["material"] == conductor]
+    assert sum(row["core_hours"] for row in bought) == pytest.approx(
+        sum(s.core_hours for s in look(store, campaign).states[materials.index(conductor)].simulations)
+    )
+    assert all(row["core_hours"] > 0 for row in bought)
+    assert campaign.rounds[-1].core_hours == pytest.approx(progress.core_hours)
+    (reason,) = [d.reason for d in campaign.rounds[-1].decisions if d.material_id == insulator]
+    assert reason.startswith("upper bound at 1200 K: ")
+
+    # What the commands show.
+    monkeypatch.setenv("MTL_MONGO_URI", address.uri)
+    runner = CliRunner()
+    shown = json.loads(runner.invoke(app, ["campaign", "status", "halides", "--json"]).stdout)
+    assert (shown["ended"], shown["leaders"][0]["material"]) == (True, conductor)
+    assert len(shown["bought"]) == len(purchases(campaign))
+    told = runner.invoke(app, ["campaign", "status", "halides"], terminal_width=200).stdout
+    assert "ended" in told
+    assert json.loads(runner.invoke(app, ["campaign", "list", "--json"]).stdout)[0]["name"] == "halides"
+    report = json.loads(runner.invoke(app, ["transport", conductor, "--json"]).stdout)
+    (fit,) = store.transport.find({"material_id": conductor})
+    assert [f["activation_energy_eV"] for f in report["fits"]] == [fit.activation_energy_eV]
+    assert [o["activation_energy_eV"] for o in report["orderings"]] == [
+        f for f in [fit.activation_energy_eV] if f is not None
+    ]
+    assert report["potentials"] == []
+    path = tmp_path / "CHGCAR"
+    written = json.loads(
+        runner.invoke(app, ["density", conductor, "-o", str(path), "--discard-ps", "0.2", "--json"]).stdout
+    )
+    assert written["temperature_K"] == 1200.0
+    assert written["isosurface_per_bohr3"] == pytest.approx(0.148185 * written["isosurface_per_A3"], rel=1e-5)
+    n_mobile = store.orderings.get(simulations[0].ordering_id).n_mobile
+    assert np.mean(Chgcar.from_file(path).data["total"]) == pytest.approx(n_mobile, rel=1e-4)
+    assert isinstance(runner.invoke(app, ["density", "nonsense", "-o", str(path)]).exception, NotFoundError)
+
+
+def test_a_spent_budget_ends_a_campaign(halides: MTLStore, address: Connection, run: Work) -> None:
+    store = halides
+    candidates = list(store.candidates.find())[:1]
+    start_campaign(store, "poor", candidates, P, core_hours=1e-6, material_core_hours=1e-6)
+    advance_campaign(store, address, store.campaigns.get("poor"), SCREENING)
+    run()
+    progress = advance_campaign(store, address, store.campaigns.get("poor"), SCREENING)
+    assert progress.ended
+    assert "the campaign's budget is spent" in {d.reason for d in progress.decisions}
+    assert progress.workflows == []
+
+
+def test_a_name_stands_for_one_campaign(halides: MTLStore) -> None:
+    candidates = list(halides.candidates.find())
+    start = {"core_hours": 1.0, "material_core_hours": 1.0}
+    assert start_campaign(halides, "a", candidates, P, **start) == start_campaign(
+        halides, "a", candidates, P, **start
+    )
+    with pytest.raises(ConfigurationError, match="another name"):
+        start_campaign(halides, "a", candidates, P, core_hours=2.0, material_core_hours=1.0)
+    with pytest.raises(ConfigurationError, match="no materials"):
+        start_campaign(halides, "b", [], P, **start)
