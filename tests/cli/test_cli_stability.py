@@ -102,6 +102,11 @@ def test_candidates_are_ranked_filtered_and_exported(
     assert stored.code == 0, stored
     assert "0.00 … 0.57" in stored.out
     assert "hull of 2 of 2 elements" in stored.err
+    launched = mtl_here("launch", "icsd-34280", "--entries", "n.json")
+    assert launched.code == 0, launched
+    with MTLStore.connect(address) as store:
+        jobs = json.dumps(list(store.database["fireworks"].find()), default=str)
+    assert '"provider": "file"' in jobs
     rows = json.loads(mtl_here("candidates", "--by", "window", "--json").out)
     assert len(rows) == len(SCREENED)
     assert rows[0]["material_id"] == "icsd-34280"

@@ -14,7 +14,9 @@ from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.dynamics import load_trajectory
+from mtl_flows.jobs.entry_providers import EntrySource
 from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.jobs.stability import windows_of_material
 from mtl_flows.launch.categories import set_category
 from mtl_flows.launch.events import WorkSummary
 from mtl_flows.launch.names import HEAVY, LIGHT
@@ -78,6 +80,10 @@ def test_lithium_nitride_with_chgnet(store: MTLStore, address: Connection, run: 
     assert (window.status, window.stability, window.low_V) == ("known", "stable", 0.0)
     # Measured: the enthalpy of formation, -165 kJ/mol, over three electrons is 0.57 V.
     assert window.high_V == pytest.approx(0.57, abs=0.15)
+    # Asked for again, by name alone: the energies are in the store, and the document stays as it is.
+    assert windows_of_material(store, relaxation.material_id, DynamicsParameters(), EntrySource()) == [window]
+    assert window.hull.statement.startswith("2 of 2 elements, 1 binaries")
+    assert window.own_energy == f"relaxation {relaxation.id}"
     # No bulk in the workflow's own collections: frames are in GridFS, jobs leave summaries.
     outputs = list(store.database["outputs"].find({"output.trajectory_id": {"$exists": True}}))
     assert {len(str(d["output"])) < 400 for d in outputs} == {True}

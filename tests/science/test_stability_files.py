@@ -70,6 +70,8 @@ def test_corrected_and_raw_energies_are_not_mixed(tmp_path: Path) -> None:
     corrected = ComputedEntry("Li2O", -14.3, correction=-0.687)
     with pytest.raises(StabilityError, match=r"corrected energies \(Li2O\) with raw ones \(MgO\)"):
         read_entries(written(tmp_path, [corrected, ComputedEntry("MgO", -12.0)]))
+    odd = ComputedEntry("Li2O", -13.0)
+    assert len(read_entries(written(tmp_path, [corrected, odd])).entries) == 2
     # Elements, and oxygen in compounds that balance otherwise, go without a correction.
     assert read_entries(written(tmp_path, [corrected, ComputedEntry("Li", -1.9), ComputedEntry("LiO3", -16)]))
 

@@ -30,7 +30,7 @@ Corrections = Literal["as_given", "mp2020"]
 AS_GIVEN = "as given, no corrections"
 
 _FUNCTIONALS: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(("GGA", "GGA+U", "GGA_U", "PBE", "PBE+U"), "PBE")
+    dict.fromkeys(("GGA", "GGA+U", "GGA_U", "PBE", "PBE+U", "PBE_U"), "PBE")
     | dict.fromkeys(("R2SCAN", "R2SCAN_U", "R2SCAN+U"), "r2SCAN")
     | {"SCAN": "SCAN", "PBESOL": "PBEsol", "HSE06": "HSE06"}
 )
@@ -133,12 +133,12 @@ def describe_energies(entries: Sequence[ComputedEntry], subject: str) -> tuple[s
             subject=subject,
             remedy="keep one functional, or apply the mixing scheme of the Materials Project beforehand",
         )
-    sure = [entry for entry in entries if _always_corrected(entry)]
-    bare = [entry.reduced_formula for entry in sure if not entry.correction]
-    if n_corrected and bare and len(bare) < len(sure):
-        corrected = next(entry.reduced_formula for entry in sure if entry.correction)
+    # By formula: an odd polymorph with bonds between its anions may go without.
+    sure = {entry.reduced_formula for entry in entries if _always_corrected(entry)}
+    corrected = {entry.reduced_formula for entry in entries if entry.correction} & sure
+    if corrected and sure > corrected:
         raise StabilityError(
-            f"mixes corrected energies ({corrected}) with raw ones ({bare[0]}); "
+            f"mixes corrected energies ({min(corrected)}) with raw ones ({min(sure - corrected)}); "
             "energies of different origin do not share a hull",
             subject=subject,
             remedy="correct all of them or none",
