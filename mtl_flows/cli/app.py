@@ -27,6 +27,7 @@ from mtl_flows.cli import (
     run,
     screen,
     stability,
+    trajectory,
     transport,
     verdict,
 )
@@ -102,6 +103,7 @@ for module in (
     launch,
     campaign,
     density,
+    trajectory,
     transport,
     release,
     stability,

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.io import read
+from pymatgen.analysis.diffusion.analyzer import DiffusionAnalyzer
+from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.vasp import Chgcar
 from samples import fill
 from toy_engines import dynamics
@@ -119,6 +122,29 @@ def test_a_campaign_from_probe_to_end(
     n_mobile = store.orderings.get(simulations[0].ordering_id).n_mobile
     assert np.mean(Chgcar.from_file(path).data["total"]) == pytest.approx(n_mobile, rel=1e-4)
     assert isinstance(runner.invoke(app, ["density", "nonsense", "-o", str(path)]).exception, NotFoundError)
+
+    # An analysis of its own, from frames in a file, folded into the cell: pymatgen unwraps and takes the drift out.
+    path = tmp_path / "frames.extxyz"
+    hot = store.dynamics.production(conductor, 0, 1200.0)
+    answer = runner.invoke(app, ["trajectory", conductor, "-o", str(path), "--discard-ps", "0.2"])
+    assert answer.exit_code == 0
+    frames = read(path, index=":")
+    for frame in frames:
+        frame.wrap()
+    analyser = DiffusionAnalyzer.from_structures(
+        [AseAtomsAdaptor.get_structure(frame) for frame in frames],
+        "Li",
+        1200.0,
+        time_step=hot.timestep_fs,
+        step_skip=hot.frame_interval,
+        smoothed="max",
+        min_obs=n_mobile,
+    )
+    fit = (hot.diffusion or {})["fit"]
+    assert analyser.dt == pytest.approx(1000 * np.array(fit["lag_ps"]))
+    assert analyser.msd == pytest.approx(np.array(fit["msd_A2"]), rel=1e-4)
+    refused = runner.invoke(app, ["trajectory", conductor, "-o", str(tmp_path / "frames.pdf")])
+    assert isinstance(refused.exception, ConfigurationError)
 
 
 def test_a_spent_budget_ends_a_campaign(halides: MTLStore, address: Connection, run: Work) -> None:
