@@ -58,7 +58,7 @@ def window(
     from mtl_flows.science.stability import StabilityParameters
 
     parameters = StabilityParameters(mobile_ion=mobile_ion, ion_charge=charge or None)
-    if entries is not None and not provider:
+    if entries is not None and provider in ("", "file"):
         from mtl_flows.science.stability import FixedEntryProvider, read_entries
 
         found = read_entries(entries, corrections=_corrections(corrections))
@@ -132,14 +132,13 @@ def stability(
                 f"{w.low_V:.2f} … {w.high_V:.2f}"
                 if w.low_V is not None
                 else f"unknown: {', '.join(w.missing)}",
-                w.width_V,
                 w.e_above_hull_eV_per_atom,
                 w.energies,
                 verdicts[w.material_id],
             ]
             for w in written
         ]
-        columns = ["material", "formula", "window V", "width V", "E_hull eV/atom", "energies", "verdict"]
+        columns = ["material", "formula", "window V", "E_hull eV/atom", "energies", "verdict"]
         out.print(table("Electrochemical windows", columns, rows))
         for w in written:
             if w.hull is not None:
@@ -203,9 +202,8 @@ def print_window(result: "WindowResult", mobile_ion: str) -> None:
         ]
         out.print(table("", ["from V", f"{mobile_ion} exchanged", "phases, per formula unit"], rows))
     origin = result.origin
-    out.print(
-        f"  energies: {origin.label} ({origin.energy_scale}; corrections: {origin.corrections or 'none'})"
-    )
+    corrections = f"; corrections: {origin.corrections}" if origin.corrections else ""
+    out.print(f"  energies: {origin.label} ({origin.energy_scale}{corrections})")
     out.print(f"  hull: {result.quality.statement}")
 
 

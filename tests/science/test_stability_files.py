@@ -120,3 +120,13 @@ def test_a_metastable_entry_has_the_window_of_its_decomposition(tmp_path: Path) 
     assert result.e_above_hull_eV_per_atom == pytest.approx(height)
     assert result.decomposition == pytest.approx({"Li2O": 0.75, "O2": 0.25})
     assert result.width_V == pytest.approx(0.0)
+
+
+def test_compressed_files_are_read(tmp_path: Path) -> None:
+    plain = written(tmp_path, RAW)
+    packed = tmp_path / "entries.json.gz"
+    dumpfn(RAW, packed)
+    assert read_entries(packed).origin.content_hash == read_entries(plain).origin.content_hash
+    packed.write_bytes(packed.read_bytes()[:40])
+    with pytest.raises(StabilityError, match="is not JSON"):
+        read_entries(packed)

@@ -4,7 +4,9 @@ A file may say where its energies come from. If it does not, its entries are ask
 their parameters or ids, the corrections among their adjustments. Files that mix origins are refused.
 """
 
+import gzip
 import json
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -27,6 +29,8 @@ from mtl_flows.science.stability.entries import (
 Corrections = Literal["as_given", "mp2020"]
 """Take the corrections that entries carry, or apply the MP2020 corrections to raw ones."""
 
+_GZIP = b"\x1f\x8b"
+
 AS_GIVEN = "as given, no corrections"
 
 _FUNCTIONALS: Mapping[str, str] = MappingProxyType(
@@ -47,7 +51,7 @@ _ANIONS = dict.fromkeys(("F", "Cl", "Br", "I"), -1) | {"O": -2, "S": -2}
 def read_entries(
     path: Path, *, label: str = "", energy_scale: str = "", corrections: Corrections = "as_given"
 ) -> EntrySet:
-    """Read an entry set from a JSON file.
+    """Read an entry set from a JSON file, which may be compressed with gzip.
 
     The file holds either an object ``{"label": ..., "energy_scale": ..., "entries": [...]}`` (the form
     ``EntrySet.as_dict`` writes) or a bare list of entries, such as ``monty.serialization.dumpfn`` makes. Each
@@ -76,8 +80,8 @@ def read_entries(
     except OSError as error:
         raise StabilityError(f"cannot be read: {error.strerror}", subject=subject) from error
     try:
-        content = json.loads(raw)
-    except ValueError as error:
+        content = json.loads(gzip.decompress(raw) if raw.startswith(_GZIP) else raw)
+    except (ValueError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise StabilityError(f"is not JSON: {error}", subject=subject) from error
     if isinstance(content, list):
         content = {"entries": content}
