@@ -32,6 +32,16 @@ def test_folding_and_unwrapping_gives_the_walk_back(seed: int, n_frames: int) ->
     assert unwrapped.positions_A - unwrapped.positions_A[0] == pytest.approx(walk - walk[0], abs=1e-9)
 
 
+def test_folded_positions_are_known_as_such_without_being_told() -> None:
+    rng = np.random.default_rng(1)
+    walk = np.cumsum(rng.uniform(-0.8, 0.8, (400, 4, 3)), axis=0)
+    unwrapped = trajectory(folded(walk).astype(np.float32)).unwrapped()
+    assert unwrapped.positions_A - unwrapped.positions_A[0] == pytest.approx(walk - walk[0], abs=1e-3)
+    # Atoms that stay within the cell, and walks that leave it, are taken as they are.
+    for kept in (folded(walk[:1]).repeat(5, axis=0), walk):
+        assert trajectory(kept).unwrapped().positions_A is kept
+
+
 def test_frames_too_far_apart_cannot_be_unwrapped() -> None:
     walk = np.zeros((3, 4, 3))
     walk[1:, 0] = 0.48 * SKEWED[0]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mtl_flows.errors import DynamicsError
 
 _AMBIGUOUS_JUMP = 0.45  # of a lattice vector between two frames: the minimum image is a guess beyond
+_ON_THE_FACE = 1e-5  # positions folded in single precision may lie this far outside the cell
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,17 +104,33 @@ class Trajectory:
             timestep_fs=self.timestep_fs * stride,
         )
 
+    def _looks_folded(self) -> bool:
+        inverse = np.linalg.inv(self.lattice_A)
+        before: NDArray[np.float64] | None = None
+        leap = 0.0
+        for frame in self.positions_A:  # frame by frame: a walk that leaves the cell is known at once
+            fractional = np.asarray(frame, dtype=np.float64) @ inverse
+            if fractional.size and (
+                fractional.min() < -_ON_THE_FACE or fractional.max() > 1.0 + _ON_THE_FACE
+            ):
+                return False
+            if before is not None and fractional.size:
+                leap = max(leap, float(np.abs(fractional - before).max()))
+            before = fractional
+        return leap > 0.5
+
     def unwrapped(self) -> Self:
         """Return the trajectory with continuous positions.
 
-        Each frame is taken to be the image nearest to the one before.
+        Each frame is taken to be the image nearest to the one before. Positions that never leave the cell and leap
+        across more than half of it were folded, whatever `wrapped` says.
 
         Raises
         ------
         DynamicsError
             If an atom moves so far between frames that the nearest image is a guess.
         """
-        if not self.wrapped:
+        if not self.wrapped and not self._looks_folded():
             return self
         positions = np.asarray(self.positions_A, dtype=np.float64)
         inverse = np.linalg.inv(self.lattice_A)
