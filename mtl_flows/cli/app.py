@@ -19,6 +19,7 @@ from mtl_flows.cli import (
     database,
     density,
     describe,
+    doctor,
     explain,
     ingest,
     launch,
@@ -112,6 +113,7 @@ for module in (
     query,
     candidates,
     database,
+    doctor,
     benchmark,
 ):
     module.register(app)

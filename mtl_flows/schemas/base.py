@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mtl_flows import __version__
+from mtl_flows.errors import ConfigurationError
 
 # Libraries whose version can change a number in the store.
 _RECORDED_LIBRARIES = (
@@ -137,7 +138,20 @@ class Document(BaseModel):
 
     @classmethod
     def from_mongo(cls, stored: Mapping[str, Any]) -> Self:
-        """Validate what the server returned."""
+        """Validate what the server returned.
+
+        Raises
+        ------
+        ConfigurationError
+            If a later version of mtl_flows wrote it.
+        """
+        known = cls.model_fields["schema_version"].default
+        if stored.get("schema_version", 1) > known:
+            raise ConfigurationError(
+                f"written by a later mtl_flows (schema {stored['schema_version']}, this one knows {known})",
+                subject=str(stored.get("_id", "")),
+                remedy="update mtl_flows",
+            )
         return cls.model_validate(dict(stored))
 
 

@@ -99,6 +99,7 @@ class StructureDocument(Document):
 class RejectionDocument(Document):
     """Why a file or a material was refused by a stage."""
 
+    schema_version: int = Field(2, description="version of this document's layout")
     stage: str = Field(description="stage noun, such as ingest")
     subject: str = Field(description="file name or structure id")
     reason: str = Field(description="reason code of the error, such as no_mobile_ion")
@@ -146,6 +147,7 @@ class RejectionDocument(Document):
 class FileDocument(Document):
     """Ledger of the files read: a file whose outcome stands here is not read again."""
 
+    schema_version: int = Field(2, description="version of this document's layout")
     name: str = Field(description="file name, with the path inside its archive")
     sha256: str = Field(description="hash of the file's bytes")
     parameters_hash: str = Field(description="hash of the parameters it was read with")
