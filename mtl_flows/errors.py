@@ -15,6 +15,7 @@ so a batch turns any of them into a record and goes on.
     │   ├── OccupancyError
     │   ├── OverlappingSitesError
     │   ├── ConflictingIdError    two files of one delivery claim one material
+    │   ├── SetAsideError         dropped by a filter the user chose
     │   ├── LimitExceededError    time or memory of one structure
     │   └── OrderingError         no sensible ordered approximant
     ├── ClusteringError           not converged, degenerate
@@ -124,6 +125,12 @@ class ConflictingIdError(InputError):
     """Two files of one delivery claim to be the same material and differ."""
 
     reason = "conflicting_id"
+
+
+class SetAsideError(InputError):
+    """Readable, but a filter of the user's keeps it out."""
+
+    reason = "set_aside"
 
 
 class LimitExceededError(InputError):

@@ -39,6 +39,13 @@ def ingest(
     retry: Annotated[
         bool, typer.Option("--retry", help="Read files again that were refused, though they are the same.")
     ] = False,
+    drop: Annotated[
+        str,
+        typer.Option(
+            help="What to set aside, with commas between: disordered, mobile_disordered, framework_disordered, "
+            "missing_hydrogen, composition_mismatch, theoretical, non_ambient, poor_refinement. Kept by default."
+        ),
+    ] = "",
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
     json: Json = False,
@@ -58,6 +65,7 @@ def ingest(
             source=source,
             complete=complete,
             retry=retry,
+            drop=tuple(name.strip() for name in drop.split(",") if name.strip()),
             mobile_ion=mobile_ion,
             workers=workers,
         )
@@ -76,6 +84,7 @@ def take_in(
     source: str = "",
     complete: bool = False,
     retry: bool = False,
+    drop: Sequence[str] = (),
     mobile_ion: str,
     workers: int,
 ) -> "IngestSummary":
@@ -97,6 +106,7 @@ def take_in(
             source=source,
             complete=complete,
             retry=retry,
+            drop=drop,
             mobile_ion=mobile_ion,
             workers=workers,
             progress=advance,

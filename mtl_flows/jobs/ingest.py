@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -12,12 +12,18 @@ from typing import Any
 from pymatgen.core import Structure
 
 from mtl_flows import __version__
-from mtl_flows.errors import ConflictingIdError, InputError, MTLError, UnreadableStructureError
+from mtl_flows.errors import (
+    ConfigurationError,
+    ConflictingIdError,
+    InputError,
+    MTLError,
+    UnreadableStructureError,
+)
 from mtl_flows.jobs.reading import Documents, IngestParameters, read_file, rejection
 from mtl_flows.parallel import Outcome, guarded_map
 from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, StructureDocument
-from mtl_flows.science.curation import CurationLimits
+from mtl_flows.science.curation import FILTERS, CurationLimits
 from mtl_flows.science.duplicates import DuplicateParameters, representatives
 from mtl_flows.science.reading import FoundFile, ReadingParameters, file_slug, find_files
 from mtl_flows.store.collection import batched
@@ -71,6 +77,7 @@ def ingest(
     mobile_ion: str = "Li",
     reading: ReadingParameters | None = None,
     curation: CurationLimits | None = None,
+    drop: Sequence[str] = (),
     workers: int | None = None,
     timeout_s: float = 120.0,
     memory_MB: int = 4000,
@@ -94,6 +101,8 @@ def ingest(
         Read files again that were refused, though their content is the same.
     reading, curation
         Tolerances of reading, and where a measurement counts as unusual.
+    drop
+        Names of `mtl_flows.science.curation.FILTERS`: what falls under one becomes a rejection. None by default.
     workers
         Processes that read; all processors unless given, 0 reads in this process.
     timeout_s, memory_MB
@@ -106,9 +115,17 @@ def ingest(
     InputError
         If a path does not exist or a folder holds no structure file.
     ConfigurationError
-        If the release belongs to another source.
+        If the release belongs to another source, or a filter is unknown.
     """
-    parameters = IngestParameters(mobile_ion, reading or ReadingParameters(), curation or CurationLimits())
+    if unknown := sorted(set(drop) - set(FILTERS)):
+        raise ConfigurationError(
+            f"no such filter: {', '.join(unknown)}",
+            subject="drop",
+            remedy=f"choose from {', '.join(FILTERS)}",
+        )
+    parameters = IngestParameters(
+        mobile_ion, reading or ReadingParameters(), curation or CurationLimits(), tuple(drop)
+    )
     guard: Guard = partial(
         guarded_map,
         workers=os.cpu_count() or 1 if workers is None else workers,

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
-from mtl_flows.errors import InputError, MTLError
+from mtl_flows.errors import InputError, MTLError, SetAsideError
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.ingest import (
     RejectionDocument,
@@ -12,7 +12,7 @@ from mtl_flows.schemas.ingest import (
     StructureDocument,
     StructureFlags,
 )
-from mtl_flows.science.curation import CurationLimits, flags
+from mtl_flows.science.curation import CurationLimits, flags, raised
 from mtl_flows.science.duplicates import composition_key
 from mtl_flows.science.reading import (
     FoundFile,
@@ -38,10 +38,13 @@ class IngestParameters:
     mobile_ion: str = "Li"
     reading: ReadingParameters = field(default_factory=ReadingParameters)
     curation: CurationLimits = field(default_factory=CurationLimits)
+    drop: tuple[str, ...] = ()
 
     def stage(self) -> StageParameters:
         """Return the parameters as every document records them."""
         values = asdict(self.reading) | {"curation": asdict(self.curation)}
+        if self.drop:
+            values["drop"] = sorted(self.drop)
         values["site_tolerances"] = list(self.reading.site_tolerances)
         return StageParameters(
             stage=STAGE, algorithm_version=ALGORITHM_VERSION, mobile_ion=self.mobile_ion, values=values
@@ -65,11 +68,25 @@ def read_file(file: FoundFile, parameters: IngestParameters) -> Documents:
             check_structure(
                 parsed.structure, parameters.mobile_ion, subject=subject, parameters=parameters.reading
             )
+            _filter(parsed, parameters, subject)
             documents.append(_structure_document(parsed, parameters))
         except InputError as error:
             digest = sha256(file.content).hexdigest()
             documents.append(rejection(error, subject, digest, material_id, parameters))
     return documents
+
+
+def _filter(parsed: ParsedStructure, parameters: IngestParameters, subject: str) -> None:
+    """Refuse what the user's filters drop."""
+    if not parameters.drop:
+        return
+    found = raised(flags(parsed, parameters.mobile_ion, parameters.curation), parameters.drop)
+    if found:
+        raise SetAsideError(
+            f"set aside as {' and '.join(name.replace('_', ' ') for name in found)}",
+            subject=subject,
+            remedy=f"ingest it without --drop {','.join(found)} to take it",
+        )
 
 
 def _structure_document(parsed: ParsedStructure, parameters: IngestParameters) -> StructureDocument:

@@ -3,6 +3,7 @@
 Flags never drop a structure by themselves; whoever queries does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pymatgen.core import Composition
@@ -11,6 +12,18 @@ from mtl_flows.science.reading.formula import proportional, read_formula
 from mtl_flows.science.reading.model import ParsedStructure
 
 _FULL = 1 - 1e-3
+
+FILTERS = (
+    "disordered",
+    "mobile_disordered",
+    "framework_disordered",
+    "missing_hydrogen",
+    "composition_mismatch",
+    "theoretical",
+    "non_ambient",
+    "poor_refinement",
+)
+"""What a curator can choose to drop; every one is a flag that is recorded in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,11 @@ def flags(parsed: ParsedStructure, mobile_ion: str, limits: CurationLimits | Non
         or _outside(metadata.pressure_kPa, 0.0, limits.max_pressure_kPa),
         poor_refinement=_outside(metadata.r_factor, 0.0, limits.max_r_factor),
     )
+
+
+def raised(found: CurationFlags, chosen: Sequence[str]) -> list[str]:
+    """Those of the `chosen` filters that a structure falls under, in their order."""
+    return [name for name in chosen if (not found.ordered if name == "disordered" else getattr(found, name))]
 
 
 def _outside(value: float | None, low: float, high: float) -> bool:

@@ -59,6 +59,22 @@ def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, 
     assert len(json.loads(mtl_here("rejections", "--all", "--json").out)) == 4
 
 
+def test_filters_set_aside_and_take_back(mtl_here: Mtl, store: MTLStore, server: str, project: Path) -> None:
+    crystals = write_cifs(project / "crystals", "li3n", "li10gep2s12")
+    dropped = mtl_here(
+        "ingest", crystals, "-r", "one", "-j", 0, "--drop", "disordered, theoretical", "--json"
+    )
+    assert (json.loads(dropped.out)["new"], json.loads(dropped.out)["rejected"]) == (1, 1)
+    (aside,) = json.loads(mtl_here("rejections", "--reason", "set_aside", "--json").out)
+    assert aside["subject"].endswith("li10gep2s12.cif")
+    assert "disordered" in aside["message"]
+    kept = json.loads(mtl_here("ingest", crystals, "-r", "one", "-j", 0, "--json").out)
+    assert (kept["new"], kept["rejected"]) == (1, 0)
+    assert not list(store.rejections.outstanding())
+    unknown = mtl_here("ingest", crystals, "-r", "one", "--drop", "ugly")
+    assert (unknown.code, "ugly" in unknown.err) == (4, True)
+
+
 def test_deliveries_of_nothing_usable(
     mtl_here: Mtl, store: MTLStore, server: str, bad: Path, project: Path
 ) -> None:

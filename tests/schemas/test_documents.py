@@ -111,6 +111,7 @@ def example(kind: type[BaseModel], values: Values) -> Any:
     }
     if issubclass(kind, Document):
         fields["id"] = type(values).__name__
+        fields["schema_version"] = kind.model_fields["schema_version"].default
     return kind(**fields)
 
 
