@@ -169,3 +169,20 @@ def test_a_name_stands_for_one_campaign(halides: MTLStore) -> None:
         start_campaign(halides, "a", candidates, P, core_hours=2.0, material_core_hours=1.0)
     with pytest.raises(ConfigurationError, match="no materials"):
         start_campaign(halides, "b", [], P, **start)
+
+
+def test_the_commands_begin_and_go_on(
+    halides: MTLStore, address: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MTL_MONGO_URI", address.uri)
+    (material, *_) = (c.material_id for c in halides.candidates.find())
+    runner = CliRunner()
+    start = ["campaign", "start", "spring", "--core-hours", "1", "--engine", "toy_engines.HalideConductor"]
+    for _ in range(2):
+        assert runner.invoke(app, [*start, "--material", material]).exit_code == 0
+    assert runner.invoke(app, ["campaign", "advance", "spring"]).exit_code == 0
+    campaign = halides.campaigns.get("spring")
+    assert (len(campaign.rounds), campaign.material_core_hours) == (1, 1.0)
+    assert halides.database["workflows"].count_documents({"metadata.campaign": "spring"}) == 1
+    refused = runner.invoke(app, [*start, "--material", material, "--target-error", "0.1"])
+    assert isinstance(refused.exception, ConfigurationError)
