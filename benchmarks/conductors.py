@@ -90,11 +90,13 @@ def advance(material: str, temperature_K: float, folder: Path, engine: str, to_p
 
 
 def analysed(material: str, temperature_K: float, folder: Path) -> DiffusionResult | None:
-    """Return the analysis of what was simulated so far, if anything was."""
+    """Return the analysis of what was simulated so far, if that is anything."""
     run = folder / f"{material}-{temperature_K:g}K"
     if not (run / "checkpoint.json").is_file():
         return None
     state = MDState.from_dict(json.loads((run / "checkpoint.json").read_text()))
+    if state.step * stage(300.0, 1.0).timestep_fs <= 1e3 * ANALYSIS.discard_ps:
+        return None  # within its equilibration
     # Frames beyond the checkpoint belong to a chunk that was cut off.
     blocks = [b for b in read_frame_files(run) if int(b.steps[-1]) <= state.step]
     trajectory = assemble_trajectory(
