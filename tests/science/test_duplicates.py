@@ -122,6 +122,27 @@ def test_smallest_number_represents(keys: list[str]) -> None:
     assert set(representatives(dict.fromkeys(keys, CAESIUM_CHLORIDE)).values()) == {"icsd-9"}
 
 
+MIXED = {
+    "rock-salt-2": ROCK_SALT,
+    "rock-salt-10": ROCK_SALT * (1, 1, 2),
+    "caesium-chloride": CAESIUM_CHLORIDE,
+    "zinc-blende-1": ZINC_BLENDE,
+    "zinc-blende-2": ZINC_BLENDE.get_primitive_structure(),
+}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(list(MIXED)))
+def test_the_order_of_arrival_does_not_matter(keys: list[str]) -> None:
+    assert representatives({key: MIXED[key] for key in keys}) == {
+        "rock-salt-2": "rock-salt-2",
+        "rock-salt-10": "rock-salt-2",
+        "caesium-chloride": "caesium-chloride",
+        "zinc-blende-1": "zinc-blende-1",
+        "zinc-blende-2": "zinc-blende-1",
+    }
+
+
 def test_natural_order() -> None:
     keys = ["icsd-1000", "icsd-999", "cod-5", "icsd-999-a", "7", "x"]
     assert sorted(keys, key=natural_order) == ["7", "cod-5", "icsd-999", "icsd-999-a", "icsd-1000", "x"]
