@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.console import complain, err, out, print_json, table
 from mtl_flows.cli.types import Json, MobileIon, Workers
 
 
@@ -78,7 +78,13 @@ def funnel(
             "--cifs and --conductivity go together", remedy="give both, or neither for the examples"
         )
     if cifs is not None and conductivity is not None:
-        report = benchmark_folder(cifs, conductivity, mobile_ion=mobile_ion, workers=workers)
+        report = benchmark_folder(
+            cifs,
+            conductivity,
+            mobile_ion=mobile_ion,
+            workers=workers,
+            on_refused=lambda error: complain("left out", str(error)),
+        )
     else:
         report = benchmark_examples(mobile_ion=mobile_ion, workers=workers)
     if figure is not None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtl_flows.cli.console import as_typed, err, out, print_json, table
+from mtl_flows.cli.filters import with_filter
 from mtl_flows.cli.types import Json, MobileIon
 
 if TYPE_CHECKING:
     from mtl_flows.schemas.candidates import CandidateDocument
+    from mtl_flows.store.candidate_filter import CandidateFilter
 
 _WIDE = 110
 """Columns of a terminal from which on every row shows its conductivity and the whole command."""
@@ -22,22 +24,10 @@ def register(app: typer.Typer) -> None:
     app.command()(candidates)
 
 
+@with_filter
 def candidates(
     context: typer.Context,
-    survivors: Annotated[
-        bool, typer.Option("--survivors", help="Passed every gate of one protocol.")
-    ] = False,
-    protocol: Annotated[
-        str, typer.Option(help="published, text or any: whose gates --survivors means.")
-    ] = "any",
-    elements: Annotated[str, typer.Option(help="Contains all of these, such as Li,P,S.")] = "",
-    without: Annotated[str, typer.Option(help="Contains none of these.")] = "",
-    system: Annotated[str, typer.Option(help="Exactly this chemical system, such as Li-P-S.")] = "",
-    status: Annotated[str, typer.Option(help="Status of the dynamics, such as fitted.")] = "",
-    known: Annotated[
-        bool | None, typer.Option("--known/--unknown", help="Known conductors, or the others.")
-    ] = None,
-    release: Annotated[str, typer.Option(help="Only materials of this release.")] = "",
+    chosen: "CandidateFilter",
     by: Annotated[
         str,
         typer.Option(
@@ -62,25 +52,14 @@ def candidates(
     Examples: `mtl candidates --survivors` · `mtl candidates --by ea --csv` · `mtl candidates --cif best.zip`
     """
     from mtl_flows.jobs.candidates import rebuild_candidates
-    from mtl_flows.jobs.parameters import ScreeningParameters
+    from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.bundle import evidence, write_bundle
-    from mtl_flows.store.candidates import CandidateFilter
     from mtl_flows.store.database import MTLStore
     from mtl_flows.store.ranking import ranked
 
-    chosen = CandidateFilter(
-        survivors=survivors,
-        protocol=protocol,
-        elements=_split(elements),
-        without=_split(without),
-        chemical_system="-".join(sorted(system.split("-"))) if system else "",
-        dynamics_status=status,
-        is_known_conductor=known,
-        release=release,
-    )
     with MTLStore.open() as store:
         if rebuild or full:
-            changed = rebuild_candidates(store, ScreeningParameters(mobile_ion), full=full)
+            changed = rebuild_candidates(store, screening_parameters(store, mobile_ion), full=full)
             err.print(f"candidates: {changed} rows changed")
         found = list(ranked(store.candidates, chosen, by=by, limit=limit))
         total = store.candidates.count(chosen.query())
@@ -132,10 +111,6 @@ def _print_csv(found: "list[CandidateDocument]") -> None:
     writer.writerow([*fields, "evidence"])
     for row in found:
         writer.writerow([*(_flat(getattr(row, name)) for name in fields), evidence(row.id)])
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _flat(value: Any) -> Any:

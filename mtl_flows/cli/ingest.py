@@ -176,6 +176,8 @@ def label(
                 source=source,
             )
             written = store.labels.put([facts])
+            if not store.structures.count({"material_id": what}):
+                complain("note", f"no material is called {what}; the label waits for one")
         else:
             written = import_labels(store, Path(what))
     out.print(f"labels: {written.inserted} new, {written.replaced} changed, {written.unchanged} unchanged")

@@ -104,7 +104,7 @@ def stability(
     """
     from mtl_flows.errors import ConfigurationError, MTLError
     from mtl_flows.jobs.candidates import rebuild_candidates
-    from mtl_flows.jobs.parameters import ScreeningParameters
+    from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.jobs.stability import windows_of_material
     from mtl_flows.store.database import MTLStore
 
@@ -118,7 +118,9 @@ def stability(
                 raise
             except MTLError as refused:
                 failed.append(refused)
-        rebuild_candidates(store, ScreeningParameters(mobile_ion), sorted({w.structure_id for w in written}))
+        rebuild_candidates(
+            store, screening_parameters(store, mobile_ion), sorted({w.structure_id for w in written})
+        )
         verdicts = {w.material_id: store.candidates.get(w.material_id).verdict for w in written}
     for error in failed:
         complain("error", f"({error.reason}) {error}")

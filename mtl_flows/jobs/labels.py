@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,7 +22,7 @@ def import_labels(store: MTLStore, table: Path) -> WriteSummary:
     ----------
     table
         Columns ``id``, ``known_conductor`` (true or false) and, optionally, ``conductivity_S_per_cm``,
-        ``below_detection``, ``family`` and ``source``.
+        ``below_detection``, ``family`` and ``source``. ``<1E-10`` is a conductivity below detection.
 
     Raises
     ------
@@ -54,7 +55,14 @@ def read_labels(table: Path) -> list[LabelDocument]:
         )
     labels: dict[str, LabelDocument] = {}
     for number, row in enumerate(rows, 2):
-        fields = {name: row[name].strip() for name in _COLUMNS if (row.get(name) or "").strip()}
+        fields: dict[str, Any] = {
+            name: row[name].strip() for name in _COLUMNS if (row.get(name) or "").strip()
+        }
+        if fields.get("conductivity_S_per_cm", "").startswith("<"):
+            fields |= {
+                "conductivity_S_per_cm": fields["conductivity_S_per_cm"][1:].strip(),
+                "below_detection": True,
+            }
         try:
             label = LabelDocument.model_validate(fields)
         except ValidationError as error:

@@ -1,11 +1,12 @@
 """From folders and tables on disk to the benchmarks of the science."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pymatgen.core import Structure
 
+from mtl_flows.errors import InputError
 from mtl_flows.jobs.labels import read_labels
 from mtl_flows.report.examples import LABELS_FILE, shipped_table, write_examples
 from mtl_flows.science.funnel import FunnelReport, read_conductivity_table, run_funnel_benchmark
@@ -30,15 +31,27 @@ def structures_in(folder: Path, wanted: Collection[str]) -> Iterator[tuple[str, 
                 yield named, block.result.structure
 
 
-def benchmark_folder(cifs: Path, conductivity_table: Path, *, mobile_ion: str, workers: int) -> FunnelReport:
+def benchmark_folder(
+    cifs: Path,
+    conductivity_table: Path,
+    *,
+    mobile_ion: str,
+    workers: int,
+    on_refused: Callable[[InputError], None] | None = None,
+) -> FunnelReport:
     """Judge the funnel by a folder of structures and a table of measured conductivities.
+
+    Parameters
+    ----------
+    on_refused
+        Called for each row of the table that cannot be read, which is left out; if None such a row is an error.
 
     Raises
     ------
     InputError
         If the folder or the table is unusable, or too few materials are on either side of the threshold.
     """
-    table = read_conductivity_table(conductivity_table)
+    table = read_conductivity_table(conductivity_table, on_refused)
     structures = structures_in(cifs, [row.id for row in table])
     return run_funnel_benchmark(structures, table, mobile_ion=mobile_ion, workers=workers)
 

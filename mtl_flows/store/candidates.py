@@ -1,81 +1,32 @@
 """The collection people query."""
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.store.candidate_filter import CandidateFilter, Range
 from mtl_flows.store.collection import DocumentCollection, batched
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["CandidateCollection", "CandidateFilter", "Range"]
+
 _BATCH = 5000
-
-
-@dataclass(frozen=True)
-class CandidateFilter:
-    """What to look for in the candidate table; what is left at its default does not restrict.
-
-    Attributes
-    ----------
-    survivors
-        Passed every gate of `protocol`: ``published``, ``text`` or ``any`` of the two.
-    elements, without
-        Element symbols: contains all of these, contains none of those.
-    chemical_system
-        Exactly these elements, sorted and joined by hyphens.
-    """
-
-    survivors: bool = False
-    protocol: str = "any"
-    elements: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    chemical_system: str = ""
-    dynamics_status: str = ""
-    is_known_conductor: bool | None = None
-    max_r_connected_A: float | None = None
-    min_priority: float | None = None
-    max_activation_energy_eV: float | None = None
-    release: str = ""
-
-    def query(self) -> dict[str, Any]:
-        """The filter as MongoDB reads it.
-
-        Raises
-        ------
-        ConfigurationError
-            If the protocol is unknown.
-        """
-        if self.protocol not in ("any", *PROTOCOLS):
-            raise ConfigurationError(
-                f"unknown protocol {self.protocol!r}", remedy=f"choose any, {' or '.join(PROTOCOLS)}"
-            )
-        query: dict[str, Any] = {}
-        if self.survivors:
-            chosen = PROTOCOLS if self.protocol == "any" else (self.protocol,)
-            query |= {"is_representative": True, "$or": [{f"survives_{p}": True} for p in chosen]}
-        if self.elements or self.without:
-            query["elements"] = {}
-            if self.elements:
-                query["elements"]["$all"] = list(self.elements)
-            if self.without:
-                query["elements"]["$nin"] = list(self.without)
-        for name in ("chemical_system", "dynamics_status"):
-            if value := getattr(self, name):
-                query[name] = value
-        if self.release:
-            query["releases"] = self.release
-        if self.is_known_conductor is not None:
-            query["is_known_conductor"] = self.is_known_conductor
-        if self.max_r_connected_A is not None:
-            query["r_connected_A"] = {"$lte": self.max_r_connected_A}
-        if self.min_priority is not None:
-            query["priority"] = {"$gte": self.min_priority}
-        if self.max_activation_energy_eV is not None:
-            query["activation_energy_eV"] = {"$lte": self.max_activation_energy_eV}
-        return query
+_BEST_FIRST = (("priority", DESCENDING), ("_id", ASCENDING))
+# Questions ask for one of these first and want the best first: such an index gives them in order.
+_ASKED_FIRST = (
+    *("elements", "chemical_system", "reduced_formula", "releases", "n_elements", "is_known_conductor"),
+    *("survives_published", "survives_text", "cluster_published", "cluster_text"),
+    *("verdict", "dynamics_status", "furthest_stage", "pending"),
+)
+_LIMITED = (
+    *("r_connected_A", "rho_cycles_published", "rho_cycles_text", "d3_A", "v3_A"),
+    *("activation_energy_eV", "conductivity_300K_low_S_per_cm", "window_high_V"),
+)
 
 
 class CandidateCollection(DocumentCollection[CandidateDocument]):
@@ -85,17 +36,9 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
     model = CandidateDocument
     indexes = (
         IndexModel([("material_id", ASCENDING)], unique=True),
-        IndexModel([("elements", ASCENDING)]),
-        IndexModel([("chemical_system", ASCENDING)]),
-        IndexModel([("r_connected_A", ASCENDING)]),
-        IndexModel([("priority", DESCENDING)]),
-        IndexModel([("survives_published", ASCENDING), ("priority", DESCENDING)]),
-        IndexModel([("survives_text", ASCENDING), ("priority", DESCENDING)]),
-        IndexModel([("furthest_stage", ASCENDING)]),
-        IndexModel([("verdict", ASCENDING), ("activation_energy_eV", ASCENDING)]),
-        IndexModel([("cluster_published", ASCENDING)]),
-        IndexModel([("is_known_conductor", ASCENDING)]),
-        IndexModel([("releases", ASCENDING)]),
+        IndexModel(list(_BEST_FIRST)),
+        *(IndexModel([(field, ASCENDING), *_BEST_FIRST]) for field in _ASKED_FIRST),
+        *(IndexModel([(field, ASCENDING)]) for field in _LIMITED),
     )
 
     def input_hashes(self, structure_ids: Collection[str] | None = None) -> dict[str, str]:
@@ -124,5 +67,41 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         return self.select(CandidateFilter(survivors=True))
 
     def select(self, chosen: CandidateFilter, *, limit: int = 0) -> Iterator[CandidateDocument]:
-        """Materials that a filter describes, the highest priority first."""
-        return self.find(chosen.query(), sort=[("priority", DESCENDING), ("_id", ASCENDING)], limit=limit)
+        """Stream the materials that a filter describes, the highest priority first."""
+        return self.find(chosen.query(), sort=_BEST_FIRST, limit=limit)
+
+    def frame(
+        self, chosen: CandidateFilter = CandidateFilter(), *, columns: Sequence[str] = (), limit: int = 0
+    ) -> "DataFrame":
+        """Return what a filter describes as a pandas table, one row for each material, the highest priority first.
+
+        Parameters
+        ----------
+        columns
+            Fields of the candidate table, in the order wanted; all of them unless given.
+        limit
+            At most so many rows; 0 for all.
+
+        Raises
+        ------
+        ConfigurationError
+            If a column is no field of the table.
+        """
+        from pandas import DataFrame
+
+        fields = [name for name in CandidateDocument.model_fields if name not in ("id", "schema_version")]
+        if unknown := [name for name in columns if name not in fields]:
+            raise ConfigurationError(
+                f"no fields of the candidate table: {', '.join(unknown)}", remedy="see docs/fields.md"
+            )
+        shown = list(columns or fields)
+        found = self.raw.find(chosen.query(), dict.fromkeys(shown, 1), sort=list(_BEST_FIRST), limit=limit)
+        rows = [[row["_id"], *(row.get(name) for name in shown)] for row in found]
+        table = DataFrame(rows, columns=["_id", *shown]).set_index("_id")
+        return table.rename_axis(index="material")
+
+    def explain(self, chosen: CandidateFilter, *, limit: int = 0) -> dict[str, object]:
+        """How the server answers `select`: the winning plan and what it examined."""
+        cursor = self.raw.find(chosen.query(), sort=list(_BEST_FIRST), limit=limit)
+        plan: dict[str, object] = cursor.explain()
+        return plan

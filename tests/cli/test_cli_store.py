@@ -141,7 +141,7 @@ def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
     assert ids(mtl_here("query", "--system", "S-P-Li", "--json")) == ids(
         mtl_here("query", "--elements", "P,S", "--without", "Ge, Sn", "--json")
     )
-    assert set(ids(mtl_here("query", "--max-r", "2.6", "--json"))) == {
+    assert set(ids(mtl_here("query", "--max", "r_connected=2.6", "--json"))) == {
         c.id for c in screened.candidates.find() if c.r_connected_A <= 2.6
     }
     rows = list(csv.DictReader(io.StringIO(mtl_here("query", "--csv", "--limit", 0).out)))

@@ -64,3 +64,11 @@ def test_a_file_that_cannot_be_read_is_refused(table: Path, tmp_path: Path) -> N
     table.write_bytes(b"\xff\xfe\x00id")
     with pytest.raises(ConfigurationError, match="UTF-8"):
         read_labels(table)
+
+
+def test_a_conductivity_below_detection(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("id,known_conductor,conductivity_S_per_cm\na,false,<1E-10\nb,true,1e-3\n")
+    below, measured = read_labels(table)
+    assert (below.conductivity_S_per_cm, below.below_detection) == (1e-10, True)
+    assert (measured.conductivity_S_per_cm, measured.below_detection) == (1e-3, False)

@@ -78,6 +78,18 @@ def test_unusable_tables_are_refused(table, text, message):
         read_conductivity_table(table(text))
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_other_delimiters_repeated_rows_and_rows_that_cannot_be_read(table, delimiter):
+    lines = ["id,conductivity,family", "a,1e-4,x", "b,fast,x", "a,1e-4,x", "c,<1E-10,y"]
+    path = table("\n".join(lines).replace(",", delimiter))
+    refused = []
+    rows = read_conductivity_table(path, refused.append)
+    assert [(row.id, row.bound, row.family) for row in rows] == [("a", "", "x"), ("c", "<", "y")]
+    assert [str(error).count("'fast' is not a conductivity") for error in refused] == [1]
+    with pytest.raises(InputError, match="fast"):
+        read_conductivity_table(path)
+
+
 def test_a_missing_or_undecodable_table_is_refused(table, tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_conductivity_table(tmp_path / "nowhere.csv")

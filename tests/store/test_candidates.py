@@ -1,12 +1,15 @@
 """The candidate table: each filter, their combination, and the order."""
 
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from mtl_flows import CandidateFilter, Range
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.store.candidates import CandidateFilter
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.funnel import funnel_counts
 
@@ -62,12 +65,16 @@ TABLE = (
         ({"dynamics_status": "fitted"}, "d"),
         ({"is_known_conductor": True}, "c"),
         ({"is_known_conductor": False, "elements": ("S",)}, "ba"),
-        ({"max_r_connected_A": 4.0}, "ba"),
-        ({"min_priority": 0.5}, "bca"),
-        ({"max_activation_energy_eV": 0.3}, "d"),
+        ({"ranges": (Range("r_connected", at_most=4.0),)}, "ba"),
+        ({"ranges": (Range("priority", at_least=0.5),)}, "bca"),
+        ({"ranges": (Range("activation_energy", at_most=0.3),)}, "d"),
         ({"release": "2"}, "c"),
-        ({"survivors": True, "elements": ("P",), "max_r_connected_A": 3.5}, "a"),
+        ({"survivors": True, "elements": ("P",), "ranges": (Range("r_connected", at_most=3.5),)}, "a"),
         ({"elements": ("Xe",)}, ""),
+        ({"ranges": (Range("priority", 0.4, 0.8), Range("priority", at_least=0.1))}, "a"),
+        ({"n_elements": 2, "ranges": (Range("n_elements", at_least=2),)}, "cde"),
+        ({"is_representative": False}, "e"),
+        ({"chemical_system": "O-Li"}, "de"),
     ],
 )
 def test_filters(store: MTLStore, fields: dict[str, Any], found: str) -> None:
@@ -80,8 +87,104 @@ def test_filters(store: MTLStore, fields: dict[str, Any], found: str) -> None:
 
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="'both'") as caught:
-        CandidateFilter(survivors=True, protocol="both").query()
+        CandidateFilter(survivors=True, protocol="both")  # type: ignore[arg-type]
     assert "published or text" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"passes": ("topology",)}, {"verdict": "maybe"}, {"pending": "lunch"}, {"furthest_stage": "x"}]
+)
+def test_what_nobody_can_ask_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="unknown"):
+        CandidateFilter(**wrong)
+
+
+def test_a_field_is_found_without_its_unit_and_a_wrong_one_is_told() -> None:
+    assert Range("v3").field == "v3_A"
+    assert Range("conductivity_300K_low").field == "conductivity_300K_low_S_per_cm"
+    with pytest.raises(ConfigurationError, match="r_conected") as caught:
+        Range("r_conected_A")
+    assert "did you mean" in caught.value.remedy
+
+
+GATED = (
+    candidate("p", "Li O", passes_connectivity=True, passes_prescreen_published=True, cluster_text="c001"),
+    candidate(
+        "q",
+        "Li O",
+        passes_connectivity=True,
+        passes_prescreen_published=False,
+        passes_prescreen_text=True,
+        selected_text=True,
+        passes_chemistry=False,
+        cluster_published="c001",
+    ),
+    candidate("r", "Li O", passes_connectivity=False, passes_prescreen_text=False),
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"passes": ("prescreen",)}, "pq"),
+        ({"passes": ("prescreen",), "protocol": "text"}, "q"),
+        ({"passes": ("connectivity", "prescreen", "cluster")}, "q"),
+        ({"fails": ("chemistry",)}, "q"),
+        ({"fails": ("prescreen",), "protocol": "published"}, "q"),
+        ({"fails": ("prescreen",)}, ""),
+        ({"cluster": "c001"}, "pq"),
+        ({"cluster": "c001", "protocol": "text"}, "p"),
+        ({"cluster": "c001", "passes": ("prescreen",)}, ""),
+    ],
+)
+def test_gates_and_clusters_belong_to_a_protocol(store: MTLStore, fields: dict[str, Any], found: str) -> None:
+    store.candidates.put(GATED)
+    assert "".join(c.material_id for c in store.candidates.select(CandidateFilter(**fields))) == found
+
+
+def test_the_table_as_a_data_frame(store: MTLStore) -> None:
+    store.candidates.put(TABLE)
+    table = store.candidates.frame(CandidateFilter(elements=("P",)), columns=["priority", "elements"])
+    assert list(table.index) == ["b", "a"]
+    assert table.to_dict("list") == {
+        "priority": [0.9, 0.5],
+        "elements": [["Cl", "Li", "P", "S"], ["Li", "P", "S"]],
+    }
+    assert len(store.candidates.frame(limit=4)) == 4
+    assert "r_connected_A" in store.candidates.frame().columns
+    with pytest.raises(ConfigurationError, match="r_conected"):
+        store.candidates.frame(columns=["r_conected"])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"elements": ("P",)},
+        {"chemical_system": "Li-P-S"},
+        {"survivors": True, "protocol": "published"},
+        {"survivors": True},
+        {"cluster": "c001"},
+        {"verdict": "pass"},
+        {"pending": "dynamics"},
+        {"ranges": (Range("r_connected", at_most=3.0),)},
+        {"ranges": (Range("priority", at_least=0.8),)},
+        {"release": "2"},
+    ],
+)
+def test_questions_are_answered_from_an_index(store: MTLStore, fields: dict[str, Any]) -> None:
+    store.candidates.put(TABLE)
+    plan = json.dumps(store.candidates.explain(CandidateFilter(**fields), limit=20), default=str)
+    assert "IXSCAN" in plan
+    assert "COLLSCAN" not in plan
+
+
+def test_the_package_offers_the_store_without_importing_it() -> None:
+    code = (
+        "import sys, mtl_flows; assert 'pymongo' not in sys.modules; "
+        "from mtl_flows import CandidateFilter, MTLStore, Range; print(MTLStore.__name__)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "MTLStore"
 
 
 def test_survivors_come_with_the_most_promising_first(store: MTLStore) -> None:

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, nan
 from pathlib import Path
@@ -26,6 +26,7 @@ _UNITS_S_PER_CM: Final[Mapping[str, float]] = {
     "s m 1": 1e-2,
     "s per m": 1e-2,
 }
+_DELIMITERS: Final = ",;\t"
 _BOUNDS: Final[tuple[Bound, ...]] = ("<", ">")
 
 
@@ -69,18 +70,22 @@ class Conductivity:
         return self.value_S_per_cm >= threshold_S_per_cm
 
 
-def read_conductivity_table(path: str | Path) -> tuple[Conductivity, ...]:
-    """Read a CSV table of measured conductivities.
+def read_conductivity_table(
+    path: str | Path, on_refused: Callable[[InputError], None] | None = None
+) -> tuple[Conductivity, ...]:
+    """Read a table of measured conductivities, with commas, semicolons or tabs between its columns.
 
     Columns are found by their names, in any case: ``id`` (or ``material_id``, ``structure_id``, ``name``);
     one whose name begins with or contains ``conductivity``, with its unit after it (S/cm if none; mS/cm and
     S/m are converted); optionally ``family``, ``icsd_id`` and ``close match``. Rows without a conductivity
-    are left out.
+    are left out, and so are repetitions of a row.
 
     Parameters
     ----------
     path
         A CSV file in UTF-8.
+    on_refused
+        Called with what is wrong with a row, which is then left out; if None, the first wrong row ends the reading.
 
     Returns
     -------
@@ -94,11 +99,21 @@ def read_conductivity_table(path: str | Path) -> tuple[Conductivity, ...]:
     path = Path(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            header = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=max(_DELIMITERS, key=header.count))
             columns = _find_columns(reader.fieldnames or (), path)
-            rows = [
-                _read_row(row, columns, path) for row in reader if (row[columns.conductivity] or "").strip()
-            ]
+            rows = []
+            for row in reader:
+                if not (row[columns.conductivity] or "").strip():
+                    continue
+                try:
+                    rows.append(_read_row(row, columns, path))
+                except InputError as error:
+                    if on_refused is None:
+                        raise
+                    on_refused(error)
+            rows = list(dict.fromkeys(rows))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot be read: {error}", subject=str(path)) from error
     repeated = [i for i, count in Counter(canonical_id(row.id) for row in rows).items() if count > 1]

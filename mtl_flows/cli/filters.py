@@ -1,0 +1,152 @@
+"""The options of the candidate filter, shared by every command that takes one."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from mtl_flows.store.candidate_filter import CandidateFilter
+
+_GATES = "Gates"
+_CHEMISTRY = "Chemistry"
+_RESULTS = "Results"
+
+
+def with_filter(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command every option of the filter in place of its argument `chosen`, a `CandidateFilter`."""
+
+    @wraps(command)
+    def with_options(**values: Any) -> None:
+        options = {name: values.pop(name) for name in filter_options.parameters}
+        command(chosen=_filter(**options), **values)
+
+    filter_options = inspect.signature(_filter)
+    others = [p for p in inspect.signature(command).parameters.values() if p.name != "chosen"]
+    arguments = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in (*filter_options.parameters.values(), *others)
+    ]
+    with_options.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {argument.name: argument.annotation for argument in arguments}
+    return with_options
+
+
+def _filter(
+    survivors: Annotated[
+        bool, typer.Option("--survivors", help="Unique, and passed every gate.", rich_help_panel=_GATES)
+    ] = False,
+    protocol: Annotated[
+        str, typer.Option(help="Whose gates and clusters: published, text or any.", rich_help_panel=_GATES)
+    ] = "any",
+    passes: Annotated[
+        str,
+        typer.Option(
+            help="Passed these gates: connectivity, prescreen, cluster, chemistry.", rich_help_panel=_GATES
+        ),
+    ] = "",
+    fails: Annotated[str, typer.Option(help="Failed these gates.", rich_help_panel=_GATES)] = "",
+    cluster: Annotated[str, typer.Option(help="In the cluster of this name.", rich_help_panel=_GATES)] = "",
+    elements: Annotated[
+        str, typer.Option(help="Contains all of these, such as Li,P,S.", rich_help_panel=_CHEMISTRY)
+    ] = "",
+    without: Annotated[str, typer.Option(help="Contains none of these.", rich_help_panel=_CHEMISTRY)] = "",
+    system: Annotated[
+        str, typer.Option(help="Exactly this chemical system, such as Li-P-S.", rich_help_panel=_CHEMISTRY)
+    ] = "",
+    formula: Annotated[
+        str, typer.Option(help="This reduced formula, such as Li3PS4.", rich_help_panel=_CHEMISTRY)
+    ] = "",
+    n_elements: Annotated[
+        int | None, typer.Option(min=1, help="So many elements.", rich_help_panel=_CHEMISTRY)
+    ] = None,
+    ordered: Annotated[
+        bool | None,
+        typer.Option(
+            "--ordered/--disordered", help="Without or with partial occupancy.", rich_help_panel=_CHEMISTRY
+        ),
+    ] = None,
+    known: Annotated[
+        bool | None,
+        typer.Option(
+            "--known/--unknown", help="Known conductors, or the others.", rich_help_panel=_CHEMISTRY
+        ),
+    ] = None,
+    unique: Annotated[
+        bool | None,
+        typer.Option(
+            "--unique/--duplicates", help="Without duplicates, or only them.", rich_help_panel=_CHEMISTRY
+        ),
+    ] = None,
+    verdict: Annotated[str, typer.Option(help="pass, fail or undecided.", rich_help_panel=_RESULTS)] = "",
+    status: Annotated[
+        str, typer.Option(help="Status of the dynamics, such as fitted.", rich_help_panel=_RESULTS)
+    ] = "",
+    stage: Annotated[
+        str, typer.Option(help="Last gate that was passed, such as chemistry.", rich_help_panel=_RESULTS)
+    ] = "",
+    pending: Annotated[
+        str, typer.Option(help="Waits for this stage, such as dynamics.", rich_help_panel=_RESULTS)
+    ] = "",
+    release: Annotated[
+        str, typer.Option(help="Only materials of this release.", rich_help_panel=_RESULTS)
+    ] = "",
+    at_least: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--min",
+            metavar="FIELD=NUMBER",
+            help="A number at least, such as v3=0.8.",
+            rich_help_panel=_RESULTS,
+        ),
+    ] = None,
+    at_most: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max",
+            metavar="FIELD=NUMBER",
+            help="A number at most, such as r_connected=4.",
+            rich_help_panel=_RESULTS,
+        ),
+    ] = None,
+) -> "CandidateFilter":
+    from mtl_flows.store.candidate_filter import CandidateFilter, Range
+
+    ranges = [Range(name, at_least=limit) for name, limit in map(_limit, at_least or ())]
+    ranges += [Range(name, at_most=limit) for name, limit in map(_limit, at_most or ())]
+    return CandidateFilter(
+        survivors=survivors,
+        protocol=protocol,  # type: ignore[arg-type]  # the filter checks what was typed
+        passes=split(passes),  # type: ignore[arg-type]
+        fails=split(fails),  # type: ignore[arg-type]
+        cluster=cluster,
+        elements=split(elements),
+        without=split(without),
+        chemical_system=system,
+        formula=formula,
+        n_elements=n_elements,
+        ordered=ordered,
+        is_known_conductor=known,
+        is_representative=unique,
+        verdict=verdict,  # type: ignore[arg-type]
+        dynamics_status=status,
+        furthest_stage=stage,  # type: ignore[arg-type]
+        pending=pending,  # type: ignore[arg-type]
+        release=release,
+        ranges=tuple(ranges),
+    )
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Parts of a text with commas between."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name.strip(), float(number)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not FIELD=NUMBER, such as r_connected=4") from None

@@ -1,0 +1,218 @@
+"""What to look for in the candidate table: one typed object for Python, the command line and MongoDB."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final, Literal, get_args
+
+from mtl_flows.errors import ConfigurationError
+from mtl_flows.schemas.candidates import CandidateDocument, Stage
+from mtl_flows.science.topology import PROTOCOLS
+
+ChosenProtocol = Literal["any", "published", "text"]
+Gate = Literal["connectivity", "prescreen", "cluster", "chemistry"]
+
+GATES: Final[tuple[Gate, ...]] = get_args(Gate)
+NUMERIC_FIELDS: Final[tuple[str, ...]] = tuple(
+    name
+    for name, field in CandidateDocument.model_fields.items()
+    if field.annotation in (int, float, int | None, float | None) and name != "schema_version"
+)
+"""Fields of the candidate table that a `Range` can limit."""
+
+_UNITS = ("_S_per_cm", "_eV_per_atom", "_eV", "_A", "_V", "_K")
+# Gates that do not depend on the protocol, by their field; the others have one field for each.
+_COMMON = {"connectivity": "passes_connectivity", "chemistry": "passes_chemistry"}
+_BY_PROTOCOL = {"prescreen": "passes_prescreen", "cluster": "selected"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Limits of one numeric field, both included; a field without value is outside.
+
+    Attributes
+    ----------
+    field
+        One of `NUMERIC_FIELDS`; the unit at its end may be left out: ``v3`` is ``v3_A``.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such field.
+    """
+
+    field: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field", _numeric_field(self.field))
+
+    def condition(self) -> dict[str, float]:
+        """What MongoDB asks of the field."""
+        limits = {"$gte": self.at_least, "$lte": self.at_most}
+        return {operator: limit for operator, limit in limits.items() if limit is not None}
+
+
+@dataclass(frozen=True)
+class CandidateFilter:
+    """What to look for in the candidate table; what is left at its default does not restrict.
+
+    Attributes
+    ----------
+    protocol
+        Whose gates and clusters are meant: ``published``, ``text`` or ``any``: one of them has to meet all that
+        is asked.
+    survivors
+        Unique materials that passed every gate of `protocol`.
+    passes, fails
+        Gates that were passed, or not: ``connectivity``, ``prescreen``, ``cluster``, ``chemistry``. With
+        the protocol ``any``, a gate that fails has to fail under both.
+    cluster
+        Name of a cluster.
+    elements, without
+        Element symbols: contains all of these, contains none of those.
+    chemical_system
+        Exactly these elements, joined by hyphens, in any order.
+    formula
+        Reduced formula.
+    verdict
+        ``pass``, ``fail`` or ``undecided``.
+    dynamics_status
+        ``running``, ``fitted``, or why there is no activation energy.
+    furthest_stage, pending
+        The last gate that was passed; a stage that has not run yet.
+    is_representative
+        Unique materials, or their duplicates.
+    release
+        Name of a release that holds the material.
+    ranges
+        Limits of numeric fields; several of one field have to hold together.
+
+    Raises
+    ------
+    ConfigurationError
+        If a protocol, gate, verdict or stage is unknown.
+    """
+
+    survivors: bool = False
+    protocol: ChosenProtocol = "any"
+    passes: tuple[Gate, ...] = ()
+    fails: tuple[Gate, ...] = ()
+    cluster: str = ""
+    elements: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    chemical_system: str = ""
+    formula: str = ""
+    n_elements: int | None = None
+    ordered: bool | None = None
+    is_known_conductor: bool | None = None
+    is_representative: bool | None = None
+    verdict: Literal["", "pass", "fail", "undecided"] = ""
+    dynamics_status: str = ""
+    furthest_stage: Stage | Literal[""] = ""
+    pending: Stage | Literal[""] = ""
+    release: str = ""
+    ranges: tuple[Range, ...] = ()
+
+    def __post_init__(self) -> None:
+        _one_of("protocol", [self.protocol], get_args(ChosenProtocol))
+        _one_of("gate", [*self.passes, *self.fails], GATES)
+        _one_of("verdict", [self.verdict], ("", "pass", "fail", "undecided"))
+        _one_of("stage", [self.furthest_stage, self.pending], ("", *get_args(Stage)))
+        sorted_system = "-".join(sorted(filter(None, self.chemical_system.split("-"))))
+        object.__setattr__(self, "chemical_system", sorted_system)
+
+    def query(self) -> dict[str, Any]:
+        """The filter as MongoDB reads it."""
+        query: dict[str, Any] = {}
+        if self.survivors:
+            query["is_representative"] = True
+        for name in ("ordered", "is_known_conductor", "is_representative", "n_elements"):
+            if (value := getattr(self, name)) is not None:
+                query[name] = value
+        for name in ("chemical_system", "verdict", "dynamics_status", "furthest_stage", "pending"):
+            if value := getattr(self, name):
+                query[name] = value
+        if self.formula:
+            query["reduced_formula"] = self.formula
+        if self.release:
+            query["releases"] = self.release
+        if self.elements:
+            query["elements"] = {"$all": list(self.elements)}
+        if self.without:
+            query.setdefault("elements", {})["$nin"] = list(self.without)
+        for limited in self.ranges:
+            known = query.setdefault(limited.field, {})
+            if not isinstance(known, dict):
+                known = query[limited.field] = {"$eq": known}
+            query[limited.field] = _tightest(known, limited.condition())
+        return query | self._gates()
+
+    def mongosh(self, limit: int = 0) -> str:
+        """The question as one types it into mongosh, the highest priority first."""
+        asked = f"db.candidates.find({json.dumps(self.query())}).sort({{priority: -1, _id: 1}})"
+        return f"{asked}.limit({limit})" if limit else asked
+
+    def _gates(self) -> dict[str, Any]:
+        """What is asked of the protocol's gates and clusters."""
+        protocols = PROTOCOLS if self.protocol == "any" else (self.protocol,)
+        common: dict[str, Any] = {
+            _COMMON[gate]: passed
+            for gates, passed in ((self.passes, True), (self.fails, False))
+            for gate in gates
+            if gate in _COMMON
+        }
+        common |= {
+            f"{_BY_PROTOCOL[gate]}_{protocol}": False
+            for gate in self.fails
+            if gate in _BY_PROTOCOL
+            for protocol in protocols
+        }
+        either = []
+        for protocol in protocols:
+            asked: dict[str, Any] = {
+                f"{_BY_PROTOCOL[gate]}_{protocol}": True for gate in self.passes if gate in _BY_PROTOCOL
+            }
+            if self.survivors:
+                asked[f"survives_{protocol}"] = True
+            if self.cluster:
+                asked[f"cluster_{protocol}"] = self.cluster
+            either.append(asked)
+        if not either[0]:
+            return common
+        return common | (either[0] if len(either) == 1 else {"$or": either})
+
+
+def _tightest(known: dict[str, Any], limits: dict[str, float]) -> dict[str, Any]:
+    """Both conditions on one field."""
+    joined = {**known, **limits}
+    if "$gte" in known and "$gte" in limits:
+        joined["$gte"] = max(known["$gte"], limits["$gte"])
+    if "$lte" in known and "$lte" in limits:
+        joined["$lte"] = min(known["$lte"], limits["$lte"])
+    return joined
+
+
+def _numeric_field(name: str) -> str:
+    """Full name of a numeric field, whose unit may have been left out."""
+    candidates = [name, *(f"{name}{unit}" for unit in _UNITS)]
+    for candidate in candidates:
+        if candidate in NUMERIC_FIELDS:
+            return candidate
+    near = get_close_matches(name, NUMERIC_FIELDS, n=3, cutoff=0.4)
+    raise ConfigurationError(
+        "no numeric field of the candidate table",
+        subject=name,
+        remedy=f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(NUMERIC_FIELDS)}",
+    )
+
+
+def _one_of(what: str, values: Iterable[str], allowed: Iterable[str]) -> None:
+    for value in values:
+        if value not in allowed:
+            choices = [choice for choice in allowed if choice]
+            raise ConfigurationError(
+                f"unknown {what} {value!r}", remedy=f"choose {', '.join(choices[:-1])} or {choices[-1]}"
+            )
