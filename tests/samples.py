@@ -89,7 +89,10 @@ def fill(store: MTLStore, *slugs: str) -> list[str]:
 
 
 # Of a document's provenance and cost: what differs between two runs that did the same.
-_INCIDENTAL = {"created_at", "read_at", "updated_at", "counts", "job", "timings_s", "wall_s"}
+_INCIDENTAL = {
+    *("created_at", "read_at", "updated_at", "counts", "job", "timings_s", "wall_s"),
+    "inputs_hash",  # of when the inputs were written
+}
 
 
 def contents(store: MTLStore) -> dict[str, list[dict[str, Any]]]:

@@ -41,7 +41,7 @@ def test_everything_and_then_nothing(
         *("heated", "converged", "unconverged", "upper_bound", "framework_melted")
     }
     assert store.transport.complete([fit.id for fit in store.transport.find()])
-    assert f"-m mtl_flows show {survivor.material_id}" in first.out
+    assert f"-m mtl_flows explain {survivor.material_id}" in first.out
 
     before = contents(store)
     second = mtl_here(*arguments)
