@@ -31,6 +31,7 @@ from mtl_flows.cli import (
     trajectory,
     transport,
     verdict,
+    whatif,
 )
 from mtl_flows.cli.console import complain
 from mtl_flows.errors import (
@@ -112,6 +113,7 @@ for module in (
     explain,
     query,
     candidates,
+    whatif,
     database,
     doctor,
     benchmark,

@@ -114,8 +114,8 @@ def _filter(
 ) -> "CandidateFilter":
     from mtl_flows.store.candidate_filter import CandidateFilter, Range
 
-    ranges = [Range(name, at_least=limit) for name, limit in map(_limit, at_least or ())]
-    ranges += [Range(name, at_most=limit) for name, limit in map(_limit, at_most or ())]
+    ranges = [Range(name, at_least=limit) for name, limit in map(split_limit, at_least or ())]
+    ranges += [Range(name, at_most=limit) for name, limit in map(split_limit, at_most or ())]
     return CandidateFilter(
         survivors=survivors,
         protocol=protocol,  # type: ignore[arg-type]  # the filter checks what was typed
@@ -144,7 +144,8 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _limit(text: str) -> tuple[str, float]:
+def split_limit(text: str) -> tuple[str, float]:
+    """Field and number of a text such as ``r_connected=4``."""
     name, _, number = text.partition("=")
     try:
         return name.strip(), float(number)

@@ -1,13 +1,22 @@
 """Documents of the topology stage: barcodes, and the metrics and features made from them."""
 
 from collections.abc import Mapping
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Provenance, StageDocument, StageParameters
 from mtl_flows.schemas.ingest import StructureDocument
-from mtl_flows.science.topology import Barcodes, Protocol, TopologyParameters, TopologyResult, decode_barcodes
+from mtl_flows.science.topology import (
+    Barcodes,
+    OrbitBarcodes,
+    Protocol,
+    StructureBarcodes,
+    TopologyParameters,
+    TopologyResult,
+    decode_barcodes,
+)
 
 ALGORITHM_VERSION = 1
 K = TypeVar("K")
@@ -49,6 +58,10 @@ class BarcodeDocument(StageDocument):
     cell_mobile: bytes = Field(description="packed barcodes of the mobile sites of the cell")
     cell_framework: bytes = Field(description="packed barcodes of the framework sites of the cell")
 
+    def decode(self) -> StructureBarcodes:
+        """Unpack every barcode."""
+        return unpack_barcodes(self.model_dump())
+
     @classmethod
     def from_result(
         cls, structure: StructureDocument, result: TopologyResult, parameters: StageParameters, job: str = ""
@@ -76,6 +89,34 @@ class BarcodeDocument(StageDocument):
             cell_mobile=result.cell_mobile.pack(),
             cell_framework=result.cell_framework.pack(),
         )
+
+
+def unpack_barcodes(stored: Mapping[str, Any]) -> StructureBarcodes:
+    """Unpack a barcode document as the server returns it, without checking what the store wrote.
+
+    Parameters
+    ----------
+    stored
+        The barcodes of the orbits may be left out; their multiplicities are needed.
+    """
+    nothing = Barcodes(np.empty(0, np.float32), np.empty((0, 2), np.float32))
+    return StructureBarcodes(
+        orbits=tuple(
+            OrbitBarcodes(
+                site_index=orbit.get("site_index", -1),
+                label=orbit.get("label", ""),
+                multiplicity=orbit["multiplicity"],
+                mobile=decode_barcodes(orbit["mobile"]) if "mobile" in orbit else nothing,
+                framework=decode_barcodes(orbit["framework"]) if "framework" in orbit else nothing,
+                n_mobile_in_sphere=orbit.get("n_mobile_in_sphere", 0),
+                n_framework_in_sphere=orbit.get("n_framework_in_sphere", 0),
+                r_connected_A=orbit.get("r_connected_A", float("nan")),
+            )
+            for orbit in stored["orbits"]
+        ),
+        cell_mobile=decode_barcodes(stored["cell_mobile"]),
+        cell_framework=decode_barcodes(stored["cell_framework"]),
+    )
 
 
 class TopologyDocument(StageDocument):

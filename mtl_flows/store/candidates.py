@@ -1,12 +1,13 @@
 """The collection people query."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store.candidate_filter import CandidateFilter, Range
 from mtl_flows.store.collection import DocumentCollection, batched
 
@@ -27,6 +28,21 @@ _LIMITED = (
     *("r_connected_A", "rho_cycles_published", "rho_cycles_text", "d3_A", "v3_A"),
     *("activation_energy_eV", "conductivity_300K_low_S_per_cm", "window_high_V"),
 )
+
+
+class GateRow(NamedTuple):
+    """What the gates said of one unique material; None where a stage has not run."""
+
+    material_id: str
+    structure_id: str
+    formula: str
+    is_known_conductor: bool
+    r_connected_A: float | None
+    rho_cycles: dict[Protocol, float | None]
+    passes_connectivity: bool | None
+    passes_prescreen: dict[Protocol, bool | None]
+    selected: dict[Protocol, bool | None]
+    passes_chemistry: bool | None
 
 
 class CandidateCollection(DocumentCollection[CandidateDocument]):
@@ -53,6 +69,31 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
             {"$or": [{"dynamics_status": {"$ne": None}}, {"window_status": {"$ne": None}}]},
             sort=[("priority", DESCENDING), ("_id", ASCENDING)],
         )
+
+    def gates(self) -> Iterator[GateRow]:
+        """Stream the gates of every unique material, by id."""
+        plain = ("r_connected_A", "passes_connectivity", "passes_chemistry")
+        by_protocol = ("rho_cycles", "passes_prescreen", "selected")
+        names = [*plain, "structure_id", "reduced_formula", "is_known_conductor"]
+        names += [f"{name}_{protocol}" for name in by_protocol for protocol in PROTOCOLS]
+        query = {"is_representative": True}
+        for found in self.raw.find(query, dict.fromkeys(names, 1), sort=[("_id", ASCENDING)]):
+            r_connected_A, connected, chemical = (found.get(name) for name in plain)
+            rho, prescreen, selected = (
+                {protocol: found.get(f"{name}_{protocol}") for protocol in PROTOCOLS} for name in by_protocol
+            )
+            yield GateRow(
+                found["_id"],
+                found["structure_id"],
+                found["reduced_formula"],
+                found["is_known_conductor"],
+                r_connected_A,
+                rho,
+                connected,
+                prescreen,
+                selected,
+                chemical,
+            )
 
     def keep(self, materials: Iterable[str]) -> int:
         """Discard every other material, such as withdrawn ones; returns how many went."""

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+from pymatgen.core import Structure
 from pymongo import MongoClient
 
+from mtl_flows.errors import NotFoundError
+from mtl_flows.schemas.topology import topology_stage
+from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
 from mtl_flows.settings import Settings
 from mtl_flows.store.campaigns import CampaignCollection
 from mtl_flows.store.candidates import CandidateCollection
@@ -80,6 +84,49 @@ class MTLStore:
         self.campaigns = CampaignCollection(self.database)
         self.candidates = CandidateCollection(self.database)
         self.frames = FrameFiles(self.database)
+
+    def structure(self, key: str) -> Structure:
+        """Return a material's current structure, or that of a revision (``icsd-188887.r1``), for pymatgen.
+
+        Raises
+        ------
+        NotFoundError
+            If the material is unknown.
+        """
+        return self.structures.get(self._revision(key)).to_structure()
+
+    def barcodes_of(
+        self, key: str, parameters: TopologyParameters = TopologyParameters(), *, mobile_ion: str = "Li"
+    ) -> StructureBarcodes:
+        """Return the barcodes of a material or revision, as numpy arrays in Å.
+
+        Parameters
+        ----------
+        key
+            As `structure` takes it.
+        parameters, mobile_ion
+            What the barcodes were computed with.
+
+        Raises
+        ------
+        NotFoundError
+            If the material is unknown, or has no barcodes under these parameters.
+        """
+        revision = self._revision(key)
+        stage = topology_stage(parameters, mobile_ion)
+        found = self.barcodes.unpacked([revision], stage)
+        if revision not in found:
+            raise NotFoundError(
+                "no barcodes under these parameters", subject=revision, remedy="run mtl screen"
+            )
+        return found[revision]
+
+    def _revision(self, key: str) -> str:
+        """Id of a revision; of a material, its current one."""
+        if self.structures.existing([key]):
+            return key
+        revisions = self.structures.by_material(key)
+        return next((r.id for r in revisions if r.current), revisions[-1].id)
 
     @property
     def collections(self) -> tuple[DocumentCollection[Any], ...]:

@@ -10,8 +10,8 @@ from pymongo import ASCENDING, IndexModel
 from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.base import StageDocument, StageParameters
 from mtl_flows.schemas.chemistry import ChemistryDocument
-from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
-from mtl_flows.science.topology import FEATURE_NAMES, Protocol
+from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument, unpack_barcodes
+from mtl_flows.science.topology import FEATURE_NAMES, Protocol, StructureBarcodes
 from mtl_flows.store.collection import DocumentCollection, batched
 
 S = TypeVar("S", bound=StageDocument)
@@ -46,6 +46,21 @@ class BarcodeCollection(StageCollection[BarcodeDocument]):
 
     name = "barcodes"
     model = BarcodeDocument
+
+    def unpacked(
+        self, structure_ids: Sequence[str], parameters: StageParameters, *, spheres: bool = True
+    ) -> dict[str, StructureBarcodes]:
+        """Barcodes of those of `structure_ids` that have some, by structure id.
+
+        Parameters
+        ----------
+        spheres
+            Also those around the mobile sites, which are most of the bytes; without them the orbits come empty.
+        """
+        only = {"structure_id": 1, "orbits.multiplicity": 1, "cell_mobile": 1, "cell_framework": 1}
+        query = {"_id": {"$in": [self.model.key(structure_id, parameters) for structure_id in structure_ids]}}
+        found = self.raw.find(query, None if spheres else only)
+        return {stored["structure_id"]: unpack_barcodes(stored) for stored in found}
 
 
 class Metrics(NamedTuple):

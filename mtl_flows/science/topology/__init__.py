@@ -14,16 +14,27 @@ from mtl_flows.science.topology.features import (
 )
 from mtl_flows.science.topology.parameters import FEATURE_NAMES, PROTOCOLS, Protocol, TopologyParameters
 from mtl_flows.science.topology.prescreen import Gate, PrescreenThresholds, PrescreenVerdict, prescreen
+from mtl_flows.science.topology.rescreen import (
+    Alternative,
+    BarLimit,
+    BarStatistic,
+    StructureBarcodes,
+    rho_cycles_at,
+)
 
 __all__ = [
     "FEATURE_NAMES",
     "PROTOCOLS",
+    "Alternative",
+    "BarLimit",
+    "BarStatistic",
     "Barcodes",
     "Gate",
     "OrbitBarcodes",
     "PrescreenThresholds",
     "PrescreenVerdict",
     "Protocol",
+    "StructureBarcodes",
     "TopologyMetrics",
     "TopologyParameters",
     "TopologyResult",
@@ -32,4 +43,5 @@ __all__ = [
     "features_from_barcodes",
     "metrics_from_barcodes",
     "prescreen",
+    "rho_cycles_at",
 ]

@@ -1,0 +1,179 @@
+"""A hundred thousand structures in the store: what ingest costs, and what the documented questions do.
+
+    python benchmarks/store_scale.py [--structures 100000] [--folder FOLDER] [--repeat 40]
+
+Generated structures (see generated.py) are written as pymatgen JSON into one archive and ingested into an embedded
+mongod. Their topology is that of the example they were made from, with every length strained; chemistry, clustering
+and the candidate table are computed from it as always. Then the ten questions of docs/querying.md are asked again and
+again, in turn, with the default limit of `mtl query`: the table gives median and 95th percentile, what the server
+examined, and the index it used. With `--folder` the database stays and is used again.
+"""
+
+import argparse
+import json
+import random
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from generated import fill_topology, generate, write_archive
+
+from mtl_flows.jobs.batch import Limits
+from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.jobs.chemistry import run_chemistry
+from mtl_flows.jobs.clustering import update_clustering
+from mtl_flows.jobs.ingest import IngestSummary, ingest
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.report.whatif import what_if
+from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.science.topology import PROTOCOLS, Alternative, BarLimit, BarStatistic, PrescreenThresholds
+from mtl_flows.settings import Settings
+from mtl_flows.store.collection import batched
+from mtl_flows.store.database import MTLStore
+
+PAGE = Path(__file__).parents[1] / "docs" / "querying.md"
+LIMIT = 50
+KNOWN_EVERY = 1000
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print the seconds that the block took."""
+    start = perf_counter()
+    yield
+    print(f"{what:42} {perf_counter() - start:9.1f} s", flush=True)
+
+
+def fill(store: MTLStore, folder: Path, n: int, workers: int) -> None:
+    """Ingest and screen `n` structures; what is there already is left alone."""
+    archive = folder / f"structures-{n}.zip"
+    if not archive.exists():
+        with timed(f"write {n} files"):
+            write_archive(archive, generate(n))
+
+    def progress(so_far: IngestSummary) -> None:
+        if so_far.files % 10_000 == 0:
+            print(f"  {so_far.files} files read", flush=True)
+
+    with timed("ingest, duplicates included"):
+        print(f"  {ingest(store, [archive], release='made', workers=workers, progress=progress)}")
+    p = ScreeningParameters()
+    store.labels.put(
+        LabelDocument(id=made.material_id, known_conductor=True)
+        for made in generate(n)
+        if made.number % KNOWN_EVERY == 0
+    )
+    with timed("topology, strained from the examples'"):
+        fill_topology(store, generate(n), p.topology_stage())
+    with timed("chemistry"):
+        for batch in batched(store.structures.current_ids(), 500):
+            run_chemistry(
+                store, batch, mobile_ion="Li", parameters=p.chemistry, limits=Limits(workers=workers)
+            )
+    for protocol in PROTOCOLS:
+        with timed(f"clustering, {protocol}"):
+            update_clustering(store, protocol, p)
+    with timed("candidate table"):
+        rebuild_candidates(store, p)
+
+
+def plan(explained: Any) -> tuple[set[str], set[str]]:
+    """Stages of a plan, and the indexes it uses."""
+    stages, indexes = set(), set()
+    nodes = [explained]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, dict):
+            stages.add(str(node.get("stage", "")))
+            indexes.add(str(node.get("indexName", "")))
+            nodes += node.values()
+        elif isinstance(node, list):
+            nodes += node
+    return stages - {""}, indexes - {""}
+
+
+def documented() -> dict[str, dict[str, Any]]:
+    """Questions of docs/querying.md as MongoDB reads them, by their titles."""
+    page = PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"### \d+\. (.*?)\n.*?db\.candidates\.find\((.*?)\)\.sort", page, re.DOTALL)
+    return {title: json.loads(query) for title, query in found}
+
+
+def ask(store: MTLStore, repeat: int) -> None:
+    """Ask every question `repeat` times in a random order and print what it took."""
+    questions = documented()
+    times: dict[str, list[float]] = {title: [] for title in questions}
+    rounds = [title for title in questions for _ in range(repeat)]
+    random.Random(0).shuffle(rounds)
+
+    def cursor(title: str) -> Any:
+        return store.candidates.raw.find(questions[title]).sort({"priority": -1, "_id": 1}).limit(LIMIT)
+
+    for title in rounds:
+        start = perf_counter()
+        list(cursor(title))
+        times[title].append(1000 * (perf_counter() - start))
+    print(f"{'median':>7} {'p95':>7} {'all':>7} {'found':>5} {'examined':>8}  question (index)")
+    for title, query in questions.items():
+        explained = cursor(title).explain()
+        stages, indexes = plan(explained["queryPlanner"]["winningPlan"])
+        if "COLLSCAN" in stages or "IXSCAN" not in stages:
+            raise SystemExit(f"no index answers: {title}")
+        statistics, measured = explained["executionStats"], times[title]
+        print(
+            f"{median(measured):7.1f} {quantiles(measured, n=20)[-1]:7.1f} {store.candidates.count(query):7d} "
+            f"{statistics['nReturned']:5d} {statistics['totalDocsExamined']:8d}  "
+            f"{title} ({', '.join(sorted(indexes))})"
+        )
+    everything = [t for measured in times.values() for t in measured]
+    print(f"p95 of all {len(everything)}: {quantiles(everything, n=20)[-1]:.1f} ms")
+
+
+def rescreen(store: MTLStore) -> None:
+    """Time `mtl whatif` on everything."""
+    limit = BarLimit(BarStatistic.parse("framework_h1_persistence_p90"), at_most=1.2)
+    for what, alternative in (
+        ("what if: r_connected < 4.5 Å", Alternative(thresholds=PrescreenThresholds(4.5, 0.6))),
+        ("what if: the other protocol", Alternative("text")),
+        ("what if: loops at 1.1 r_connected", Alternative(distance_factor=1.1)),
+        ("what if: 90th percentile of persistence", Alternative(limits=(limit,))),
+    ):
+        with timed(what):
+            found = what_if(store, ScreeningParameters(), alternative)
+        print(f"  {found.before} -> {found.after}")
+
+
+def main() -> None:
+    """Fill the store and ask."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--structures", type=int, default=100_000)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=40)
+    parser.add_argument("--queries-only", action="store_true", help="ask what --folder holds")
+    arguments = parser.parse_args()
+    with TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        with MTLStore.open(Settings(home=folder / "home", mongo_uri=None)) as store:
+            if not arguments.queries_only:
+                fill(store, folder, arguments.structures, arguments.workers)
+            ask(store, arguments.repeat)
+            rescreen(store)
+            size: dict[str, Any] = store.database.command("dbStats")
+            print(
+                json.dumps(
+                    {key: round(size[key] / 2**20) for key in ("dataSize", "storageSize", "indexSize")}
+                )
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""What another screening would keep: from stored barcodes, metrics and verdicts, and without writing anything."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from mtl_flows.errors import NotFoundError
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.schemas.clustering import ClusteringDocument
+from mtl_flows.science.clustering import Scaler, assign
+from mtl_flows.science.topology import (
+    Alternative,
+    PrescreenThresholds,
+    Protocol,
+    StructureBarcodes,
+    prescreen,
+    rho_cycles_at,
+)
+from mtl_flows.store.candidates import GateRow
+from mtl_flows.store.collection import batched
+from mtl_flows.store.database import MTLStore
+
+GATES: Final = ("r_connected", "rho_cycles", "limits", "cluster", "chemistry")
+"""Gates in their order; ``limits`` are those on statistics of the bars."""
+
+_BATCH = 1000
+
+Passed = tuple[bool | None, ...]
+"""What each of `GATES` says of one material; None where its stage has not run."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A material that one screening keeps and the other does not.
+
+    Attributes
+    ----------
+    decided_by
+        The first gate that drops it in the screening that does not keep it; ``pending`` if a stage has not run.
+    """
+
+    material_id: str
+    formula: str
+    is_known_conductor: bool
+    r_connected_A: float
+    rho_cycles_before: float
+    rho_cycles_after: float
+    decided_by: str
+
+
+@dataclass
+class WhatIf:
+    """Two screenings of the same materials side by side.
+
+    Attributes
+    ----------
+    before, after
+        Materials that stand after each gate, all gates before it passed.
+    gained, lost
+        Those that only the other, or only the stored screening keeps.
+    placed
+        Materials newly before the clusters, which were given that of the nearest exemplar.
+    without_topology, without_barcodes
+        Materials left out because a stage has not run.
+    """
+
+    asked: dict[str, Any]
+    n_materials: int = 0
+    before: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GATES, 0))
+    after: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GATES, 0))
+    gained: list[Moved] = field(default_factory=list)
+    lost: list[Moved] = field(default_factory=list)
+    placed: int = 0
+    without_topology: int = 0
+    without_barcodes: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain mapping for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """One material under both screenings."""
+
+    row: GateRow
+    rho_before: float
+    rho_after: float
+    before: Passed
+    after: Passed
+
+
+def what_if(
+    store: MTLStore,
+    parameters: ScreeningParameters,
+    alternative: Alternative,
+    *,
+    before: Protocol = "published",
+) -> WhatIf:
+    """Compare the stored screening under one protocol with an alternative.
+
+    A material that passes the prescreen only in the alternative takes the cluster of the nearest exemplar of
+    the protocol's current clustering, as a newcomer would; clusters and their selection stay as they are.
+    Duplicates are left out.
+
+    Parameters
+    ----------
+    before
+        Protocol of the stored screening.
+
+    Raises
+    ------
+    ConfigurationError
+        If the alternative asks for loops beyond the cutoff of the barcodes.
+    """
+    asked = {
+        "before": {"protocol": before, "thresholds": asdict(parameters.thresholds)},
+        "after": {
+            "protocol": alternative.protocol,
+            "thresholds": asdict(alternative.thresholds),
+            "distance_A": alternative.distance_A,
+            "distance_factor": alternative.distance_factor,
+            "limits": {limit.statistic.name: [limit.at_least, limit.at_most] for limit in alternative.limits},
+        },
+    }
+    found = WhatIf(asked)
+    clusters = _Clusters.of(store, parameters, alternative.protocol)
+    for rows in batched(store.candidates.gates(), _BATCH):
+        found.n_materials += len(rows)
+        compared = list(_compare(store, parameters, alternative, before, rows, found))
+        _place(clusters, compared, found)
+        for one in compared:
+            _count(one, found)
+    return found
+
+
+def _compare(
+    store: MTLStore,
+    parameters: ScreeningParameters,
+    alternative: Alternative,
+    before: Protocol,
+    rows: Sequence[GateRow],
+    found: WhatIf,
+) -> Iterator[_Compared]:
+    """Both screenings up to the clusters; the cluster gate of the alternative is that of the stored assignment."""
+    screened = [row for row in rows if row.r_connected_A is not None]
+    found.without_topology += len(rows) - len(screened)
+    barcodes: Mapping[str, StructureBarcodes] = {}
+    if needs_barcodes := alternative.counts_loops or bool(alternative.limits):
+        barcodes = store.barcodes.unpacked(
+            [row.structure_id for row in screened],
+            parameters.topology_stage(),
+            spheres=alternative.needs_spheres,
+        )
+    protocol, topology = alternative.protocol, parameters.topology
+    for row in screened:
+        r = row.r_connected_A or 0.0
+        rho_before, rho_after = row.rho_cycles[before] or 0.0, row.rho_cycles[protocol] or 0.0
+        within = True
+        if needs_barcodes:
+            if row.structure_id not in barcodes:
+                found.without_barcodes += 1
+                continue
+            bars = barcodes[row.structure_id]
+            if alternative.counts_loops:
+                cell = bars.cell_mobile if protocol == "published" else bars.cell_framework
+                n_mobile = sum(orbit.multiplicity for orbit in bars.orbits)
+                rho_after = rho_cycles_at(cell, alternative.length_A(r, topology), n_mobile)
+            within = all(limit.allows(limit.statistic.of(bars, topology)) for limit in alternative.limits)
+        yield _Compared(
+            row,
+            rho_before,
+            rho_after,
+            before=(
+                *_metric_gates(r, rho_before, before, parameters.thresholds),
+                True,
+                row.selected[before],
+                row.passes_chemistry,
+            ),
+            after=(
+                *_metric_gates(r, rho_after, protocol, alternative.thresholds),
+                within,
+                row.selected[protocol] if row.passes_prescreen[protocol] else None,
+                row.passes_chemistry,
+            ),
+        )
+
+
+def _metric_gates(
+    r_connected_A: float, rho_cycles: float, protocol: Protocol, thresholds: PrescreenThresholds
+) -> tuple[bool, bool]:
+    gates = prescreen(r_connected_A, rho_cycles, protocol, thresholds).gates
+    return gates[0].passed, all(gate.passed for gate in gates[1:])
+
+
+@dataclass(frozen=True)
+class _Clusters:
+    """The current clustering of a protocol, to place materials in."""
+
+    store: MTLStore
+    protocol: Protocol
+    topology_hash: str
+    run: ClusteringDocument | None
+
+    @classmethod
+    def of(cls, store: MTLStore, parameters: ScreeningParameters, protocol: Protocol) -> "_Clusters":
+        try:
+            run = store.clusterings.current(protocol)
+        except NotFoundError:
+            run = None
+        return cls(store, protocol, parameters.topology_stage().hash, run)
+
+    def selected(self, structure_ids: Sequence[str]) -> list[bool]:
+        """Whether the cluster of the nearest exemplar is selected, for each structure."""
+        if self.run is None or not structure_ids:
+            return []
+        features = self.store.topology.features(structure_ids, self.topology_hash, self.protocol)
+        scaler = Scaler(np.array(self.run.scaler_mean), np.array(self.run.scaler_scale))
+        labels = assign(features, [c.exemplar_features for c in self.run.clusters], scaler).labels
+        return [self.run.clusters[int(label)].selected for label in labels]
+
+
+def _place(clusters: _Clusters, compared: list[_Compared], found: WhatIf) -> None:
+    """Fill in the cluster gate of the materials that reach it in the alternative alone."""
+    at = GATES.index("cluster")
+    homeless = [i for i, one in enumerate(compared) if all(one.after[:at]) and one.after[at] is None]
+    placed = clusters.selected([compared[i].row.structure_id for i in homeless])
+    for i, selected in zip(homeless, placed, strict=bool(placed)):
+        one = compared[i]
+        after = (*one.after[:at], selected, *one.after[at + 1 :])
+        compared[i] = _Compared(one.row, one.rho_before, one.rho_after, one.before, after)
+    found.placed += len(placed)
+
+
+def _count(one: _Compared, found: WhatIf) -> None:
+    kept_before, kept_after = _stand(one.before, found.before), _stand(one.after, found.after)
+    if kept_before == kept_after:
+        return
+    moved = Moved(
+        one.row.material_id,
+        one.row.formula,
+        one.row.is_known_conductor,
+        one.row.r_connected_A or 0.0,
+        one.rho_before,
+        one.rho_after,
+        _decides(one.before if kept_after else one.after),
+    )
+    (found.gained if kept_after else found.lost).append(moved)
+
+
+def _stand(passed: Passed, counts: dict[str, int]) -> bool:
+    """Count a material at every gate it stands after; whether it stands after all."""
+    for gate, verdict in zip(GATES, passed, strict=True):
+        if not verdict:
+            return False
+        counts[gate] += 1
+    return True
+
+
+def _decides(passed: Passed) -> str:
+    gate, verdict = next((g, v) for g, v in zip(GATES, passed, strict=True) if not v)
+    return gate if verdict is False else f"{gate} pending"
