@@ -25,6 +25,7 @@ from mtl_flows.science.compounds import build_structure, load_compounds
 from mtl_flows.science.dynamics import (
     DiffusionParameters,
     DiffusionResult,
+    Trajectory,
     analyse_diffusion,
     ion_charge,
     nernst_einstein,
@@ -89,20 +90,24 @@ def advance(material: str, temperature_K: float, folder: Path, engine: str, to_p
     return str(result.status)
 
 
-def analysed(material: str, temperature_K: float, folder: Path) -> DiffusionResult | None:
-    """Return the analysis of what was simulated so far, if that is anything."""
+def simulated(material: str, temperature_K: float, folder: Path) -> Trajectory | None:
+    """Return what was simulated so far, if that outlasts its equilibration."""
     run = folder / f"{material}-{temperature_K:g}K"
     if not (run / "checkpoint.json").is_file():
         return None
     state = MDState.from_dict(json.loads((run / "checkpoint.json").read_text()))
-    if state.step * stage(300.0, 1.0).timestep_fs <= 1e3 * ANALYSIS.discard_ps:
-        return None  # within its equilibration
+    timestep_fs = stage(300.0, 1.0).timestep_fs
+    if state.step * timestep_fs <= 1e3 * ANALYSIS.discard_ps:
+        return None
     # Frames beyond the checkpoint belong to a chunk that was cut off.
     blocks = [b for b in read_frame_files(run) if int(b.steps[-1]) <= state.step]
-    trajectory = assemble_trajectory(
-        blocks, species=state.species, lattice_A=state.cell_A, timestep_fs=stage(300.0, 1.0).timestep_fs
-    )
-    return analyse_diffusion(trajectory, "Li", temperature_K, ANALYSIS)
+    return assemble_trajectory(blocks, species=state.species, lattice_A=state.cell_A, timestep_fs=timestep_fs)
+
+
+def analysed(material: str, temperature_K: float, folder: Path) -> DiffusionResult | None:
+    """Return the analysis of what was simulated so far, if that is anything."""
+    trajectory = simulated(material, temperature_K, folder)
+    return None if trajectory is None else analyse_diffusion(trajectory, "Li", temperature_K, ANALYSIS)
 
 
 def report(folder: Path, engine: str) -> None:

@@ -8,6 +8,7 @@ from ase.io import write
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.schemas.dynamics import TrajectoryDocument
+from mtl_flows.science.dynamics import Trajectory
 from mtl_flows.store.database import MTLStore
 
 FORMATS = {".extxyz": "extxyz", ".xyz": "extxyz", ".traj": "traj", ".xdatcar": "vasp-xdatcar"}
@@ -16,15 +17,12 @@ FORMATS = {".extxyz": "extxyz", ".xyz": "extxyz", ".traj": "traj", ".xdatcar": "
 def write_trajectory(
     store: MTLStore, simulation: TrajectoryDocument, path: Path, *, discard_ps: float = 0.0, every: int = 1
 ) -> int:
-    """Write the frames of a simulation and return their number.
-
-    Positions are unwrapped, as they were simulated. In ``extxyz`` and ``traj`` each frame carries its energy and
-    temperature.
+    """Write the frames of a stored simulation and return their number.
 
     Parameters
     ----------
     path
-        The ending names the format: ``.extxyz``, ``.xyz``, ``.traj`` or ``.xdatcar``; a file called XDATCAR too.
+        See :func:`write_frames`.
     discard_ps
         Left out at the front.
     every
@@ -33,18 +31,31 @@ def write_trajectory(
     Raises
     ------
     ConfigurationError
+        As :func:`write_frames`.
+    """
+    _format(path)  # before the frames are fetched
+    return write_frames(load_trajectory(store, simulation).from_time(discard_ps), path, every=every)
+
+
+def write_frames(trajectory: Trajectory, path: Path, *, every: int = 1) -> int:
+    """Write frames and return their number.
+
+    Positions are written as they are, unwrapped for a run of this package. In ``extxyz`` and ``traj`` each frame
+    carries its energy and temperature.
+
+    Parameters
+    ----------
+    path
+        The ending names the format: ``.extxyz``, ``.xyz``, ``.traj`` or ``.xdatcar``; a file called XDATCAR too.
+    every
+        Write every so many frames.
+
+    Raises
+    ------
+    ConfigurationError
         If the ending is none of these, or the file cannot be written.
     """
-    kind = (
-        FORMATS["." + path.name.lower()]
-        if path.name.lower() == "xdatcar"
-        else FORMATS.get(path.suffix.lower())
-    )
-    if kind is None:
-        raise ConfigurationError(
-            "no format goes with this name", subject=str(path), remedy=f"end it in {', '.join(FORMATS)}"
-        )
-    trajectory = load_trajectory(store, simulation).from_time(discard_ps)
+    kind = _format(path)
     frames = [
         Atoms(
             symbols=trajectory.species,
@@ -66,3 +77,13 @@ def write_trajectory(
             "cannot be written", subject=str(path), remedy="choose another file"
         ) from error
     return len(frames)
+
+
+def _format(path: Path) -> str:
+    """Return ASE's name of the format that goes with a file name."""
+    ending = ".xdatcar" if path.name.lower() == "xdatcar" else path.suffix.lower()
+    if ending not in FORMATS:
+        raise ConfigurationError(
+            "no format goes with this name", subject=str(path), remedy=f"end it in {', '.join(FORMATS)}"
+        )
+    return FORMATS[ending]
