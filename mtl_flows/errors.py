@@ -13,6 +13,7 @@ so a batch turns any of them into a record and goes on.
     │   ├── NoMobileIonError
     │   ├── NoFrameworkError
     │   ├── OccupancyError
+    │   ├── NegativeOccupancyError
     │   ├── OverlappingSitesError
     │   ├── ConflictingIdError    two files of one delivery claim one material
     │   ├── SetAsideError         dropped by a filter the user chose
@@ -113,6 +114,12 @@ class OccupancyError(InputError):
     """A site's occupancies add up to more than one."""
 
     reason = "occupancy_above_one"
+
+
+class NegativeOccupancyError(InputError):
+    """A site's occupancy is below zero."""
+
+    reason = "negative_occupancy"
 
 
 class OverlappingSitesError(InputError):

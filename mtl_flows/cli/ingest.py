@@ -155,6 +155,7 @@ def label(
     """
     from mtl_flows.errors import ConfigurationError
     from mtl_flows.jobs.labels import import_labels
+    from mtl_flows.schemas.base import Provenance
     from mtl_flows.schemas.labels import LabelDocument
     from mtl_flows.store.database import MTLStore
 
@@ -174,8 +175,9 @@ def label(
                 below_detection=below_detection,
                 family=family,
                 source=source,
+                provenance=Provenance.declared("label", {}),
             )
-            written = store.labels.put([facts])
+            written = store.labels.declare([facts])
             if not store.structures.count({"material_id": what}):
                 complain("note", f"no material is called {what}; the label waits for one")
         else:

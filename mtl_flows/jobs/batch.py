@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from mtl_flows.errors import InputError, MTLError
+from mtl_flows.jobs.context import job_id
 from mtl_flows.parallel import guarded_map
-from mtl_flows.schemas.base import StageParameters
+from mtl_flows.schemas.base import Provenance, StageParameters
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stages import StageCollection
@@ -113,6 +114,7 @@ def reject(
         subject=document.id,
         material_id=document.material_id,
         mobile_ion=parameters.mobile_ion,
+        provenance=Provenance.record(parameters, {"structure": document.content_hash}, job_id()),
     )
 
 

@@ -97,12 +97,14 @@ class PrepareMaker(RecordMaker):
             try:
                 approximant = find_ordering(store, structure, ordering, p)
             except InputError as error:
+                stage = p.ordering_stage()
                 store.rejections.record(
                     error,
-                    p.ordering_stage().stage,
+                    stage.stage,
                     structure.id,
                     material_id=structure.material_id,
                     mobile_ion=p.mobile_ion,
+                    provenance=Provenance.record(stage, {"structure": structure.content_hash}, job_id()),
                 )
                 raise
             relaxed = bool(store.relaxations.existing([p.relaxation_id(structure_id, ordering)]))

@@ -1,12 +1,14 @@
 """Reading a table of labels into the store."""
 
 import csv
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.science.known import canonical_id
 from mtl_flows.store.collection import WriteSummary
@@ -29,7 +31,9 @@ def import_labels(store: MTLStore, table: Path) -> WriteSummary:
     ConfigurationError
         If the file is missing, lacks a column or has a value of the wrong type; nothing is written then.
     """
-    return store.labels.put(read_labels(table))
+    labels = read_labels(table)
+    provenance = Provenance.declared("label", {"table": sha256(table.read_bytes()).hexdigest()})
+    return store.labels.declare([label.model_copy(update={"provenance": provenance}) for label in labels])
 
 
 def read_labels(table: Path) -> list[LabelDocument]:

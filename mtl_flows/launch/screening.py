@@ -1,13 +1,18 @@
 """Handing in the screening: only what is missing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
 from mtl_flows.jobs.clustering import clustering_is_current
+from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
+
+_BATCH = 2000
 
 
 @dataclass(frozen=True)
@@ -43,18 +48,33 @@ def plan_screening(store: MTLStore, maker: ScreeningFlowMaker, *, retry: bool = 
     Structures that a stage refused are left alone, unless `retry` is set.
     """
     p = maker.parameters
-    current = store.structures.current_ids()
-    lacking: set[str] = set()
-    todo: set[str] = set()
-    for results, stage in ((store.topology, p.topology_stage()), (store.chemistry, p.chemistry_stage())):
-        missing = set(results.missing(current, stage))
-        query = {"stage": stage.stage, "mobile_ion": stage.mobile_ion}
-        refused = set() if retry else {r.subject for r in store.rejections.outstanding(query)}
-        lacking |= missing
-        todo |= missing - refused
+    todo: list[str] = []
+    screened = refused = 0
+    for ids in batched(store.structures.stream_ids(), _BATCH):
+        lacking, wanted = _pending(store, ids, p, retry=retry)
+        todo += sorted(wanted)
+        screened += len(ids) - len(lacking)
+        refused += len(lacking - wanted)
     recluster = maker.recluster or bool(todo)
     recluster = recluster or not all(clustering_is_current(store, protocol, p) for protocol in PROTOCOLS)
-    return ScreeningPlan(sorted(todo), len(current) - len(lacking), len(lacking - todo), recluster)
+    return ScreeningPlan(todo, screened, refused, recluster)
+
+
+def _pending(
+    store: MTLStore, ids: Sequence[str], parameters: ScreeningParameters, *, retry: bool
+) -> tuple[set[str], set[str]]:
+    """Those of `ids` that lack a document, and those of them that are to be computed."""
+    lacking: set[str] = set()
+    wanted: set[str] = set()
+    for results, stage in (
+        (store.topology, parameters.topology_stage()),
+        (store.chemistry, parameters.chemistry_stage()),
+    ):
+        missing = results.missing(ids, stage)
+        lacking.update(missing)
+        refused = set() if retry else store.rejections.refused(stage.stage, stage.mobile_ion, missing)
+        wanted.update(set(missing) - refused)
+    return lacking, wanted
 
 
 def submit_screening(

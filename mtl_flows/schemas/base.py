@@ -115,6 +115,12 @@ class Provenance(BaseModel):
             job=job,
         )
 
+    @classmethod
+    def declared(cls, what: str, inputs: Mapping[str, str]) -> Self:
+        """Provenance of what somebody states rather than computes, such as a label."""
+        stated = StageParameters(stage=what, algorithm_version=1, mobile_ion="", values={})
+        return cls.record(stated, inputs)
+
 
 def utc_now() -> datetime:
     """Return the time, in the milliseconds MongoDB keeps, so that a document equals its copy from the store."""

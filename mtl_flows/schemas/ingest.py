@@ -161,6 +161,7 @@ class FileDocument(Document):
 class ReleaseDocument(Document):
     """One delivery of files by a source."""
 
+    schema_version: int = Field(2, description="version of this document's layout")
     name: str = Field(description="name the user gave it")
     source: str = Field("", description="name of the source, such as ICSD")
     sequence: int = Field(description="order of arrival, from 1")
@@ -168,3 +169,6 @@ class ReleaseDocument(Document):
     counts: dict[str, int] = Field(default_factory=dict, description="summary of the latest ingest")
     created_at: datetime = Field(description="UTC, first ingest")
     updated_at: datetime = Field(description="UTC, latest ingest that ended")
+    provenance: Provenance | None = Field(
+        None, description="code that entered it; null for releases of early versions"
+    )

@@ -137,10 +137,14 @@ class StabilityDocument(StageDocument):
 class EntryDocument(Document):
     """A provider's answer: one relaxed phase, a chemical system of the Materials Project, or a file of entries."""
 
+    schema_version: int = Field(2, description="version of this document's layout")
     key: str = Field(
         description="potential, energy scale, cell treatment and hash of the structure; or source and system; or hash"
     )
     value: FreeForm = Field(description="relaxed structure and its energy, or a set of entries")
+    provenance: Provenance | None = Field(
+        None, description="when it was obtained and by which code; null for entries of early versions"
+    )
 
 
 def _products(amounts: Mapping[str, float]) -> list[ProductRecord]:

@@ -15,7 +15,7 @@ from mtl_flows.errors import (
     MTLError,
     NotFoundError,
 )
-from mtl_flows.schemas.base import utc_now
+from mtl_flows.schemas.base import Provenance, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
 from mtl_flows.store.collection import DocumentCollection
 
@@ -65,6 +65,7 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         material_id: str = "",
         mobile_ion: str = "",
         release: str = "",
+        provenance: Provenance | None = None,
     ) -> RejectionDocument:
         """Note that `stage` refused `subject`; the same refusal twice is one document."""
         document = RejectionDocument.of(
@@ -74,6 +75,7 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
             file_sha256=file_sha256,
             material_id=material_id,
             mobile_ion=mobile_ion,
+            provenance=provenance,
         )
         self.record_many([document], release)
         return document
@@ -144,6 +146,11 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         """Stream the refusals that still hold."""
         return self.find({**(query or {}), "resolved": False})
 
+    def refused(self, stage: str, mobile_ion: str, subjects: Sequence[str]) -> set[str]:
+        """Those of `subjects` that a stage refuses for this mobile ion."""
+        query = {"stage": stage, "mobile_ion": mobile_ion, "subject": {"$in": list(subjects)}}
+        return {r["subject"] for r in self.raw.find({**query, "resolved": False}, {"subject": 1})}
+
 
 class ReleaseCollection(DocumentCollection[ReleaseDocument]):
     """Deliveries of files, in the order they arrived."""
@@ -187,6 +194,7 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
                 sequence=latest["sequence"] + 1 if latest else 1,
                 created_at=now,
                 updated_at=now,
+                provenance=Provenance.declared("release", {}),
             )
             with suppress(DuplicateKeyError):
                 self.raw.insert_one(release.to_mongo())

@@ -26,12 +26,15 @@ def _files_2(stored: dict[str, Any]) -> dict[str, Any]:
     return {"code_version": "", "read_at": None, **stored}
 
 
-def _rejections_2(stored: dict[str, Any]) -> dict[str, Any]:
-    """Rejections carry provenance; that of earlier ones is lost."""
+def _with_provenance(stored: dict[str, Any]) -> dict[str, Any]:
+    """Documents carry provenance; that of earlier ones is lost."""
     return {"provenance": None, **stored}
 
 
-MIGRATIONS = (Migration("files", 1, _files_2), Migration("rejections", 1, _rejections_2))
+MIGRATIONS = (
+    Migration("files", 1, _files_2),
+    *(Migration(name, 1, _with_provenance) for name in ("rejections", "labels", "entries", "releases")),
+)
 
 
 def latest_version(collection: DocumentCollection[Any]) -> int:

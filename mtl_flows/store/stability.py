@@ -6,6 +6,7 @@ from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 
+from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.store.collection import DocumentCollection
@@ -43,7 +44,8 @@ class EntryCollection(DocumentCollection[EntryDocument]):
 
     def keep(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep a provider's answer."""
-        self.put([EntryDocument(id=_id(key), key=key, value=dict(value))])
+        provenance = Provenance.declared("entries", {"key": _id(key)})
+        self.put([EntryDocument(id=_id(key), key=key, value=dict(value), provenance=provenance)])
 
 
 class StoredEntries:

@@ -51,9 +51,14 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         """Stream the current revisions that are not withdrawn and match `query`."""
         return self.find(_current(query))
 
+    def stream_ids(self, query: Mapping[str, Any] | None = None) -> Iterator[str]:
+        """Stream the ids of the current revisions that are not withdrawn and match `query`, sorted."""
+        for found in self.raw.find(_current(query), {"_id": 1}, sort=[("_id", ASCENDING)]):
+            yield found["_id"]
+
     def current_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
-        """Ids of the current revisions that are not withdrawn and match `query`, sorted."""
-        return [d["_id"] for d in self.raw.find(_current(query), {"_id": 1}, sort=[("_id", ASCENDING)])]
+        """As `stream_ids`, all at once."""
+        return list(self.stream_ids(query))
 
     def representative_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
         """As `current_ids`, one id for each group of duplicates."""

@@ -53,9 +53,13 @@ def test_documents_of_earlier_and_later_versions(
     mtl_here("ingest", crystals, "-r", "one", "-j", 0)
     old = {"$set": {"schema_version": 1}}
     store.files.raw.update_many({}, {**old, "$unset": {"code_version": 1, "read_at": 1}})
-    store.rejections.raw.update_many({}, {**old, "$unset": {"provenance": 1}})
+    mtl_here("label", "licl", "--unknown")
+    for collection in (store.rejections, store.labels, store.releases):
+        collection.raw.update_many({}, {**old, "$unset": {"provenance": 1}})
     assert findings(mtl_here("doctor", "--json", "--blob-mib", 1))["schema versions"]["status"] == "warn"
-    assert json.loads(mtl_here("migrate", "--json").out) == {"files": 3, "rejections": 1}
+    assert json.loads(mtl_here("migrate", "--json").out) == {
+        "files": 3, "rejections": 1, "labels": 1, "releases": 1,
+    }  # fmt: skip
     assert json.loads(mtl_here("migrate", "--json").out) == {}
     assert {f.schema_version for f in store.files.find()} == {2}
     assert store.files.raw.find_one()["code_version"] == ""  # type: ignore[index]

@@ -2,15 +2,19 @@
 
 import multiprocessing
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from samples import HERE, KNOWN, SCREENED, contents, fill, fill_screened, label_known
+from samples import HERE, KNOWN, SCREENED, contents, fill, fill_screened, label_known, write_cifs
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
+from mtl_flows.jobs.chemistry import run_chemistry
+from mtl_flows.jobs.ingest import ingest
 from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.jobs.topology import run_topology
 from mtl_flows.launch.events import Outcome, RocketEvent, WorkSummary
 from mtl_flows.launch.recover import recover
 from mtl_flows.launch.screening import plan_screening, submit_screening
@@ -101,6 +105,35 @@ def test_one_lost_batch_holds_up_nobody(ingested: MTLStore, address: Connection,
     plan = plan_screening(ingested, MAKER)
     assert (plan.structure_ids, plan.screened, plan.refused) == ([], len(SCREENED) - 1, 1)
     assert plan_screening(ingested, MAKER, retry=True).structure_ids == [spoilt.id]
+
+
+def test_only_a_changed_revision_is_computed_again(store: MTLStore, tmp_path: Path) -> None:
+    slugs = ("li3n", "licl", "li2o")
+    crystals = write_cifs(tmp_path / "crystals", *slugs)
+    ingest(store, [crystals], release="one", workers=0)
+    compute(store)
+    before = {collection.name: list(collection.find()) for collection in (store.topology, store.chemistry)}
+    (current,) = store.structures.by_material("licl")
+    file = crystals / "licl.cif"
+    changed = re.sub(r"(_cell_length_[abc]\s+)\S+", r"\g<1>5.2", file.read_text())
+    file.write_text(changed)
+    ingest(store, [crystals], release="two", workers=0)
+    assert plan_screening(store, MAKER).structure_ids == ["licl.r2"]
+    compute(store)
+    assert plan_screening(store, MAKER).structure_ids == []
+    for collection in (store.topology, store.chemistry):
+        after = list(collection.find())
+        assert [d for d in after if d.structure_id != "licl.r2"] == before[collection.name]
+        assert len(after) == len(slugs) + 1
+    assert not store.structures.get(current.id).current
+
+
+def compute(store: MTLStore) -> None:
+    """Topology and chemistry of what lacks them, in this process."""
+    p = MAKER.parameters
+    ids = plan_screening(store, MAKER).structure_ids
+    run_topology(store, ids, mobile_ion="Li", parameters=p.topology, limits=HERE)
+    run_chemistry(store, ids, mobile_ion="Li", parameters=p.chemistry, limits=HERE)
 
 
 def test_a_gate_that_nobody_passes_is_a_result(store: MTLStore, address: Connection, run: Work) -> None:

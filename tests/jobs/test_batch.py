@@ -76,6 +76,9 @@ def test_failures_are_recorded_and_the_rest_goes_on(store: MTLStore) -> None:
     assert (crashed.subject, crashed.reason) == (ids[3], "input")
     assert "ZeroDivisionError: oops" in crashed.message
     assert crashed.remedy
+    assert crashed.provenance is not None
+    assert crashed.provenance.parameters == STAGE
+    assert crashed.provenance.inputs == {"structure": store.structures.get(ids[3]).content_hash}
 
 
 def test_what_works_later_is_refused_no_longer(store: MTLStore) -> None:

@@ -1,5 +1,6 @@
 """Tables of labels: what is taken, what is refused, and that a refused table changes nothing."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,11 @@ def table(tmp_path: Path) -> Path:
 def test_a_table_becomes_labels_once(store: MTLStore, table: Path) -> None:
     table.write_text(HEADER + "icsd-1,true,1e-3,false,garnet,10.1/x\nMINE,False,,,,\n")
     assert import_labels(store, table) == (2, 0, 0)
+    stated = list(store.labels.find())
     assert import_labels(store, table) == (0, 2, 0)
+    assert list(store.labels.find()) == stated
+    digest = sha256(table.read_bytes()).hexdigest()
+    assert all(label.provenance and label.provenance.inputs == {"table": digest} for label in stated)
     garnet, mine = store.labels.get("icsd-1"), store.labels.get("MINE")
     assert (garnet.known_conductor, garnet.conductivity_S_per_cm, garnet.family) == (True, 1e-3, "garnet")
     assert (mine.known_conductor, mine.conductivity_S_per_cm, mine.source) == (False, None, "")

@@ -159,7 +159,11 @@ def _read_poscar(text: str) -> _Content:
             structure = poscar.structure
     # pymatgen raises one of its warnings, too.
     except (*_MALFORMED, BadPoscarWarning) as error:
-        raise UnreadableStructureError(f"not a POSCAR: {error}") from None
+        # What Python says of a line that ends early helps nobody.
+        said = isinstance(error, ValueError | BadPoscarWarning)
+        raise UnreadableStructureError(
+            f"not a POSCAR: {error if said else 'a line is missing or ends early'}"
+        ) from None
     messages = [str(w.message) for w in caught]
     if not poscar.true_names:
         raise UnreadableStructureError(

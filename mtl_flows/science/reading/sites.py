@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Element
 
-from mtl_flows.errors import OccupancyError, UnreadableStructureError
+from mtl_flows.errors import NegativeOccupancyError, UnreadableStructureError
 from mtl_flows.science.reading.cif import UNKNOWN, CifBlock, number
 from mtl_flows.science.reading.formula import declared_composition
 
@@ -62,7 +62,7 @@ def read_sites(block: CifBlock, notes: list[str]) -> list[SiteRow]:
     ------
     UnreadableStructureError
         If there is no such list, or an entry is no element, occupancy or coordinate.
-    OccupancyError
+    NegativeOccupancyError
         If an occupancy is negative.
     """
     if any(tag.startswith("_atom_site_fract") for tag in block.ragged):
@@ -149,7 +149,9 @@ class _RowReader:
         except ValueError:
             raise UnreadableStructureError(f"site {label} has the occupancy {occupancy!r}") from None
         if occupied < 0:
-            raise OccupancyError(f"site {label} has the occupancy {occupied:g}")
+            raise NegativeOccupancyError(
+                f"site {label} has the occupancy {occupied:g}", remedy="correct the occupancies"
+            )
         element, hydrogens = self._element(symbol)
         if not element or occupied == 0:
             return {}, 0.0
