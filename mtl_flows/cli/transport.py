@@ -1,4 +1,4 @@
-"""`mtl transport`: the fits of one material, the spread over its orderings, potentials side by side."""
+"""`mtl transport`: the fits of one material, the spread over its orderings, potentials side by side, directions."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def transport(
     material: Annotated[str, typer.Argument(help="Material id, such as icsd-188887.")], json: Json = False
 ) -> None:
-    """Show each Arrhenius fit of a material, the spread over orderings, and whether potentials agree."""
+    """Show each Arrhenius fit of a material, the spread over orderings, whether potentials agree, directions."""
     from mtl_flows.report.transport import transport_report
     from mtl_flows.store.database import MTLStore
 
@@ -25,7 +25,7 @@ def transport(
     if json:
         print_json(report)
         return
-    for title in ("fits", "orderings", "potentials"):
+    for title in ("fits", "orderings", "potentials", "directions"):
         rows: list[dict[str, Any]] = report[title]
         if rows:
             columns = [name for name in rows[0] if any(row[name] not in (None, [], {}) for row in rows)]
@@ -38,5 +38,6 @@ def _shown(value: Any) -> Any:
     if isinstance(value, dict):
         return "; ".join(f"{key} K: {item}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(f"{item:.3g}" for item in value)
+        vectors = isinstance(value[0], list | tuple)
+        return "; ".join(map(_shown, value)) if vectors else ", ".join(f"{item:.3g}" for item in value)
     return f"{value:.3g}" if isinstance(value, float) else value

@@ -11,13 +11,7 @@ from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
-from mtl_flows.science.dynamics import (
-    DiffusionParameters,
-    DiffusionResult,
-    DiffusionStatus,
-    SlopeFit,
-    fit_arrhenius,
-)
+from mtl_flows.science.dynamics import DiffusionResult, fit_arrhenius
 from mtl_flows.store.database import MTLStore
 
 ALGORITHM_VERSION = 1
@@ -79,15 +73,7 @@ def transport_id(structure_id: str, ordering: int, parameters: DynamicsParameter
 
 def diffusion_of(simulation: TrajectoryDocument) -> DiffusionResult:
     """Diffusion result that was stored with a simulation."""
-    stored = dict(simulation.diffusion or {})
-    return DiffusionResult(
-        **{
-            **stored,
-            "status": DiffusionStatus(stored["status"]),
-            "fit": SlopeFit(**stored["fit"]) if stored["fit"] else None,
-            "parameters": DiffusionParameters(**stored["parameters"]),
-        }
-    )
+    return DiffusionResult.from_dict(dict(simulation.diffusion or {}))
 
 
 def _status(fit_status: str, simulations: Sequence[TrajectoryDocument]) -> str:

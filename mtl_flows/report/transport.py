@@ -1,17 +1,21 @@
 """What the dynamics say about one material: each fit, the spread over orderings, potentials side by side."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.schemas.dynamics import TransportDocument
+from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
+from mtl_flows.science.dynamics import DiffusionTensor
 from mtl_flows.science.dynamics.ensemble import Line, compare_potentials, summarise_orderings
 from mtl_flows.store.database import MTLStore
 
 
 def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
     """Return every fit of a material, a summary for each potential and protocol, and their comparison.
+
+    Simulations with a diffusivity are listed with its principal values under `directions`.
 
     Raises
     ------
@@ -53,7 +57,32 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
             for a, b in combinations(sorted(summaries), 2)
             if a.split(" ")[0] != b.split(" ")[0]
         ],
+        "directions": _directions(
+            store.dynamics.find({"material_id": material_id, "trajectory_stage": "production"})
+        ),
     }
+
+
+def _directions(simulations: Iterable[TrajectoryDocument]) -> list[dict[str, Any]]:
+    """How diffusion depends on the direction, for each simulation that has a diffusivity."""
+    rows = []
+    for simulation in sorted(simulations, key=lambda s: (s.ordering_id, s.engine_name, s.temperature_K)):
+        stored = ((simulation.diffusion or {}).get("fit") or {}).get("tensor")
+        if stored is None or simulation.diffusivity_cm2_per_s is None:
+            continue
+        tensor = DiffusionTensor.from_dict(stored)
+        rows.append(
+            {
+                "engine": simulation.engine_name,
+                "ordering": simulation.ordering,
+                "temperature_K": simulation.temperature_K,
+                "principal_cm2_per_s": tensor.principal_cm2_per_s,
+                "error_cm2_per_s": tensor.principal_error_cm2_per_s,
+                "axes": tensor.axes,
+                "dimensionality": tensor.dimensionality,
+            }
+        )
+    return rows
 
 
 def _series(fit: TransportDocument) -> str:

@@ -9,6 +9,7 @@ from samples import structure_document
 from toy_engines import dynamics
 
 from mtl_flows.jobs.transport import diffusion_of, fit_transport, transport_id
+from mtl_flows.report.transport import transport_report
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import BlockRecord, ChunkRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
@@ -154,3 +155,19 @@ def test_temperatures_with_fractions_are_stored_too(store: MTLStore) -> None:
     odd = dynamics(temperatures_K=(812.5, 1000.25))
     fit = fit_transport(store, STRUCTURE.id, 0, odd)
     assert set(store.transport.get(fit.id).excluded) == {"812.5", "1000.25"}
+
+
+def test_the_report_shows_directions_of_simulations_with_a_diffusivity(simulated: MTLStore) -> None:
+    old = analysis(800.0)
+    old = {**old, "fit": {k: v for k, v in old["fit"].items() if k != "tensor"}}
+    D = {T: analysis(T)["D_cm2_per_s"] for T in TEMPERATURES_K}
+    simulated.dynamics.put(
+        simulation(T, diffusivity_cm2_per_s=D[T], **({"diffusion": old} if T == 800.0 else {}))
+        for T in TEMPERATURES_K[:3]
+    )
+    fit_transport(simulated, STRUCTURE.id, 0, P)
+    rows = transport_report(simulated, STRUCTURE.material_id)["directions"]
+    assert [row["temperature_K"] for row in rows] == [1000.0, 1200.0]
+    for row in rows:
+        assert sum(row["principal_cm2_per_s"]) / 3.0 == pytest.approx(D[row["temperature_K"]])
+        assert 2.5 < row["dimensionality"] <= 3.0

@@ -12,6 +12,7 @@ from mtl_flows.science.dynamics.density import IonDensity, ion_density
 from mtl_flows.science.dynamics.diffusion import analyse_diffusion
 from mtl_flows.science.dynamics.parameters import DiffusionParameters
 from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus, SlopeFit
+from mtl_flows.science.dynamics.tensor import DiffusionTensor
 from mtl_flows.science.dynamics.trajectory import Trajectory
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "DiffusionParameters",
     "DiffusionResult",
     "DiffusionStatus",
+    "DiffusionTensor",
     "DynamicsBudget",
     "IonDensity",
     "SlopeFit",

@@ -23,6 +23,7 @@ from mtl_flows.science.dynamics.slope import (
     estimate_slope,
     slope_weights,
 )
+from mtl_flows.science.dynamics.tensor import DiffusionTensor, slope_tensor
 from mtl_flows.science.dynamics.trajectory import Trajectory, displacements_A
 
 METHOD = "msd-slope/1"
@@ -150,11 +151,14 @@ def _fit_slope(
     )
     nonlinearity, nonlinearity_error = _nonlinearity(moved_A[mobile], lags, timestep_ps, estimate)
     D_charge = float(weights @ curve.charge_msd_A2[in_window])
-    x, y, z = 3.0 * weights @ curve.components_A2[in_window]
+    tensor = DiffusionTensor.of(
+        slope_tensor(moved_A[mobile], lags, weights) * CM2_PER_S, estimate.standard_error * CM2_PER_S
+    )
+    (xx, _, _), (_, yy, _), (_, _, zz) = tensor.tensor_cm2_per_s
     fit = SlopeFit(
         D_cm2_per_s=estimate.D * CM2_PER_S,
         standard_error_cm2_per_s=estimate.standard_error * CM2_PER_S,
-        D_components_cm2_per_s=(float(x) * CM2_PER_S, float(y) * CM2_PER_S, float(z) * CM2_PER_S),
+        D_components_cm2_per_s=(xx, yy, zz),
         D_charge_cm2_per_s=D_charge * CM2_PER_S,
         haven_ratio=estimate.D / D_charge if D_charge != 0.0 else 0.0,
         n_effective_hops=_effective_hops(estimate.D, production, mobile, parameters),
@@ -165,6 +169,7 @@ def _fit_slope(
         window_ps=(float(lag_ps[0]), float(lag_ps[-1])),
         lag_ps=tuple(curve.lag_ps.tolist()),
         msd_A2=tuple(curve.msd_A2.tolist()),
+        tensor=tensor,
     )
     return fit, estimate
 
@@ -175,7 +180,6 @@ class _Curve:
 
     lag_ps: FloatArray
     msd_A2: FloatArray
-    components_A2: FloatArray
     charge_msd_A2: FloatArray
 
 
@@ -207,7 +211,6 @@ def _mean_square_displacement(
     return _Curve(
         lag_ps=np.asarray(analyser.dt) * 1e-3,
         msd_A2=analyser.msd,
-        components_A2=analyser.msd_components,
         charge_msd_A2=analyser.mscd,
     )
 

@@ -2,9 +2,10 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from mtl_flows.science.dynamics.parameters import DiffusionParameters
+from mtl_flows.science.dynamics.tensor import DiffusionTensor
 
 CM2_PER_S = 1e-4  # one Å²/ps
 
@@ -42,6 +43,8 @@ class SlopeFit:
         Shortest and longest lag of the fit.
     lag_ps, msd_A2
         The mean square displacement, beyond the window too.
+    tensor
+        Diffusion by direction; absent from results stored before it was computed.
     """
 
     D_cm2_per_s: float
@@ -57,6 +60,13 @@ class SlopeFit:
     window_ps: tuple[float, float]
     lag_ps: tuple[float, ...]
     msd_A2: tuple[float, ...]
+    tensor: DiffusionTensor | None = None
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """Return what a stored result holds."""
+        tensor = stored.get("tensor")
+        return cls(**{**stored, "tensor": DiffusionTensor.from_dict(tensor) if tensor else None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +124,15 @@ class DiffusionResult:
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-able copy."""
         return {**asdict(self), "status": str(self.status)}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """Return what :meth:`as_dict` gave, of this version or an older one."""
+        return cls(
+            **{
+                **stored,
+                "status": DiffusionStatus(stored["status"]),
+                "fit": SlopeFit.from_dict(stored["fit"]) if stored["fit"] else None,
+                "parameters": DiffusionParameters(**stored["parameters"]),
+            }
+        )

@@ -29,6 +29,8 @@ class SyntheticWalk:
         Ions that jump together, all in one direction.
     vibration_A
         Standard deviation of the vibration along each axis.
+    shares
+        Diffusivity along each Cartesian axis, relative to their mean.
     """
 
     D_cm2_per_s: float = 1e-5
@@ -39,6 +41,7 @@ class SyntheticWalk:
     jump_A: float = 3.0
     ions_per_jump: int = 1
     vibration_A: float = 0.25
+    shares: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def trajectory(self, seed: int, *, mobile_ion: str = "Li", cell_A: float = 12.0) -> Trajectory:
         """Return one walk."""
@@ -62,7 +65,9 @@ class SyntheticWalk:
         return self.D_cm2_per_s * 1e4 * self.timestep_fs * 1e-3
 
     def _gaussian(self, rng: np.random.Generator, n_frames: int) -> FloatArray:
-        steps = rng.standard_normal((n_frames, self.n_ions, 3)) * np.sqrt(2.0 * self._D_A2_per_frame)
+        steps = rng.standard_normal((n_frames, self.n_ions, 3)) * np.sqrt(
+            2.0 * self._D_A2_per_frame * np.array(self.shares)
+        )
         walk: FloatArray = np.cumsum(steps, axis=0)
         return walk
 
@@ -70,7 +75,7 @@ class SyntheticWalk:
         n_groups = self.n_ions // self.ions_per_jump
         # The number of jumps a frame is Poisson: thermally activated, without memory.
         mean_jumps = 6.0 * self._D_A2_per_frame / self.jump_A**2
-        forward, backward = rng.poisson(mean_jumps / 6.0, (2, n_frames, n_groups, 3))
+        forward, backward = rng.poisson(mean_jumps / 6.0 * np.array(self.shares), (2, n_frames, n_groups, 3))
         walk: FloatArray = np.cumsum(self.jump_A * (forward - backward).astype(np.float64), axis=0)
         return np.repeat(walk, self.ions_per_jump, axis=1)
 
