@@ -11,6 +11,7 @@ from mtl_flows.cli.types import Json, MobileIon, Workers
 
 if TYPE_CHECKING:
     from mtl_flows.jobs.ingest import IngestSummary
+    from mtl_flows.science.curation import CurationLimits
     from mtl_flows.store.database import MTLStore
 
 _REFUSALS_SHOWN = 10
@@ -46,6 +47,13 @@ def ingest(
             "missing_hydrogen, composition_mismatch, theoretical, non_ambient, poor_refinement. Kept by default."
         ),
     ] = "",
+    limits: Annotated[
+        Path | None,
+        typer.Option(
+            "--limits",
+            help="YAML file that says from where on a measurement is flagged, such as 'max_r_factor: 0.05'.",
+        ),
+    ] = None,
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
     json: Json = False,
@@ -55,8 +63,11 @@ def ingest(
     A file that cannot be used becomes a rejection with a reason (`mtl rejections`), the rest goes on. The exit code
     is 1 if nothing could be used.
     """
+    from mtl_flows.jobs.parameter_files import read_parameters
+    from mtl_flows.science.curation import CurationLimits
     from mtl_flows.store.database import MTLStore
 
+    curation = CurationLimits() if limits is None else read_parameters(limits, CurationLimits)
     with MTLStore.open() as store:
         summary = take_in(
             store,
@@ -66,6 +77,7 @@ def ingest(
             complete=complete,
             retry=retry,
             drop=tuple(name.strip() for name in drop.split(",") if name.strip()),
+            curation=curation,
             mobile_ion=mobile_ion,
             workers=workers,
         )
@@ -85,6 +97,7 @@ def take_in(
     complete: bool = False,
     retry: bool = False,
     drop: Sequence[str] = (),
+    curation: "CurationLimits | None" = None,
     mobile_ion: str,
     workers: int,
 ) -> "IngestSummary":
@@ -107,6 +120,7 @@ def take_in(
             complete=complete,
             retry=retry,
             drop=drop,
+            curation=curation,
             mobile_ion=mobile_ion,
             workers=workers,
             progress=advance,

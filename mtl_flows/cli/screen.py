@@ -68,14 +68,16 @@ def run_screening(
     from mtl_flows.flows.screening import ScreeningFlowMaker
     from mtl_flows.jobs.batch import Limits
     from mtl_flows.jobs.candidates import rebuild_candidates
-    from mtl_flows.jobs.screening import choose_chemistry, read_chemistry, screening_parameters
+    from mtl_flows.jobs.parameter_files import read_parameters
+    from mtl_flows.jobs.screening import choose_chemistry, screening_parameters
     from mtl_flows.launch.names import LIGHT
     from mtl_flows.launch.screening import plan_screening, submit_screening
+    from mtl_flows.science.chemistry import ChemistryParameters
 
     if chemistry is None:
         parameters = screening_parameters(store, mobile_ion)
     else:
-        parameters = choose_chemistry(store, mobile_ion, read_chemistry(chemistry))
+        parameters = choose_chemistry(store, mobile_ion, read_parameters(chemistry, ChemistryParameters))
     maker = ScreeningFlowMaker(
         parameters=parameters,
         limits=Limits(workers=min(workers, 1)),  # several jobs at a time rather than several processes in one

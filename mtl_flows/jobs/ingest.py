@@ -290,6 +290,8 @@ class _Delivery:
         store, batch, self._batch = self.store, self._batch, _Batch()
         distinct = {(d.material_id, d.fingerprint): d for _, held, _ in batch.fresh for d in held}
         recorded = dict(zip(distinct, store.structures.add_revisions(list(distinct.values())), strict=True))
+        met_again = {r.id: distinct[key] for key, r in recorded.items() if r.outcome == "unchanged"}
+        store.structures.reflag(met_again)
         ids = [*(r.id for r in recorded.values()), *batch.known_structures]
         refused = [*batch.conflicts, *(r for _, _, rejections in batch.fresh for r in rejections)]
         store.structures.assign_release(ids, self.release.name, store.releases.order())

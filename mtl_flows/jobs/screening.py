@@ -2,12 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from mtl_flows.errors import ConfigurationError
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.screening import ScreeningDocument
 from mtl_flows.science.chemistry import ChemistryParameters
@@ -29,34 +26,3 @@ def choose_chemistry(store: MTLStore, mobile_ion: str, chemistry: ChemistryParam
         [ScreeningDocument(id=mobile_ion, parameters=parameters.as_dict(), chosen_at=datetime.now(UTC))]
     )
     return parameters
-
-
-def read_chemistry(path: Path) -> ChemistryParameters:
-    """Read what departs from the default rules from a YAML file of `ChemistryParameters`' fields.
-
-    An empty file stands for the defaults.
-
-    Raises
-    ------
-    ConfigurationError
-        If the file cannot be read, or holds a field that does not exist or a value of the wrong type.
-    """
-    known = sorted(ChemistryParameters.__dataclass_fields__)
-    try:
-        chosen = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(
-            f"cannot be read: {error}", subject=str(path), remedy="name a YAML file of chemical parameters"
-        ) from None
-    if not isinstance(chosen, dict) or not chosen.keys() <= set(known):
-        unknown = sorted(map(str, set(chosen) - set(known))) if isinstance(chosen, dict) else []
-        raise ConfigurationError(
-            f"unknown: {', '.join(unknown)}" if unknown else "not a list of `parameter: value`",
-            subject=str(path),
-            remedy=f"parameters are {', '.join(known)}",
-        )
-    try:
-        return TypeAdapter(ChemistryParameters).validate_python(chosen)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(wrong, subject=str(path), remedy="mend the value") from None

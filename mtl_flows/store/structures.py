@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
-from pymongo import ASCENDING, IndexModel, InsertOne, UpdateMany
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from mtl_flows.errors import DatabaseUnavailableError, NotFoundError
@@ -131,6 +131,16 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         raise DatabaseUnavailableError(
             "other writers keep adding revisions", subject=self.name, remedy="run again"
         )
+
+    def reflag(self, documents: Mapping[str, StructureDocument]) -> None:
+        """Give known revisions the flags of documents read from the same content under other limits, by id."""
+        writes = []
+        for key, document in documents.items():
+            fields = document.to_mongo()
+            flags = {"flags": fields["flags"], "provenance": fields["provenance"]}
+            writes.append(UpdateOne({"_id": key, "flags": {"$ne": flags["flags"]}}, {"$set": flags}))
+        if writes:
+            self.raw.bulk_write(writes, ordered=False)
 
     def assign_release(self, ids: Sequence[str], release: str, order: Sequence[str]) -> None:
         """Note that `release` holds these revisions, and no other revision of their materials.

@@ -75,6 +75,26 @@ def test_filters_set_aside_and_take_back(mtl_here: Mtl, store: MTLStore, server:
     assert (unknown.code, "ugly" in unknown.err) == (4, True)
 
 
+def test_limits_of_the_flags(mtl_here: Mtl, store: MTLStore, server: str, project: Path) -> None:
+    crystals = write_cifs(project / "crystals", "li3n", "licl")
+    file = crystals / "licl.cif"
+    file.write_text(file.read_text() + "_refine_ls_R_factor_all 0.07\n")
+    limits = project / "limits.yaml"
+    limits.write_text("max_r_factor: 0.05\n")
+
+    def poor() -> list[str]:
+        return [s.material_id for s in store.structures.find() if s.flags.poor_refinement]
+
+    mtl_here("ingest", crystals, "-r", "one", "-j", 0)
+    assert poor() == []
+    strict = mtl_here("ingest", crystals, "-r", "one", "-j", 0, "--limits", limits, "--json")
+    assert json.loads(strict.out)["unchanged"] == 2
+    assert poor() == ["licl"]
+    limits.write_text("max_rfactor: 0.05\n")
+    wrong = mtl_here("ingest", crystals, "-r", "one", "--limits", limits)
+    assert (wrong.code, "max_rfactor" in wrong.err) == (4, True)
+
+
 def test_deliveries_of_nothing_usable(
     mtl_here: Mtl, store: MTLStore, server: str, bad: Path, project: Path
 ) -> None:
