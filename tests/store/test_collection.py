@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import ClassVar
 
 import pytest
+from bson import encode
 from pydantic import ValidationError
 from pymongo import IndexModel
 
 from mtl_flows.errors import DocumentTooLargeError, NotFoundError
 from mtl_flows.schemas.base import Document
-from mtl_flows.store.collection import DocumentCollection, batched
+from mtl_flows.store.collection import MAX_DOCUMENT_BYTES, DocumentCollection, batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -84,6 +86,17 @@ def test_too_large_documents_are_refused_with_their_batch(notes: NoteCollection)
         with pytest.raises(DocumentTooLargeError, match=r"large: 17\.0 MiB in 'notes'"):
             write([note("a"), large])
     assert notes.count() == 0
+
+
+def test_the_largest_document_that_is_not_refused_is_stored(notes: NoteCollection) -> None:
+    spare = MAX_DOCUMENT_BYTES - len(encode(note("large", "").to_mongo()))
+    for extra, refused in ((0, False), (1, True)):
+        document = note("large", "x" * (spare + extra))
+        for write in (notes.add, notes.put):
+            notes.raw.delete_many({})
+            with pytest.raises(DocumentTooLargeError) if refused else nullcontext():
+                write([document])
+            assert notes.count() == (not refused)
 
 
 def test_foreign_fields_are_noticed(notes: NoteCollection) -> None:
