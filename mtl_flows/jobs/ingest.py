@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -163,16 +163,24 @@ def find_duplicates(store: MTLStore, guard: Guard, parameters: DuplicateParamete
             yield groups[-1][1]
 
     compare = partial(representatives, parameters=parameters)
+
+    def settle(found: Mapping[str, Mapping[str, str]]) -> None:
+        while moved := store.structures.set_representatives(found):
+            # Somebody else added to these groups while we compared.
+            found = {key: compare(_group(store, key)) for key in moved}
+
+    found: dict[str, Mapping[str, str]] = {}
     for outcome in guard(compare, load(), timeout_s=_GROUP_TIMEOUT_S):
         key, group = groups.popleft()
         if outcome.error is None:
-            found = outcome.value
+            found[key] = outcome.value
         else:
             store.rejections.record(_as_known(outcome.error), stage="duplicates", subject=key)
-            found = {material: material for material in group}
-        while not store.structures.set_representatives(key, found):
-            # Somebody else added to the group while we compared.
-            found = compare(_group(store, key))
+            found[key] = {material: material for material in group}
+        if len(found) >= _BATCH:
+            settle(found)
+            found = {}
+    settle(found)
 
 
 class _Delivery:

@@ -248,19 +248,31 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         self._stand_alone({"_id": {"$in": alone}})
         return [group["_id"] for group in groups if group["in_use"] > 1]
 
-    def set_representatives(self, composition_key: str, found: Mapping[str, str]) -> bool:
-        """Note the representative of each material; False if others joined or left the group meanwhile."""
-        key = {"composition_key": composition_key}
+    def set_representatives(self, found: Mapping[str, Mapping[str, str]]) -> list[str]:
+        """Note the representative of each material of some groups, by composition key.
+
+        Returns
+        -------
+        list of str
+            Keys of the groups that others joined or left meanwhile.
+        """
+        keys = {"composition_key": {"$in": list(found)}}
         writes = [
             UpdateMany(
-                {**_current(key), "material_id": material}, {"$set": {"representative_id": representative}}
+                _current({"composition_key": key, "material_id": material}),
+                {"$set": {"representative_id": representative}},
             )
-            for material, representative in sorted(found.items())
+            for key, group in found.items()
+            for material, representative in sorted(group.items())
         ]
+        # One acknowledged write for all groups: the journal, not the matching, sets the pace otherwise.
         if writes:
             self.raw.bulk_write(writes)
-        self._stand_alone({**key, "representative_id": "", "$or": [{"current": False}, {"withdrawn": True}]})
-        return set(self.raw.distinct("material_id", _current(key))) == set(found)
+        self._stand_alone({**keys, "representative_id": "", "$or": [{"current": False}, {"withdrawn": True}]})
+        members: dict[str, set[str]] = {key: set() for key in found}
+        for member in self.raw.find(_current(keys), {"composition_key": 1, "material_id": 1}):
+            members[member["composition_key"]].add(member["material_id"])
+        return [key for key, group in found.items() if members[key] != set(group)]
 
     def _stand_alone(self, query: Mapping[str, Any]) -> None:
         self.raw.update_many(query, [{"$set": {"representative_id": "$material_id"}}])

@@ -186,28 +186,33 @@ class TestRepresentatives:
     def test_groups_are_compared_once_and_again_when_they_change(self, store: MTLStore) -> None:
         deliver(store, "1", document("x"), document("y"))
         assert store.structures.uncompared() == ["Li1.000"]
-        assert store.structures.set_representatives("Li1.000", {"x": "x", "y": "x"})
+        assert store.structures.set_representatives({"Li1.000": {"x": "x", "y": "x"}}) == []
         assert store.structures.uncompared() == []
         assert store.structures.representative_ids() == ["x.r1"]
         assert store.structures.duplicate_ids() == ["y.r1"]
         deliver(store, "2", document("z"))
         assert store.structures.uncompared() == ["Li1.000"]
-        assert not store.structures.set_representatives("Li1.000", {"x": "x", "y": "x"}), "z has joined"
-        assert store.structures.set_representatives("Li1.000", {"x": "x", "y": "x", "z": "z"})
+        moved = store.structures.set_representatives({"Li1.000": {"x": "x", "y": "x"}, "nothing": {}})
+        assert moved == ["Li1.000"], "z has joined"
+        assert store.structures.set_representatives({"Li1.000": {"x": "x", "y": "x", "z": "z"}}) == []
 
     def test_withdrawal_of_a_representative(self, store: MTLStore) -> None:
         deliver(store, "1", document("x"), document("y"), document("z"))
-        store.structures.set_representatives("Li1.000", {"x": "x", "y": "x", "z": "x"})
+        store.structures.set_representatives({"Li1.000": {"x": "x", "y": "x", "z": "x"}})
         deliver(store, "2", document("y"), document("z"))
         store.releases.declare_complete("2")
         store.structures.refresh_withdrawn(store.releases.standing())
         assert store.structures.uncompared() == ["Li1.000"]
-        assert store.structures.set_representatives("Li1.000", {"y": "y", "z": "y"})
+        assert store.structures.set_representatives({"Li1.000": {"y": "y", "z": "y"}}) == []
         assert store.structures.uncompared() == []
         assert store.structures.representative_ids() == ["y.r1"]
 
     def test_group_that_vanished(self, store: MTLStore) -> None:
-        assert store.structures.set_representatives("nothing", {})
+        assert (
+            store.structures.set_representatives({"nothing": {}})
+            == store.structures.set_representatives({})
+            == []
+        )
 
 
 class TestRejections:
