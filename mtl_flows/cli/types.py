@@ -82,5 +82,7 @@ ChunkPs = Annotated[
 ]
 Orderings = Annotated[
     int,
-    typer.Option(min=1, help="Ordered approximants of a disordered material.", rich_help_panel=_PANEL),
+    typer.Option(
+        min=1, help="Ordered cells of a disordered crystal; an ordered one has one.", rich_help_panel=_PANEL
+    ),
 ]

@@ -37,6 +37,8 @@ class CampaignRoundMaker(RecordMaker):
         material_id: str,
         temperatures_K: tuple[float, ...],
         max_production_ps: float = 0.0,
+        *,
+        ordered: bool = False,
     ) -> Flow:
         """Flow over these temperatures; `max_production_ps` of 0 stands for their first length."""
         p = self.parameters
@@ -45,8 +47,9 @@ class CampaignRoundMaker(RecordMaker):
         limit = replace(p.budget, max_production_ps=length_ps - p.diffusion.discard_ps)
         limited = replace(p, production_ps=length_ps, budget=limit)
         jobs, fits = [], []
-        for ordering in range(p.ordering.n_orderings):
-            label = material_id + (f" #{ordering}" if p.ordering.n_orderings > 1 else "")
+        n_orderings = p.n_orderings(ordered=ordered)
+        for ordering in range(n_orderings):
+            label = material_id + (f" #{ordering}" if n_orderings > 1 else "")
             prepare = PrepareMaker(name=f"order and relax {label}", parameters=limited).make(
                 structure_id, ordering
             )

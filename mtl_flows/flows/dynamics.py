@@ -34,13 +34,14 @@ class DynamicsFlowMaker(RecordMaker):
     screening: ScreeningParameters = field(default_factory=ScreeningParameters)
     entries: EntrySource = field(default_factory=EntrySource)
 
-    def make(self, structure_id: str, material_id: str) -> Flow:
-        """Flow over every approximant and temperature of one structure."""
+    def make(self, structure_id: str, material_id: str, *, ordered: bool = False) -> Flow:
+        """Flow over every temperature and approximant of one structure; an `ordered` one has one approximant."""
         p = self.parameters
+        n_orderings = p.n_orderings(ordered=ordered)
         jobs = []
         ends = []
-        for ordering in range(p.ordering.n_orderings):
-            suffix = f" #{ordering}" if p.ordering.n_orderings > 1 else ""
+        for ordering in range(n_orderings):
+            suffix = f" #{ordering}" if n_orderings > 1 else ""
             label = f"{material_id}{suffix}"
             prepare = PrepareMaker(name=f"order and relax {label}", parameters=p).make(structure_id, ordering)
             heat = TrajectoryMaker(name=f"heat {label}", parameters=p).make(
@@ -65,13 +66,13 @@ class DynamicsFlowMaker(RecordMaker):
         )
         return Flow([*jobs, table], name=f"{self.name} {material_id}")
 
-    def transport_ids(self, structure_id: str) -> list[str]:
+    def transport_ids(self, structure_id: str, *, ordered: bool = False) -> list[str]:
         """Ids of the fits that the flow of this structure ends with."""
         p = self.parameters
-        return [transport_id(structure_id, ordering, p) for ordering in range(p.ordering.n_orderings)]
+        return [transport_id(structure_id, ordering, p) for ordering in range(p.n_orderings(ordered=ordered))]
 
     def expected_jobs(self) -> int:
-        """Count the jobs of one material, chunks included, if no temperature has to be extended."""
+        """Count the jobs of one disordered material, chunks included, if no temperature has to be extended."""
         p = self.parameters
         heating = ceil(p.heat_ps / p.chunk_ps)
         production = len(p.temperatures_K) * ceil(p.production_ps / p.chunk_ps)

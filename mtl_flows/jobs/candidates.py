@@ -8,6 +8,7 @@ from jobflow import JobConfig, OnMissing, job
 
 from mtl_flows.jobs.candidate_inputs import input_hashes
 from mtl_flows.jobs.context import worker_store
+from mtl_flows.jobs.ensembles import ensemble_fields
 from mtl_flows.jobs.evidence import shown_evidence
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.parameters import ScreeningParameters
@@ -183,7 +184,8 @@ def build_candidate(
     clustered
         Protocols under which a clustering has run: without an assignment there, the material is not selected.
     trajectories, fits, windows
-        Of the dynamics; only the newest run is shown, what other parameters gave stays in its own collections.
+        Of the dynamics; only the newest run is shown, summarised over its orderings, and compared with other
+        potentials. What other parameters gave stays in its own collections.
     """
     fields: dict[str, Any] = {
         "_id": structure.material_id,
@@ -221,9 +223,11 @@ def build_candidate(
                 passes_chemistry=passes_chemistry,
             )
     evidence = shown_evidence(fits, windows, trajectories)
-    fields |= _dynamics_fields(evidence.fit, evidence.trajectories)
+    fields |= _dynamics_fields(evidence.trajectories)
+    if evidence.fits:
+        fields |= ensemble_fields(evidence.fits, fits)
     fields |= window_fields(evidence.window)
-    if evidence.window is not None or evidence.fit is not None:
+    if evidence.window is not None or evidence.fits:
         verdict = judge(fields, evidence.window)
         fields |= {"verdict": verdict.outcome, "what_would_decide": list(verdict.what_would_decide)}
     fields["pending"], fields["furthest_stage"] = _progress(fields)
@@ -265,14 +269,13 @@ def _protocol_fields(
     return {f"{name}_{protocol}": value for name, value in values.items()}
 
 
-def _dynamics_fields(
-    fit: TransportDocument | None, trajectories: Sequence[TrajectoryDocument]
-) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if trajectories:
-        fields["engine"] = trajectories[0].engine_name
-        fields["dynamics_status"] = "running"
-        fields["diffusivities"] = [
+def _dynamics_fields(trajectories: Sequence[TrajectoryDocument]) -> dict[str, Any]:
+    if not trajectories:
+        return {}
+    return {
+        "engine": trajectories[0].engine_name,
+        "dynamics_status": "running",
+        "diffusivities": [
             DiffusivityRecord(
                 temperature_K=t.temperature_K,
                 ordering=t.ordering,
@@ -282,17 +285,8 @@ def _dynamics_fields(
                 status=t.status,
             )
             for t in sorted(trajectories, key=lambda t: (t.ordering, t.temperature_K))
-        ]
-    if fit is not None:
-        fields |= {
-            "engine": fit.engine_name,
-            "dynamics_status": fit.status,
-            "activation_energy_eV": fit.activation_energy_eV,
-            "activation_energy_error_eV": fit.activation_energy_error_eV,
-            "conductivity_300K_low_S_per_cm": fit.conductivity_300K_low_S_per_cm,
-            "conductivity_300K_high_S_per_cm": fit.conductivity_300K_high_S_per_cm,
-        }
-    return fields
+        ],
+    }
 
 
 def _progress(fields: dict[str, Any]) -> tuple[list[str], Stage]:

@@ -74,6 +74,7 @@ def find_ordering(
         composition_error=made.composition_error,
         oxidation_states=made.oxidation_states,
         was_ordered=made.was_ordered,
+        only_one="the crystal is ordered" if made.was_ordered else "",
         structure=made.structure.as_dict(),
     )
     store.orderings.add([document])

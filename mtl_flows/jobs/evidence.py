@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
+from mtl_flows.jobs.ensembles import newest_series
 from mtl_flows.jobs.verdict import (
     WINDOW_UNCERTAINTY_V,
     chosen_window,
@@ -25,13 +25,14 @@ class Evidence:
     """Documents of the dynamics and stability that a row shows: those of the newest run."""
 
     trajectories: Sequence[TrajectoryDocument]
-    fit: TransportDocument | None
+    fits: list[TransportDocument]
     window: StabilityDocument | None
 
     def ids(self) -> dict[str, str]:
         """Ids by what they are, for the provenance of a verdict."""
-        documents = {"transport": self.fit, "stability": self.window}
-        return {name: document.id for name, document in documents.items() if document is not None}
+        several = len(self.fits) > 1
+        ids = {f"transport {fit.ordering}" if several else "transport": fit.id for fit in self.fits}
+        return ids | ({"stability": self.window.id} if self.window is not None else {})
 
 
 def shown_evidence(
@@ -41,28 +42,28 @@ def shown_evidence(
 ) -> Evidence:
     """Choose what is shown; what other parameters gave stays in its own collections.
 
+    The newest run is the one whose last simulation began last; without simulations, whose last fit was written last.
+    Fits are those of one series: one potential and protocol, each ordering once.
     Windows of a relaxed approximant belong to its run; those that judge the composition belong to every run.
     """
     if trajectories:
         trajectories = _newest_run(trajectories)
+        run = _run_of(trajectories[0])
+        fits = [fit for fit in fits if _run_of(fit) == run]
         relaxations = {_relaxation_of(trajectory) for trajectory in trajectories}
-        fits = [fit for fit in fits if _relaxation_of(fit) in relaxations]
         windows = [w for w in windows if not w.ordering_id or _relaxation_of(w) in relaxations]
-    return Evidence(trajectories, max(fits, key=_created_at, default=None), chosen_window(windows))
-
-
-def _created_at(document: TrajectoryDocument | TransportDocument) -> datetime:
-    return document.provenance.created_at
+    return Evidence(trajectories, newest_series(fits), chosen_window(windows))
 
 
 def _newest_run(trajectories: Sequence[TrajectoryDocument]) -> list[TrajectoryDocument]:
     """Trajectories of all approximants and temperatures under the parameters that were used last."""
+    newest = max(trajectories, key=lambda trajectory: (trajectory.provenance.created_at, trajectory.id))
+    return [trajectory for trajectory in trajectories if _run_of(trajectory) == _run_of(newest)]
 
-    def run(trajectory: TrajectoryDocument) -> tuple[str, str]:
-        return trajectory.ordering_id.rpartition(":")[0], trajectory.parameters_hash
 
-    newest = max(trajectories, key=_created_at)
-    return [trajectory for trajectory in trajectories if run(trajectory) == run(newest)]
+def _run_of(document: TrajectoryDocument | TransportDocument) -> tuple[str, str]:
+    """What all approximants of a run share: how they were ordered, and how they are simulated."""
+    return document.ordering_id.rpartition(":")[0], document.id.split(":")[-2]
 
 
 def _relaxation_of(document: TrajectoryDocument | TransportDocument | StabilityDocument) -> str:

@@ -131,7 +131,11 @@ def start_campaign(
 def look(store: MTLStore, campaign: CampaignDocument) -> CampaignProgress:
     """Say where a campaign stands and what it would do next; nothing is handed in or written."""
     p = dynamics_of(campaign)
-    states = [_state(store, material, p) for material in campaign.materials]
+    ordered = store.structures.ordered_among(m.structure_id for m in campaign.materials)
+    states = [
+        _state(store, material, p, p.n_orderings(ordered=material.structure_id in ordered))
+        for material in campaign.materials
+    ]
     budget = CampaignBudget(
         campaign.core_hours, campaign.material_core_hours, p.budget, at_once=campaign.at_once
     )
@@ -140,7 +144,6 @@ def look(store: MTLStore, campaign: CampaignDocument) -> CampaignProgress:
         [s for s in states if s.material_id not in refused],
         p.temperatures_K,
         p.production_ps,
-        p.ordering.n_orderings,
         budget,
     )
     decisions += [Decision(material_id, Step.STOP, reason) for material_id, reason in refused.items()]
@@ -171,6 +174,7 @@ def advance_campaign(
         # Where somebody else was quicker, what they wrote stands; their work and ours are the same.
         campaign = after if store.campaigns.advance(campaign, after) else store.campaigns.get(campaign.id)
     structures = {m.material_id: m.structure_id for m in campaign.materials}
+    ordered = store.structures.ordered_among(structures.values())
     maker = CampaignRoundMaker(
         name=f"campaign {campaign.name}", parameters=dynamics_of(campaign), screening=screening
     )
@@ -181,6 +185,7 @@ def advance_campaign(
             work.material_id,
             tuple(work.temperatures_K),
             work.max_production_ps,
+            ordered=structures[work.material_id] in ordered,
         )
         metadata = {"material": work.material_id, "campaign": campaign.name}
         workflows.append(submit(set_category(flow, HEAVY), address, name=flow.name, metadata=metadata))
@@ -241,10 +246,12 @@ def _work(decisions: Sequence[Decision], campaign: CampaignDocument) -> list[Dec
     return work
 
 
-def _state(store: MTLStore, material: CampaignMaterial, p: DynamicsParameters) -> MaterialState:
+def _state(
+    store: MTLStore, material: CampaignMaterial, p: DynamicsParameters, n_orderings: int
+) -> MaterialState:
     simulations = []
     other = 0.0
-    for ordering in range(p.ordering.n_orderings):
+    for ordering in range(n_orderings):
         wanted = [p.trajectory_id(material.structure_id, ordering, t) for t in (None, *p.temperatures_K)]
         for found in store.dynamics.find({"_id": {"$in": wanted}}):
             if found.trajectory_stage == "heat":
@@ -260,7 +267,7 @@ def _state(store: MTLStore, material: CampaignMaterial, p: DynamicsParameters) -
                     core_hours=_core_hours(found),
                 )
             )
-    return MaterialState(material.material_id, tuple(simulations), other)
+    return MaterialState(material.material_id, tuple(simulations), other, n_orderings)
 
 
 def _core_hours(simulation: TrajectoryDocument) -> float:

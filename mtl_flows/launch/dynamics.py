@@ -52,9 +52,9 @@ def plan_dynamics(
     else:
         chosen = survivors[: limit or None]
     fitted = store.transport.complete(
-        {transport_id for c in chosen for transport_id in maker.transport_ids(c.structure_id)}
+        {key for c in chosen for key in maker.transport_ids(c.structure_id, ordered=c.ordered)}
     )
-    done = [c for c in chosen if set(maker.transport_ids(c.structure_id)) <= fitted]
+    done = [c for c in chosen if set(maker.transport_ids(c.structure_id, ordered=c.ordered)) <= fitted]
     return DynamicsPlan([c for c in chosen if c not in done], done, len(survivors))
 
 
@@ -64,7 +64,8 @@ def submit_dynamics(
     """Hand in one workflow of heavy jobs for each candidate to do."""
     submitted = []
     for candidate in plan.todo:
-        flow = set_category(maker.make(candidate.structure_id, candidate.material_id), HEAVY)
+        flow = maker.make(candidate.structure_id, candidate.material_id, ordered=candidate.ordered)
+        flow = set_category(flow, HEAVY)
         submitted.append(
             submit(flow, connection, name=flow.name, metadata={"material": candidate.material_id})
         )

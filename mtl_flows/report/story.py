@@ -180,6 +180,14 @@ def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
     query = {"structure_id": structure_id}
     told: list[dict[str, Any]] = [
         {
+            "what": f"ordered cell {o.ordering}",
+            "result": f"{o.n_atoms} atoms, {o.n_mobile} of them mobile",
+            "status": f"the only one: {o.only_one}" if o.only_one else "one of many",
+        }
+        for o in store.orderings.find(query)
+    ]
+    told += [
+        {
             "what": f"relaxation, {r.engine_name}",
             "result": f"{r.energy_eV_per_atom:.4f} eV/atom, volume {100 * r.volume_change:+.1f} %",
             "status": "converged" if r.converged else "not converged",

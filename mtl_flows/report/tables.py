@@ -64,7 +64,7 @@ def dynamics_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
             "\n".join(diffusivity(record) for record in candidate.diffusivities),
             activation_energy(candidate),
             conductivity(candidate),
-            candidate.dynamics_status,
+            _dynamics_status(candidate),
             window(candidate),
             candidate.verdict,
         ]
@@ -86,10 +86,11 @@ def diffusivity(record: DiffusivityRecord) -> str:
 
 
 def activation_energy(candidate: CandidateDocument) -> str | None:
-    """Activation energy ± its standard error."""
+    """Activation energy ± its standard error, and over how many orderings."""
     if candidate.activation_energy_eV is None:
         return None
-    return f"{candidate.activation_energy_eV:.2f} ± {candidate.activation_energy_error_eV:.2f}"
+    over = "" if candidate.n_orderings in (None, 1) else f" ({candidate.n_fits} of {candidate.n_orderings})"
+    return f"{candidate.activation_energy_eV:.2f} ± {candidate.activation_energy_error_eV:.2f}{over}"
 
 
 def conductivity(candidate: CandidateDocument) -> str | None:
@@ -109,6 +110,12 @@ def _status(candidate: CandidateDocument) -> str:
     if candidate.survives:
         return "survivor"
     return "pending: " + ", ".join(candidate.pending) if candidate.pending else "dropped"
+
+
+def _dynamics_status(candidate: CandidateDocument) -> str | None:
+    others = ", ".join(candidate.compared_engines)
+    word = {None: "", True: f"\nas {others}", False: f"\nnot as {others}"}[candidate.potentials_agree]
+    return candidate.dynamics_status and candidate.dynamics_status + word
 
 
 def _rules(candidate: CandidateDocument) -> str | None:

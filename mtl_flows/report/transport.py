@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from itertools import combinations
 from typing import Any
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
+from mtl_flows.jobs.ensembles import Series, series_comparisons, series_summaries
+from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.dynamics import DiffusionTensor
-from mtl_flows.science.dynamics.ensemble import Line, compare_potentials, summarise_orderings
 from mtl_flows.store.database import MTLStore
 
 
@@ -25,19 +24,12 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
     fits = list(store.transport.find({"material_id": material_id}))
     if not fits:
         raise NotFoundError("no dynamics", subject=material_id, remedy="run mtl launch or mtl campaign start")
-    groups: dict[str, list[TransportDocument]] = {}
-    for fit in fits:
-        groups.setdefault(_series(fit), []).append(fit)
-    summaries = {}
-    for series, members in groups.items():
-        lines = [line for line in map(_line, members) if line is not None]
-        if lines:
-            summaries[series] = summarise_orderings(lines)
+    summaries = series_summaries(fits)
     return {
         "material": material_id,
         "fits": [
             {
-                "series": _series(fit),
+                "series": str(Series.of(fit)),
                 "ordering": fit.ordering,
                 "status": fit.status,
                 "complete": fit.complete,
@@ -49,13 +41,12 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
                 "conductivity_300K_low_S_per_cm": fit.conductivity_300K_low_S_per_cm,
                 "conductivity_300K_high_S_per_cm": fit.conductivity_300K_high_S_per_cm,
             }
-            for fit in sorted(fits, key=lambda fit: (_series(fit), fit.ordering))
+            for fit in sorted(fits, key=lambda fit: (Series.of(fit), fit.ordering))
         ],
-        "orderings": [{"series": series, **asdict(summary)} for series, summary in sorted(summaries.items())],
+        "orderings": [{"series": str(series), **asdict(found)} for series, found in summaries.items()],
         "potentials": [
-            {"first": a, "second": b, **asdict(compare_potentials(summaries[a], summaries[b]))}
-            for a, b in combinations(sorted(summaries), 2)
-            if a.split(" ")[0] != b.split(" ")[0]
+            {"first": str(a), "second": str(b), **asdict(consensus)}
+            for a, b, consensus in series_comparisons(summaries)
         ],
         "directions": _directions(
             store.dynamics.find({"material_id": material_id, "trajectory_stage": "production"})
@@ -83,23 +74,3 @@ def _directions(simulations: Iterable[TrajectoryDocument]) -> list[dict[str, Any
             }
         )
     return rows
-
-
-def _series(fit: TransportDocument) -> str:
-    """Name of the fits that differ in nothing but the ordering."""
-    dynamics = fit.id.split(":")[-2]
-    return f"{fit.engine_name} {dynamics[:6]}-{fit.parameters_hash[:6]}"
-
-
-def _line(fit: TransportDocument) -> Line | None:
-    numbers = (
-        fit.activation_energy_eV,
-        fit.activation_energy_error_eV,
-        fit.conductivity_300K_S_per_cm,
-        fit.conductivity_300K_low_S_per_cm,
-        fit.conductivity_300K_high_S_per_cm,
-    )
-    energy, error, sigma, low, high = numbers
-    if energy is None or error is None or sigma is None or low is None or high is None:
-        return None
-    return Line(energy, error, sigma, (low, high))

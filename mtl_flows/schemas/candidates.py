@@ -104,20 +104,46 @@ class CandidateDocument(Document):
     survives_published: bool | None = Field(None, description="prescreen, cluster and chemistry passed")
     survives_text: bool | None = Field(None, description="prescreen, cluster and chemistry passed")
 
-    engine: str | None = Field(None, description="what the molecular dynamics ran on")
+    engine: str | None = Field(
+        None,
+        description="what the molecular dynamics ran on: of several runs the one whose last simulation began last; "
+        "the numbers of this row are its own",
+    )
     diffusivities: list[DiffusivityRecord] = Field(
         default_factory=list, description="one record for each approximant and temperature simulated"
     )
     dynamics_status: str | None = Field(
         None, description="running, fitted, or why there is no activation energy"
     )
-    activation_energy_eV: float | None = Field(None, description="slope of the Arrhenius fit, eV")
-    activation_energy_error_eV: float | None = Field(None, description="standard error")
+    n_orderings: int | None = Field(None, description="ordered approximants of the run shown")
+    n_fits: int | None = Field(
+        None,
+        description="those of them with an Arrhenius line, which the energies and conductivities summarise",
+    )
+    activation_energy_eV: float | None = Field(
+        None, description="slope of the Arrhenius fit, eV; mean over the orderings"
+    )
+    activation_energy_error_eV: float | None = Field(None, description="standard error, of the mean")
+    activation_energy_spread_eV: float | None = Field(
+        None, description="standard deviation over the orderings; null with one"
+    )
+    conductivity_300K_S_per_cm: float | None = Field(
+        None, description="extrapolated to 300 K; geometric mean over the orderings"
+    )
     conductivity_300K_low_S_per_cm: float | None = Field(
         None, description="lower end of the 95 % interval, extrapolated to 300 K"
     )
     conductivity_300K_high_S_per_cm: float | None = Field(
         None, description="upper end of the 95 % interval, extrapolated to 300 K"
+    )
+    conductivity_300K_spread_decades: float | None = Field(
+        None, description="standard deviation of its decimal logarithm over the orderings; null with one"
+    )
+    compared_engines: list[str] = Field(
+        default_factory=list, description="other potentials that have a fit of this material"
+    )
+    potentials_agree: bool | None = Field(
+        None, description="the newest fits of all of them agree with this row; null with one potential"
     )
 
     window_status: str | None = Field(None, description="known or unknown")

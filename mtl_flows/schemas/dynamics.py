@@ -27,6 +27,7 @@ class OrderingDocument(StageDocument):
     )
     oxidation_states: dict[str, float] = Field(description="charge of each element")
     was_ordered: bool = Field(description="the parent had no partial occupancy")
+    only_one: str = Field("", description="why there are no other approximants, however many are asked for")
     structure: FreeForm = Field(description="pymatgen Structure before relaxation")
 
     def to_structure(self) -> Structure:

@@ -68,6 +68,10 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         """As `current_ids`, only those that another material stands for."""
         return self.current_ids({**(query or {}), "$expr": {"$ne": ["$representative_id", "$material_id"]}})
 
+    def ordered_among(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of some structures that have no partial occupancy."""
+        return frozenset(self.raw.distinct("_id", {"_id": {"$in": list(ids)}, "flags.ordered": True}))
+
     def by_material(self, material_id: str) -> list[StructureDocument]:
         """Every revision of a material, oldest first.
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 from samples import KNOWN, SCREENED, fill, fill_screened, structure_document
 
@@ -17,6 +18,7 @@ from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
+from mtl_flows.science.dynamics.ensemble import Line, summarise_orderings
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, Protocol
 from mtl_flows.store.database import MTLStore
 
@@ -147,6 +149,11 @@ def test_the_priority_is_a_wide_path_of_short_hops() -> None:
     assert build(topology=topology(v3_A=None, d3_A=None)).priority is None
 
 
+def line(energy_eV: float, log10_sigma: float) -> Line:
+    sigma = 10.0**log10_sigma
+    return Line(energy_eV, 0.02, sigma, (sigma / 2.0, sigma * 2.0))
+
+
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -175,25 +182,38 @@ def simulated(run: str, temperature_K: float, *, age_h: int = 0, **changes: Any)
     return TrajectoryDocument(**{**fields, **changes})
 
 
-def fitted(run: str, energy_eV: float | None, *, age_h: int = 0, status: str = "fitted") -> TransportDocument:
+def fitted(
+    run: str,
+    energy_eV: float | None,
+    *,
+    age_h: int = 0,
+    status: str = "fitted",
+    ordering: int = 0,
+    sigma_S_per_cm: float = 1e-3,
+    engine: str = "",
+    judgement: str = "judgement",
+) -> TransportDocument:
     created = Provenance.record(P.topology_stage(), {}).model_copy(
         update={"created_at": NOW - timedelta(hours=age_h)}
     )
     return TransportDocument(
-        id=f"o:0:{run}:judgement",
+        id=f"o:{ordering}:{run}:{judgement}",
         material_id=STRUCTURE.material_id,
         structure_id=STRUCTURE.id,
-        parameters_hash="x",
+        parameters_hash=judgement,
         provenance=created,
-        ordering_id="o:0",
-        ordering=0,
-        engine_name=run,
+        ordering_id=f"o:{ordering}",
+        ordering=ordering,
+        engine_name=engine or run,
         status=status,
         complete=True,
         temperatures_K=[],
         excluded={},
         activation_energy_eV=energy_eV,
         activation_energy_error_eV=None if energy_eV is None else 0.02,
+        conductivity_300K_S_per_cm=None if energy_eV is None else sigma_S_per_cm,
+        conductivity_300K_low_S_per_cm=None if energy_eV is None else sigma_S_per_cm / 2.0,
+        conductivity_300K_high_S_per_cm=None if energy_eV is None else sigma_S_per_cm * 2.0,
     )
 
 
@@ -240,7 +260,7 @@ def test_runs_of_the_dynamics_are_not_mixed() -> None:
     assert while_running.activation_energy_eV is None
     done = build(
         trajectories=[*new, *old],
-        fits=[fitted("new", 0.4, age_h=2), fitted("new", 0.3, age_h=0), fitted("old", 0.2)],
+        fits=[fitted("new", 0.4, age_h=2, judgement="before"), fitted("new", 0.3), fitted("old", 0.2)],
     )
     assert (done.engine, done.dynamics_status, done.activation_energy_eV) == ("new", "fitted", 0.3)
     assert (done.furthest_stage, done.verdict) == ("dynamics", "undecided")
@@ -251,6 +271,62 @@ def test_runs_of_the_dynamics_are_not_mixed() -> None:
     )
     assert (with_window.window_status, with_window.window_high_V) == ("known", 3.0)
     assert (with_window.verdict, with_window.furthest_stage) == ("pass", "verdict")
+
+
+def test_a_row_summarises_the_orderings_of_its_run_and_no_others() -> None:
+    runs = [
+        simulated("new", 900.0, ordering=k, ordering_id=f"o:{k}", id=f"o:{k}:new:900K") for k in (0, 1, 2)
+    ]
+    lines = [line(0.30, -3.0), line(0.36, -4.0)]
+    fits = [
+        fitted("new", 0.30, sigma_S_per_cm=1e-3),
+        fitted("new", 0.36, sigma_S_per_cm=1e-4, ordering=1),
+        fitted("new", None, status="upper_bound", ordering=2, age_h=-1),
+        # The newest of all, yet of another run.
+        fitted("old", 0.9, sigma_S_per_cm=1e-9, age_h=-5, ordering=1, engine="new"),
+    ]
+    row = build(trajectories=[*runs, simulated("old", 900.0, age_h=2)], fits=fits)
+    expected = summarise_orderings(lines)
+    assert (row.n_orderings, row.n_fits, row.dynamics_status) == (3, 2, "fitted")
+    assert row.activation_energy_eV == pytest.approx(0.33)
+    assert row.activation_energy_error_eV == pytest.approx(expected.activation_energy_error_eV)
+    assert row.activation_energy_spread_eV == pytest.approx(0.06 / np.sqrt(2))
+    assert row.conductivity_300K_S_per_cm == pytest.approx(10**-3.5)
+    assert row.conductivity_300K_spread_decades == pytest.approx(1 / np.sqrt(2))
+    assert (row.conductivity_300K_low_S_per_cm, row.conductivity_300K_high_S_per_cm) == pytest.approx(
+        expected.conductivity_interval_S_per_cm
+    )
+    # Another protocol of the same potential is no second opinion.
+    assert (row.compared_engines, row.potentials_agree) == ([], None)
+
+
+def test_one_fit_is_shown_as_it_is_and_without_a_spread() -> None:
+    row = build(trajectories=[simulated("toy", 900.0)], fits=[fitted("toy", 0.3)])
+    assert (row.n_orderings, row.n_fits, row.activation_energy_eV) == (1, 1, 0.3)
+    assert row.activation_energy_error_eV == pytest.approx(0.02)
+    assert (row.conductivity_300K_low_S_per_cm, row.conductivity_300K_high_S_per_cm) == pytest.approx(
+        (5e-4, 2e-3)
+    )
+    assert (row.activation_energy_spread_eV, row.conductivity_300K_spread_decades) == (None, None)
+
+
+@pytest.mark.parametrize(("sigma_S_per_cm", "agree"), [(1.5e-3, True), (1e-5, False)])
+def test_a_second_potential_is_compared_and_not_mixed_in(sigma_S_per_cm: float, agree: bool) -> None:
+    runs = [simulated("new", 900.0), simulated("old", 900.0, age_h=9)]
+    fits = [
+        fitted("new", 0.3),
+        fitted("old", 0.31, sigma_S_per_cm=sigma_S_per_cm, age_h=8),
+        # An older protocol of that potential, and a third one without a line, say nothing.
+        fitted("old", 0.9, sigma_S_per_cm=1e-12, age_h=20, judgement="before"),
+        fitted("third", None, status="failed"),
+    ]
+    row = build(trajectories=runs, fits=fits)
+    assert (row.engine, row.n_fits, row.activation_energy_eV) == ("new", 1, 0.3)
+    assert (row.compared_engines, row.potentials_agree) == (["old"], agree)
+    # The order in which documents come does not matter, and the newest run decides which is shown.
+    assert build(trajectories=runs[::-1], fits=fits[::-1]) == row
+    other = build(trajectories=[simulated("new", 900.0, age_h=10), runs[1]], fits=fits)
+    assert (other.engine, other.activation_energy_eV, other.compared_engines) == ("old", 0.31, ["new"])
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def simulation(
 def decide(
     *materials: MaterialState, budget: CampaignBudget = BUDGET
 ) -> list[tuple[str, str, tuple[float, ...]]]:
-    decisions = allocate(materials, TEMPERATURES_K, 20.0, 1, budget)
+    decisions = allocate(materials, TEMPERATURES_K, 20.0, budget)
     assert {d.material_id for d in decisions} == {m.material_id for m in materials}
     return [(d.material_id, str(d.step), d.temperatures_K) for d in decisions]
 
@@ -72,7 +72,7 @@ def test_the_fastest_goes_first_and_the_immobile_stops(converged: DiffusionResul
     slow = MaterialState("slow", (simulation(converged, D_cm2_per_s=1e-5),))
     fast = MaterialState("fast", (simulation(converged, status="unconverged", relative_error=0.5),))
     stuck = MaterialState("stuck", (simulation(converged, status="upper_bound"),))
-    decisions = allocate([stuck, slow, fast], TEMPERATURES_K, 20.0, 1, BUDGET)
+    decisions = allocate([stuck, slow, fast], TEMPERATURES_K, 20.0, BUDGET)
     assert [(d.material_id, d.step) for d in decisions] == [
         ("fast", Step.SPREAD),
         ("slow", Step.SPREAD),
@@ -92,7 +92,7 @@ def test_what_has_not_converged_is_extended_and_nothing_else(converged: Diffusio
             simulation(converged, 800.0, "upper_bound"),
         ),
     )
-    (decision,) = allocate([material], TEMPERATURES_K, 20.0, 1, BUDGET)
+    (decision,) = allocate([material], TEMPERATURES_K, 20.0, BUDGET)
     # 0.36 against 0.30 needs 1.44 times the length.
     assert (decision.step, decision.temperatures_K) == (Step.DEEPEN, (1000.0,))
     assert decision.max_production_ps == pytest.approx(1.44 * 18.0)
@@ -123,7 +123,7 @@ def test_nothing_starts_that_the_budgets_do_not_cover(converged: DiffusionResult
         (replace(BUDGET, core_hours=0.6), "the campaign's budget is spent"),
         (replace(BUDGET, material_core_hours=0.6), "the material's budget is spent"),
     ):
-        (decision,) = allocate([material], TEMPERATURES_K, 20.0, 1, budget)
+        (decision,) = allocate([material], TEMPERATURES_K, 20.0, budget)
         assert (decision.step, decision.reason) == (Step.STOP, reason)
     assert decide(material, budget=replace(BUDGET, core_hours=0.71)) == [("a", "spread", (1000.0, 800.0))]
     # The leader's cost is set aside before the next one is considered.

@@ -111,6 +111,10 @@ class DynamicsParameters:
             values=values,
         )
 
+    def n_orderings(self, *, ordered: bool) -> int:
+        """Number of approximants of a crystal; of an ordered one there is but one, however many are asked for."""
+        return 1 if ordered else self.ordering.n_orderings
+
     def dynamics_stage(self) -> StageParameters:
         """Key of relaxations and trajectories: all that shapes them, but not how long they are or their analysis."""
         shaping = (

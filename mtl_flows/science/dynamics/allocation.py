@@ -68,11 +68,14 @@ class MaterialState:
         Those that have begun.
     other_core_hours
         Spent outside them: the heating ramps.
+    n_orderings
+        Approximants that are simulated.
     """
 
     material_id: str
     simulations: tuple[SimulationState, ...] = ()
     other_core_hours: float = 0.0
+    n_orderings: int = 1
 
     @property
     def core_hours(self) -> float:
@@ -129,7 +132,6 @@ def allocate(
     materials: Sequence[MaterialState],
     temperatures_K: Sequence[float],
     production_ps: float,
-    n_orderings: int,
     budget: CampaignBudget,
 ) -> list[Decision]:
     """Decide for every material what happens next.
@@ -147,8 +149,6 @@ def allocate(
         Of production, in any order.
     production_ps
         First length of a simulation.
-    n_orderings
-        Approximants of one material.
     budget
         Limits.
 
@@ -162,8 +162,7 @@ def allocate(
     length_ps = sum(s.simulated_ps for m in materials for s in m.simulations)
     usual = sum(s.core_hours for m in materials for s in m.simulations) / length_ps if length_ps else 0.0
     wanted = [
-        (m, _wanted(m, hottest_first, production_ps, n_orderings, budget, m.core_hours_per_ps or usual))
-        for m in materials
+        (m, _wanted(m, hottest_first, production_ps, budget, m.core_hours_per_ps or usual)) for m in materials
     ]
     under_way = sum(_under_way(m) for m in materials)
     left = budget.core_hours - spent
@@ -216,7 +215,6 @@ def _wanted(
     material: MaterialState,
     hottest_first: tuple[float, ...],
     production_ps: float,
-    n_orderings: int,
     budget: CampaignBudget,
     core_hours_per_ps: float,
 ) -> Decision:
@@ -227,7 +225,7 @@ def _wanted(
     # A temperature at which the framework melts says nothing about ions: the next lower one is the probe.
     for number, temperature_K in enumerate(hottest_first):
         if temperature_K not in begun:
-            cost = production_ps * n_orderings * core_hours_per_ps
+            cost = production_ps * material.n_orderings * core_hours_per_ps
             reason = f"{temperature_K:g} K first"
             if number:
                 reason = f"the framework melts at {hottest_first[number - 1]:g} K"
@@ -258,7 +256,7 @@ def _wanted(
         extensions = {temperature_K: action}
     missing = tuple(t for t in hottest_first if t not in begun) if moving else ()
     if missing:
-        cost = production_ps * n_orderings * len(missing) * core_hours_per_ps
+        cost = production_ps * material.n_orderings * len(missing) * core_hours_per_ps
         return Decision(material.material_id, Step.SPREAD, "ions move", missing, 0.0, cost)
     going = {t: a for t, a in extensions.items() if a.kind is ActionKind.EXTEND}
     if not going:
@@ -269,7 +267,7 @@ def _wanted(
     longest_ps = max(
         going[s.temperature_K].additional_ps + s.result.production_ps for s in states if s.result
     )
-    cost = sum(a.additional_ps for a in going.values()) * n_orderings * core_hours_per_ps
+    cost = sum(a.additional_ps for a in going.values()) * material.n_orderings * core_hours_per_ps
     chosen = tuple(t for t in hottest_first if t in going)
     reason = "; ".join(f"{t:g} K: {going[t].reason}" for t in chosen)
     return Decision(material.material_id, Step.DEEPEN, reason, chosen, longest_ps, cost)

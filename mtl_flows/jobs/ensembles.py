@@ -1,0 +1,130 @@
+"""Fits of one material by potential and protocol: summarised over orderings, compared between potentials."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations
+from typing import Any, Self
+
+from mtl_flows.schemas.dynamics import TransportDocument
+from mtl_flows.science.dynamics.ensemble import (
+    Consensus,
+    Ensemble,
+    Line,
+    compare_potentials,
+    summarise_orderings,
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Series:
+    """What fits have in common that differ in nothing but the ordering.
+
+    Attributes
+    ----------
+    engine
+        Name of the potential.
+    dynamics, analysis
+        Hashes of the parameters of simulations and fits.
+    """
+
+    engine: str
+    dynamics: str
+    analysis: str
+
+    @classmethod
+    def of(cls, fit: TransportDocument) -> Self:
+        """Series of a fit."""
+        return cls(fit.engine_name, fit.id.split(":")[-2], fit.parameters_hash)
+
+    def __str__(self) -> str:
+        return f"{self.engine} {self.dynamics[:6]}-{self.analysis[:6]}"
+
+
+def series_summaries(fits: Iterable[TransportDocument]) -> dict[Series, Ensemble]:
+    """Summarise each series that has a line, in the order of their names."""
+    lines: dict[Series, list[Line]] = {}
+    for fit in fits:
+        line = _line(fit)
+        if line is not None:
+            lines.setdefault(Series.of(fit), []).append(line)
+    return {series: summarise_orderings(lines[series]) for series in sorted(lines)}
+
+
+def series_comparisons(summaries: Mapping[Series, Ensemble]) -> list[tuple[Series, Series, Consensus]]:
+    """Compare every two series of different potentials."""
+    return [
+        (a, b, compare_potentials(summaries[a], summaries[b]))
+        for a, b in combinations(summaries, 2)
+        if a.engine != b.engine
+    ]
+
+
+def newest_series(fits: Iterable[TransportDocument]) -> list[TransportDocument]:
+    """Fits of the series whose last fit was written last, by ordering; none of none."""
+    found = list(fits)
+    if not found:
+        return []
+    shown = Series.of(max(found, key=_age))
+    return sorted((fit for fit in found if Series.of(fit) == shown), key=lambda fit: fit.ordering)
+
+
+def ensemble_fields(shown: list[TransportDocument], fits: Iterable[TransportDocument]) -> dict[str, Any]:
+    """What the candidate table says of one series, and of how the other potentials compare.
+
+    Parameters
+    ----------
+    shown
+        Fits of one series, at least one.
+    fits
+        Every fit of the material; of another potential the newest series with a line is compared.
+    """
+    own = Series.of(shown[0])
+    fields: dict[str, Any] = {
+        "engine": own.engine,
+        "dynamics_status": max(shown, key=_age).status,
+        "n_orderings": len(shown),
+        "n_fits": 0,
+    }
+    summary = series_summaries(shown).get(own)
+    if summary is None:
+        return fields
+    low, high = summary.conductivity_interval_S_per_cm
+    others = _other_potentials(own.engine, fits)
+    return fields | {
+        "dynamics_status": "fitted",
+        "n_fits": summary.n,
+        "activation_energy_eV": summary.activation_energy_eV,
+        "activation_energy_error_eV": summary.activation_energy_error_eV,
+        "activation_energy_spread_eV": summary.activation_energy_spread_eV,
+        "conductivity_300K_S_per_cm": summary.conductivity_S_per_cm,
+        "conductivity_300K_low_S_per_cm": low,
+        "conductivity_300K_high_S_per_cm": high,
+        "conductivity_300K_spread_decades": summary.conductivity_spread_decades,
+        "compared_engines": sorted(others),
+        "potentials_agree": all(compare_potentials(summary, other).agree for other in others.values())
+        if others
+        else None,
+    }
+
+
+def _other_potentials(engine: str, fits: Iterable[TransportDocument]) -> dict[str, Ensemble]:
+    by_engine: dict[str, list[TransportDocument]] = {}
+    for fit in fits:
+        if fit.engine_name != engine and _line(fit) is not None:
+            by_engine.setdefault(fit.engine_name, []).append(fit)
+    summaries = {name: series_summaries(newest_series(found)) for name, found in by_engine.items()}
+    return {name: summary for name, found in summaries.items() for summary in found.values()}
+
+
+def _age(fit: TransportDocument) -> tuple[datetime, str]:
+    return fit.provenance.created_at, fit.id
+
+
+def _line(fit: TransportDocument) -> Line | None:
+    energy, error = fit.activation_energy_eV, fit.activation_energy_error_eV
+    sigma = fit.conductivity_300K_S_per_cm
+    low, high = fit.conductivity_300K_low_S_per_cm, fit.conductivity_300K_high_S_per_cm
+    if energy is None or error is None or sigma is None or low is None or high is None:
+        return None
+    return Line(energy, error, sigma, (low, high))

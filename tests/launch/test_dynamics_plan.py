@@ -1,0 +1,58 @@
+"""Which cells are simulated: several of a disordered crystal, one of an ordered one."""
+
+from dataclasses import replace
+
+import pytest
+from samples import fill
+from toy_engines import dynamics
+
+from mtl_flows.flows.campaign import CampaignRoundMaker
+from mtl_flows.flows.dynamics import DynamicsFlowMaker
+from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.jobs.dynamics import find_ordering
+from mtl_flows.jobs.parameters import ScreeningParameters
+from mtl_flows.launch.campaign import look, start_campaign
+from mtl_flows.launch.dynamics import plan_dynamics
+from mtl_flows.report.story import tell
+from mtl_flows.store.database import MTLStore
+
+P = dynamics()
+THREE = replace(P, ordering=replace(P.ordering, n_orderings=3))
+SCREENING = ScreeningParameters()
+
+
+@pytest.mark.parametrize(("ordered", "n"), [(True, 1), (False, 3)])
+def test_an_ordered_crystal_is_simulated_once(ordered: bool, n: int) -> None:
+    maker = DynamicsFlowMaker(parameters=THREE)
+    assert len(maker.transport_ids("s", ordered=ordered)) == n
+    flows = (
+        maker.make("s", "m", ordered=ordered),
+        CampaignRoundMaker(parameters=THREE).make("s", "m", (900.0,), ordered=ordered),
+    )
+    for flow in flows:
+        fits = [job for job in flow.jobs if job.name.startswith("Arrhenius")]
+        assert [fit.function_args[1] for fit in fits] == list(range(n))
+
+
+def test_plans_and_campaigns_know_which_crystals_are_ordered(store: MTLStore) -> None:
+    fill(store, "licl")
+    rebuild_candidates(store, SCREENING)
+    (candidate,) = store.candidates.find()
+    assert candidate.ordered
+    maker = DynamicsFlowMaker(parameters=THREE)
+    assert plan_dynamics(store, maker, materials=["licl"]).todo == [candidate]
+    campaign = start_campaign(store, "c", [candidate], THREE, core_hours=1.0, material_core_hours=1.0)
+    assert [state.n_orderings for state in look(store, campaign).states] == [1]
+    store.structures.raw.update_one({"_id": candidate.structure_id}, {"$set": {"flags.ordered": False}})
+    assert [state.n_orderings for state in look(store, campaign).states] == [3]
+
+
+def test_the_one_cell_says_why_there_are_no_others(store: MTLStore) -> None:
+    (structure_id,) = fill(store, "licl")
+    made = find_ordering(store, store.structures.get(structure_id), 0, THREE)
+    assert made.only_one == "the crystal is ordered"
+    (cell,) = tell(store, "licl", SCREENING)["calculations"]
+    assert (cell["what"], cell["status"]) == ("ordered cell 0", "the only one: the crystal is ordered")
+    # Why it matters: another number, seed included, would give the very same cell.
+    again = find_ordering(store, store.structures.get(structure_id), 1, THREE)
+    assert again.to_structure() == made.to_structure()
