@@ -21,7 +21,7 @@ so a batch turns any of them into a record and goes on.
     │   └── OrderingError         no sensible ordered approximant
     ├── ClusteringError           not converged, degenerate
     ├── DynamicsError             a trajectory that cannot be used
-    │   └── CalculationError      an external program failed beyond repair
+    │   └── CalculationError      an engine or external program failed beyond repair
     └── StabilityError            entries missing or of mixed origin
 """
 
@@ -165,7 +165,7 @@ class DynamicsError(MTLError):
 
 
 class CalculationError(DynamicsError):
-    """A calculation by an external program failed beyond repair, or left nothing that can be read."""
+    """An engine raised or gave no numbers, or an external program failed beyond repair or left nothing to read."""
 
     reason = "calculation_failed"
 

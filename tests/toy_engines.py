@@ -69,6 +69,24 @@ class Exploding(Conductor):
             self.results["forces"] = np.full((len(atoms), 3), np.nan)
 
 
+class NoFluorides(Conductor):
+    """Raises at the first fluoride it sees."""
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
+        if "F" in atoms.get_chemical_symbols():
+            raise RuntimeError("no parameters for F")
+        super().calculate(atoms, properties, system_changes)
+
+
+class NoFluorideEnergies(Conductor):
+    """Gives a fluoride an energy that is no number."""
+
+    def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        if "F" in atoms.get_chemical_symbols():
+            self.results["energy"] = np.nan
+
+
 def dynamics(engine: str = "Conductor", **changes: Any) -> DynamicsParameters:
     """Dynamics of LiCl in one cell and two picoseconds, whose analysis takes what it gets."""
     fields: dict[str, Any] = {

@@ -76,5 +76,5 @@ class DynamicsFlowMaker(RecordMaker):
         p = self.parameters
         heating = ceil(p.heat_ps / p.chunk_ps)
         production = len(p.temperatures_K) * ceil(p.production_ps / p.chunk_ps)
-        order_relax_record, window, fit, table = 3, 1, 1, 1
-        return p.ordering.n_orderings * (order_relax_record + heating + production + window + fit) + table
+        order_relax, window, fit, table = 2, 1, 1, 1
+        return p.ordering.n_orderings * (order_relax + heating + production + window + fit) + table

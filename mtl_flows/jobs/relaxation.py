@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jobflow import Flow, Job, Response, job
+from jobflow import Job, Response, job
 from pymatgen.core import Structure
 
 from mtl_flows.errors import CalculationError
@@ -18,24 +18,12 @@ from mtl_flows.schemas.dynamics import OrderingDocument, RelaxationDocument
 from mtl_flows.store.database import MTLStore
 
 
-def relaxation(approximant: OrderingDocument, parameters: DynamicsParameters) -> Flow | Job:
-    """Return the jobs that relax an approximant and write what comes out."""
-    p = parameters
+def relaxation(approximant: OrderingDocument, parameters: DynamicsParameters) -> Job:
+    """Return the job that relaxes an approximant and writes what comes out, or why nothing does."""
+    p, name = parameters, f"relax {approximant.material_id}"
     if p.engine == VASP:
-        relax = VaspRelaxationMaker(name=f"VASP relax {approximant.material_id}", parameters=p)
-        return relax.make(approximant.id)
-    relax = EngineRelaxMaker.for_engine(
-        p.engine, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps
-    ).make(approximant.to_structure())
-    relax.name = f"relax {approximant.material_id}"
-    record = RecordRelaxationMaker(parameters=p).make(
-        approximant.id,
-        structure=relax.output.structure,
-        energy_eV=relax.output.output.energy,
-        forces_eV_per_A=relax.output.output.forces,
-        n_steps=relax.output.output.n_steps,
-    )
-    return Flow([relax, record], name="relaxation")
+        return VaspRelaxationMaker(name=f"VASP {name}", parameters=p).make(approximant.id)
+    return RelaxationMaker(name=name, parameters=p).make(approximant.id)
 
 
 def relaxation_failure(store: MTLStore, relaxation_id: str) -> str:
@@ -84,32 +72,35 @@ def record_relaxation(
 
 
 @dataclass
-class RecordRelaxationMaker(RecordMaker):
-    """Job that parses the output of a relaxation into the store."""
+class RelaxationMaker(RecordMaker):
+    """Job that relaxes positions and cell by atomate2's force-field Maker with the calculator of an engine."""
 
-    name: str = "record relaxation"
+    name: str = "relax"
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
 
     @job
-    def make(
-        self,
-        ordering_id: str,
-        *,
-        structure: Structure,
-        energy_eV: float,
-        forces_eV_per_A: list[list[float]],
-        n_steps: int,
-    ) -> dict[str, Any]:
-        """Write the relaxed structure."""
+    def make(self, ordering_id: str) -> dict[str, Any]:
+        """Relax; if the engine gives up, that is written and the workflow goes on to say so."""
+        p = self.parameters
+        with worker_store() as store:
+            approximant = store.orderings.get(ordering_id)
+        maker = EngineRelaxMaker.for_engine(
+            p.engine, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps
+        )
+        maker.n_threads = p.n_threads
+        try:
+            relaxed = maker.relax(approximant.to_structure())
+        except CalculationError as error:
+            return _refuse(error, approximant, p)
         with worker_store() as store:
             document = record_relaxation(
                 store,
                 ordering_id,
-                self.parameters,
-                structure=structure,
-                energy_eV=energy_eV,
-                forces_eV_per_A=forces_eV_per_A,
-                n_steps=n_steps,
+                p,
+                structure=relaxed.structure,
+                energy_eV=relaxed.energy_eV,
+                forces_eV_per_A=relaxed.forces_eV_per_A,
+                n_steps=relaxed.n_steps,
                 calculations=[],
             )
         return _summary(document)

@@ -244,12 +244,12 @@ class _Relaxer:
         maker = EngineRelaxMaker.for_engine(
             p.engine, relax_cell=not keep_cell, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps
         )
-        result = maker.run_ase(structure)
+        result = maker.relax(structure)
         if not result.converged:
             raise StabilityError(
                 f"not relaxed after {p.relax_steps} steps", subject=structure.composition.reduced_formula
             )
-        return result.final_mol_or_struct, float(result.trajectory.frame_properties[-1]["energy"])
+        return result.structure, result.energy_eV
 
 
 @dataclass

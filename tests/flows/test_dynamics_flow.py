@@ -13,16 +13,20 @@ from samples import fill
 from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
+from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.jobs.entry_providers import EntrySource
 from mtl_flows.jobs.md.plan import DynamicsParameters
+from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.stability import windows_of_material
 from mtl_flows.launch.categories import set_category
+from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 from mtl_flows.launch.events import WorkSummary
 from mtl_flows.launch.names import HEAVY, LIGHT
 from mtl_flows.launch.recover import recover
 from mtl_flows.launch.submit import submit
 from mtl_flows.launch.worker import work
+from mtl_flows.report.story import tell
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
 from mtl_flows.store.connection import Connection
@@ -31,6 +35,7 @@ from mtl_flows.store.database import MTLStore
 # By pymatgen, in atomate2's relaxation.
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")
 
+SCREENING = ScreeningParameters()
 Work = Callable[..., WorkSummary]
 
 
@@ -87,6 +92,45 @@ def test_lithium_nitride_with_chgnet(store: MTLStore, address: Connection, run: 
     # No bulk in the workflow's own collections: frames are in GridFS, jobs leave summaries.
     outputs = list(store.database["outputs"].find({"output.trajectory_id": {"$exists": True}}))
     assert {len(str(d["output"])) < 400 for d in outputs} == {True}
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        ("NoFluorides", "engine_error: RuntimeError: no parameters for F"),
+        ("NoFluorideEnergies", "not_a_number after"),
+    ],
+)
+def test_an_engine_that_cannot_relax_one_material_is_recorded_and_the_batch_goes_on(
+    store: MTLStore, address: Connection, run: Work, engine: str, told: str
+) -> None:
+    fill(store, "licl", "lif")
+    rebuild_candidates(store, SCREENING)
+    p = dynamics(engine, temperatures_K=(1200.0,), production_ps=0.8, relax_steps=20)
+    maker = DynamicsFlowMaker(parameters=p)
+
+    def hand_in_both() -> list[str]:
+        plan = plan_dynamics(store, maker, materials=["lif", "licl"])
+        return [workflow.name for workflow in submit_dynamics(address, plan, maker)]
+
+    assert hand_in_both() == ["dynamics lif", "dynamics licl"]
+    assert run().failures == ()
+    assert store.database["workflows"].count_documents({"state": {"$ne": "COMPLETED"}}) == 0
+    assert [r.material_id for r in store.relaxations.find()] == ["licl"]
+    for simulation in store.dynamics.find({"material_id": "lif"}):
+        assert (simulation.status, simulation.retry, simulation.chunks) == ("failed", True, [])
+        assert told in simulation.reason
+    assert store.candidates.get("lif").dynamics_status == "failed"
+    (refusal,) = tell(store, "lif", SCREENING)["rejections"]
+    assert (refusal["stage"], refusal["reason"], refusal["resolved"]) == (
+        *("dynamics", "calculation_failed"),
+        False,
+    )
+    assert told in refusal["message"]
+    assert store.candidates.get("licl").dynamics_status != "failed"
+    assert {s.status for s in store.dynamics.find({"material_id": "licl"})} == {"heated", "converged"}
+    # Only what failed is handed in again.
+    assert hand_in_both() == ["dynamics lif"]
 
 
 def work_slowly(address: Connection, folder: Path) -> None:

@@ -13,7 +13,7 @@ from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
 from mtl_flows.jobs.md.frames import FrameSink
-from mtl_flows.jobs.md.guard import ChunkStatus, Guard
+from mtl_flows.jobs.md.guard import ENGINE_ERRORS, ChunkStatus, Guard
 from mtl_flows.jobs.md.parameters import MDParameters
 from mtl_flows.jobs.md.state import MDState, pack_generator
 from mtl_flows.jobs.md.thermostats import BussiThermostat, internal_temperature_K
@@ -145,7 +145,7 @@ def run_chunk(
                 n_frames += 1
                 last_good = _snapshot(start, thermostat, step)
             temperature_sum_K += temperature_K
-    except _ENGINE_ERRORS as error:
+    except ENGINE_ERRORS as error:
         status, message = ChunkStatus.ENGINE_ERROR, f"{type(error).__name__}: {error}"
     sink.flush()
 
@@ -166,10 +166,6 @@ def run_chunk(
         conserved_drift_meV_per_atom_ps=drift_meV_per_ps / len(atoms),
         message=message,
     )
-
-
-# What calculators raise when they meet positions that make no sense; a missing package is none of these.
-_ENGINE_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
 
 
 def _snapshot(start: MDState, thermostat: BussiThermostat, step: int) -> MDState:

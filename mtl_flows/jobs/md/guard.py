@@ -11,6 +11,9 @@ from mtl_flows.jobs.md.parameters import MDParameters
 from mtl_flows.jobs.md.state import MDState
 from mtl_flows.jobs.md.thermostats import internal_degrees_of_freedom
 
+ENGINE_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
+"""What calculators raise when they meet positions that make no sense; a missing package is none of these."""
+
 
 class ChunkStatus(StrEnum):
     """How a chunk ended."""

@@ -15,14 +15,39 @@ from jobflow import job
 from pymatgen.core import Structure
 from pymatgen.core.trajectory import Trajectory as PmgTrajectory
 
-from mtl_flows.errors import ConfigurationError, DynamicsError
+from mtl_flows.errors import CalculationError, ConfigurationError, DynamicsError
 from mtl_flows.jobs.md.chunk import ChunkResult, run_chunk
 from mtl_flows.jobs.md.engines import get_engine, set_torch_threads
 from mtl_flows.jobs.md.frames import FrameSink, MemoryFrameSink, file_frame_sink
-from mtl_flows.jobs.md.guard import ChunkStatus
+from mtl_flows.jobs.md.guard import ENGINE_ERRORS, ChunkStatus
 from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
 from mtl_flows.jobs.md.state import MDState
 from mtl_flows.jobs.md.thermostats import BussiThermostat
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelaxedStructure:
+    """What a relaxation gave.
+
+    Attributes
+    ----------
+    structure
+        At the end.
+    converged
+        Forces below the tolerance within the allowed steps.
+    energy_eV
+        Of the cell.
+    forces_eV_per_A
+        On each atom, at the end.
+    n_steps
+        Steps taken, the start included.
+    """
+
+    structure: Structure
+    converged: bool
+    energy_eV: float
+    forces_eV_per_A: list[list[float]]
+    n_steps: int
 
 
 @dataclass
@@ -65,6 +90,34 @@ class EngineRelaxMaker(ForceFieldRelaxMaker):  # type: ignore[misc]
             relax_cell=relax_cell,
             relax_kwargs={"fmax": fmax_eV_per_A, "verbose": False},
             steps=steps,
+        )
+
+    def relax(self, structure: Structure) -> RelaxedStructure:
+        """Relax a structure here and now.
+
+        Raises
+        ------
+        CalculationError
+            If the engine raises, or gives energies or forces that are no numbers.
+        """
+        formula = structure.composition.reduced_formula
+        try:
+            result = self._run_ase_safe(structure)
+        except ENGINE_ERRORS as error:
+            raise CalculationError(
+                f"{ChunkStatus.ENGINE_ERROR}: {type(error).__name__}: {error}", subject=formula
+            ) from error
+        last = result.trajectory.frame_properties[-1]
+        if not (np.isfinite(last["energy"]) and np.isfinite(last["forces"]).all()):
+            raise CalculationError(
+                f"{ChunkStatus.NOT_A_NUMBER} after {len(result.trajectory)} steps", subject=formula
+            )
+        return RelaxedStructure(
+            structure=result.final_mol_or_struct,
+            converged=bool(result.converged),
+            energy_eV=float(last["energy"]),
+            forces_eV_per_A=np.asarray(last["forces"], dtype=float).tolist(),
+            n_steps=len(result.trajectory),
         )
 
     def _get_calculator(self) -> Calculator:
