@@ -11,6 +11,7 @@ from mtl_flows.cli.types import (
     DiscardPs,
     EngineName,
     HeatPs,
+    Incar,
     Json,
     LagFraction,
     MaxAtoms,
@@ -63,6 +64,7 @@ def start(
     orderings: Orderings = 1,
     max_atoms: MaxAtoms = 200,
     mobile_ion: MobileIon = "Li",
+    incar: Incar = None,
     run: Annotated[bool, typer.Option(help="Work here until the campaign has ended.")] = False,
 ) -> None:
     """Begin a campaign and hand in its first round; the same command again does no harm."""
@@ -85,6 +87,7 @@ def start(
         chunk_ps=chunk_ps,
         orderings=orderings,
         max_atoms=max_atoms,
+        incar=incar or [],
     ).parameters
     with connection(Settings.load()) as address, MTLStore.connect(address) as store:
         chosen = (

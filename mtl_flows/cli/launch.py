@@ -130,7 +130,7 @@ def dynamics_maker(
     """Flow Maker for options as they come from the command line."""
     from mtl_flows.errors import ConfigurationError
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
-    from mtl_flows.jobs.md.engines import get_engine
+    from mtl_flows.jobs.md.engines import VASP, get_engine
     from mtl_flows.jobs.md.plan import DynamicsParameters
     from mtl_flows.jobs.md.vasp_parameters import VaspParameters
     from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
@@ -144,6 +144,10 @@ def dynamics_maker(
             subject="--temperatures",
             remedy="write 800,1000,1200",
         ) from None
+    if incar and engine != VASP:
+        raise ConfigurationError(
+            f"INCAR tags mean nothing to {engine}", subject="--incar", remedy="add --engine vasp"
+        )
     get_engine(engine)  # a name nobody knows is refused before anything is handed in
     return DynamicsFlowMaker(
         parameters=DynamicsParameters(

@@ -17,6 +17,7 @@ from mtl_flows.cli.types import (
     DiscardPs,
     EngineName,
     HeatPs,
+    Incar,
     LagFraction,
     MaxAtoms,
     MobileIon,
@@ -57,6 +58,7 @@ def run(
     chunk_ps: ChunkPs = 5.0,
     orderings: Orderings = 1,
     max_atoms: MaxAtoms = 200,
+    incar: Incar = None,
 ) -> None:
     """Do everything: ingest, screen, simulate the survivors, and show the candidate table.
 
@@ -85,6 +87,7 @@ def run(
         chunk_ps=chunk_ps,
         orderings=orderings,
         max_atoms=max_atoms,
+        incar=incar or [],
     )
     settings = Settings.load()
     with connection(settings) as address, MTLStore.connect(address) as store:
