@@ -174,7 +174,7 @@ class TrajectoryMaker(RecordMaker):
                 return _replace(store, simulation, reopened)
             return simulation
         approximant = store.orderings.get(p.ordering_id(structure_id, ordering))
-        md = p.md_parameters(approximant.to_structure().composition, self.temperature_K)
+        md = p.md_parameters(approximant.to_structure().composition, self.temperature_K, ordering)
         wanted_ps = p.heat_ps if self.temperature_K is None else p.production_ps
         stage = p.dynamics_stage()
         status, reason, retry = self._obstacle(store, structure_id, ordering)
@@ -226,7 +226,7 @@ class TrajectoryMaker(RecordMaker):
         structure = store.relaxations.get(
             p.relaxation_id(simulation.structure_id, simulation.ordering)
         ).to_structure()
-        md = p.md_parameters(structure.composition, self.temperature_K)
+        md = p.md_parameters(structure.composition, self.temperature_K, simulation.ordering)
         if self.temperature_K is None:
             return MDState.from_structure(structure, md)
         ramp = store.dynamics.get(p.trajectory_id(simulation.structure_id, simulation.ordering, None))
@@ -242,7 +242,7 @@ class TrajectoryMaker(RecordMaker):
                 remedy="install the version named in the document, or start again under another seed",
             )
         start = self._start(store, simulation)
-        md = p.md_parameters(start.to_structure().composition, self.temperature_K)
+        md = p.md_parameters(start.to_structure().composition, self.temperature_K, simulation.ordering)
         # Extensions are foreseen from whole frames and may end some steps beyond the budget.
         md = replace(md, n_steps=max(md.n_steps, simulation.steps_wanted))
         runner = _runner(p, md)

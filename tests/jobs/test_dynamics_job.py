@@ -192,6 +192,9 @@ def test_several_orderings_are_simulated_apart(store: MTLStore, run: Run) -> Non
     assert [o.ordering for o in store.orderings.find()] == [0, 1]
     assert store.transport.count() == 2
     assert len(store.candidates.get("licl").diffusivities) == 2
+    # The cell is the same here; the runs are two samples all the same.
+    first, second = (store.dynamics.get(p.trajectory_id(LICL, k, 1200.0)) for k in (0, 1))
+    assert first.diffusivity_cm2_per_s != second.diffusivity_cm2_per_s
     before = contents(store)["dynamics"]
     run(p)  # one ordering only: it is the first of the two
     assert contents(store)["dynamics"] == before

@@ -13,6 +13,7 @@ from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
 
+_SEEDS_APART = 1_000_003
 ORDERING_VERSION = 1
 DYNAMICS_VERSION = 1
 
@@ -50,7 +51,7 @@ class DynamicsParameters:
     frame_interval_fs
         Time between stored frames.
     seed
-        Of velocities and thermostat.
+        Of velocities and thermostat; each approximant and temperature has random numbers of its own.
     diffusion
         Of the analysis.
 
@@ -153,8 +154,12 @@ class DynamicsParameters:
         name = "heat" if temperature_K is None else f"{temperature_K:g}K"
         return f"{self.relaxation_id(structure_id, ordering)}:{name}"
 
-    def md_parameters(self, composition: Composition, temperature_K: float | None) -> MDParameters:
+    def md_parameters(
+        self, composition: Composition, temperature_K: float | None, ordering: int = 0
+    ) -> MDParameters:
         """Parameters of one simulation, as long as the budget allows."""
+        # Two approximants may be the same cell: their runs still have to be two samples, not one counted twice.
+        seed = self.seed + _SEEDS_APART * ordering
         timestep_fs = self.timestep_fs or default_timestep_fs(composition)
         common: dict[str, Any] = {
             "timestep_fs": timestep_fs,
@@ -165,15 +170,14 @@ class DynamicsParameters:
             return MDParameters(
                 temperature_K=(self.heat_from_K, self.heat_to_K),
                 n_steps=steps(self.heat_ps, timestep_fs),
-                seed=self.seed,
+                seed=seed,
                 **common,
             )
         longest_ps = self.budget.max_production_ps + self.diffusion.discard_ps
         return MDParameters(
             temperature_K=(temperature_K,),
             n_steps=steps(max(longest_ps, self.production_ps), timestep_fs),
-            # Each temperature has random numbers of its own.
-            seed=self.seed + round(temperature_K),
+            seed=seed + round(temperature_K),
             **common,
         )
 
