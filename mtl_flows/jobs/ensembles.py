@@ -90,12 +90,15 @@ def ensemble_fields(shown: list[TransportDocument], fits: Iterable[TransportDocu
     if summary is None:
         return fields
     low, high = summary.conductivity_interval_S_per_cm
+    low_eV, high_eV = summary.activation_energy_interval_eV
     others = _other_potentials(own.engine, fits)
     return fields | {
         "dynamics_status": "fitted",
         "n_fits": summary.n,
         "activation_energy_eV": summary.activation_energy_eV,
         "activation_energy_error_eV": summary.activation_energy_error_eV,
+        "activation_energy_low_eV": low_eV,
+        "activation_energy_high_eV": high_eV,
         "activation_energy_spread_eV": summary.activation_energy_spread_eV,
         "conductivity_300K_S_per_cm": summary.conductivity_S_per_cm,
         "conductivity_300K_low_S_per_cm": low,

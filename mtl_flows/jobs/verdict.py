@@ -42,7 +42,8 @@ def judge(
     Parameters
     ----------
     fields
-        Of the candidate: engine, status of the dynamics, activation energy and its error, conductivity.
+        Of the candidate: engine, status of the dynamics, activation energy and its interval (or else its error),
+        conductivity.
     window
         None where no window was computed; the verdict then waits for it.
     thresholds
@@ -149,9 +150,12 @@ def _activation_energy(fields: Mapping[str, Any]) -> Measured:
             return Measured.unusable(origin, note="no molecular dynamics yet")
         melted = status == "framework_melted"
         return Measured.unusable(origin, "framework_melted" if melted else "unconverged", note=f"{status}")
-    error = fields.get("activation_energy_error_eV")
-    spread = math.inf if error is None else _95_PERCENT * error
-    return Measured(value, value - spread, value + spread, origin, "converged")
+    low, high = fields.get("activation_energy_low_eV"), fields.get("activation_energy_high_eV")
+    if low is None or high is None:
+        error = fields.get("activation_energy_error_eV")
+        spread = math.inf if error is None else _95_PERCENT * error
+        low, high = value - spread, value + spread
+    return Measured(value, low, high, origin, "converged")
 
 
 def _conductivity(fields: Mapping[str, Any]) -> Measured:

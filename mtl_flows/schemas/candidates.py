@@ -124,6 +124,12 @@ class CandidateDocument(Document):
         None, description="slope of the Arrhenius fit, eV; mean over the orderings"
     )
     activation_energy_error_eV: float | None = Field(None, description="standard error, of the mean")
+    activation_energy_low_eV: float | None = Field(
+        None, description="lower end of the 95 % interval of the mean, which the verdict judges by"
+    )
+    activation_energy_high_eV: float | None = Field(
+        None, description="upper end of the 95 % interval of the mean"
+    )
     activation_energy_spread_eV: float | None = Field(
         None, description="standard deviation over the orderings; null with one"
     )

@@ -300,6 +300,21 @@ def test_a_row_summarises_the_orderings_of_its_run_and_no_others() -> None:
     assert (row.compared_engines, row.potentials_agree) == ([], None)
 
 
+def test_two_orderings_that_differ_are_too_few_for_a_verdict_on_their_mean() -> None:
+    runs = [simulated("new", 900.0, ordering=k, ordering_id=f"o:{k}", id=f"o:{k}:new:900K") for k in (0, 1)]
+    wide, narrow = (
+        build(
+            trajectories=runs,
+            fits=[fitted("new", 0.6 - apart, ordering=0), fitted("new", 0.6 + apart, ordering=1)],
+            windows=[window("new", 0.0, 3.0)],
+        )
+        for apart in (0.05, 0.005)
+    )
+    # Student's t with one degree of freedom: 12.7 standard errors.
+    assert wide.activation_energy_low_eV == pytest.approx(0.6 - 12.706 * 0.05, abs=1e-3)
+    assert (wide.verdict, narrow.verdict) == ("undecided", "pass")
+
+
 def test_one_fit_is_shown_as_it_is_and_without_a_spread() -> None:
     row = build(trajectories=[simulated("toy", 900.0)], fits=[fitted("toy", 0.3)])
     assert (row.n_orderings, row.n_fits, row.activation_energy_eV) == (1, 1, 0.3)

@@ -18,6 +18,7 @@ def test_one_ordering_is_its_own_fit_and_has_no_spread() -> None:
     assert (one.n, one.activation_energy_spread_eV, one.conductivity_spread_decades) == (1, None, None)
     assert one.conductivity_interval_S_per_cm == pytest.approx((10**-3.1, 10**-2.9))
     assert (one.activation_energy_eV, one.activation_energy_error_eV) == (0.3, pytest.approx(0.01))
+    assert one.activation_energy_interval_eV == pytest.approx((0.3 - 0.0196, 0.3 + 0.0196), abs=1e-5)
 
 
 def test_orderings_that_differ_widen_the_interval() -> None:
@@ -28,6 +29,9 @@ def test_orderings_that_differ_widen_the_interval() -> None:
     low, high = three.conductivity_interval_S_per_cm
     known = stats.t.interval(0.95, 2, loc=np.mean(logs), scale=stats.sem(logs))
     assert (np.log10(low), np.log10(high)) == pytest.approx(known)
+    energies = [0.3 - 0.05 * x for x in logs]
+    known = stats.t.interval(0.95, 2, loc=np.mean(energies), scale=stats.sem(energies))
+    assert three.activation_energy_interval_eV == pytest.approx(known)
 
 
 def test_orderings_that_happen_to_agree_are_not_more_certain_than_their_fits() -> None:

@@ -42,6 +42,8 @@ class Ensemble:
         Mean, and standard error of the mean; with one ordering that of its fit.
     activation_energy_spread_eV
         Standard deviation over the orderings, noise of the fits included; None with one.
+    activation_energy_interval_eV
+        Interval of the mean, made like that of the conductivity: three orderings are few, and Student's t says so.
     conductivity_S_per_cm
         Geometric mean.
     conductivity_interval_S_per_cm
@@ -55,6 +57,7 @@ class Ensemble:
     activation_energy_eV: float
     activation_energy_error_eV: float
     activation_energy_spread_eV: float | None
+    activation_energy_interval_eV: tuple[float, float]
     conductivity_S_per_cm: float
     conductivity_interval_S_per_cm: tuple[float, float]
     conductivity_spread_decades: float | None
@@ -104,16 +107,21 @@ def summarise_orderings(lines: Sequence[Line], *, confidence: float = 0.95) -> E
     mean_log = float(logs.mean())
     own = float(np.sqrt((log_errors**2).sum())) / n
     own_energy = float(np.sqrt((energy_errors**2).sum())) / n
-    half, energy_error = normal * own, own_energy
+    half, energy_half, energy_error = normal * own, normal * own_energy, own_energy
     if n > 1:
-        scatter = float(logs.std(ddof=1)) / np.sqrt(n)
-        half = max(half, float(stats.t.ppf(0.5 + 0.5 * confidence, n - 1)) * float(scatter))
-        energy_error = max(own_energy, float(energies.std(ddof=1) / np.sqrt(n)))
+        student = float(stats.t.ppf(0.5 + 0.5 * confidence, n - 1))
+        scatter = float(logs.std(ddof=1) / np.sqrt(n))
+        energy_scatter = float(energies.std(ddof=1) / np.sqrt(n))
+        half = max(half, student * scatter)
+        energy_half = max(energy_half, student * energy_scatter)
+        energy_error = max(own_energy, energy_scatter)
+    energy = float(energies.mean())
     return Ensemble(
         n=n,
-        activation_energy_eV=float(energies.mean()),
+        activation_energy_eV=energy,
         activation_energy_error_eV=energy_error,
         activation_energy_spread_eV=float(energies.std(ddof=1)) if n > 1 else None,
+        activation_energy_interval_eV=(energy - energy_half, energy + energy_half),
         conductivity_S_per_cm=float(np.exp(mean_log)),
         conductivity_interval_S_per_cm=(float(np.exp(mean_log - half)), float(np.exp(mean_log + half))),
         conductivity_spread_decades=float(logs.std(ddof=1) / np.log(10.0)) if n > 1 else None,
