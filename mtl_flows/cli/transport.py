@@ -38,6 +38,6 @@ def _shown(value: Any) -> Any:
     if isinstance(value, dict):
         return "; ".join(f"{key} K: {item}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        vectors = isinstance(value[0], list | tuple)
-        return "; ".join(map(_shown, value)) if vectors else ", ".join(f"{item:.3g}" for item in value)
+        rows = [item for item in value if isinstance(item, list | tuple)]
+        return "; ".join(map(_shown, rows)) if rows else ", ".join(f"{item:.3g}" for item in value)
     return f"{value:.3g}" if isinstance(value, float) else value

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from samples import structure_document
 from toy_engines import dynamics
+from typer.testing import CliRunner
 
+from mtl_flows.cli.app import app
 from mtl_flows.jobs.transport import diffusion_of, fit_transport, transport_id
 from mtl_flows.report.transport import transport_report
 from mtl_flows.schemas.base import Provenance
@@ -15,6 +17,7 @@ from mtl_flows.schemas.dynamics import BlockRecord, ChunkRecord, TrajectoryDocum
 from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
+from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
 TEMPERATURES_K = (800.0, 1000.0, 1200.0, 1400.0)
@@ -157,7 +160,9 @@ def test_temperatures_with_fractions_are_stored_too(store: MTLStore) -> None:
     assert set(store.transport.get(fit.id).excluded) == {"812.5", "1000.25"}
 
 
-def test_the_report_shows_directions_of_simulations_with_a_diffusivity(simulated: MTLStore) -> None:
+def test_the_report_shows_directions_of_simulations_with_a_diffusivity(
+    simulated: MTLStore, address: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = analysis(800.0)
     old = {**old, "fit": {k: v for k, v in old["fit"].items() if k != "tensor"}}
     D = {T: analysis(T)["D_cm2_per_s"] for T in TEMPERATURES_K}
@@ -171,3 +176,10 @@ def test_the_report_shows_directions_of_simulations_with_a_diffusivity(simulated
     for row in rows:
         assert sum(row["principal_cm2_per_s"]) / 3.0 == pytest.approx(D[row["temperature_K"]])
         assert 2.5 < row["dimensionality"] <= 3.0
+
+    # As a table, beside another approximant of which nothing came.
+    fit_transport(simulated, STRUCTURE.id, 1, P)
+    monkeypatch.setenv("MTL_MONGO_URI", address.uri)
+    shown = CliRunner().invoke(app, ["transport", STRUCTURE.material_id], terminal_width=300)
+    assert shown.exit_code == 0, shown.exception
+    assert "Directions" in shown.stdout
