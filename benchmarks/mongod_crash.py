@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
@@ -236,10 +237,24 @@ def storm(calm: Round, stormy: Round, kills: int, rng: random.Random) -> int:
     if process.wait():
         raise SystemExit(f"the last run failed: {process.communicate()[1].decode()}")
     acknowledged, missing = stormy.missing()
-    same = calm.contents() == stormy.contents()
     print(f"{struck.total()} kills, {dict(struck)}: {acknowledged} acknowledged, {lost + missing} missing")
-    print("contents are those of the undisturbed run" if same else "contents DIFFER")
-    return int(bool(lost + missing) or not same)
+    differ = list(differences(calm.contents(), stormy.contents()))
+    print("\n".join(differ) if differ else "contents are those of the undisturbed run")
+    return int(bool(lost + missing or differ))
+
+
+def differences(calm: dict[str, list[Any]], stormy: dict[str, list[Any]]) -> Iterator[str]:
+    """What differs, one line for each document."""
+    for name, documents in calm.items():
+        one, other = ({d["_id"]: d for d in found} for found in (documents, stormy[name]))
+        for key in sorted(one.keys() | other.keys()):
+            if key not in one or key not in other:
+                yield f"{name} {key}: only in the {'undisturbed' if key in one else 'disturbed'} run"
+            elif one[key] != other[key]:
+                fields = [f for f in one[key] | other[key] if one[key].get(f) != other[key].get(f)]
+                yield f"{name} {key} differs: " + ", ".join(
+                    f"{f} {str(one[key].get(f))[:80]} and {str(other[key].get(f))[:80]}" for f in fields
+                )
 
 
 if __name__ == "__main__":
