@@ -148,7 +148,12 @@ class CandidateFilter:
             if not isinstance(known, dict):
                 known = query[limited.field] = {"$eq": known}
             query[limited.field] = _tightest(known, limited.condition())
-        return query | self._gates()
+        found = query | self._gates()
+        limits = {limited.field for limited in self.ranges}
+        if limits and not self.elements and found.keys() - {"elements"} == limits:
+            # True of every row; asked so that limits are judged on the keys of an index, before rows are fetched.
+            found = {"priority": {"$exists": True}, **found}
+        return found
 
     def mongosh(self, limit: int = 0) -> str:
         """The question as one types it into mongosh, the highest priority first."""

@@ -52,7 +52,10 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
     model = CandidateDocument
     indexes = (
         IndexModel([("material_id", ASCENDING)], unique=True),
-        IndexModel(list(_BEST_FIRST)),
+        # Where nothing but limits is asked, they are judged by these keys, in order, before a row is fetched.
+        IndexModel(
+            [*_BEST_FIRST, *((field, ASCENDING) for field in _LIMITED)], name="best_first_with_limits"
+        ),
         *(IndexModel([(field, ASCENDING), *_BEST_FIRST]) for field in _ASKED_FIRST),
         *(IndexModel([(field, ASCENDING)]) for field in _LIMITED),
     )
