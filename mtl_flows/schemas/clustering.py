@@ -54,7 +54,7 @@ class StabilityRecord(BaseModel):
     )
     n_failed_subsamples: int = Field(description="subsamples without a usable partition")
     damping_ari: dict[str, float] = Field(
-        description="adjusted Rand index with the partition at neighbouring dampings"
+        description="adjusted Rand index with the partition at the next damping of the ladder"
     )
     held_out_distances: list[float] = Field(
         description="sorted distances of held-out materials from the nearest exemplar, at most 1000 quantiles"

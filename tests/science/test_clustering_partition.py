@@ -334,6 +334,23 @@ def test_stability_counts_subsamples_that_fail(monkeypatch):
     assert (assessed.n_failed_subsamples, len(assessed.subsample_ari)) == (2, 3)
 
 
+def test_stability_starts_at_the_damping_of_the_whole(monkeypatch):
+    from mtl_flows.science.clustering import stability
+
+    features, _ = blobs(6, 10)
+    whole = cluster(features, names(60), ClusteringParameters(dampings=(0.7,)))
+    tried: list[tuple[float, ...]] = []
+
+    def remembers(features, ids, parameters):
+        tried.append(parameters.dampings)
+        return cluster(features, ids, parameters)
+
+    monkeypatch.setattr(stability, "cluster", remembers)
+    assessed = assess_stability(features, names(60), whole=whole, n_subsamples=2)
+    assert tried == [(0.7, 0.8, 0.9), (0.7, 0.8, 0.9), (0.8,)]
+    assert assessed.damping_ari == ((0.8, 1.0),)
+
+
 def test_stability_of_one_material_is_refused():
     with pytest.raises(ClusteringError, match="leave nothing to compare"):
         assess_stability(cloud(1), names(1))

@@ -24,7 +24,8 @@ class Stability:
     n_failed_subsamples
         Subsamples without a usable partition.
     damping_ari
-        Pairs (damping, ARI) for the neighbours on the damping ladder that gave a usable partition.
+        Pair (damping, ARI) for the next damping of the ladder, if it gave a usable partition; the dampings before
+        the one that was used gave none.
     held_out_distances
         Distances, in the scaled space, of materials left out of a subsample from the nearest exemplar found
         without them: how far a newcomer of the same kind lies, the reference for ``measure_drift``.
@@ -50,9 +51,10 @@ def assess_stability(
     n_subsamples: int = 10,
     fraction: float = 0.9,
 ) -> Stability:
-    """Cluster subsamples, and the whole set at neighbouring dampings, and compare.
+    """Cluster subsamples, and the whole set at the next damping, and compare.
 
-    It costs about ``n_subsamples + 3`` clusterings.
+    The ladder starts at the damping that suited the whole set: large sets spend most of their time on lower ones that
+    never settle. It costs about ``n_subsamples + 1`` clusterings at that damping.
 
     Parameters
     ----------
@@ -80,6 +82,11 @@ def assess_stability(
             f"{len(ids)} material(s) leave nothing to compare in a {fraction:.0%} subsample"
         )
 
+    # Singletons have no damping; they go down the whole ladder, and there is no next one to compare with.
+    has_damping = whole.damping in parameters.dampings
+    rung = parameters.dampings.index(whole.damping) if has_damping else 0
+    from_damping = replace(parameters, dampings=parameters.dampings[rung:])
+    next_damping = parameters.dampings[rung + 1 : rung + 2] if has_damping else ()
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.intp)
     rng = np.random.default_rng(parameters.seed)
     agreements: list[float] = []
@@ -88,7 +95,7 @@ def assess_stability(
         shuffled = rng.permutation(order)
         inside, outside = shuffled[:kept], shuffled[kept:]
         try:
-            part = cluster(table[inside], [ids[i] for i in inside], parameters)
+            part = cluster(table[inside], [ids[i] for i in inside], from_damping)
         except ClusteringError:
             continue
         agreements.append(_ari(whole.labels[inside], part.labels))
@@ -97,22 +104,20 @@ def assess_stability(
     return Stability(
         subsample_ari=tuple(agreements),
         n_failed_subsamples=n_subsamples - len(agreements),
-        damping_ari=_damping_agreement(whole, table, parameters),
+        damping_ari=_damping_agreement(whole, table, parameters, next_damping),
         held_out_distances=np.concatenate(held_out) if held_out else np.empty(0),
     )
 
 
 def _damping_agreement(
-    whole: ClusteringResult, table: NDArray[np.float64], parameters: ClusteringParameters
+    whole: ClusteringResult,
+    table: NDArray[np.float64],
+    parameters: ClusteringParameters,
+    dampings: tuple[float, ...],
 ) -> tuple[tuple[float, float], ...]:
-    """Return (damping, ARI) for the neighbours on the ladder of the damping that was used."""
-    if whole.damping not in parameters.dampings:
-        return ()
-    rung = parameters.dampings.index(whole.damping)
+    """Return (damping, ARI) for those of some dampings that give a usable partition."""
     agreement = []
-    for damping in parameters.dampings[max(0, rung - 1) : rung + 2]:
-        if damping == whole.damping:
-            continue
+    for damping in dampings:
         try:
             other = cluster(table, whole.ids, replace(parameters, dampings=(damping,)))
         except ClusteringError:
