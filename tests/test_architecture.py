@@ -138,3 +138,9 @@ def test_the_command_line_starts_without_slow_libraries() -> None:
     code = "import mtl_flows.cli, sys; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert set(loaded.split()) & SLOW_TO_IMPORT == set()
+
+
+def test_a_screening_job_starts_without_phase_diagrams() -> None:
+    code = "import mtl_flows.jobs.topology, sys; print('pymatgen.analysis.phase_diagram' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "False"

@@ -6,13 +6,20 @@ from typing import Any
 import numpy as np
 from jobflow import JobConfig, OnMissing, job
 
-from mtl_flows.jobs.clustering_run import is_done, run_clustering
+from mtl_flows.jobs.clustering_run import is_done, run_task
 from mtl_flows.jobs.clustering_task import ClusteringTask, plan_clustering
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, DriftRecord
-from mtl_flows.science.clustering import Assignment, Scaler, assign, measure_drift, nearest_known
+from mtl_flows.science.clustering import (
+    Assignment,
+    ClusteringParameters,
+    Scaler,
+    assign,
+    measure_drift,
+    nearest_known,
+)
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import Protocol
 from mtl_flows.store.database import MTLStore
@@ -40,12 +47,18 @@ def update_clustering(
         As `run_clustering`.
     """
     task = plan_clustering(store, protocol, parameters)
-    if recluster or not store.clusterings.has_current(protocol):
-        return run_clustering(store, protocol, parameters)
-    run = store.clusterings.current(protocol)
+    return _update(store, task, parameters.clustering(protocol), recluster=recluster)
+
+
+def _update(
+    store: MTLStore, task: ClusteringTask, parameters: ClusteringParameters, *, recluster: bool
+) -> ClusteringDocument:
+    if recluster or not store.clusterings.has_current(task.protocol):
+        return run_task(store, task, parameters)
+    run = store.clusterings.current(task.protocol)
     change = None if run.id == task.id else _change(store, task, run)
     if change is None or change.drift.recluster:
-        return run_clustering(store, protocol, parameters)
+        return run_task(store, task, parameters)
     if change.newcomers:
         store.assignments.put(_provisional(store, task, run, change))
     store.clusterings.note_drift(run.id, change.drift)
@@ -162,11 +175,13 @@ class ClusteringMaker(RecordMaker):
     def make(self, after: list[Any]) -> dict[str, Any]:
         """Cluster, once the jobs whose outputs are listed in `after` have ended; return a summary."""
         with worker_store() as store:
-            if not plan_clustering(store, self.protocol, self.parameters).members:
+            task = plan_clustering(store, self.protocol, self.parameters)
+            if not task.members:
                 # A gate that nobody passes is a result, not a failure.
                 store.clusterings.retire(self.protocol)
                 return {"clustering_id": "", "n_materials": 0, "n_clusters": 0, "n_selected_clusters": 0}
-            clustering = update_clustering(store, self.protocol, self.parameters, recluster=self.recluster)
+            parameters = self.parameters.clustering(self.protocol)
+            clustering = _update(store, task, parameters, recluster=self.recluster)
         return {
             "clustering_id": clustering.id,
             "n_materials": clustering.n_materials,

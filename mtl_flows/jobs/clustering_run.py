@@ -49,7 +49,12 @@ def run_clustering(
     ClusteringError
         If nothing passed the prescreen, or the clustering did not converge or is degenerate.
     """
-    task = plan_clustering(store, protocol, parameters)
+    return run_task(store, plan_clustering(store, protocol, parameters), parameters.clustering(protocol))
+
+
+def run_task(store: MTLStore, task: ClusteringTask, parameters: ClusteringParameters) -> ClusteringDocument:
+    """As `run_clustering`, once it is planned."""
+    protocol = task.protocol
     if not task.members:
         raise ClusteringError(
             "no structure passed the prescreen",
@@ -61,8 +66,8 @@ def run_clustering(
         return store.clusterings.get(task.id)
 
     features = task.features(store)
-    result = cluster(features, task.material_ids, parameters.clustering(protocol))
-    stability = _stability(features, result, parameters.clustering(protocol))
+    result = cluster(features, task.material_ids, parameters)
+    stability = _stability(features, result, parameters)
     selection = select_clusters(result.labels, task.material_ids, task.known)
     previous_id, previous = _previous(store, protocol)
     lineage = match_clusters(previous, result, retired=store.clusterings.names(protocol, before=task.id))

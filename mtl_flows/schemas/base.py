@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -172,4 +172,10 @@ class StageDocument(Document):
     @staticmethod
     def key(structure_id: str, parameters: StageParameters) -> str:
         """Deterministic id of this stage's document for one structure."""
-        return f"{structure_id}:{parameters.hash}"
+        return StageDocument.keys([structure_id], parameters)[structure_id]
+
+    @staticmethod
+    def keys(structure_ids: Iterable[str], parameters: StageParameters) -> dict[str, str]:
+        """As `key` for many structures, by structure id; the parameters are hashed once."""
+        parameters_hash = parameters.hash
+        return {structure_id: f"{structure_id}:{parameters_hash}" for structure_id in structure_ids}

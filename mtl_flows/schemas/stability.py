@@ -1,12 +1,16 @@
 """Documents of the stability stage: electrochemical windows, and the energies they rest on."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document, FreeForm, Provenance, StageDocument
-from mtl_flows.science.stability import EntryKind, WindowResult
+from mtl_flows.science.energies import EntryKind
+
+if TYPE_CHECKING:
+    # Phase diagrams take seconds to import, and every process reads the schemas.
+    from mtl_flows.science.stability import WindowResult
 
 
 class ProductRecord(BaseModel):
@@ -77,7 +81,7 @@ class StabilityDocument(StageDocument):
     def from_result(
         cls,
         key: str,
-        result: WindowResult,
+        result: "WindowResult",
         *,
         material_id: str,
         structure_id: str,

@@ -31,9 +31,9 @@ class StageCollection(DocumentCollection[S]):
 
     def missing(self, structure_ids: Iterable[str], parameters: StageParameters) -> list[str]:
         """Those of `structure_ids` that have no document under `parameters`, in the order given."""
-        ids = list(structure_ids)
-        done = self.existing(self.model.key(structure_id, parameters) for structure_id in ids)
-        return [structure_id for structure_id in ids if self.model.key(structure_id, parameters) not in done]
+        keys = self.model.keys(structure_ids, parameters)
+        done = self.existing(keys.values())
+        return [structure_id for structure_id, key in keys.items() if key not in done]
 
     def by_structure(self, structure_ids: Iterable[str], parameters_hash: str) -> dict[str, S]:
         """Documents of these structures under one set of parameters, by structure id."""
@@ -58,7 +58,7 @@ class BarcodeCollection(StageCollection[BarcodeDocument]):
             Also those around the mobile sites, which are most of the bytes; without them the orbits come empty.
         """
         only = {"structure_id": 1, "orbits.multiplicity": 1, "cell_mobile": 1, "cell_framework": 1}
-        query = {"_id": {"$in": [self.model.key(structure_id, parameters) for structure_id in structure_ids]}}
+        query = {"_id": {"$in": list(self.model.keys(structure_ids, parameters).values())}}
         found = self.raw.find(query, None if spheres else only)
         return {stored["structure_id"]: unpack_barcodes(stored) for stored in found}
 

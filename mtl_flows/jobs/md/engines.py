@@ -14,7 +14,7 @@ from typing import Any
 from ase.calculators.calculator import Calculator
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.science.stability import MP2020_GGA, RAW_PBE
+from mtl_flows.science.energies import MP2020_GGA, RAW_PBE
 
 VASP = "vasp"
 """Name of the one engine that is a program of its own and no ASE calculator."""

@@ -1,10 +1,8 @@
 """Electrochemical stability: competing phases, their hull and the window it leaves a material."""
 
+from mtl_flows.science.energies import MP2020_GGA, RAW_PBE, EntryKind
 from mtl_flows.science.stability.corrections import correct_to_mp2020
 from mtl_flows.science.stability.entries import (
-    MP2020_GGA,
-    RAW_PBE,
-    EntryKind,
     EntryOrigin,
     EntrySet,
     chemical_system,

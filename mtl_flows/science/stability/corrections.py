@@ -10,7 +10,8 @@ from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
 from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 from mtl_flows.errors import StabilityError
-from mtl_flows.science.stability.entries import MP2020_GGA, RAW_PBE, EntrySet
+from mtl_flows.science.energies import MP2020_GGA, RAW_PBE
+from mtl_flows.science.stability.entries import EntrySet
 
 MP_HUBBARD_U_eV: Mapping[str, float] = MappingProxyType(
     {"Co": 3.32, "Cr": 3.7, "Fe": 5.3, "Mn": 3.9, "Mo": 4.38, "Ni": 6.2, "V": 3.25, "W": 6.2}

@@ -9,21 +9,14 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pymatgen.core.composition import Composition
 from pymatgen.core.structure import Structure
 from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
 
 from mtl_flows.errors import StabilityError
-
-MP2020_GGA = "MP2020-corrected GGA"
-"""Energy scale of the Materials Project since 2020, and of CHGNet, which was trained on it."""
-
-RAW_PBE = "raw PBE"
-"""Uncorrected PBE(+U) total energies, the scale of SevenNet-0 and most other potentials."""
-
-EntryKind = Literal["materials_project", "file", "potential"]
+from mtl_flows.science.energies import EntryKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,9 @@ from typing import Any, Literal, get_args
 from pymatgen.entries.computed_entries import ComputedEntry
 
 from mtl_flows.errors import StabilityError
+from mtl_flows.science.energies import MP2020_GGA, RAW_PBE, EntryKind
 from mtl_flows.science.stability.corrections import correct_to_mp2020
 from mtl_flows.science.stability.entries import (
-    MP2020_GGA,
-    RAW_PBE,
-    EntryKind,
     EntrySet,
     entry_from_dict,
 )
