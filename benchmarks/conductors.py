@@ -3,13 +3,15 @@
 Six crystals of ``examples/compounds.yaml`` are ordered, their positions relaxed in the published cell, and run with
 the project's own chunks at 1200, 1000 and 800 K. Every round adds a chunk to each simulation, the hottest first, so
 that there is something for each material after any time. A chunk leaves its frames and a checkpoint behind: started
-again, the script goes on from there. ``--table`` analyses what there is, prints the table and writes one JSON line for
-each simulation; ``--engine sevennet`` runs another potential beside, in a folder of its own.
+again, the script goes on from there. ``--table`` analyses what there is, prints the table and the Arrhenius fit of
+each material, and writes one JSON line for each simulation; ``--engine sevennet`` runs another potential beside, in a
+folder of its own.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ase.optimize import FIRE
@@ -27,6 +29,7 @@ from mtl_flows.science.dynamics import (
     DiffusionResult,
     Trajectory,
     analyse_diffusion,
+    fit_arrhenius,
     ion_charge,
     nernst_einstein,
 )
@@ -111,18 +114,20 @@ def analysed(material: str, temperature_K: float, folder: Path) -> DiffusionResu
 
 
 def report(folder: Path, engine: str) -> None:
-    """Print a Markdown table of every simulation, and write them as JSON lines."""
+    """Print Markdown tables of every simulation and of the fits, and write the simulations as JSON lines."""
     fingerprint = engine_fingerprint(engine)
     print(
         "| material | T / K | production / ps | atoms | D / 10⁻⁵ cm²/s | σ(T) / S/cm | framework MSD / Å² | status |"
     )
     print("|---|---|---|---|---|---|---|---|")
     lines = []
+    by_material: dict[str, list[DiffusionResult]] = {}
     for material in MATERIALS:
         for temperature_K in TEMPERATURES_K:
             result = analysed(material, temperature_K, folder)
             if result is None:
                 continue
+            by_material.setdefault(material, []).append(result)
             n_atoms = len(prepared(material, folder, engine))
             interval = result.interval_cm2_per_s
             D, sigma = "–", "–"
@@ -144,6 +149,25 @@ def report(folder: Path, engine: str) -> None:
                 )
             )
     (folder / "results.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    print()
+    report_fits(by_material)
+
+
+def report_fits(by_material: Mapping[str, Sequence[DiffusionResult]]) -> None:
+    """Print a Markdown table of the Arrhenius fit of each material, with the temperatures it could not use."""
+    print("| material | E_a / eV (± standard error) | σ(300 K) / S/cm (95 %) | fitted / K | left out / K |")
+    print("|---|---|---|---|---|")
+    for material, results in by_material.items():
+        outcome = fit_arrhenius(results)
+        energy, sigma = str(outcome.status), "–"
+        if outcome.fit is not None:
+            fit = outcome.fit
+            low, high = fit.conductivity_interval_S_per_cm
+            energy = f"{fit.activation_energy_eV:.2f} ± {fit.activation_energy_error_eV:.2f}"
+            sigma = f"{low:.1e}–{high:.1e}"
+        used = ", ".join(f"{temperature_K:g}" for temperature_K in outcome.temperatures_K) or "–"
+        left_out = "; ".join(f"{temperature_K:g} ({reason})" for temperature_K, reason in outcome.excluded)
+        print(f"| {material} | {energy} | {sigma} | {used} | {left_out or '–'} |")
 
 
 def main() -> None:
