@@ -45,9 +45,47 @@ def test_potentials_are_compared_and_not_joined() -> None:
     assert close.agree
     assert close.activation_energy_difference_eV == pytest.approx(-0.01)
     assert close.activation_energy_difference_error_eV == pytest.approx(np.sqrt(2) * 0.01)
+    # Errors of fits are normal: 1.96 standard errors, not two.
+    half = 1.959964 * np.sqrt(2) * 0.01
+    assert close.activation_energy_difference_interval_eV == pytest.approx((-0.01 - half, -0.01 + half))
     assert close.conductivity_ratio_decades == pytest.approx(0.1)
     assert not compare_potentials(one, summarise_orderings([line(0.30, -4.0)])).agree
     assert not compare_potentials(one, summarise_orderings([line(0.40, -3.0)])).agree
+
+
+@pytest.mark.parametrize(("standard_errors", "agree"), [(1.95, True), (1.97, False)])
+def test_fits_agree_within_95_per_cent_of_a_normal_difference(standard_errors: float, agree: bool) -> None:
+    apart = standard_errors * np.sqrt(2) * 0.01
+    one, other = (summarise_orderings([line(energy, -3.0)]) for energy in (0.3, 0.3 + apart))
+    assert compare_potentials(one, other).agree is agree
+    assert compare_potentials(other, one).agree is agree
+
+
+def test_orderings_that_scatter_are_compared_by_welch() -> None:
+    ours, theirs = [0.28, 0.35, 0.30], [0.41, 0.30, 0.37, 0.45]
+    one, other = (
+        summarise_orderings([line(energy, -3.0, error_eV=1e-6) for energy in energies])
+        for energies in (ours, theirs)
+    )
+    known = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    shown = compare_potentials(one, other)
+    assert shown.activation_energy_difference_interval_eV == pytest.approx((known.low, known.high))
+    # Against an exact value only the orderings' own Student's t is left.
+    exact = summarise_orderings([line(0.3, -3.0, error_eV=0.0)])
+    low, high = compare_potentials(one, exact).activation_energy_difference_interval_eV
+    assert (low + 0.3, high + 0.3) == pytest.approx(one.activation_energy_interval_eV)
+
+
+def test_orderings_that_happen_to_agree_are_compared_by_the_errors_of_their_fits() -> None:
+    one, other = (summarise_orderings([line(energy, -3.0)] * 4) for energy in (0.30, 0.31))
+    low, high = compare_potentials(one, other).activation_energy_difference_interval_eV
+    assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt(2) * 0.01 / 2)
+
+
+def test_fits_without_an_error_agree_only_where_they_are_equal() -> None:
+    one, other = (summarise_orderings([line(energy, -3.0, error_eV=0.0)]) for energy in (0.30, 0.31))
+    assert compare_potentials(one, one).agree
+    assert not compare_potentials(one, other).agree
 
 
 def test_no_fit_is_no_summary() -> None:

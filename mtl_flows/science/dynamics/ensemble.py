@@ -40,6 +40,8 @@ class Ensemble:
         How many.
     activation_energy_eV, activation_energy_error_eV
         Mean, and standard error of the mean; with one ordering that of its fit.
+    activation_energy_fit_error_eV
+        Standard error of the mean by the fits' own errors alone, whatever the orderings scatter.
     activation_energy_spread_eV
         Standard deviation over the orderings, noise of the fits included; None with one.
     activation_energy_interval_eV
@@ -56,6 +58,7 @@ class Ensemble:
     n: int
     activation_energy_eV: float
     activation_energy_error_eV: float
+    activation_energy_fit_error_eV: float
     activation_energy_spread_eV: float | None
     activation_energy_interval_eV: tuple[float, float]
     conductivity_S_per_cm: float
@@ -71,14 +74,18 @@ class Consensus:
     ----------
     activation_energy_difference_eV, activation_energy_difference_error_eV
         First less second, and its standard error.
+    activation_energy_difference_interval_eV
+        Interval of the difference: normal where the fits' own errors are all there is, Welch's where orderings
+        scatter.
     conductivity_ratio_decades
         Decimal logarithm of first over second.
     agree
-        The intervals of the conductivity overlap and the activation energies are within two standard errors.
+        The intervals of the conductivity overlap and that of the difference of activation energies holds zero.
     """
 
     activation_energy_difference_eV: float
     activation_energy_difference_error_eV: float
+    activation_energy_difference_interval_eV: tuple[float, float]
     conductivity_ratio_decades: float
     agree: bool
 
@@ -120,6 +127,7 @@ def summarise_orderings(lines: Sequence[Line], *, confidence: float = 0.95) -> E
         n=n,
         activation_energy_eV=energy,
         activation_energy_error_eV=energy_error,
+        activation_energy_fit_error_eV=own_energy,
         activation_energy_spread_eV=float(energies.std(ddof=1)) if n > 1 else None,
         activation_energy_interval_eV=(energy - energy_half, energy + energy_half),
         conductivity_S_per_cm=float(np.exp(mean_log)),
@@ -128,19 +136,60 @@ def summarise_orderings(lines: Sequence[Line], *, confidence: float = 0.95) -> E
     )
 
 
-def compare_potentials(first: Ensemble, second: Ensemble) -> Consensus:
-    """Say whether two potentials agree on a material."""
+def compare_potentials(first: Ensemble, second: Ensemble, *, confidence: float = 0.95) -> Consensus:
+    """Say whether two potentials agree on a material.
+
+    Parameters
+    ----------
+    first, second
+        Of one potential each.
+    confidence
+        Level of the interval of the difference; the conductivities bring theirs.
+    """
     difference = first.activation_energy_eV - second.activation_energy_eV
-    error = float(np.hypot(first.activation_energy_error_eV, second.activation_energy_error_eV))
+    half = _difference_half_width_eV(first, second, confidence)
+    low_eV, high_eV = difference - half, difference + half
     (low, high), (other_low, other_high) = (
         first.conductivity_interval_S_per_cm,
         second.conductivity_interval_S_per_cm,
     )
     return Consensus(
         activation_energy_difference_eV=difference,
-        activation_energy_difference_error_eV=error,
+        activation_energy_difference_error_eV=float(
+            np.hypot(first.activation_energy_error_eV, second.activation_energy_error_eV)
+        ),
+        activation_energy_difference_interval_eV=(low_eV, high_eV),
         conductivity_ratio_decades=float(
             np.log10(first.conductivity_S_per_cm / second.conductivity_S_per_cm)
         ),
-        agree=low <= other_high and other_low <= high and abs(difference) <= 2.0 * error,
+        agree=low <= other_high and other_low <= high and low_eV <= 0.0 <= high_eV,
     )
+
+
+def _difference_half_width_eV(first: Ensemble, second: Ensemble, confidence: float) -> float:
+    """Half the interval of a difference of activation energies, never narrower than the fits' own errors allow."""
+    both = first, second
+    own = [(ensemble.activation_energy_fit_error_eV, np.inf) for ensemble in both]
+    governing = [_governing_error(ensemble, confidence) for ensemble in both]
+    return max(_welch_half_width(own, confidence), _welch_half_width(governing, confidence))
+
+
+def _governing_error(ensemble: Ensemble, confidence: float) -> tuple[float, float]:
+    """Standard error that the interval of the mean activation energy is made of, eV, and its degrees of freedom.
+
+    The error of a fit follows from those of its points and is taken as known: infinite degrees of freedom, as in
+    the interval of its conductivity. The scatter of n orderings is an estimate with n − 1.
+    """
+    errors = [(ensemble.activation_energy_fit_error_eV, np.inf)]
+    if ensemble.activation_energy_spread_eV is not None:
+        errors.append((ensemble.activation_energy_spread_eV / np.sqrt(ensemble.n), ensemble.n - 1.0))
+    return max(errors, key=lambda error: _welch_half_width([error], confidence))
+
+
+def _welch_half_width(errors: Sequence[tuple[float, float]], confidence: float) -> float:
+    """Half-width for independent errors by Welch and Satterthwaite; the normal one if all are known."""
+    variance = sum(error**2 for error, _ in errors)
+    uncertainty = sum(error**4 / freedom for error, freedom in errors)
+    # Student's t with infinite degrees of freedom is the normal distribution: 1.96 at 95 %.
+    freedom = variance**2 / uncertainty if uncertainty > 0.0 else np.inf
+    return float(stats.t.ppf(0.5 + 0.5 * confidence, freedom) * np.sqrt(variance))
