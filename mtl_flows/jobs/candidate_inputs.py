@@ -16,7 +16,7 @@ from mtl_flows.store.database import MTLStore
 from mtl_flows.store.marks import marks_by_structure
 from mtl_flows.store.structures import material_of
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """Raised whenever the same documents would give another row."""
 
 _STRUCTURE = ("content_hash", "representative_id", "releases")

@@ -130,4 +130,6 @@ def _line(fit: TransportDocument) -> Line | None:
     low, high = fit.conductivity_300K_low_S_per_cm, fit.conductivity_300K_high_S_per_cm
     if energy is None or error is None or sigma is None or low is None or high is None:
         return None
-    return Line(energy, error, sigma, (low, high))
+    # Fits stored before the degrees of freedom were kept lack them.
+    freedom = ((fit.fit or {}).get("fit") or {}).get("degrees_of_freedom")
+    return Line(energy, error, sigma, (low, high), freedom)

@@ -10,6 +10,7 @@ from toy_engines import dynamics
 from typer.testing import CliRunner
 
 from mtl_flows.cli.app import app
+from mtl_flows.jobs.ensembles import series_summaries
 from mtl_flows.jobs.transport import diffusion_of, fit_transport, transport_id
 from mtl_flows.report.transport import transport_report
 from mtl_flows.schemas.base import Provenance
@@ -98,6 +99,18 @@ def test_the_barrier_is_found(simulated: MTLStore) -> None:
     assert high is not None
     assert low < mean < high
     assert simulated.transport.get(transport_id(STRUCTURE.id, 0, P)) == fit
+
+
+def test_degrees_of_freedom_reach_the_comparison_and_old_fits_lack_them(simulated: MTLStore) -> None:
+    fit = fit_transport(simulated, STRUCTURE.id, 0, P)
+    stored = simulated.transport.get(fit.id)
+    assert fit.fit is not None
+    (summary,) = series_summaries([stored]).values()
+    assert summary.fit_degrees_of_freedom is not None
+    assert summary.fit_degrees_of_freedom == fit.fit["fit"]["degrees_of_freedom"]
+    older = {**fit.fit, "fit": {k: v for k, v in fit.fit["fit"].items() if k != "degrees_of_freedom"}}
+    (summary,) = series_summaries([stored.model_copy(update={"fit": older})]).values()
+    assert summary.fit_degrees_of_freedom is None
 
 
 def test_results_read_back_are_the_results(simulated: MTLStore) -> None:

@@ -136,6 +136,35 @@ def test_only_converged_temperatures_enter_and_the_others_are_named(template: Di
     assert result.fit.activation_energy_eV == pytest.approx(0.3)
 
 
+def test_the_error_of_the_line_has_the_degrees_of_freedom_of_its_points(template: DiffusionResult) -> None:
+    assert template.fit is not None
+    of_one = template.fit.degrees_of_freedom
+    assert of_one is not None
+    assert of_one >= 8.0
+    symmetric = fit_arrhenius([at(template, T, law(T)) for T in (800.0, 1200.0)]).fit
+    assert symmetric is not None
+    # Both ends bear equally on the slope: two variances of equal size.
+    assert symmetric.degrees_of_freedom == pytest.approx(2.0 * of_one)
+    uneven = fit_arrhenius(
+        [at(template, 800.0, law(800.0), 0.2), at(template, 1200.0, law(1200.0), 1e-6)]
+    ).fit
+    assert uneven is not None
+    assert uneven.degrees_of_freedom == pytest.approx(of_one)
+
+
+def test_scatter_about_the_line_leaves_its_own_degrees_of_freedom(template: DiffusionResult) -> None:
+    wild = [
+        at(template, T, law(T) * np.exp(s), 1e-3) for T, s in zip(TEMPERATURES_K, (1, -1, 1, -1), strict=True)
+    ]
+    fit = fit_arrhenius(wild).fit
+    assert fit is not None
+    assert fit.degrees_of_freedom == pytest.approx(2.0, rel=0.1)
+    assert template.fit is not None
+    old = [replace(r, fit=replace(template.fit, degrees_of_freedom=None)) for r in wild]
+    assert fit_arrhenius(old).fit.degrees_of_freedom == pytest.approx(2.0, rel=1e-4)  # type: ignore[union-attr]
+    assert line(replace(template, fit=None)).degrees_of_freedom is None
+
+
 @pytest.mark.parametrize("temperatures", [(), (1000.0,), (1000.0, 1000.0)])
 def test_less_than_two_temperatures_make_no_line(
     template: DiffusionResult, temperatures: tuple[float, ...]

@@ -1,5 +1,7 @@
 """Spread over orderings; two potentials side by side."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -45,7 +47,7 @@ def test_potentials_are_compared_and_not_joined() -> None:
     assert close.agree
     assert close.activation_energy_difference_eV == pytest.approx(-0.01)
     assert close.activation_energy_difference_error_eV == pytest.approx(np.sqrt(2) * 0.01)
-    # Errors of fits are normal: 1.96 standard errors, not two.
+    # Errors of unknown degrees of freedom are taken as known: 1.96 standard errors, not two.
     half = 1.959964 * np.sqrt(2) * 0.01
     assert close.activation_energy_difference_interval_eV == pytest.approx((-0.01 - half, -0.01 + half))
     assert close.conductivity_ratio_decades == pytest.approx(0.1)
@@ -80,6 +82,17 @@ def test_orderings_that_happen_to_agree_are_compared_by_the_errors_of_their_fits
     one, other = (summarise_orderings([line(energy, -3.0)] * 4) for energy in (0.30, 0.31))
     low, high = compare_potentials(one, other).activation_energy_difference_interval_eV
     assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt(2) * 0.01 / 2)
+
+
+@pytest.mark.parametrize(("standard_errors", "agree"), [(2.44, True), (2.46, False)])
+def test_an_error_of_few_degrees_of_freedom_is_itself_uncertain(standard_errors: float, agree: bool) -> None:
+    """Six of them: 2.447 standard errors, where two would not do."""
+    one = summarise_orderings([replace(line(0.30, -3.0), degrees_of_freedom=6.0)])
+    exact = summarise_orderings([line(0.30 + 0.01 * standard_errors, -3.0, error_eV=0.0)])
+    assert compare_potentials(one, exact).agree is agree
+    # Of two such fits the errors are known better than that of each.
+    low, high = compare_potentials(one, one).activation_energy_difference_interval_eV
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 12) * np.sqrt(2) * 0.01)
 
 
 def test_fits_without_an_error_agree_only_where_they_are_equal() -> None:

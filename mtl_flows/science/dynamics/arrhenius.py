@@ -6,10 +6,12 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from mtl_flows.errors import DynamicsError
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K, ion_charge, nernst_einstein
+from mtl_flows.science.dynamics.freedom import freedom_of_sum
 from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus
 
 
@@ -35,6 +37,9 @@ class ArrheniusFit:
     scatter
         √(χ² / degrees of freedom) of the points about the line; 1 where there are two points. Above 1 the
         errors above have been multiplied by it.
+    degrees_of_freedom
+        Of the error of E_a, for Student's t: those of the diffusivities' errors, less where `scatter` enlarged them.
+        None if unknown, as with results stored before the diffusivities' were kept.
     target_temperature_K
         Temperature of the extrapolation.
     D_cm2_per_s, D_interval_cm2_per_s
@@ -49,6 +54,7 @@ class ArrheniusFit:
     ln_D0_error: float
     covariance_eV: float
     scatter: float
+    degrees_of_freedom: float | None
     target_temperature_K: float
     D_cm2_per_s: float
     D_interval_cm2_per_s: tuple[float, float]
@@ -129,7 +135,8 @@ def fit_arrhenius(
     beta = 1.0 / (BOLTZMANN_EV_PER_K * np.array(temperatures))
     design = np.stack([-beta, np.ones_like(beta)], axis=1) / errors[:, None]
     covariance = np.linalg.inv(design.T @ design)
-    coefficients = covariance @ design.T @ (ln_D / errors)
+    solver = covariance @ design.T / errors
+    coefficients = solver @ ln_D
     residual = ln_D / errors - design @ coefficients
     freedom = len(used) - 2
     scatter = float(np.sqrt(residual @ residual / freedom)) if freedom > 0 else 1.0
@@ -156,6 +163,7 @@ def fit_arrhenius(
             ln_D0_error=float(np.sqrt(covariance[1, 1])),
             covariance_eV=float(covariance[0, 1]),
             scatter=scatter,
+            degrees_of_freedom=_freedom(used, (solver[0] * errors) ** 2, scatter),
             target_temperature_K=target_temperature_K,
             D_cm2_per_s=D_target,
             D_interval_cm2_per_s=(D_low, D_high),
@@ -163,3 +171,20 @@ def fit_arrhenius(
             conductivity_interval_S_per_cm=(low, high),
         ),
     )
+
+
+def _freedom(
+    used: Sequence[DiffusionResult], variances_eV2: NDArray[np.float64], scatter: float
+) -> float | None:
+    """Return the degrees of freedom of the variance of E_a, made of the points' `variances_eV2`.
+
+    The square of the Birge ratio multiplies that variance and is itself uncertain, as far as it departs from one:
+    relative variances of factors add up.
+    """
+    of_points = freedom_of_sum(
+        variances_eV2.tolist(), [result.fit.degrees_of_freedom if result.fit else None for result in used]
+    )
+    inverse = 0.0 if of_points is None else 1.0 / of_points
+    if scatter > 1.0:
+        inverse += (1.0 - 1.0 / scatter**2) ** 2 / (len(used) - 2)
+    return 1.0 / inverse if inverse > 0.0 else None

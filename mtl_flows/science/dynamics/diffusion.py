@@ -170,6 +170,7 @@ def _fit_slope(
         lag_ps=tuple(curve.lag_ps.tolist()),
         msd_A2=tuple(curve.msd_A2.tolist()),
         tensor=tensor,
+        degrees_of_freedom=estimate.degrees_of_freedom,
     )
     return fit, estimate
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from mtl_flows.errors import DynamicsError
+from mtl_flows.science.dynamics.freedom import freedom_of_sum, student_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,15 @@ class Line:
         E_a and its standard error.
     conductivity_S_per_cm, conductivity_interval_S_per_cm
         At the target temperature, with its interval.
+    degrees_of_freedom
+        Of the error of E_a, for Student's t; None if unknown.
     """
 
     activation_energy_eV: float
     activation_energy_error_eV: float
     conductivity_S_per_cm: float
     conductivity_interval_S_per_cm: tuple[float, float]
+    degrees_of_freedom: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,9 @@ class Ensemble:
         How many.
     activation_energy_eV, activation_energy_error_eV
         Mean, and standard error of the mean; with one ordering that of its fit.
-    activation_energy_fit_error_eV
-        Standard error of the mean by the fits' own errors alone, whatever the orderings scatter.
+    activation_energy_fit_error_eV, fit_degrees_of_freedom
+        Standard error of the mean by the fits' own errors alone, whatever the orderings scatter, and its degrees of
+        freedom; None if those of no fit are known.
     activation_energy_spread_eV
         Standard deviation over the orderings, noise of the fits included; None with one.
     activation_energy_interval_eV
@@ -59,6 +64,7 @@ class Ensemble:
     activation_energy_eV: float
     activation_energy_error_eV: float
     activation_energy_fit_error_eV: float
+    fit_degrees_of_freedom: float | None
     activation_energy_spread_eV: float | None
     activation_energy_interval_eV: tuple[float, float]
     conductivity_S_per_cm: float
@@ -75,8 +81,8 @@ class Consensus:
     activation_energy_difference_eV, activation_energy_difference_error_eV
         First less second, and its standard error.
     activation_energy_difference_interval_eV
-        Interval of the difference: normal where the fits' own errors are all there is, Welch's where orderings
-        scatter.
+        Interval of the difference, by Welch's t; normal where the degrees of freedom of the fits' errors are unknown
+        and no ordering scatters.
     conductivity_ratio_decades
         Decimal logarithm of first over second.
     agree
@@ -128,6 +134,9 @@ def summarise_orderings(lines: Sequence[Line], *, confidence: float = 0.95) -> E
         activation_energy_eV=energy,
         activation_energy_error_eV=energy_error,
         activation_energy_fit_error_eV=own_energy,
+        fit_degrees_of_freedom=freedom_of_sum(
+            (energy_errors**2).tolist(), [line.degrees_of_freedom for line in lines]
+        ),
         activation_energy_spread_eV=float(energies.std(ddof=1)) if n > 1 else None,
         activation_energy_interval_eV=(energy - energy_half, energy + energy_half),
         conductivity_S_per_cm=float(np.exp(mean_log)),
@@ -169,27 +178,24 @@ def compare_potentials(first: Ensemble, second: Ensemble, *, confidence: float =
 def _difference_half_width_eV(first: Ensemble, second: Ensemble, confidence: float) -> float:
     """Half the interval of a difference of activation energies, never narrower than the fits' own errors allow."""
     both = first, second
-    own = [(ensemble.activation_energy_fit_error_eV, np.inf) for ensemble in both]
+    own = [(ensemble.activation_energy_fit_error_eV, ensemble.fit_degrees_of_freedom) for ensemble in both]
     governing = [_governing_error(ensemble, confidence) for ensemble in both]
     return max(_welch_half_width(own, confidence), _welch_half_width(governing, confidence))
 
 
-def _governing_error(ensemble: Ensemble, confidence: float) -> tuple[float, float]:
+def _governing_error(ensemble: Ensemble, confidence: float) -> tuple[float, float | None]:
     """Standard error that the interval of the mean activation energy is made of, eV, and its degrees of freedom.
 
-    The error of a fit follows from those of its points and is taken as known: infinite degrees of freedom, as in
-    the interval of its conductivity. The scatter of n orderings is an estimate with n − 1.
+    The error of a fit has the degrees of freedom of those of its points; the scatter of n orderings has n − 1.
     """
-    errors = [(ensemble.activation_energy_fit_error_eV, np.inf)]
+    errors = [(ensemble.activation_energy_fit_error_eV, ensemble.fit_degrees_of_freedom)]
     if ensemble.activation_energy_spread_eV is not None:
         errors.append((ensemble.activation_energy_spread_eV / np.sqrt(ensemble.n), ensemble.n - 1.0))
     return max(errors, key=lambda error: _welch_half_width([error], confidence))
 
 
-def _welch_half_width(errors: Sequence[tuple[float, float]], confidence: float) -> float:
+def _welch_half_width(errors: Sequence[tuple[float, float | None]], confidence: float) -> float:
     """Half-width for independent errors by Welch and Satterthwaite; the normal one if all are known."""
-    variance = sum(error**2 for error, _ in errors)
-    uncertainty = sum(error**4 / freedom for error, freedom in errors)
-    # Student's t with infinite degrees of freedom is the normal distribution: 1.96 at 95 %.
-    freedom = variance**2 / uncertainty if uncertainty > 0.0 else np.inf
-    return float(stats.t.ppf(0.5 + 0.5 * confidence, freedom) * np.sqrt(variance))
+    variances = [error**2 for error, _ in errors]
+    freedom = freedom_of_sum(variances, [freedom for _, freedom in errors])
+    return student_quantile(freedom, confidence) * float(np.sqrt(sum(variances)))

@@ -45,6 +45,8 @@ class SlopeFit:
         The mean square displacement, beyond the window too.
     tensor
         Diffusion by direction; absent from results stored before it was computed.
+    degrees_of_freedom
+        Of the standard error, for Student's t; absent from results stored before it was kept.
     """
 
     D_cm2_per_s: float
@@ -61,6 +63,7 @@ class SlopeFit:
     lag_ps: tuple[float, ...]
     msd_A2: tuple[float, ...]
     tensor: DiffusionTensor | None = None
+    degrees_of_freedom: float | None = None
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
