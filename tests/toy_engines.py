@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,6 +69,18 @@ class Exploding(Conductor):
         self.evaluations += 1
         if self.evaluations > 30:
             self.results["forces"] = np.full((len(atoms), 3), np.nan)
+
+
+class Brittle(Conductor):
+    """Raises what comes next when it is built, nothing unless a test says so."""
+
+    raises: ClassVar[Iterator[Exception | None]] = repeat(None)
+
+    def __init__(self) -> None:
+        error = next(self.raises)
+        if error is not None:
+            raise error
+        super().__init__()
 
 
 class NoFluorides(Conductor):

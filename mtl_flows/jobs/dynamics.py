@@ -157,9 +157,12 @@ class TrajectoryMaker(RecordMaker):
         if store.dynamics.existing([key]):
             simulation = store.dynamics.get(key)
             if simulation.retry:
-                status, reason, retry = self._obstacle(store, structure_id, ordering)
-                again = simulation.model_copy(update={"status": status, "reason": reason, "retry": retry})
-                return _replace(store, simulation, again)
+                engine, unbuilt = _identified(p)
+                status, reason, retry = self._obstacle(store, structure_id, ordering, unbuilt)
+                update = {"status": status, "reason": reason, "retry": retry}
+                # What has computed nothing yet is bound to no weights.
+                update |= {} if simulation.chunks else {"engine": engine}
+                return _replace(store, simulation, simulation.model_copy(update=update))
             judged_otherwise = simulation.judged_under not in ("", p.judgement_hash())
             if judged_otherwise and simulation.status not in (HEATED, FAILED):
                 reopened = simulation.model_copy(
@@ -177,7 +180,8 @@ class TrajectoryMaker(RecordMaker):
         md = p.md_parameters(approximant.to_structure().composition, self.temperature_K, ordering)
         wanted_ps = p.heat_ps if self.temperature_K is None else p.production_ps
         stage = p.dynamics_stage()
-        status, reason, retry = self._obstacle(store, structure_id, ordering)
+        engine, unbuilt = _identified(p)
+        status, reason, retry = self._obstacle(store, structure_id, ordering, unbuilt)
         store.dynamics.add(
             [
                 TrajectoryDocument(
@@ -190,7 +194,7 @@ class TrajectoryMaker(RecordMaker):
                     ),
                     ordering_id=approximant.id,
                     ordering=ordering,
-                    engine=p.fingerprint(),
+                    engine=engine,
                     engine_name=p.engine,
                     trajectory_stage="heat" if self.temperature_K is None else "production",
                     temperature_K=p.heat_to_K if self.temperature_K is None else self.temperature_K,
@@ -206,8 +210,13 @@ class TrajectoryMaker(RecordMaker):
         )
         return store.dynamics.get(key)
 
-    def _obstacle(self, store: MTLStore, structure_id: str, ordering: int) -> tuple[str, str, bool]:
-        """Status, reason and `retry` of a simulation that may be unable to run: no relaxed structure, no ramp."""
+    def _obstacle(
+        self, store: MTLStore, structure_id: str, ordering: int, unbuilt: str
+    ) -> tuple[str, str, bool]:
+        """Status, reason and `retry` of a simulation that may be unable to run.
+
+        It may lack its relaxed structure, its ramp, or its engine: `unbuilt` says why that cannot be built.
+        """
         p = self.parameters
         relaxation_id = p.relaxation_id(structure_id, ordering)
         if not store.relaxations.existing([relaxation_id]):
@@ -216,6 +225,8 @@ class TrajectoryMaker(RecordMaker):
             ramp = store.dynamics.get(p.trajectory_id(structure_id, ordering, None))
             if ramp.status != HEATED:
                 return ramp.status, f"heating ramp: {ramp.reason}", ramp.retry
+        if unbuilt:
+            return FAILED, unbuilt, True
         return RUNNING, "", False
 
     def _start(self, store: MTLStore, simulation: TrajectoryDocument) -> MDState:
@@ -234,7 +245,9 @@ class TrajectoryMaker(RecordMaker):
 
     def _advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
         p = self.parameters
-        now = p.fingerprint()
+        now, unbuilt = _identified(p)
+        if unbuilt:
+            return _fail(store, simulation, unbuilt)
         if now["weights_sha256"] != simulation.engine["weights_sha256"]:
             raise DynamicsError(
                 "the engine's weights have changed since the simulation began",
@@ -262,8 +275,7 @@ class TrajectoryMaker(RecordMaker):
                 max_steps=min(chunk_steps, simulation.steps_wanted - simulation.steps_done),
             )
         except CalculationError as error:
-            failed = {"status": FAILED, "reason": f"{error.message} at step {start.step}", "retry": True}
-            return _replace(store, simulation, simulation.model_copy(update=failed))
+            return _fail(store, simulation, error.message)
         chunk = ChunkRecord(
             first_step=start.step,
             last_step=result.state.step,
@@ -314,6 +326,20 @@ class TrajectoryMaker(RecordMaker):
         else:
             update |= {"status": str(result.status), "judged_under": p.judgement_hash()}
         return _replace(store, simulation, simulation.model_copy(update=update))
+
+
+def _identified(parameters: DynamicsParameters) -> tuple[dict[str, Any], str]:
+    """Fingerprint of the engine, and why the weights are missing from it if the engine cannot be built."""
+    try:
+        return parameters.fingerprint(), ""
+    except CalculationError as error:
+        return parameters.fingerprint(load=False), error.message
+
+
+def _fail(store: MTLStore, simulation: TrajectoryDocument, why: str) -> TrajectoryDocument:
+    """Write that a chunk could not be run; handed in again, the simulation goes on."""
+    failed = {"status": FAILED, "reason": f"{why} at step {simulation.steps_done}", "retry": True}
+    return _replace(store, simulation, simulation.model_copy(update=failed))
 
 
 class ChunkRunner(Protocol):

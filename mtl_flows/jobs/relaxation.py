@@ -90,6 +90,7 @@ class RelaxationMaker(RecordMaker):
         maker.n_threads = p.n_threads
         try:
             relaxed = maker.relax(approximant.to_structure())
+            p.fingerprint()  # loads the model of the dynamics: if that cannot be built, better known now
         except CalculationError as error:
             return _refuse(error, approximant, p)
         with worker_store() as store:

@@ -22,18 +22,19 @@ def fit_transport(
 ) -> TransportDocument:
     """Fit what the temperatures of one approximant gave, and write the fit.
 
-    Only converged temperatures enter. A simulation that was stopped by a guard, or is missing, is listed among
-    the excluded.
+    Only converged temperatures enter. A simulation that was stopped by a guard, has failed, or is missing, is listed
+    among the excluded.
     """
     wanted = {t: parameters.trajectory_id(structure_id, ordering, t) for t in parameters.temperatures_K}
     found = {s.id: s for s in store.dynamics.find({"_id": {"$in": list(wanted.values())}})}
     simulations = [found[key] for key in wanted.values() if key in found]
-    fit = fit_arrhenius([diffusion_of(s) for s in simulations if s.diffusion is not None])
+    judged = [s for s in simulations if _is_judged(s)]
+    fit = fit_arrhenius([diffusion_of(s) for s in judged])
     excluded = {f"{t:g}": reason for t, reason in fit.excluded}
     for temperature_K, key in wanted.items():
         if key not in found:
             excluded[f"{temperature_K:g}"] = "not simulated"
-        elif found[key].diffusion is None:
+        elif not _is_judged(found[key]):
             excluded[f"{temperature_K:g}"] = f"{found[key].status}: {found[key].reason}"
 
     structure = store.structures.get(structure_id)
@@ -74,6 +75,11 @@ def transport_id(structure_id: str, ordering: int, parameters: DynamicsParameter
 def diffusion_of(simulation: TrajectoryDocument) -> DiffusionResult:
     """Diffusion result that was stored with a simulation."""
     return DiffusionResult.from_dict(dict(simulation.diffusion or {}))
+
+
+def _is_judged(simulation: TrajectoryDocument) -> bool:
+    """Whether the stored analysis is of the simulation as it stands: one that failed later is older than its end."""
+    return simulation.diffusion is not None and simulation.diffusion["status"] == simulation.status
 
 
 def _status(fit_status: str, simulations: Sequence[TrajectoryDocument]) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pymatgen.analysis.diffusion.analyzer import DiffusionAnalyzer
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.vasp import Chgcar
 from samples import fill
-from toy_engines import dynamics
+from toy_engines import Brittle, dynamics
 from typer.testing import CliRunner
 
 from mtl_flows.cli.app import app
@@ -145,6 +146,34 @@ def test_a_campaign_from_probe_to_end(
     assert analyser.msd == pytest.approx(np.array(fit["msd_A2"]), rel=1e-4)
     refused = runner.invoke(app, ["trajectory", conductor, "-o", str(tmp_path / "frames.pdf")])
     assert isinstance(refused.exception, ConfigurationError)
+
+
+def test_a_campaign_goes_on_without_a_material_whose_engine_could_not_be_built(
+    halides: MTLStore, address: Connection, run: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = halides
+    monkeypatch.setattr(Brittle, "raises", chain([OSError("no weights")], repeat(None)))
+    p = dynamics("Brittle")
+    start_campaign(
+        store, "brittle", list(store.candidates.find()), p, core_hours=1.0, material_core_hours=0.5
+    )
+    progress = advance_campaign(store, address, store.campaigns.get("brittle"), SCREENING)
+    for _ in range(5):
+        assert run().failures == ()
+        progress = advance_campaign(store, address, store.campaigns.get("brittle"), SCREENING)
+        if progress.ended:
+            break
+    assert progress.ended
+    (failed,) = {s.material_id for s in store.dynamics.find({"status": "failed"})}
+    for simulation in store.dynamics.find({"material_id": failed}):
+        assert (simulation.status, simulation.chunks) == ("failed", [])
+        assert "engine_error: OSError: no weights" in simulation.reason
+    assert {d.material_id: d.reason for d in progress.decisions}[failed] == "the simulation failed"
+    assert leaders(progress)[0].material_id != failed
+    others = store.dynamics.find({"material_id": {"$ne": failed}, "trajectory_stage": "production"})
+    assert {s.temperature_K: s.status for s in others} == {800.0: "converged", 1200.0: "converged"}
+    assert store.candidates.get(failed).dynamics_status == "failed"
+    assert {c.dynamics_status for c in store.candidates.find()} == {"failed", "fitted"}
 
 
 def test_a_spent_budget_ends_a_campaign(halides: MTLStore, address: Connection, run: Work) -> None:

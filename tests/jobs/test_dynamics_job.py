@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from samples import contents, fill
-from toy_engines import dynamics
+from toy_engines import Brittle, dynamics
 
 from mtl_flows.errors import ConfigurationError, DynamicsError, OrderingError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.dynamics import TrajectoryMaker, find_ordering, load_trajectory
+from mtl_flows.jobs.md import engines
 from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.dynamics import BlockRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DynamicsBudget
@@ -173,6 +175,88 @@ def test_nonsense_ends_a_simulation_at_its_last_good_frame(store: MTLStore, run:
     assert (ramp.status, ramp.steps_done) == ("failed", 28)
     assert "not_a_number" in ramp.reason
     assert np.isfinite(frames(store, ramp)[1]).all()
+
+
+@pytest.fixture
+def unloaded() -> None:
+    """No engine was loaded in this process yet."""
+    engines._weights.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("no weights"), TypeError("model is missing"), RuntimeError("no memory")]
+)
+def test_an_engine_that_cannot_be_built_is_recorded_and_tried_again(
+    store: MTLStore, run: Run, monkeypatch: pytest.MonkeyPatch, unloaded: None, error: Exception
+) -> None:
+    p = dynamics("Brittle", temperatures_K=(1000.0, 1200.0), production_ps=0.8)
+    monkeypatch.setattr(Brittle, "raises", repeat(error))
+    run(p)
+    told = f"engine_error: {type(error).__name__}: {error}"
+    (refusal,) = store.rejections.outstanding()
+    assert (refusal.stage, refusal.reason) == ("dynamics", "calculation_failed")
+    assert told in refusal.message
+    assert store.relaxations.count() == 0
+    found = simulations(store, p)
+    assert found.keys() == {None, 1000.0, 1200.0}
+    for simulation in found.values():
+        assert (simulation.status, simulation.retry, simulation.chunks) == ("failed", True, [])
+        assert told in simulation.reason
+        assert simulation.engine["weights_sha256"] is None
+    (fit,) = store.transport.find()
+    assert (fit.status, fit.complete, fit.activation_energy_eV) == ("failed", False, None)
+    assert all(told in reason for reason in fit.excluded.values())
+    assert store.candidates.get("licl").dynamics_status == "failed"
+
+    # Mended, and handed in again: as if nothing had been.
+    monkeypatch.setattr(Brittle, "raises", repeat(None))
+    run(p)
+    for simulation in simulations(store, p).values():
+        assert simulation.status in ("heated", "converged")
+        assert (simulation.retry, simulation.engine["weights_sha256"]) == (False, "")
+    (fit,) = store.transport.find()
+    assert (fit.status, fit.complete) == ("fitted", True)
+    assert list(store.rejections.outstanding()) == []
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_temperature_whose_engine_can_be_built_no_longer_keeps_its_frames_and_leaves_the_fit(
+    store: MTLStore, run: Run, monkeypatch: pytest.MonkeyPatch, unloaded: None, loaded: bool
+) -> None:
+    p = dynamics("Brittle", temperatures_K=(800.0, 1000.0, 1200.0), production_ps=0.8)
+    run(p)
+    before = simulations(store, p)
+    if not loaded:
+        engines._weights.cache_clear()
+    monkeypatch.setattr(Brittle, "raises", chain([RuntimeError("no memory")], repeat(None)))
+    longer = replace(p, production_ps=4.0)
+    run(longer)
+    after = simulations(store, p)
+    (failed,) = (t for t in p.temperatures_K if after[t].status == "failed")
+    assert (
+        after[failed].reason == f"engine_error: RuntimeError: no memory at step {before[failed].steps_done}"
+    )
+    assert (after[failed].retry, after[failed].chunks) == (True, before[failed].chunks)
+    # It converged before it was asked for more; that is not what this fit is about.
+    others = [t for t in p.temperatures_K if t != failed]
+    assert [(after[t].status, after[t].steps_done) for t in others] == [("converged", 2000)] * 2
+    (fit,) = store.transport.find({"complete": False})
+    assert (fit.status, fit.temperatures_K) == ("fitted", others)
+    assert fit.excluded == {f"{failed:g}": f"failed: {after[failed].reason}"}
+
+    run(longer)
+    assert {simulations(store, p)[t].steps_done for t in p.temperatures_K} == {2000}
+    assert store.transport.get(fit.id).temperatures_K == list(p.temperatures_K)
+
+
+def test_a_missing_package_stops_the_workflow_and_says_nothing_of_the_material(
+    store: MTLStore, run: Run, monkeypatch: pytest.MonkeyPatch, unloaded: None
+) -> None:
+    monkeypatch.setattr(Brittle, "raises", repeat(ModuleNotFoundError("No module named 'weights'")))
+    with pytest.raises(RuntimeError):
+        run(dynamics("Brittle"))
+    assert (store.relaxations.count(), store.dynamics.count()) == (0, 0)
+    assert list(store.rejections.outstanding()) == []
 
 
 def test_ions_that_do_not_move_give_a_bound_and_no_number(store: MTLStore, run: Run) -> None:

@@ -1,10 +1,12 @@
 import sys
+from itertools import repeat
 
 import numpy as np
 import pytest
 from md_calculators import Einstein, antiperovskite
+from toy_engines import Brittle
 
-from mtl_flows.errors import ConfigurationError
+from mtl_flows.errors import CalculationError, ConfigurationError
 from mtl_flows.jobs.md.engines import ENGINES, engine_fingerprint, get_engine, weights_sha256
 
 
@@ -34,6 +36,23 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sevenn", None)
     with pytest.raises(ConfigurationError, match="install sevenn"):
         get_engine("sevennet").build()
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected", "told"),
+    [
+        (OSError("no weights"), CalculationError, "engine_error: OSError: no weights"),
+        (ModuleNotFoundError("No module named 'x'"), ConfigurationError, "cannot be imported: No module"),
+        (ConfigurationError("no licence"), ConfigurationError, "no licence"),
+    ],
+)
+def test_a_calculator_that_cannot_be_built_says_whether_the_installation_is_to_blame(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, expected: type[Exception], told: str
+) -> None:
+    monkeypatch.setattr(Brittle, "raises", repeat(raised))
+    with pytest.raises(expected, match=told):
+        get_engine("toy_engines.Brittle").build()
+    assert engine_fingerprint("toy_engines.Brittle", load=False)["weights_sha256"] is None
 
 
 def test_a_potential_without_a_package_has_no_version() -> None:

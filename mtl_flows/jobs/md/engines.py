@@ -5,7 +5,8 @@ and keyword arguments. Any other ASE calculator is used by its import path.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
@@ -13,7 +14,8 @@ from typing import Any
 
 from ase.calculators.calculator import Calculator
 
-from mtl_flows.errors import ConfigurationError
+from mtl_flows.errors import CalculationError, ConfigurationError, MTLError
+from mtl_flows.jobs.md.guard import ChunkStatus
 from mtl_flows.science.energies import MP2020_GGA, RAW_PBE
 
 VASP = "vasp"
@@ -64,6 +66,8 @@ class Engine:
         ------
         ConfigurationError
             If the package is not installed, the import path leads nowhere, or the engine is a program.
+        CalculationError
+            If the calculator cannot be built for another reason, such as weights that cannot be read.
         """
         if self.name == VASP:
             raise ConfigurationError("is a program, not an ASE calculator", subject=self.name)
@@ -78,7 +82,33 @@ class Engine:
                 remedy=f"install {self.package}" if self.package else "check the import path",
             ) from error
         set_torch_threads(n_threads)
-        return factory(**self.calculator_kwargs)
+        with building(self.name):
+            return factory(**self.calculator_kwargs)
+
+
+@contextmanager
+def building(engine: str) -> Iterator[None]:
+    """Say what went wrong where a calculator is built: the installation, or the engine itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If a package is missing, which no job can go on from.
+    CalculationError
+        If anything else was raised, as by an engine that fails on positions.
+    """
+    try:
+        yield
+    except MTLError:
+        raise
+    except ImportError as error:
+        raise ConfigurationError(
+            f"needs a package that cannot be imported: {error}", subject=engine, remedy="install it"
+        ) from error
+    except Exception as error:  # constructors read files and run foreign code: no list is complete
+        raise CalculationError(
+            f"{ChunkStatus.ENGINE_ERROR}: {type(error).__name__}: {error}", subject=engine
+        ) from error
 
 
 ENGINES: dict[str, Engine] = {
@@ -124,7 +154,7 @@ def get_engine(name: str) -> Engine:
 
 
 def engine_fingerprint(
-    name: str, *, n_threads: int = 1, parameters: Mapping[str, Any] | None = None
+    name: str, *, n_threads: int = 1, parameters: Mapping[str, Any] | None = None, load: bool = True
 ) -> dict[str, Any]:
     """Return what identifies a potential: results of different fingerprints are never mixed in one fit.
 
@@ -134,18 +164,20 @@ def engine_fingerprint(
         Threads of the tensor library.
     parameters
         Settings beyond those of the registry.
+    load
+        Whether to build the calculator, without which its weights are unknown.
 
     Returns
     -------
     dict
-        ``name``, ``version`` of the package, ``weights_sha256`` (empty for a potential without weights),
-        ``parameters``, ``precision``, ``threads`` and ``energy_scale``.
+        ``name``, ``version`` of the package, ``weights_sha256`` (empty for a potential without weights,
+        None if unknown), ``parameters``, ``precision``, ``threads`` and ``energy_scale``.
     """
     engine = get_engine(name)
     return {
         "name": engine.name,
         "version": _version(engine.package) if engine.package else "",
-        "weights_sha256": _weights(name, n_threads),
+        "weights_sha256": _weights(name, n_threads) if load else None,
         "parameters": {**engine.calculator_kwargs, **(parameters or {})},
         "precision": engine.precision,
         "threads": n_threads,

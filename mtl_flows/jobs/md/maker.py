@@ -17,7 +17,7 @@ from pymatgen.core.trajectory import Trajectory as PmgTrajectory
 
 from mtl_flows.errors import CalculationError, ConfigurationError, DynamicsError
 from mtl_flows.jobs.md.chunk import ChunkResult, run_chunk
-from mtl_flows.jobs.md.engines import get_engine, set_torch_threads
+from mtl_flows.jobs.md.engines import building, get_engine, set_torch_threads
 from mtl_flows.jobs.md.frames import FrameSink, MemoryFrameSink, file_frame_sink
 from mtl_flows.jobs.md.guard import ENGINE_ERRORS, ChunkStatus
 from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
@@ -98,7 +98,7 @@ class EngineRelaxMaker(ForceFieldRelaxMaker):  # type: ignore[misc]
         Raises
         ------
         CalculationError
-            If the engine raises, or gives energies or forces that are no numbers.
+            If the engine raises, cannot be built, or gives energies or forces that are no numbers.
         """
         formula = structure.composition.reduced_formula
         try:
@@ -122,7 +122,8 @@ class EngineRelaxMaker(ForceFieldRelaxMaker):  # type: ignore[misc]
 
     def _get_calculator(self) -> Calculator:
         set_torch_threads(self.n_threads)
-        return super()._get_calculator()
+        with building(str(self.calculator_meta)):
+            return super()._get_calculator()
 
 
 @dataclass
@@ -220,7 +221,8 @@ class MDChunkMaker(ForceFieldMDMaker):  # type: ignore[misc]
 
     def _get_calculator(self) -> Calculator:
         set_torch_threads(self.n_threads)
-        return super()._get_calculator()
+        with building(str(self.calculator_meta)):
+            return super()._get_calculator()
 
     @job
     def make(

@@ -133,9 +133,11 @@ class DynamicsParameters:
         """Settings of an engine that is a program of its own."""
         return {VASP: self.vasp.shaping()} if self.engine == VASP else {}
 
-    def fingerprint(self) -> dict[str, Any]:
-        """What identifies the engine in every document."""
-        return engine_fingerprint(self.engine, n_threads=self.n_threads, parameters=self._program())
+    def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
+        """What identifies the engine in every document; without the weights if it is not to be loaded."""
+        return engine_fingerprint(
+            self.engine, n_threads=self.n_threads, parameters=self._program(), load=load
+        )
 
     def judgement_hash(self) -> str:
         """Hash of everything that decides when a trajectory is long enough and what it says."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from pymatgen.core.structure import Structure
 from pymatgen.entries.computed_entries import ComputedStructureEntry
 
-from mtl_flows.errors import MTLError, StabilityError
+from mtl_flows.errors import ConfigurationError, MTLError, StabilityError
 from mtl_flows.science.stability.entries import EntrySet, structure_hash
 
 
@@ -125,6 +125,11 @@ class PotentialEntryProvider:
         """Relax every phase of the chemical system that has no energy yet.
 
         A phase that cannot be relaxed is skipped and named in the set.
+
+        Raises
+        ------
+        ConfigurationError
+            If the potential is not installed.
         """
         system = tuple(sorted(chemical_system))
         entries: list[ComputedStructureEntry] = []
@@ -132,6 +137,8 @@ class PotentialEntryProvider:
         for phase in (phase for source in self.sources for phase in source(system)):
             try:
                 entries.append(self._entry(phase))
+            except ConfigurationError:
+                raise  # no phase would relax, and the installation is to blame
             except MTLError as error:
                 skipped[phase.phase_id] = str(error)
         return EntrySet.build(
