@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, get_args
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.candidates import CandidateDocument, Stage
 from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.store.bins import asked
 
 ChosenProtocol = Literal["any", "published", "text"]
 Gate = Literal["connectivity", "prescreen", "cluster", "chemistry"]
@@ -149,10 +150,12 @@ class CandidateFilter:
                 known = query[limited.field] = {"$eq": known}
             query[limited.field] = _tightest(known, limited.condition())
         found = query | self._gates()
-        limits = {limited.field for limited in self.ranges}
-        if limits and not self.elements and found.keys() - {"elements"} == limits:
-            # True of every row; asked so that limits are judged on the keys of an index, before rows are fetched.
-            found = {"priority": {"$exists": True}, **found}
+        limits = dict.fromkeys(limited.field for limited in self.ranges)
+        if limits and not self.elements and found.keys() - {"elements"} == limits.keys():
+            # True of every row, or of every row within the limits. They name indexes that give the best first and have
+            # all of this among their keys, so that rows are judged before they are fetched.
+            bins = asked({name: found[name] for name in limits})
+            found = {"priority": {"$exists": True}, **bins, **found}
         return found
 
     def mongosh(self, limit: int = 0) -> str:

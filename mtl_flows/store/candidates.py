@@ -1,13 +1,14 @@
 """The collection people query."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.science.topology import PROTOCOLS, Protocol
+from mtl_flows.store import bins
 from mtl_flows.store.candidate_filter import CandidateFilter, Range
 from mtl_flows.store.collection import DocumentCollection, batched
 
@@ -28,6 +29,8 @@ _LIMITED = (
     *("r_connected_A", "rho_cycles_published", "rho_cycles_text", "d3_A", "v3_A"),
     *("activation_energy_eV", "conductivity_300K_low_S_per_cm", "window_high_V"),
 )
+_BINS = tuple(f"{bins.FIELD}.{field}" for field in bins.BINNED)
+_WITH_LIMITS = (*_BEST_FIRST, *((field, ASCENDING) for field in _LIMITED))
 
 
 class GateRow(NamedTuple):
@@ -52,13 +55,31 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
     model = CandidateDocument
     indexes = (
         IndexModel([("material_id", ASCENDING)], unique=True),
-        # Where nothing but limits is asked, they are judged by these keys, in order, before a row is fetched.
-        IndexModel(
-            [*_BEST_FIRST, *((field, ASCENDING) for field in _LIMITED)], name="best_first_with_limits"
+        # Where nothing but limits is asked, they are judged by these keys, in order, before a row is fetched:
+        # of the bins that a limit meets, or of all rows.
+        *(
+            IndexModel(
+                [(first, ASCENDING), *_WITH_LIMITS, *((b, ASCENDING) for b in _BINS if b != first)],
+                name=f"best_first_by_{first}",
+            )
+            for first in _BINS
         ),
+        IndexModel(list(_WITH_LIMITS), name="best_first_with_limits"),
         *(IndexModel([(field, ASCENDING), *_BEST_FIRST]) for field in _ASKED_FIRST),
         *(IndexModel([(field, ASCENDING)]) for field in _LIMITED),
     )
+
+    def ensure_indexes(self) -> None:
+        """Create what is missing, also the bins of rows that an earlier version wrote."""
+        super().ensure_indexes()
+        unbinned = {f"{bins.FIELD}.{next(iter(bins.BINNED))}": None}
+        for batch in batched(self.raw.find(unbinned, dict.fromkeys(bins.BINNED, 1)), _BATCH):
+            # A row that another process has just written has its bins.
+            writes = [
+                UpdateOne({"_id": row["_id"], **unbinned}, {"$set": {bins.FIELD: bins.bins_of(row)}})
+                for row in batch
+            ]
+            self.raw.bulk_write(writes, ordered=False)
 
     def input_hashes(self, structure_ids: Collection[str] | None = None) -> dict[str, str]:
         """Hash of what rows were built from, by structure; of every row if none is named."""
@@ -149,3 +170,10 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         cursor = self.raw.find(chosen.query(), sort=list(_BEST_FIRST), limit=limit)
         plan: dict[str, object] = cursor.explain()
         return plan
+
+    def _sized(self, document: CandidateDocument) -> dict[str, Any]:
+        fields = super()._sized(document)
+        return {**fields, bins.FIELD: bins.bins_of(fields)}
+
+    def _load(self, stored: Mapping[str, Any]) -> CandidateDocument:
+        return super()._load({name: value for name, value in stored.items() if name != bins.FIELD})

@@ -6,6 +6,7 @@ from typing import Any
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.store.bins import FIELD
 from mtl_flows.store.candidates import CandidateCollection, CandidateFilter
 
 _VERDICTS = ("pass", "undecided", "fail")
@@ -54,7 +55,7 @@ def ranked(
         {"$set": {"_missing": {"$lte": [f"${field}", None]}, "_key": key}},
         {"$sort": {"_missing": 1, "_key": direction, "priority": -1, "_id": 1}},
         *([{"$limit": limit}] if limit else []),
-        {"$unset": ["_missing", "_key"]},
+        {"$unset": ["_missing", "_key", FIELD]},
     ]
     for stored in candidates.raw.aggregate(stages, allowDiskUse=True):
         yield CandidateDocument.from_mongo(stored)

@@ -148,7 +148,8 @@ def test_a_document_equals_its_copy_from_the_server(store: MTLStore, values: typ
         collection.put([document])
         assert collection.put([document]).unchanged == 1
         assert list(collection.find()) == [document]
-        assert set(collection.raw.find_one() or {}) == {
+        # Bins serve the server's indexes alone.
+        assert (collection.raw.find_one() or {}).keys() - {"bins"} == {
             field.alias or name for name, field in collection.model.model_fields.items()
         }
 

@@ -14,6 +14,7 @@ from test_candidates import candidate
 from mtl_flows import CandidateFilter, MTLStore, Range
 from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.store.bins import BINNED
 from mtl_flows.store.connection import Connection
 
 PAGE = Path(__file__).parents[2] / "docs" / "querying.md"
@@ -164,6 +165,10 @@ def test_a_superseded_revision_is_not_the_structure(store: MTLStore) -> None:
 
 def test_ranges_of_one_field_hold_together() -> None:
     both = CandidateFilter(ranges=(Range("v3", at_least=1), Range("v3_A", at_least=2, at_most=3)))
-    assert both.query() == {"priority": {"$exists": True}, "v3_A": {"$gte": 2, "$lte": 3}}
+    assert both.query() == {
+        "priority": {"$exists": True},
+        "bins.v3_A": {"$in": BINNED["v3_A"].within(2, 3)},
+        "v3_A": {"$gte": 2, "$lte": 3},
+    }
     with pytest.raises(ConfigurationError, match="r_connected_A"):
         Range("r_conected")
