@@ -68,9 +68,23 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         *(IndexModel([(field, ASCENDING), *_BEST_FIRST]) for field in _ASKED_FIRST),
         *(IndexModel([(field, ASCENDING)]) for field in _LIMITED),
     )
+    retired = (
+        IndexModel(list(_BEST_FIRST)),
+        IndexModel([("priority", DESCENDING)]),
+        *(
+            IndexModel([(f"survives_{protocol}", ASCENDING), ("priority", DESCENDING)])
+            for protocol in PROTOCOLS
+        ),
+        IndexModel([("verdict", ASCENDING), ("activation_energy_eV", ASCENDING)]),
+        *(
+            IndexModel([(field, ASCENDING)])
+            for field in ("elements", "chemical_system", "releases", "is_known_conductor")
+        ),
+        *(IndexModel([(field, ASCENDING)]) for field in ("furthest_stage", "cluster_published")),
+    )
 
     def ensure_indexes(self) -> None:
-        """Create what is missing, also the bins of rows that an earlier version wrote."""
+        """Create what is missing, also the bins of rows that an earlier version wrote; drop retired indexes."""
         super().ensure_indexes()
         unbinned = {f"{bins.FIELD}.{next(iter(bins.BINNED))}": None}
         for batch in batched(self.raw.find(unbinned, dict.fromkeys(bins.BINNED, 1)), _BATCH):

@@ -8,12 +8,14 @@ from bson import encode
 from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from mtl_flows.errors import DocumentTooLargeError, NotFoundError
 from mtl_flows.schemas.base import Document
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 _WRITE_BATCH = 500
+_INDEX_NOT_FOUND = 27
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -36,14 +38,32 @@ class DocumentCollection(Generic[D]):
     name: ClassVar[str]
     model: ClassVar[type[Document]]
     indexes: ClassVar[Sequence[IndexModel]] = ()
+    # What earlier versions declared and this one does not. Listed, so that an index that a user added stays.
+    retired: ClassVar[Sequence[IndexModel]] = ()
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self.raw: Collection[dict[str, Any]] = database[self.name]
 
     def ensure_indexes(self) -> None:
-        """Create what is missing; safe to run at any time."""
+        """Create what is missing, then drop what earlier versions left; safe to run at any time.
+
+        A retired index goes only if its name and keys are those that mtl_flows gave it and it has no option: one made
+        by hand is safe under any name of its own.
+        """
         if self.indexes:
             self.raw.create_indexes(list(self.indexes))
+        if not self.retired:
+            return
+        standing = self.raw.index_information()
+        for index in self.retired:
+            name = index.document["name"]
+            found = standing.get(name, {})
+            if found.get("key") == list(index.document["key"].items()) and found.keys() <= {"v", "key", "ns"}:
+                try:
+                    self.raw.drop_index(name)
+                except OperationFailure as error:
+                    if error.code != _INDEX_NOT_FOUND:  # another process was first
+                        raise
 
     def add(self, documents: Iterable[D]) -> WriteSummary:
         """Write those documents whose id is not there yet, and leave the others as they are.

@@ -134,7 +134,7 @@ class MTLStore:
         return tuple(member for member in vars(self).values() if isinstance(member, DocumentCollection))
 
     def ensure_indexes(self) -> None:
-        """Create the indexes that are missing."""
+        """Create the indexes that are missing, and drop those that earlier versions left."""
         for collection in self.collections:
             collection.ensure_indexes()
 

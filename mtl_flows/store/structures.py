@@ -46,6 +46,10 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         IndexModel([("content_hash", ASCENDING)]),
         IndexModel([("file.name", ASCENDING)]),
     )
+    retired = (
+        IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("elements", ASCENDING)]),
+        IndexModel([("source", ASCENDING), ("current", ASCENDING)]),
+    )
 
     def current(self, query: Mapping[str, Any] | None = None) -> Iterator[StructureDocument]:
         """Stream the current revisions that are not withdrawn and match `query`."""

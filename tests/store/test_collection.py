@@ -26,6 +26,11 @@ class NoteCollection(DocumentCollection[Note]):
     name = "notes"
     model = Note
     indexes: ClassVar[Sequence[IndexModel]] = (IndexModel([("score", 1)]),)
+    retired: ClassVar[Sequence[IndexModel]] = (
+        IndexModel([("text", 1)]),
+        IndexModel([("text", 1), ("score", -1)]),
+        IndexModel([("score", -1)]),
+    )
 
 
 @pytest.fixture
@@ -108,6 +113,39 @@ def test_foreign_fields_are_noticed(notes: NoteCollection) -> None:
 def test_indexes_are_made_once(notes: NoteCollection) -> None:
     notes.ensure_indexes()
     assert set(notes.raw.index_information()) == {"_id_", "score_1"}
+
+
+def test_what_an_earlier_version_left_goes_and_the_users_own_stays(notes: NoteCollection) -> None:
+    notes.raw.create_indexes([NoteCollection.retired[0], NoteCollection.retired[1]])
+    notes.raw.create_index([("colour", 1)])
+    notes.raw.create_index([("score", -1)], sparse=True)  # the name of a retired one, but not that index
+    notes.raw.create_index([("score", 1), ("text", 1)], name="mine")
+    for _ in range(2):
+        notes.ensure_indexes()
+        standing = set(notes.raw.index_information())
+        assert standing == {"_id_", "score_1", "colour_1", "score_-1", "mine"}
+
+
+def test_two_processes_drop_at_once(notes: NoteCollection, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes.raw.create_indexes([NoteCollection.retired[0]])
+    seen = notes.raw.index_information()
+    notes.ensure_indexes()
+    monkeypatch.setattr(notes.raw, "index_information", lambda: seen)
+    notes.ensure_indexes()
+    monkeypatch.undo()
+    assert set(notes.raw.index_information()) == {"_id_", "score_1"}
+
+
+def test_no_index_is_declared_and_retired(store: MTLStore) -> None:
+    for collection in store.collections:
+        declared = {index.document["name"] for index in collection.indexes}
+        assert not declared & {index.document["name"] for index in collection.retired}
+        for retired in collection.retired:
+            collection.raw.create_indexes([retired])
+    store.ensure_indexes()
+    for collection in store.collections:
+        declared = {index.document["name"] for index in collection.indexes}
+        assert set(collection.raw.index_information()) - {"_id_"} == declared
 
 
 def test_eight_writers_of_the_same_documents(notes: NoteCollection, address: Connection) -> None:
