@@ -1,32 +1,34 @@
-"""mongod killed with SIGKILL at random moments of an ingest and a screening: nothing acknowledged is lost.
+"""mongod killed with SIGKILL in every stage of an ingest and a screening: nothing acknowledged is lost.
 
     python benchmarks/mongod_crash.py [--structures 400] [--kills 10] [--seed 0]
 
 A process ingests generated structures into an embedded mongod and screens them: topology, chemistry, clusters and the
-candidate table. The driver's own monitoring writes down the ids of every write that the server acknowledged. At a
-random moment the server is killed. It is started again, every acknowledged document is looked for, and the process is
-run again; if it ends before the kill, an empty database takes its place. The last run is left alone, and what it
-ends with is compared with what a run ends with that nobody disturbed. The exit code is 1 if an acknowledged document
-is missing or the contents differ.
+candidate table. The driver's own monitoring writes down the ids of every write that the server acknowledged. A first
+run is left alone, and says how many writes each stage has. Then each stage has its turn: shortly after a write of it
+drawn at random, the server is killed; it is started again, every acknowledged document is looked for, and the process
+is run again, to be hit in the next stage. After the last stage it begins with an empty database. The last run is left
+alone, and what it ends with is compared with what the undisturbed run ended with. The exit code is 1 if an
+acknowledged document is missing, the contents differ or a kill failed to come.
 """
 
 import argparse
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
-from typing import IO, Any
+from typing import Any, NamedTuple
 
 from generated import generate, write_archive
 from pymongo import monitoring
+from saboteur import Saboteur, sigkill
 
+import mtl_flows.store.collection
 from mtl_flows.jobs.batch import Limits
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.chemistry import run_chemistry
@@ -43,53 +45,51 @@ from mtl_flows.store.mongod import EmbeddedServer
 
 KNOWN_EVERY = 20
 BATCH = 25
+STAGES = ("ingest", "topology", "chemistry", "clustering", "candidates")
+MAX_DELAY_S = 0.005  # longer, and kills meant for a short stage fall into the next
 # When and at what cost something was computed, and what follows from such times.
 INCIDENTAL = {"created_at", "updated_at", "read_at", "counts", "job", "timings_s", "inputs_hash"}
 
 
-class Acknowledged(monitoring.CommandListener):
-    """Writes down, one JSON line each, the ids of inserts and upserts that the server has acknowledged."""
+class Aim(NamedTuple):
+    """Which server to kill, and when: `delay_s` seconds after the nth write of a stage has set out."""
 
-    def __init__(self, log: IO[str]) -> None:
-        self._log = log
-        self._pending: dict[int, tuple[str, list[str]]] = {}
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Note what is asked for."""
-        command = event.command
-        if event.command_name == "insert":
-            ids = [document["_id"] for document in command["documents"]]
-        elif event.command_name == "update":
-            written = [u["q"] for u in command["updates"] if u.get("upsert")]
-            ids = [query["_id"] for query in written if isinstance(query.get("_id"), str)]
-        else:
-            return
-        self._pending[event.request_id] = (command[event.command_name], ids)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Write down what was acknowledged."""
-        collection, ids = self._pending.pop(event.request_id, ("", []))
-        failed = {error["index"] for error in event.reply.get("writeErrors", ())}
-        if kept := [key for i, key in enumerate(ids) if i not in failed]:
-            print(json.dumps([collection, kept]), file=self._log, flush=True)
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Forget what was not."""
-        self._pending.pop(event.request_id, None)
+    pid: int
+    stage: str
+    after_writes: int
+    delay_s: float
 
 
-def work(uri: str, archive: Path, n: int, log_file: Path) -> None:
+def work(uri: str, archive: Path, n: int, log_file: Path, aim: Aim | None) -> None:
     """Ingest and screen; what is there already is left alone."""
+    # Many small writes: more moments at which the server can be hit.
+    mtl_flows.store.collection._WRITE_BATCH = BATCH
+    stage = "start"
     with log_file.open("a") as log:
-        monitoring.register(Acknowledged(log))
 
-        def stage(name: str) -> None:
-            print(json.dumps(["stage", [name]]), file=log, flush=True)
+        def write(what: str, ids: list[Any]) -> None:
+            log.write(json.dumps([what, ids]) + "\n")
+            log.flush()
+
+        saboteur = Saboteur(write)
+        monitoring.register(saboteur)
+
+        def begin(name: str) -> None:
+            nonlocal stage
+            stage = name
+            write("stage", [name, saboteur.writes])
+            if aim is not None and aim.stage == name:
+                saboteur.aim(kill, aim.after_writes, aim.delay_s)
+
+        def kill() -> None:
+            assert aim is not None
+            write("kill", [stage])
+            sigkill(aim.pid)()
 
         p = ScreeningParameters()
         limits = Limits(workers=0)
         with MTLStore.connect(Connection.parse(uri, "mtl")) as store:
-            stage("ingest")
+            begin("ingest")
             ingest(store, [archive], release="made", workers=0)
             store.labels.put(
                 LabelDocument(id=made.material_id, known_conductor=True)
@@ -97,18 +97,19 @@ def work(uri: str, archive: Path, n: int, log_file: Path) -> None:
                 if made.number % KNOWN_EVERY == 0
             )
             ids = store.structures.current_ids()
-            stage("topology")
+            begin("topology")
             for batch in batched(ids, BATCH):
                 run_topology(store, batch, mobile_ion="Li", parameters=p.topology, limits=limits)
-            stage("chemistry")
+            begin("chemistry")
             for batch in batched(ids, BATCH):
                 run_chemistry(store, batch, mobile_ion="Li", parameters=p.chemistry, limits=limits)
-            stage("clustering")
+            begin("clustering")
             for protocol in PROTOCOLS:
                 update_clustering(store, protocol, p)
-            stage("candidates")
+            begin("candidates")
             rebuild_candidates(store, p)
-            stage("done")
+            begin("done")
+        saboteur.wait()
 
 
 class Round:
@@ -121,27 +122,29 @@ class Round:
         folder.mkdir()
         self.log.touch()
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Begin a run, and return once it works."""
+    def run(self, aim: Aim | None = None) -> tuple[int, str]:
+        """Run once; gives the exit code and what went to stderr."""
         status = self.server.start()
-        size = self.log.stat().st_size
-        arguments = ["--work", status.uri, str(self.archive), str(self.log), "--structures", str(self.n)]
-        process = subprocess.Popen([sys.executable, __file__, *arguments], stderr=subprocess.PIPE)
-        while self.log.stat().st_size == size and process.poll() is None:
-            sleep(0.01)
-        return process
+        command = ["--work", status.uri, str(self.archive), str(self.log), "--structures", str(self.n)]
+        if aim is not None:
+            command += ["--aim", *map(str, aim)]
+        done = subprocess.run([sys.executable, __file__, *command], stderr=subprocess.PIPE)
+        return done.returncode, done.stderr.decode()
 
-    def stage(self) -> str:
-        """What the latest run was doing."""
-        return next(
-            (ids[0] for name, ids in reversed(self._lines()) if name == "stage"), "before the first stage"
-        )
+    def kills(self) -> list[str]:
+        """Stages that the kills so far fell into."""
+        return [ids[0] for name, ids in self._lines() if name == "kill"]
+
+    def writes(self) -> dict[str, int]:
+        """How many writes each stage of the latest complete run had."""
+        begun = [ids for name, ids in self._lines() if name == "stage"][-len(STAGES) - 1 :]
+        return {one[0]: following[1] - one[1] for one, following in pairwise(begun)}
 
     def missing(self) -> tuple[int, int]:
         """How many acknowledged documents there are, and how many of them the server does not have."""
         acknowledged: dict[str, set[str]] = {}
         for name, ids in self._lines():
-            if name != "stage":
+            if name not in ("stage", "kill"):
                 acknowledged.setdefault(name, set()).update(ids)
         with Connection.parse(self.server.start().uri, "mtl").client() as client:
             lost = 0
@@ -161,7 +164,7 @@ class Round:
         with MTLStore.connect(Connection.parse(self.server.start().uri, "mtl")) as store:
             return {c.name: [_stripped(d) for d in c.raw.find(sort=[("_id", 1)])] for c in store.collections}
 
-    def _lines(self) -> list[tuple[str, list[str]]]:
+    def _lines(self) -> list[tuple[str, list[Any]]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
@@ -169,13 +172,6 @@ def _stripped(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _stripped(value) for key, value in node.items() if key not in INCIDENTAL}
     return [_stripped(item) for item in node] if isinstance(node, list) else node
-
-
-def kill(server: EmbeddedServer) -> None:
-    """SIGKILL, and wait until the process is gone."""
-    os.kill(server.status().pid, signal.SIGKILL)
-    while server.status().running:
-        sleep(0.01)
 
 
 def main() -> None:
@@ -187,10 +183,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", nargs=3, metavar=("URI", "ARCHIVE", "LOG"), help=argparse.SUPPRESS)
+    parser.add_argument("--aim", nargs=4, metavar=("PID", "STAGE", "WRITES", "DELAY"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
         uri, archive, log = arguments.work
-        work(uri, Path(archive), arguments.structures, Path(log))
+        aim = None
+        if arguments.aim:
+            pid, stage, writes, delay_s = arguments.aim
+            aim = Aim(int(pid), stage, int(writes), float(delay_s))
+        work(uri, Path(archive), arguments.structures, Path(log), aim)
         return
     rng = random.Random(arguments.seed)
     with TemporaryDirectory() as temporary:
@@ -207,40 +208,44 @@ def main() -> None:
 
 def storm(calm: Round, stormy: Round, kills: int, rng: random.Random) -> int:
     """Kill so many times; 0 if nothing was lost and both rounds end with the same contents."""
-    process = calm.start()
     begun = monotonic()
-    if process.wait():
-        raise SystemExit(f"the undisturbed run failed: {process.communicate()[1].decode()}")
-    duration = monotonic() - begun
-    print(f"undisturbed: {duration:.1f} s", flush=True)
+    code, told = calm.run()
+    if code:
+        raise SystemExit(f"the undisturbed run failed: {told}")
+    writes = calm.writes()
+    print(f"undisturbed: {monotonic() - begun:.1f} s, writes {writes}", flush=True)
     struck: Counter[str] = Counter()
-    lost = 0
-    while struck.total() < kills:
-        process = stormy.start()
-        # Each run does its part, so that the kills fall on every stage.
-        sleep(rng.uniform(0.0, 2.0 * duration / (kills + 1)))
-        if process.poll() is not None:
-            lost += stormy.missing()[1]
+    lost = failed = 0
+    for number in range(kills):
+        stage = STAGES[number % len(STAGES)]
+        if number and stage == STAGES[0]:
             stormy.clear()
+        pid = stormy.server.start().pid
+        assert pid is not None
+        already = len(stormy.kills())
+        code, told = stormy.run(Aim(pid, stage, rng.randint(1, writes[stage]), rng.uniform(0.0, MAX_DELAY_S)))
+        where = stormy.kills()[already:]
+        if not where:
+            failed += 1
+            print(f"no kill during {stage}: {told or 'the run ended before'}", flush=True)
             continue
-        kill(stormy.server)
-        where = stormy.stage()
-        process.communicate()
-        struck[where] += 1
+        while stormy.server.status().running:
+            sleep(0.01)
+        struck[where[0]] += 1
         acknowledged, missing = stormy.missing()
         lost += missing
         print(
-            f"kill {struck.total()} during {where}: {acknowledged} acknowledged, {missing} missing",
+            f"kill {struck.total()} during {where[0]}: {acknowledged} acknowledged, {missing} missing",
             flush=True,
         )
-    process = stormy.start()
-    if process.wait():
-        raise SystemExit(f"the last run failed: {process.communicate()[1].decode()}")
+    code, told = stormy.run()
+    if code:
+        raise SystemExit(f"the last run failed: {told}")
     acknowledged, missing = stormy.missing()
     print(f"{struck.total()} kills, {dict(struck)}: {acknowledged} acknowledged, {lost + missing} missing")
     differ = list(differences(calm.contents(), stormy.contents()))
     print("\n".join(differ) if differ else "contents are those of the undisturbed run")
-    return int(bool(lost + missing or differ))
+    return int(bool(lost + missing or differ or failed))
 
 
 def differences(calm: dict[str, list[Any]], stormy: dict[str, list[Any]]) -> Iterator[str]:

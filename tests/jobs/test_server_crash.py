@@ -3,10 +3,7 @@
 `benchmarks/mongod_crash.py` does the same with whole runs in processes of their own, clusters and candidates included.
 """
 
-import os
 import random
-import signal
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,12 +11,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from pymongo.monitoring import (
-    CommandFailedEvent,
-    CommandListener,
-    CommandStartedEvent,
-    CommandSucceededEvent,
-)
+from saboteur import Saboteur, sigkill
 from test_ingest import cif
 
 import mtl_flows.jobs.batch
@@ -38,41 +30,15 @@ N_KILLS = 5
 HERE = Limits(workers=0)
 
 
-class Saboteur(CommandListener):
-    """Remembers the ids of every acknowledged write, and kills the server just after the nth write has set out."""
+class Sabotage(Saboteur):
+    """Remembers the ids of every acknowledged write."""
 
     def __init__(self) -> None:
         self.acknowledged: dict[str, set[str]] = {}
-        self._pending: dict[int, tuple[str, list[str]]] = {}
-        self._pid = self._writes_left = 0
-        self._delay_s = 0.0
-
-    def aim(self, pid: int, after_writes: int, delay_s: float) -> None:
-        self._pid, self._writes_left, self._delay_s = pid, after_writes, delay_s
-
-    def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name not in ("insert", "update"):
-            return
-        if event.command_name == "insert":
-            ids = [document["_id"] for document in event.command["documents"]]
-        else:
-            ids = [u["q"]["_id"] for u in event.command["updates"] if u.get("upsert") and "_id" in u["q"]]
-        self._pending[event.request_id] = (event.command[event.command_name], ids)
-        self._writes_left -= 1
-        if self._writes_left == 0:
-            threading.Timer(self._delay_s, os.kill, (self._pid, signal.SIGKILL)).start()
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        collection, ids = self._pending.pop(event.request_id, ("", []))
-        failed = {error["index"] for error in event.reply.get("writeErrors", ())}
-        if kept := {key for i, key in enumerate(ids) if i not in failed}:
-            self.acknowledged.setdefault(collection, set()).update(kept)
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        self._pending.pop(event.request_id, None)
+        super().__init__(lambda name, ids: self.acknowledged.setdefault(name, set()).update(ids))
 
 
-def work(uri: str, saboteur: Saboteur, folder: Path) -> None:
+def work(uri: str, saboteur: Sabotage, folder: Path) -> None:
     client: MongoClient[dict[str, Any]] = MongoClient(
         uri, journal=True, tz_aware=True, serverSelectionTimeoutMS=500, event_listeners=[saboteur]
     )
@@ -97,12 +63,12 @@ def test_nothing_acknowledged_is_lost_and_the_rerun_completes(
     (folder / "bad.cif").write_text("bad")
     server = EmbeddedServer(tmp_path / "home")
     drawn = random.Random(0)
-    saboteur = Saboteur()
+    saboteur = Sabotage()
     try:
         for _ in range(N_KILLS):
             status = server.start()
             assert status.pid is not None
-            saboteur.aim(status.pid, drawn.randint(1, 12), drawn.uniform(0.0, 0.01))
+            saboteur.aim(sigkill(status.pid), drawn.randint(1, 12), drawn.uniform(0.0, 0.01))
             with pytest.raises(PyMongoError):
                 work(status.uri, saboteur, folder)
             while server.status().running:
@@ -124,7 +90,7 @@ def test_nothing_acknowledged_is_lost_and_the_rerun_completes(
         server.stop()
 
 
-def _all_there(uri: str, saboteur: Saboteur) -> None:
+def _all_there(uri: str, saboteur: Sabotage) -> None:
     with MongoClient(uri) as client:
         for name, keys in saboteur.acknowledged.items():
             there = {d["_id"] for d in client["mtl"][name].find({"_id": {"$in": list(keys)}}, {"_id": 1})}
