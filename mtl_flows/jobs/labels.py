@@ -2,6 +2,7 @@
 
 import csv
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +32,33 @@ def import_labels(store: MTLStore, table: Path) -> WriteSummary:
     ConfigurationError
         If the file is missing, lacks a column or has a value of the wrong type; nothing is written then.
     """
-    labels = read_labels(table)
-    provenance = Provenance.declared("label", {"table": sha256(table.read_bytes()).hexdigest()})
+    # Read once: the hash is that of the very bytes the labels come from.
+    content = _content(table)
+    labels = _labels(content, table)
+    provenance = Provenance.declared("label", {"table": sha256(content).hexdigest()})
     return store.labels.declare([label.model_copy(update={"provenance": provenance}) for label in labels])
 
 
 def read_labels(table: Path) -> list[LabelDocument]:
     """Read and check a table of labels; see `import_labels`."""
+    return _labels(_content(table), table)
+
+
+def _content(table: Path) -> bytes:
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            columns = set(reader.fieldnames or ())
+        return table.read_bytes()
     except OSError as error:
         raise ConfigurationError(
             error.strerror or "cannot be read", subject=str(table), remedy="name an existing CSV file"
         ) from None
+
+
+def _labels(content: bytes, table: Path) -> list[LabelDocument]:
+    """Labels in the content of a table; its path is for messages."""
+    try:
+        reader = csv.DictReader(StringIO(content.decode("utf-8-sig"), newline=""))
+        rows = list(reader)
+        columns = set(reader.fieldnames or ())
     except (UnicodeDecodeError, csv.Error):
         raise ConfigurationError(
             "not a table in UTF-8", subject=str(table), remedy="save it as CSV in UTF-8"

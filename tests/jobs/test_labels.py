@@ -1,5 +1,7 @@
 """Tables of labels: what is taken, what is refused, and that a refused table changes nothing."""
 
+import os
+import threading
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +33,19 @@ def test_a_table_becomes_labels_once(store: MTLStore, table: Path) -> None:
     table.write_text("known_conductor,id,unrelated\nno,icsd-1,x\n")
     assert import_labels(store, table) == (0, 0, 1)
     assert not store.labels.get("icsd-1").known_conductor
+
+
+def test_a_table_is_read_once(store: MTLStore, table: Path) -> None:
+    """A pipe gives its content once; a file may change between two readings."""
+    os.mkfifo(table)
+    content = (HEADER + "icsd-1,true,,,,\n").encode()
+    writer = threading.Thread(target=table.write_bytes, args=(content,))
+    writer.start()
+    assert import_labels(store, table) == (1, 0, 0)
+    writer.join()
+    provenance = store.labels.get("icsd-1").provenance
+    assert provenance is not None
+    assert provenance.inputs == {"table": sha256(content).hexdigest()}
 
 
 def test_spreadsheets_write_a_mark_first(table: Path) -> None:
