@@ -124,7 +124,7 @@ def _structure_document(parsed: ParsedStructure, parameters: IngestParameters) -
         oxidation_states=parsed.oxidation_states,
         warnings=list(parsed.warnings),
         structure=structure.as_dict(),
-        provenance=Provenance.record(parameters.stage(), {"file": parsed.file_sha256}),
+        provenance=Provenance.record(parameters.stage(), {"file": parsed.file_sha256}, STAGE),
     )
 
 
@@ -139,5 +139,5 @@ def rejection(
         file_sha256=digest,
         material_id=material_id,
         mobile_ion=parameters.mobile_ion,
-        provenance=Provenance.record(parameters.stage(), {"file": digest} if digest else {}),
+        provenance=Provenance.record(parameters.stage(), {"file": digest} if digest else {}, STAGE),
     )

@@ -101,7 +101,10 @@ class Provenance(BaseModel):
     code_version: str = Field(description="version of mtl_flows")
     libraries: dict[str, str] = Field(description="versions of the libraries that can change the result")
     created_at: datetime = Field(description="UTC")
-    job: str = Field("", description="uuid of the job that wrote the document; empty outside a workflow")
+    job: str = Field(
+        "",
+        description="uuid of the job that wrote the document, or `ingest`; otherwise empty outside a workflow",
+    )
 
     @classmethod
     def record(cls, parameters: StageParameters, inputs: Mapping[str, str], job: str = "") -> Self:

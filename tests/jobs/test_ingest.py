@@ -111,6 +111,7 @@ class TestOneDelivery:
             "delivery/empty.cif": "unreadable",
         }
         assert all(r.message and r.remedy and r.file_sha256 for r in store.rejections.find())
+        assert all(r.provenance and r.provenance.job == "ingest" for r in store.rejections.find())
 
     def test_what_a_structure_document_says(self, store: MTLStore, folder: Path) -> None:
         run(store, folder, source="ICSD")
@@ -126,6 +127,7 @@ class TestOneDelivery:
         assert found.file.name == "delivery/good-1.cif"
         assert found.provenance.inputs == {"file": found.file.sha256}
         assert found.provenance.parameters == IngestParameters("Li").stage()
+        assert found.provenance.job == "ingest"
         expected = Structure(
             Lattice.cubic(4), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]], labels=["A1", "B1"]
         )
