@@ -31,7 +31,7 @@ from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import FEATURE_NAMES, Protocol
 from mtl_flows.store.database import MTLStore
 
-# A clustering of 10 000 takes a minute, so large sets are cut less often.
+# A clustering of thousands takes minutes, so large sets are cut less often.
 _SUBSAMPLES, _SUBSAMPLES_OF_LARGE, _LARGE = 10, 3, 3000
 _KEPT_DISTANCES = 1000
 
