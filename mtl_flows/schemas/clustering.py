@@ -8,7 +8,7 @@ from mtl_flows.schemas.base import Document, Provenance, StageParameters
 from mtl_flows.science.clustering import ClusteringParameters
 from mtl_flows.science.topology import PrescreenThresholds, Protocol
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 
 
 def clustering_stage(
