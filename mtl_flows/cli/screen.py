@@ -1,5 +1,6 @@
 """`mtl screen`: topology, prescreen, clustering and chemistry of what is in the store."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -98,6 +99,8 @@ def run_screening(
     err.print(
         f"screening: {len(plan.structure_ids)} structures to compute, {plan.screened} are there already"
     )
+    if not submit_only:
+        maker = replace(maker, batch_size=plan.shared_among(workers, batch_size))
     workflow = submit_screening(address, plan, maker)
     err.print(
         f"workflow {workflow.name!r} {workflow.outcome}: Fireworks {workflow.fw_ids[0]}–{workflow.fw_ids[-1]}"

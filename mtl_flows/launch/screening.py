@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
 from mtl_flows.jobs.clustering import clustering_is_current
@@ -13,6 +14,8 @@ from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
 _BATCH = 2000
+# A job costs about a second besides its structures, this many take two.
+_WORTH_A_JOB = 100
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class ScreeningPlan:
     def nothing_to_do(self) -> bool:
         """Whether everything is there already."""
         return not self.structure_ids and not self.recluster
+
+    def shared_among(self, workers: int, batch_size: int) -> int:
+        """Structures in one job, at most `batch_size`, so that no worker idles while another has a whole increment."""
+        share = ceil(len(self.structure_ids) / max(1, workers))
+        return min(batch_size, max(_WORTH_A_JOB, share))
 
 
 def plan_screening(store: MTLStore, maker: ScreeningFlowMaker, *, retry: bool = False) -> ScreeningPlan:

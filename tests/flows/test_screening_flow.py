@@ -17,7 +17,7 @@ from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.topology import run_topology
 from mtl_flows.launch.events import Outcome, RocketEvent, WorkSummary
 from mtl_flows.launch.recover import recover
-from mtl_flows.launch.screening import plan_screening, submit_screening
+from mtl_flows.launch.screening import ScreeningPlan, plan_screening, submit_screening
 from mtl_flows.launch.submit import submit
 from mtl_flows.launch.worker import work
 from mtl_flows.schemas.labels import LabelDocument
@@ -176,3 +176,13 @@ def test_a_killed_screening_ends_with_the_same_documents(
     written = contents(ingested)
     assert ingested.database["fireworks"].count_documents({"state": "COMPLETED"}) == JOBS
     assert written == expected(ingested)
+
+
+@pytest.mark.parametrize(
+    ("n_structures", "workers", "in_one_job"),
+    [(50_000, 2, 500), (550, 2, 275), (500, 2, 250), (550, 1, 500), (500, 0, 500), (77, 2, 100), (0, 2, 100)],
+)
+def test_an_increment_is_shared_among_the_workers(n_structures: int, workers: int, in_one_job: int) -> None:
+    plan = ScreeningPlan([f"m{k}.r1" for k in range(n_structures)], 0, 0, False)
+    assert plan.shared_among(workers, 500) == in_one_job
+    assert plan.shared_among(workers, 3) == 3
