@@ -22,6 +22,7 @@ from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
 from mtl_flows.science.compounds import build_structure, load_compounds
 from mtl_flows.science.topology import (
+    StructureBarcodes,
     Barcodes,
     TopologyResult,
     compute_topology,
@@ -116,10 +117,12 @@ def strained_topology(made: Generated) -> TopologyResult:
             framework=_strained(orbit.framework, s),
             r_connected_A=orbit.r_connected_A * s,
         )
-        for orbit in base.orbits
+        for orbit in base.barcodes.orbits
     )
-    cell_mobile, cell_framework = _strained(base.cell_mobile, s), _strained(base.cell_framework, s)
-    metrics = metrics_from_barcodes(orbits, cell_mobile, cell_framework)
+    barcodes = StructureBarcodes(
+        orbits, _strained(base.barcodes.cell_mobile, s), _strained(base.barcodes.cell_framework, s)
+    )
+    metrics = metrics_from_barcodes(barcodes)
     return replace(
         base,
         r_connected_A=metrics.r_connected_A,
@@ -127,9 +130,7 @@ def strained_topology(made: Generated) -> TopologyResult:
         features=features_from_barcodes(orbits),
         d_A=tuple(length * s for length in base.d_A) if base.d_A else None,
         v_A=tuple(length * s for length in base.v_A) if base.v_A else None,
-        orbits=orbits,
-        cell_mobile=cell_mobile,
-        cell_framework=cell_framework,
+        barcodes=barcodes,
     )
 
 

@@ -98,7 +98,7 @@ def time_replaced(structure: Structure, result: TopologyResult, *, all_sites: bo
     sites = (
         [(site, 1) for site in mobile]
         if all_sites
-        else [(o.site_index, o.multiplicity) for o in result.orbits]
+        else [(o.site_index, o.multiplicity) for o in result.barcodes.orbits]
     )
     seconds = shortest(lambda: replaced_cell(structure, mobile))
     for site, multiplicity in sites:
@@ -138,7 +138,7 @@ def main() -> None:
         ratios.append(replaced / ours)
         ratios_extended.append(replaced / ours_extended)
         print(
-            f"{name[:28]:28} {result.n_sites:5} {result.n_mobile:6} {len(result.orbits):6} {replaced:11.2f}"
+            f"{name[:28]:28} {result.n_sites:5} {result.n_mobile:6} {len(result.barcodes.orbits):6} {replaced:11.2f}"
             f" {1e3 * ours:8.1f} {ratios[-1]:7.0f} {1e3 * ours_extended:13.1f} {ratios_extended[-1]:7.0f}",
             flush=True,
         )

@@ -111,7 +111,7 @@ def describe(path: Path, parsed: ParsedStructure, result: TopologyResult) -> Des
                 "n_mobile_in_sphere": orbit.n_mobile_in_sphere,
                 "n_framework_in_sphere": orbit.n_framework_in_sphere,
             }
-            for orbit in result.orbits
+            for orbit in result.barcodes.orbits
         ],
         "timings_s": dict(result.timings_s),
     }

@@ -84,10 +84,10 @@ class BarcodeDocument(StageDocument):
                     mobile=orbit.mobile.pack(),
                     framework=orbit.framework.pack(),
                 )
-                for orbit in result.orbits
+                for orbit in result.barcodes.orbits
             ],
-            cell_mobile=result.cell_mobile.pack(),
-            cell_framework=result.cell_framework.pack(),
+            cell_mobile=result.barcodes.cell_mobile.pack(),
+            cell_framework=result.barcodes.cell_framework.pack(),
         )
 
 

@@ -60,7 +60,7 @@ def test_statistics_of_bars(name: str, value: float) -> None:
 @pytest.mark.parametrize("slug", ["li10gep2s12", "li3ocl"])
 def test_statistics_that_are_features_agree_with_them(slug: str) -> None:
     found = compute_topology(crystal(slug))
-    stored = StructureBarcodes(found.orbits, found.cell_mobile, found.cell_framework)
+    stored = found.barcodes
     compared = 0
     for features in found.features.values():
         for name, value in features.items():
@@ -68,10 +68,10 @@ def test_statistics_that_are_features_agree_with_them(slug: str) -> None:
                 assert BarStatistic.parse(name).of(stored) == pytest.approx(value, rel=1e-9, abs=1e-12), name
                 compared += 1
     assert compared == 42
-    n_mobile = sum(o.multiplicity for o in found.orbits)
+    n_mobile = sum(o.multiplicity for o in stored.orbits)
     at_r = Alternative(distance_factor=1.0).length_A(found.r_connected_A)
-    assert rho_cycles_at(found.cell_mobile, at_r, n_mobile) == found.rho_cycles["published"]
-    assert rho_cycles_at(found.cell_framework, at_r, n_mobile) == found.rho_cycles["text"]
+    assert rho_cycles_at(stored.cell_mobile, at_r, n_mobile) == found.rho_cycles["published"]
+    assert rho_cycles_at(stored.cell_framework, at_r, n_mobile) == found.rho_cycles["text"]
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ from mtl_flows.science.sublattices import split_sublattices
 from mtl_flows.science.topology import (
     FEATURE_NAMES,
     PROTOCOLS,
+    StructureBarcodes,
     TopologyParameters,
     TopologyResult,
+    compute_barcodes,
     compute_topology,
     decode_barcodes,
+    describe_topology,
     features_from_barcodes,
     metrics_from_barcodes,
 )
@@ -91,7 +94,7 @@ def test_simple_cubic_antiperovskite_by_hand():
     assert result.r_connected_A == pytest.approx(4.056 / sqrt(2), abs=1e-6)
     assert result.d_A == pytest.approx((4.056 / sqrt(2),) * 3)
     assert (result.n_sites, result.n_mobile, result.n_framework) == (5, 3, 2)
-    (orbit,) = result.orbits
+    (orbit,) = result.barcodes.orbits
     assert (orbit.multiplicity, orbit.label) == (3, "Li")
     assert orbit.n_mobile_in_sphere == orbit.mobile.n_points
     assert orbit.n_framework_in_sphere == orbit.framework.n_points
@@ -123,7 +126,7 @@ def test_choice_of_cell_does_not_matter(name):
     again = compute_topology(larger)
     assert_same_but_for_rho(result, again)
     assert again.n_mobile == 2 * result.n_mobile
-    assert len(again.orbits) <= len(result.orbits) * 2
+    assert len(again.barcodes.orbits) <= len(result.barcodes.orbits) * 2
     sheared = Structure(
         Lattice([[1, 0, 0], [2, 1, 0], [-3, 1, 1]] @ structure.lattice.matrix),
         structure.species_and_occu,
@@ -152,8 +155,8 @@ def test_symmetry_that_holds_only_roughly_is_not_used():
     distorted = Structure(LI3N.lattice, LI3N.species_and_occu, coords) * (1, 1, 2)
     result = compute_topology(distorted, parameters=SCREENING)
     # The doubled cell repeats exactly, so each of three sites stands for two.
-    assert sorted(orbit.multiplicity for orbit in result.orbits) == [2, 2, 2]
-    each = [orbit.r_connected_A for orbit in result.orbits]
+    assert sorted(orbit.multiplicity for orbit in result.barcodes.orbits) == [2, 2, 2]
+    each = [orbit.r_connected_A for orbit in result.barcodes.orbits]
     assert result.r_connected_A == pytest.approx(np.mean(each), abs=1e-7)
 
 
@@ -165,7 +168,7 @@ def test_symmetry_saves_work_without_changing_the_answer():
     ]
     every_site_alone = Structure(structure.lattice, species, structure.frac_coords)
     one, other = (compute_topology(s, parameters=SCREENING) for s in (structure, every_site_alone))
-    assert (len(one.orbits), len(other.orbits)) == (2, 72)
+    assert (len(one.barcodes.orbits), len(other.barcodes.orbits)) == (2, 72)
     assert other.r_connected_A == pytest.approx(one.r_connected_A, abs=1e-6)
     assert other.features["published"] == pytest.approx(one.features["published"], rel=1e-5, abs=1e-5)
 
@@ -178,10 +181,12 @@ def test_occupancy_does_not_remove_a_point():
 
 def test_everything_can_be_recomputed_from_stored_barcodes():
     result = compute_topology(OTHERS["beta-Li3PS4"], parameters=SCREENING)
-    stored = [decode_barcodes(b.pack()) for b in (result.cell_mobile, result.cell_framework)]
-    metrics = metrics_from_barcodes(result.orbits, *stored, SCREENING)
+    stored = [
+        decode_barcodes(b.pack()) for b in (result.barcodes.cell_mobile, result.barcodes.cell_framework)
+    ]
+    metrics = metrics_from_barcodes(StructureBarcodes(result.barcodes.orbits, *stored), SCREENING)
     assert (metrics.r_connected_A, metrics.rho_cycles) == (result.r_connected_A, result.rho_cycles)
-    assert features_from_barcodes(result.orbits, SCREENING) == result.features
+    assert features_from_barcodes(result.barcodes.orbits, SCREENING) == result.features
 
 
 @pytest.mark.parametrize("ion", ["Na", "K", "Mg", "Ag", "Cu", "F", "O", "D"])
@@ -219,7 +224,7 @@ def test_mobile_site_without_another_within_the_cutoff():
     assert result.r_connected_A == 10.0
     assert result.features["text"]["mobile_h0_death_max_A"] == 0.0
     assert result.d_A == pytest.approx((11, 11, 11))
-    (orbit,) = result.orbits
+    (orbit,) = result.barcodes.orbits
     assert (orbit.n_mobile_in_sphere, orbit.n_framework_in_sphere) == (1, 4)
 
 
@@ -227,7 +232,7 @@ def test_neighbours_at_exactly_the_cutoff_count():
     result = compute_topology(
         Structure(Lattice.cubic(10), ["Li", "O"], [[0.1, 0.7, 0.3], [0.6, 0.2, 0.8]]), parameters=SCREENING
     )
-    assert result.orbits[0].n_mobile_in_sphere == 7
+    assert result.barcodes.orbits[0].n_mobile_in_sphere == 7
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -239,7 +244,7 @@ def test_neighbours_at_exactly_the_cutoff_count_in_any_frame_and_cell(seed):
     structure = Structure(
         Lattice(lattice), ["Li", "O"], [origin, origin + np.linalg.inv(cell).sum(axis=0) / 2]
     )
-    (orbit,) = compute_topology(structure, parameters=SCREENING).orbits
+    (orbit,) = compute_topology(structure, parameters=SCREENING).barcodes.orbits
     assert (orbit.n_mobile_in_sphere, orbit.n_framework_in_sphere) == (7, 8)
 
 
@@ -262,7 +267,7 @@ def test_split_sites_all_count_and_short_deaths_are_no_feature():
         Lattice.cubic(4.0), ["Li", {"O": 0.5}, {"O": 0.5}], [[0, 0, 0], [0.5, 0.5, 0.49], [0.5, 0.5, 0.51]]
     )
     one, other = compute_topology(whole), compute_topology(split)
-    assert other.orbits[0].n_framework_in_sphere == 2 * one.orbits[0].n_framework_in_sphere
+    assert other.barcodes.orbits[0].n_framework_in_sphere == 2 * one.barcodes.orbits[0].n_framework_in_sphere
     assert (
         other.features["published"]["framework_h0_count"] == one.features["published"]["framework_h0_count"]
     )
@@ -270,7 +275,7 @@ def test_split_sites_all_count_and_short_deaths_are_no_feature():
 
 def test_cutoff_is_a_parameter():
     result = compute_topology(LI3N, parameters=TopologyParameters(cutoff_A=4.0, extended=False))
-    assert result.orbits[0].n_framework_in_sphere < 10
+    assert result.barcodes.orbits[0].n_framework_in_sphere < 10
     assert np.isfinite(list(result.features["published"].values())).all()
 
 
@@ -279,14 +284,14 @@ def test_two_thousand_sites():
     assert len(structure) == 2016
     result = compute_topology(structure)
     assert_same_but_for_rho(compute_topology(LI2MGCL4), result)
-    assert result.cell_framework.n_points == result.n_framework
+    assert result.barcodes.cell_framework.n_points == result.n_framework
 
 
 def test_without_extended_descriptors():
     result = compute_topology(LI3N, parameters=SCREENING)
     assert result.d_A is None
     assert result.v_A is None
-    assert set(result.timings_s) == {"symmetry", "spheres", "unit_cell", "features"}
+    assert set(result.timings_s) == {"symmetry", "homology", "features"}
 
 
 def test_result_is_json_able_but_for_barcodes():
@@ -294,6 +299,26 @@ def test_result_is_json_able_but_for_barcodes():
     json.dumps(
         [result.features, result.rho_cycles, result.d_A, result.v_A, result.timings_s], allow_nan=False
     )
-    assert set(result.timings_s) == {"symmetry", "spheres", "unit_cell", "features", "hops", "channels"}
+    assert set(result.timings_s) == {"symmetry", "homology", "features", "hops", "channels"}
     for protocol in PROTOCOLS:
         assert tuple(result.features[protocol]) == FEATURE_NAMES[protocol]
+
+
+@pytest.mark.parametrize("name", ["Li6PS5Cl", "beta-Li3PS4"])
+def test_descriptors_need_no_homology(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    structure = OTHERS[name]
+    at_once = compute_topology(structure)
+    barcodes = compute_barcodes(structure)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("homology runs")
+
+    for homology in ("rips_barcodes", "rips_components"):
+        monkeypatch.setattr(f"mtl_flows.science.topology.compute.{homology}", refuse)
+    described = describe_topology(structure, barcodes)
+    assert (described.rho_cycles, described.features) == (at_once.rho_cycles, at_once.features)
+    assert (described.r_connected_A, described.d_A, described.v_A) == (
+        at_once.r_connected_A,
+        at_once.d_A,
+        at_once.v_A,
+    )

@@ -8,6 +8,7 @@ from mtl_flows.science.topology import (
     PROTOCOLS,
     Barcodes,
     OrbitBarcodes,
+    StructureBarcodes,
     TopologyParameters,
     features_from_barcodes,
     metrics_from_barcodes,
@@ -99,7 +100,7 @@ def test_metrics_weigh_orbits_by_multiplicity():
     # Three loops alive at r = 8.5 (1 + 1e-4): one born just there, one far older.
     cell_mobile = barcodes([1, INF], [(8.5, 9.0), (2.0, INF), (3.0, 8.5), (8.51, 9)])
     cell_framework = barcodes([1, INF], [(2.0, 9.9)])
-    metrics = metrics_from_barcodes([CROWDED, ALONE], cell_mobile, cell_framework)
+    metrics = metrics_from_barcodes(StructureBarcodes((CROWDED, ALONE), cell_mobile, cell_framework))
     assert metrics.r_connected_A == pytest.approx(8.5)
     assert metrics.rho_cycles == {"published": 2 / 4, "text": 1 / 4}
 
@@ -107,7 +108,7 @@ def test_metrics_weigh_orbits_by_multiplicity():
 def test_loops_can_be_counted_at_any_distance():
     cell = barcodes([1, INF], [(2.0, 3.0), (2.5, 4.0)])
     rho = [
-        metrics_from_barcodes([CROWDED], cell, cell, distance_A=d).rho_cycles["text"]
+        metrics_from_barcodes(StructureBarcodes((CROWDED,), cell, cell), distance_A=d).rho_cycles["text"]
         for d in (1.9, 2, 2.7, 3.5, 4)
     ]
     assert rho == [0, 1, 2, 1, 0]
@@ -115,9 +116,11 @@ def test_loops_can_be_counted_at_any_distance():
 
 def test_ties_are_inclusive():
     cell = barcodes([1, INF], [(4.0 * (1 + 5e-5), 9)])
-    assert metrics_from_barcodes([CROWDED], cell, cell).rho_cycles["published"] == 1
+    assert metrics_from_barcodes(StructureBarcodes((CROWDED,), cell, cell)).rho_cycles["published"] == 1
     exact = TopologyParameters(tie_tolerance=0.0)
-    assert metrics_from_barcodes([CROWDED], cell, cell, exact).rho_cycles["published"] == 0
+    assert (
+        metrics_from_barcodes(StructureBarcodes((CROWDED,), cell, cell), exact).rho_cycles["published"] == 0
+    )
 
 
 def test_parameters_are_plain_and_checked():

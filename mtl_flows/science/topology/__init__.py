@@ -5,20 +5,31 @@ both are computed, see :data:`Protocol`.
 """
 
 from mtl_flows.science.topology.barcodes import Barcodes, decode_barcodes
-from mtl_flows.science.topology.compute import TopologyResult, compute_topology
+from mtl_flows.science.topology.compute import (
+    TopologyResult,
+    compute_barcodes,
+    compute_topology,
+    describe_topology,
+)
 from mtl_flows.science.topology.features import (
     OrbitBarcodes,
+    StructureBarcodes,
     TopologyMetrics,
     features_from_barcodes,
     metrics_from_barcodes,
 )
-from mtl_flows.science.topology.parameters import FEATURE_NAMES, PROTOCOLS, Protocol, TopologyParameters
+from mtl_flows.science.topology.parameters import (
+    FEATURE_NAMES,
+    PROTOCOLS,
+    BarcodeParameters,
+    Protocol,
+    TopologyParameters,
+)
 from mtl_flows.science.topology.prescreen import Gate, PrescreenThresholds, PrescreenVerdict, prescreen
 from mtl_flows.science.topology.rescreen import (
     Alternative,
     BarLimit,
     BarStatistic,
-    StructureBarcodes,
     rho_cycles_at,
 )
 
@@ -28,6 +39,7 @@ __all__ = [
     "Alternative",
     "BarLimit",
     "BarStatistic",
+    "BarcodeParameters",
     "Barcodes",
     "Gate",
     "OrbitBarcodes",
@@ -38,8 +50,10 @@ __all__ = [
     "TopologyMetrics",
     "TopologyParameters",
     "TopologyResult",
+    "compute_barcodes",
     "compute_topology",
     "decode_barcodes",
+    "describe_topology",
     "features_from_barcodes",
     "metrics_from_barcodes",
     "prescreen",

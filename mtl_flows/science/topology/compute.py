@@ -9,16 +9,16 @@ import numpy as np
 from pymatgen.core import Structure
 
 from mtl_flows.science.sublattices import Sublattices, split_sublattices
-from mtl_flows.science.topology.barcodes import Barcodes
 from mtl_flows.science.topology.clouds import PeriodicPoints
 from mtl_flows.science.topology.features import (
     OrbitBarcodes,
+    StructureBarcodes,
     features_from_barcodes,
     metrics_from_barcodes,
 )
 from mtl_flows.science.topology.homology import rips_barcodes, rips_components
 from mtl_flows.science.topology.hops import percolating_hops
-from mtl_flows.science.topology.parameters import Protocol, TopologyParameters
+from mtl_flows.science.topology.parameters import BarcodeParameters, Protocol, TopologyParameters
 from mtl_flows.science.topology.percolation import Thresholds
 from mtl_flows.science.topology.symmetry import CrystalSymmetry, find_symmetry
 from mtl_flows.science.topology.voids import channel_radii
@@ -47,10 +47,8 @@ class TopologyResult:
     v_A
         Largest radius of a sphere that can travel through the framework in 1, 2 and 3 dimensions, measured
         to site centres; ``inf`` where there is no framework; None if not asked for.
-    orbits
-        Barcodes around each symmetry-distinct mobile site.
-    cell_mobile, cell_framework
-        Barcodes of the mobile and of the framework sites of the unit cell, not repeated.
+    barcodes
+        What all of it but the percolation was made from.
     timings_s
         Seconds spent in each step.
     """
@@ -63,16 +61,71 @@ class TopologyResult:
     features: dict[Protocol, dict[str, float]]
     d_A: Thresholds | None
     v_A: Thresholds | None
-    orbits: tuple[OrbitBarcodes, ...]
-    cell_mobile: Barcodes
-    cell_framework: Barcodes
+    barcodes: StructureBarcodes
     timings_s: dict[str, float]
+
+
+def compute_barcodes(
+    structure: Structure, mobile_ion: str = "Li", parameters: BarcodeParameters = BarcodeParameters()
+) -> StructureBarcodes:
+    """Compute the persistent homology of the surroundings of every mobile site, and of the cell.
+
+    Parameters
+    ----------
+    structure
+        The conventional cell as given in its file; the barcodes of the cell depend on the choice of cell.
+    mobile_ion
+        Symbol of the mobile element.
+    parameters
+        Cutoff and tolerance of the symmetry.
+
+    Raises
+    ------
+    NoMobileIonError
+        No site holds the mobile element.
+    """
+    sublattices = split_sublattices(structure, mobile_ion)
+    symmetry = find_symmetry(structure, parameters.symprec_A, sublattices.mobile_indices)
+    return _barcodes(structure, sublattices, symmetry, parameters)
+
+
+def describe_topology(
+    structure: Structure,
+    barcodes: StructureBarcodes,
+    mobile_ion: str = "Li",
+    parameters: TopologyParameters = _DEFAULTS,
+) -> TopologyResult:
+    """Compute metrics, features and percolation descriptors from barcodes that are there: no homology.
+
+    Parameters
+    ----------
+    structure
+        The structure that the barcodes are of.
+    barcodes
+        As `compute_barcodes` gives them, under the same cutoff.
+    mobile_ion
+        Symbol of the mobile element.
+    parameters
+        Tolerances, and whether to compute the percolation descriptors.
+
+    Raises
+    ------
+    NoMobileIonError
+        No site holds the mobile element.
+    """
+    clock = _Clock()
+    sublattices = split_sublattices(structure, mobile_ion)
+    symmetry = None
+    if parameters.extended:
+        with clock("symmetry"):
+            symmetry = find_symmetry(structure, parameters.symprec_A, sublattices.mobile_indices)
+    return _described(structure, barcodes, sublattices, symmetry, parameters, clock)
 
 
 def compute_topology(
     structure: Structure, mobile_ion: str = "Li", parameters: TopologyParameters = _DEFAULTS
 ) -> TopologyResult:
-    """Compute barcodes, metrics, features and percolation descriptors, both protocols in one pass.
+    """Compute barcodes and all that follows from them, both protocols in one pass, one search of the symmetry.
 
     Parameters
     ----------
@@ -92,19 +145,39 @@ def compute_topology(
     sublattices = split_sublattices(structure, mobile_ion)
     with clock("symmetry"):
         symmetry = find_symmetry(structure, parameters.symprec_A, sublattices.mobile_indices)
-    with clock("spheres"):
-        orbits = _sphere_barcodes(structure, sublattices, symmetry, parameters)
-    with clock("unit_cell"):
-        cell = PeriodicPoints(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords))
-        cell_mobile, cell_framework = (
-            rips_barcodes(cell.subset(indices).cell_cloud(), parameters.cutoff_A)
-            for indices in (sublattices.mobile_indices, sublattices.framework_indices)
-        )
+    with clock("homology"):
+        barcodes = _barcodes(structure, sublattices, symmetry, parameters.barcodes)
+    return _described(structure, barcodes, sublattices, symmetry, parameters, clock)
+
+
+def _barcodes(
+    structure: Structure,
+    sublattices: Sublattices,
+    symmetry: CrystalSymmetry,
+    parameters: BarcodeParameters,
+) -> StructureBarcodes:
+    cell = PeriodicPoints(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords))
+    cell_mobile, cell_framework = (
+        rips_barcodes(cell.subset(indices).cell_cloud(), parameters.cutoff_A)
+        for indices in (sublattices.mobile_indices, sublattices.framework_indices)
+    )
+    spheres = _sphere_barcodes(structure, sublattices, symmetry, parameters)
+    return StructureBarcodes(spheres, cell_mobile, cell_framework)
+
+
+def _described(
+    structure: Structure,
+    barcodes: StructureBarcodes,
+    sublattices: Sublattices,
+    symmetry: CrystalSymmetry | None,
+    parameters: TopologyParameters,
+    clock: "_Clock",
+) -> TopologyResult:
     with clock("features"):
-        metrics = metrics_from_barcodes(orbits, cell_mobile, cell_framework, parameters)
-        features = features_from_barcodes(orbits, parameters)
+        metrics = metrics_from_barcodes(barcodes, parameters)
+        features = features_from_barcodes(barcodes.orbits, parameters)
     hops = channels = None
-    if parameters.extended:
+    if parameters.extended and symmetry is not None:
         mobile, framework = _primitive_sublattices(structure, sublattices, symmetry)
         with clock("hops"):
             hops = percolating_hops(mobile)
@@ -119,9 +192,7 @@ def compute_topology(
         features=features,
         d_A=hops,
         v_A=channels,
-        orbits=orbits,
-        cell_mobile=cell_mobile,
-        cell_framework=cell_framework,
+        barcodes=barcodes,
         timings_s=clock.seconds,
     )
 
@@ -130,7 +201,7 @@ def _sphere_barcodes(
     structure: Structure,
     sublattices: Sublattices,
     symmetry: CrystalSymmetry,
-    parameters: TopologyParameters,
+    parameters: BarcodeParameters,
 ) -> tuple[OrbitBarcodes, ...]:
     """Barcodes around one mobile site of each orbit, in order of the sites."""
     points = PeriodicPoints(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords)).reduced()

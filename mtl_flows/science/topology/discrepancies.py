@@ -106,13 +106,7 @@ def explain_rho_cycles(case: Case, published: float, published_r_A: float) -> tu
     if not isclose(loops, round(loops), abs_tol=1e-3):
         return "other_sites", f"{loops:.3f} loops would share {case.result.n_mobile} mobile sites"
     distance = published_r_A * (1.0 + case.parameters.tie_tolerance)
-    metrics = metrics_from_barcodes(
-        case.result.orbits,
-        case.result.cell_mobile,
-        case.result.cell_framework,
-        case.parameters,
-        distance_A=distance,
-    )
+    metrics = metrics_from_barcodes(case.result.barcodes, case.parameters, distance_A=distance)
     if abs(metrics.rho_cycles["published"] - published) <= RHO_TOLERANCE:
         return "published_r_connected", f"r_connected {published_r_A:.5f} Å"
     if mobile_coordinates_free(case):

@@ -52,6 +52,23 @@ class OrbitBarcodes:
     r_connected_A: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StructureBarcodes:
+    """Every barcode of one structure.
+
+    Attributes
+    ----------
+    orbits
+        Those of the surroundings of each symmetry-distinct mobile site.
+    cell_mobile, cell_framework
+        Those of the mobile and of the framework sites of the unit cell, not repeated.
+    """
+
+    orbits: tuple[OrbitBarcodes, ...]
+    cell_mobile: Barcodes
+    cell_framework: Barcodes
+
+
 @dataclass(frozen=True, slots=True)
 class TopologyMetrics:
     """The two screening metrics.
@@ -69,9 +86,7 @@ class TopologyMetrics:
 
 
 def metrics_from_barcodes(
-    orbits: Sequence[OrbitBarcodes],
-    cell_mobile: Barcodes,
-    cell_framework: Barcodes,
+    barcodes: StructureBarcodes,
     parameters: TopologyParameters = _DEFAULTS,
     *,
     distance_A: float | None = None,
@@ -80,15 +95,14 @@ def metrics_from_barcodes(
 
     Parameters
     ----------
-    orbits
-        Barcodes around the mobile sites.
-    cell_mobile, cell_framework
-        Barcodes of the mobile and of the framework sites of the unit cell, not repeated.
+    barcodes
+        Every barcode of the structure.
     parameters
         The parameters that the barcodes were computed with.
     distance_A
         Count loops at this edge length rather than at ``r_connected * (1 + tie_tolerance)``.
     """
+    orbits = barcodes.orbits
     lengths = [[orbit.mobile.connection_length_A(parameters.cutoff_A)] for orbit in orbits]
     r_connected = float(_mean_over_sites(orbits, lengths)[0])
     distance = r_connected * (1.0 + parameters.tie_tolerance) if distance_A is None else distance_A
@@ -96,8 +110,8 @@ def metrics_from_barcodes(
     return TopologyMetrics(
         r_connected_A=r_connected,
         rho_cycles={
-            "published": cell_mobile.betti(1, distance) / n_mobile,
-            "text": cell_framework.betti(1, distance) / n_mobile,
+            "published": barcodes.cell_mobile.betti(1, distance) / n_mobile,
+            "text": barcodes.cell_framework.betti(1, distance) / n_mobile,
         },
     )
 

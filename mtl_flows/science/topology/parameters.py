@@ -33,8 +33,8 @@ FEATURE_NAMES: Final[dict[Protocol, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class TopologyParameters:
-    """Parameters of :func:`mtl_flows.science.topology.compute_topology`.
+class BarcodeParameters:
+    """What the homology of a structure depends on.
 
     Attributes
     ----------
@@ -44,6 +44,29 @@ class TopologyParameters:
         Positional tolerance of the symmetry search. Sites are merged into an orbit only if their surroundings
         agree this well, so it bounds the error that sharing one computation per orbit can bring. The
         published accuracy asks for at most 0.01 Å; the default keeps the result that of a loop over all sites.
+    """
+
+    cutoff_A: float = 10.0
+    symprec_A: float = 1e-5
+
+    def __post_init__(self) -> None:
+        for name in ("cutoff_A", "symprec_A"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the parameters as JSON-able fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyParameters:
+    """Parameters of :func:`mtl_flows.science.topology.compute_topology`.
+
+    Attributes
+    ----------
+    cutoff_A, symprec_A
+        As in `BarcodeParameters`.
     tie_tolerance
         Loops are counted at ``r_connected * (1 + tie_tolerance)``: many are born exactly at r_connected.
     h0_floor_A
@@ -59,12 +82,15 @@ class TopologyParameters:
     extended: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("cutoff_A", "symprec_A"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive")
+        BarcodeParameters(self.cutoff_A, self.symprec_A)
         for name in ("tie_tolerance", "h0_floor_A"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative")
+
+    @property
+    def barcodes(self) -> BarcodeParameters:
+        """Those of them that the barcodes depend on."""
+        return BarcodeParameters(self.cutoff_A, self.symprec_A)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters as JSON-able fields."""

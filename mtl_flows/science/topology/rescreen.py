@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.science.topology.barcodes import Barcodes
-from mtl_flows.science.topology.features import OrbitBarcodes
+from mtl_flows.science.topology.features import StructureBarcodes
 from mtl_flows.science.topology.parameters import Protocol, TopologyParameters
 from mtl_flows.science.topology.prescreen import PrescreenThresholds
 
@@ -30,23 +30,6 @@ _PLAIN: dict[str, Callable[[NDArray[np.float64]], np.float64]] = {
     "sum": np.sum,
     "median": np.median,
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StructureBarcodes:
-    """Every barcode of one structure.
-
-    Attributes
-    ----------
-    orbits
-        Those of the surroundings of each symmetry-distinct mobile site.
-    cell_mobile, cell_framework
-        Those of the mobile and of the framework sites of the unit cell, not repeated.
-    """
-
-    orbits: tuple[OrbitBarcodes, ...]
-    cell_mobile: Barcodes
-    cell_framework: Barcodes
 
 
 @dataclass(frozen=True, slots=True)
