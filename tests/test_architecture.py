@@ -16,7 +16,7 @@ FLOORS = (
     {"store"},
     {"jobs"},
     {"flows"},
-    {"launch", "report"},
+    {"launch", "report", "evaluation"},
     {"cli"},
     {"__main__"},
 )

@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True, help="Compare with published numbers and measured conductivities."
     )
     group.command()(published)
-    group.command()(funnel)
+    group.command()(conductivity)
+    # The name it had before; hidden, for one release.
+    group.command("funnel", hidden=True)(conductivity)
     app.add_typer(group, name="benchmark")
 
 
@@ -33,7 +35,7 @@ def published(
     Each disagreement is given a cause: noise in coordinates that symmetry leaves free, a framework without its metal,
     the choice of cell.
     """
-    from mtl_flows.science.topology.published import run_published_benchmark
+    from mtl_flows.evaluation.published import run_published_benchmark
 
     report = run_published_benchmark(cifs, tables, workers=workers)
     if json:
@@ -51,13 +53,15 @@ def published(
     out.print(table("Agreement with the published numbers", columns, cells))
 
 
-def funnel(
+def conductivity(
     cifs: Annotated[
         Path | None, typer.Option(help="Folder of structures; the examples if not given.")
     ] = None,
-    conductivity: Annotated[
+    measured: Annotated[
         Path | None,
-        typer.Option(help="CSV with the columns id, conductivity_S_per_cm and, if known, family."),
+        typer.Option(
+            "--conductivity", help="CSV with the columns id, conductivity_S_per_cm and, if known, family."
+        ),
     ] = None,
     figure: Annotated[Path | None, typer.Option(help="Write the figure here (PNG, PDF or SVG).")] = None,
     mobile_ion: MobileIon = "Li",
@@ -70,27 +74,30 @@ def funnel(
     whole families left out beside trivial baselines. Intervals are by entry and by family.
     """
     from mtl_flows.errors import ConfigurationError
-    from mtl_flows.report.benchmarks import benchmark_examples, benchmark_folder
+    from mtl_flows.evaluation.conductivity.inputs import benchmark_compounds, benchmark_folder
     from mtl_flows.report.tables import with_intervals
 
-    if (cifs is None) != (conductivity is None):
+    if (cifs is None) != (measured is None):
         raise ConfigurationError(
             "--cifs and --conductivity go together", remedy="give both, or neither for the examples"
         )
-    if cifs is not None and conductivity is not None:
+    if cifs is not None and measured is not None:
         report = benchmark_folder(
             cifs,
-            conductivity,
+            measured,
             mobile_ion=mobile_ion,
             workers=workers,
             on_refused=lambda error: complain("left out", str(error)),
         )
     else:
-        report = benchmark_examples(mobile_ion=mobile_ion, workers=workers)
-    if figure is not None:
-        from mtl_flows.report.funnel import plot_funnel
+        from mtl_flows.report.examples import shipped_table
+        from mtl_flows.science.compounds import load_compounds
 
-        plot_funnel(report).savefig(figure, dpi=150)
+        report = benchmark_compounds(load_compounds(shipped_table()), mobile_ion=mobile_ion, workers=workers)
+    if figure is not None:
+        from mtl_flows.evaluation.conductivity.figure import plot_benchmark
+
+        plot_benchmark(report).savefig(figure, dpi=150)
         err.print(f"figure: {figure}")
     if json:
         print_json(report.to_dict())

@@ -51,7 +51,7 @@ def verdict(
     """
     thresholds = _thresholds(min_ea, max_ea, min_window, max_hull, min_conductivity)
     if csv_table is not None or published:
-        from mtl_flows.science.verdict_table import judge_table, published_table
+        from mtl_flows.evaluation.verdict_table import judge_table, published_table
 
         rows = judge_table(
             csv_table or published_table(), thresholds, window_uncertainty_V=window_uncertainty_V or 0.0

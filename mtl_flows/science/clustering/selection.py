@@ -52,7 +52,7 @@ def select_clusters(labels: ArrayLike, ids: Sequence[str], known_ids: Collection
     """Keep every cluster that holds at least one known conductor.
 
     The rule is circular as a test of itself: known conductors are kept by construction. What it finds beyond
-    them is measured in ``mtl_flows.science.funnel``.
+    them is measured in ``mtl_flows.evaluation.conductivity``.
 
     Parameters
     ----------

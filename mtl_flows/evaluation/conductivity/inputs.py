@@ -1,15 +1,15 @@
-"""From folders and tables on disk to the benchmarks of the science."""
+"""What the benchmark is run on: a folder and a table, or compounds whose conductivity is known."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError
-from mtl_flows.jobs.labels import read_labels
-from mtl_flows.report.examples import LABELS_FILE, shipped_table, write_examples
-from mtl_flows.science.funnel import FunnelReport, read_conductivity_table, run_funnel_benchmark
+from mtl_flows.evaluation.conductivity.benchmark import run_conductivity_benchmark
+from mtl_flows.evaluation.conductivity.report import BenchmarkReport
+from mtl_flows.evaluation.conductivity.table import MeasuredConductivity, read_conductivity_table
+from mtl_flows.science.compounds import Compound, build_structure
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.reading import ParsedStructure, find_files, read_structures
 
@@ -38,8 +38,8 @@ def benchmark_folder(
     mobile_ion: str,
     workers: int,
     on_refused: Callable[[InputError], None] | None = None,
-) -> FunnelReport:
-    """Judge the funnel by a folder of structures and a table of measured conductivities.
+) -> BenchmarkReport:
+    """Judge the screening by a folder of structures and a table of measured conductivities.
 
     Parameters
     ----------
@@ -53,25 +53,25 @@ def benchmark_folder(
     """
     table = read_conductivity_table(conductivity_table, on_refused)
     structures = structures_in(cifs, [row.id for row in table])
-    return run_funnel_benchmark(structures, table, mobile_ion=mobile_ion, workers=workers)
+    return run_conductivity_benchmark(structures, table, mobile_ion=mobile_ion, workers=workers)
 
 
-def benchmark_examples(*, mobile_ion: str, workers: int) -> FunnelReport:
-    """Judge the funnel by the example crystals; the known conductors are those of their table.
+def benchmark_compounds(compounds: Sequence[Compound], *, mobile_ion: str, workers: int) -> BenchmarkReport:
+    """Judge the screening by compounds of a table such as the examples; the known conductors are its own.
 
     Raises
     ------
-    ConfigurationError
-        If the table of examples is missing.
+    InputError
+        If too few of them are on either side of the threshold.
     """
-    with TemporaryDirectory() as folder:
-        write_examples(Path(folder), shipped_table())
-        labels = Path(folder) / LABELS_FILE
-        table = read_conductivity_table(labels)
-        return run_funnel_benchmark(
-            structures_in(Path(folder), [row.id for row in table]),
-            table,
-            mobile_ion=mobile_ion,
-            known_ids=[label.id for label in read_labels(labels) if label.known_conductor],
-            workers=workers,
-        )
+    return run_conductivity_benchmark(
+        [(compound.id, build_structure(compound)) for compound in compounds],
+        [
+            MeasuredConductivity(compound.id, found.S_per_cm, "<" if found.below else "", compound.family)
+            for compound in compounds
+            if (found := compound.conductivity) is not None
+        ],
+        mobile_ion=mobile_ion,
+        known_ids=[compound.id for compound in compounds if compound.known_conductor],
+        workers=workers,
+    )

@@ -7,9 +7,9 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from mtl_flows.science.funnel.families import Halves
-from mtl_flows.science.funnel.parameters import FunnelParameters
-from mtl_flows.science.funnel.statistics import Estimate, interval
+from mtl_flows.evaluation.conductivity.families import Halves
+from mtl_flows.evaluation.conductivity.parameters import BenchmarkParameters
+from mtl_flows.evaluation.conductivity.statistics import Estimate, interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class GateRow:
+class JudgedGate:
     """What one gate keeps and finds."""
 
     gate: str
@@ -42,7 +42,7 @@ class GateRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreRow:
+class JudgedScore:
     """How well one number ranks the materials. It was not fitted, so every family is new to it.
 
     ``promising`` is the end of the scale where superionic conductors are expected, fixed beforehand: an AUC
@@ -59,7 +59,7 @@ class ScoreRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRow:
+class JudgedModel:
     """How well a random forest on one table of numbers ranks materials of families it has seen, and of new ones."""
 
     model: str
@@ -72,7 +72,7 @@ class ModelRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SelectionRow:
+class JudgedSelection:
     """Keeping the clusters that hold a superionic seed, judged on the half of the sample without seeds.
 
     ``nearest_enrichment`` is that of as many materials taken by their distance to the nearest seed.
@@ -90,8 +90,8 @@ class SelectionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FunnelReport:
-    """The funnel against measured conductivities.
+class BenchmarkReport:
+    """The screening against measured conductivities.
 
     Attributes
     ----------
@@ -120,12 +120,12 @@ class FunnelReport:
     undecided: tuple[str, ...]
     n_listed: int
     n_listed_superionic: int
-    gates: tuple[GateRow, ...]
-    scores: tuple[ScoreRow, ...]
-    models: tuple[ModelRow, ...]
-    selections: tuple[SelectionRow, ...]
+    gates: tuple[JudgedGate, ...]
+    scores: tuple[JudgedScore, ...]
+    models: tuple[JudgedModel, ...]
+    selections: tuple[JudgedSelection, ...]
     mobile_ion: str
-    parameters: FunnelParameters
+    parameters: BenchmarkParameters
 
     @property
     def base_rate(self) -> float:

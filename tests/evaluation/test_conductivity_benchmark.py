@@ -7,21 +7,21 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import InputError
-from mtl_flows.report.funnel import plot_funnel
-from mtl_flows.science.funnel import (
+from mtl_flows.evaluation.conductivity import (
     PROMISING_IF,
     TRIVIAL_NAMES,
-    Conductivity,
-    FunnelParameters,
-    FunnelRecord,
-    evaluate_funnel,
-    measure_record,
-    run_funnel_benchmark,
+    BenchmarkParameters,
+    MeasuredConductivity,
+    ScreenedMaterial,
+    judge_materials,
+    run_conductivity_benchmark,
+    screen_material,
 )
+from mtl_flows.evaluation.conductivity.figure import plot_benchmark
 from mtl_flows.science.topology import FEATURE_NAMES, TopologyParameters
 
-QUICK = FunnelParameters(n_bootstrap=100, n_splits=4, n_folds=3)
-QUICKER = FunnelParameters(n_bootstrap=100, n_splits=1, n_folds=2)
+QUICK = BenchmarkParameters(n_bootstrap=100, n_splits=4, n_folds=3)
+QUICKER = BenchmarkParameters(n_bootstrap=100, n_splits=1, n_folds=2)
 N_FAMILIES, SIZE = 12, 6
 
 
@@ -41,10 +41,10 @@ def made_up_records(seed=0):
             descriptors["d3_A"] = np.inf if member == 5 else 3.0 + rng.random()
             features = tuple((centre + rng.standard_normal(22)).tolist())
             records.append(
-                FunnelRecord(
+                ScreenedMaterial(
                     id=f"m{family:02d}{member}",
                     family=f"family {family}",
-                    measured=Conductivity(f"m{family:02d}{member}", 1e-3 if superionic else 1e-7),
+                    measured=MeasuredConductivity(f"m{family:02d}{member}", 1e-3 if superionic else 1e-7),
                     refused="",
                     gates={"r_connected": True, "published: prescreen": superionic},
                     descriptors=descriptors,
@@ -56,15 +56,17 @@ def made_up_records(seed=0):
 
 
 def refused(material_id, conductivity):
-    return FunnelRecord(
-        material_id, "lost", Conductivity(material_id, conductivity), "no_mobile_ion", {}, {}, {}, {}
+    return ScreenedMaterial(
+        material_id, "lost", MeasuredConductivity(material_id, conductivity), "no_mobile_ion", {}, {}, {}, {}
     )
 
 
 @pytest.fixture(scope="module")
 def report():
-    undecided = FunnelRecord("open", "x", Conductivity("open", 1e-2, "<"), "no_mobile_ion", {}, {}, {}, {})
-    return evaluate_funnel(
+    undecided = ScreenedMaterial(
+        "open", "x", MeasuredConductivity("open", 1e-2, "<"), "no_mobile_ion", {}, {}, {}, {}
+    )
+    return judge_materials(
         [*made_up_records(), refused("zz", 1e-3), undecided],
         mobile_ion="Li",
         parameters=QUICK,
@@ -142,16 +144,17 @@ def test_a_clustering_that_fails_is_reported():
     records = made_up_records()
     same = {"published": records[0].features["published"], "text": records[0].features["text"]}
     alike = [
-        FunnelRecord(r.id, r.family, r.measured, "", r.gates, r.descriptors, r.trivial, same) for r in records
+        ScreenedMaterial(r.id, r.family, r.measured, "", r.gates, r.descriptors, r.trivial, same)
+        for r in records
     ]
-    report = evaluate_funnel(alike, mobile_ion="Li", parameters=QUICKER, known_ids={"m000"})
+    report = judge_materials(alike, mobile_ion="Li", parameters=QUICKER, known_ids={"m000"})
     assert all("have the same features" in r.failure for r in report.selections)
     assert [r.gate for r in report.gates] == ["r_connected", "published: prescreen"]
 
 
 def test_order_of_the_records_does_not_matter(report):
     records = [*made_up_records(), refused("zz", 1e-3)]
-    again = evaluate_funnel(records[::-1], mobile_ion="Li", parameters=QUICKER, known_ids={"m000", "m005"})
+    again = judge_materials(records[::-1], mobile_ion="Li", parameters=QUICKER, known_ids={"m000", "m005"})
     assert again.gates == report.gates
     assert [r.auc for r in again.scores] == [r.auc for r in report.scores]
 
@@ -170,12 +173,12 @@ def test_report_as_json_and_as_tables(report):
 
 
 def test_figure(report, tmp_path):
-    figure = plot_funnel(report)
+    figure = plot_benchmark(report)
     left, right = figure.axes
     assert [label.get_text() for label in left.get_yticklabels()] == [gate.gate for gate in report.gates]
     assert len(right.get_yticklabels()) == len(report.scores) + len(report.models)
-    figure.savefig(tmp_path / "funnel.png", dpi=40)
-    assert (tmp_path / "funnel.png").stat().st_size > 1000
+    figure.savefig(tmp_path / "gates.png", dpi=40)
+    assert (tmp_path / "gates.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(
@@ -190,7 +193,7 @@ def test_figure(report, tmp_path):
 )
 def test_unusable_parameters_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        FunnelParameters(**wrong)
+        BenchmarkParameters(**wrong)
 
 
 def test_too_little_to_compare():
@@ -198,7 +201,7 @@ def test_too_little_to_compare():
     superionic = [r for r in records if r.measured.value_S_per_cm > 1e-4]
     for few in ([], superionic, superionic[:1] + records[4:6], [refused("a", 1e-3), refused("b", 1e-9)]):
         with pytest.raises(InputError, match="too few to tell anything apart"):
-            evaluate_funnel(few, mobile_ion="Li", parameters=QUICK, known_ids=())
+            judge_materials(few, mobile_ion="Li", parameters=QUICK, known_ids=())
 
 
 def rock_salt(anion, a):
@@ -212,7 +215,7 @@ def antifluorite(anion, a):
 
 
 def test_a_record_of_a_real_structure():
-    record = measure_record(rock_salt("Cl", 5.14), Conductivity("licl", 1e-9, family="Rock salts"))
+    record = screen_material(rock_salt("Cl", 5.14), MeasuredConductivity("licl", 1e-9, family="Rock salts"))
     assert (record.family, record.refused) == ("rock salt", "")
     assert record.descriptors["r_connected_A"] == pytest.approx(5.14 / np.sqrt(2))
     assert record.descriptors["d3_A"] == pytest.approx(5.14 / np.sqrt(2))
@@ -233,14 +236,16 @@ def test_a_record_of_a_real_structure():
 
 
 def test_a_record_without_the_mobile_ion():
-    record = measure_record(rock_salt("Cl", 5.14), Conductivity("licl", 1e-9), mobile_ion="Na")
+    record = screen_material(rock_salt("Cl", 5.14), MeasuredConductivity("licl", 1e-9), mobile_ion="Na")
     assert (record.refused, record.family, record.gates) == ("no_mobile_ion", "Cl-Li", {})
 
 
 def test_percolation_must_be_asked_for():
     with pytest.raises(ValueError, match="extended"):
-        measure_record(
-            rock_salt("Cl", 5.14), Conductivity("licl", 1e-9), parameters=TopologyParameters(extended=False)
+        screen_material(
+            rock_salt("Cl", 5.14),
+            MeasuredConductivity("licl", 1e-9),
+            parameters=TopologyParameters(extended=False),
         )
 
 
@@ -255,14 +260,16 @@ def test_from_structures_to_report(workers):
         ("unmeasured", rock_salt("I", 6.03)),
     ]
     table = [
-        Conductivity("lif", 1e-12, "<", "rock salt"),
-        Conductivity("LiCl", 1e-9, family="rock salt"),
-        Conductivity("LiBr", 1e-8, family="rock salt", of_a_relative=True),
-        Conductivity("Li2O", 1e-3),
-        Conductivity("Li2S", 1e-2),
-        Conductivity("Li3N", 1e-3),
+        MeasuredConductivity("lif", 1e-12, "<", "rock salt"),
+        MeasuredConductivity("LiCl", 1e-9, family="rock salt"),
+        MeasuredConductivity("LiBr", 1e-8, family="rock salt", of_a_relative=True),
+        MeasuredConductivity("Li2O", 1e-3),
+        MeasuredConductivity("Li2S", 1e-2),
+        MeasuredConductivity("Li3N", 1e-3),
     ]
-    report = run_funnel_benchmark(structures, table, parameters=QUICKER, known_ids=["li2s"], workers=workers)
+    report = run_conductivity_benchmark(
+        structures, table, parameters=QUICKER, known_ids=["li2s"], workers=workers
+    )
     assert (report.n, report.n_superionic, report.n_families) == (5, 2, 3)
     assert report.without_structure == ("Li3N",)
     assert report.without_conductivity == ("unmeasured",)
@@ -270,11 +277,11 @@ def test_from_structures_to_report(workers):
     # of the six pairs only Li2S (2.855 Å) and LiF (2.850 Å) stand the wrong way round
     assert row(report.scores, "r_connected_A").auc.value == pytest.approx(5 / 6)
     if workers == 1:
-        exact = FunnelParameters(n_bootstrap=10, n_splits=2, include_relatives=False)
-        assert run_funnel_benchmark(structures, table, parameters=exact).n == 4
+        exact = BenchmarkParameters(n_bootstrap=10, n_splits=2, include_relatives=False)
+        assert run_conductivity_benchmark(structures, table, parameters=exact).n == 4
 
 
 def test_one_id_with_two_structures_is_refused():
     pair = [("a", rock_salt("F", 4.03)), ("A", rock_salt("F", 4.03))]
     with pytest.raises(InputError, match="A: the id comes with two structures"):
-        run_funnel_benchmark(pair, [Conductivity("a", 1.0)])
+        run_conductivity_benchmark(pair, [MeasuredConductivity("a", 1.0)])

@@ -1,12 +1,12 @@
-"""What decides a funnel benchmark."""
+"""What decides a benchmark against conductivities."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class FunnelParameters:
-    """Parameters of the benchmark of the funnel against measured conductivities.
+class BenchmarkParameters:
+    """Parameters of the benchmark of the screening against measured conductivities.
 
     Attributes
     ----------

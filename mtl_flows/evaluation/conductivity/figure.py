@@ -1,11 +1,11 @@
-"""The figure of the funnel benchmark: what gates and rankings are worth, with their intervals."""
+"""The figure of the benchmark against conductivities: what gates and rankings are worth, with their intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mtl_flows.science.funnel import FunnelReport
+from mtl_flows.evaluation.conductivity import BenchmarkReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ Bar = tuple[str, float, float, float, str]
 """Label, value, lower and upper bound, colour."""
 
 
-def plot_funnel(report: FunnelReport) -> Figure:
+def plot_benchmark(report: BenchmarkReport) -> Figure:
     """Draw the enrichment of every gate and the area under the curve of every ranking.
 
     Gates and descriptors were not fitted to the conductivities; their bars are 95 % bootstrap intervals over whole
@@ -26,7 +26,7 @@ def plot_funnel(report: FunnelReport) -> Figure:
     Parameters
     ----------
     report
-        Of ``run_funnel_benchmark``.
+        Of ``run_conductivity_benchmark``.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The funnel against measured conductivities, from structures to report."""
+"""The screening against measured conductivities, from structures to report."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,30 +10,36 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError
+from mtl_flows.evaluation.conductivity.families import Mask
+from mtl_flows.evaluation.conductivity.judge import Sample, judge_gate, judge_model, judge_score
+from mtl_flows.evaluation.conductivity.parameters import BenchmarkParameters
+from mtl_flows.evaluation.conductivity.report import (
+    BenchmarkReport,
+    JudgedGate,
+    JudgedModel,
+    JudgedScore,
+    JudgedSelection,
+)
+from mtl_flows.evaluation.conductivity.screened import PROMISING_IF, ScreenedMaterial, screen_material
+from mtl_flows.evaluation.conductivity.table import MeasuredConductivity
+from mtl_flows.evaluation.conductivity.transfer import judge_selection
+from mtl_flows.evaluation.conductivity.trivial import TRIVIAL_NAMES
 from mtl_flows.science.clustering import ClusteringParameters
-from mtl_flows.science.funnel.families import Mask
-from mtl_flows.science.funnel.judge import Sample, judge_gate, judge_model, judge_score
-from mtl_flows.science.funnel.parameters import FunnelParameters
-from mtl_flows.science.funnel.records import PROMISING_IF, FunnelRecord, measure_record
-from mtl_flows.science.funnel.report import FunnelReport, GateRow, ModelRow, ScoreRow, SelectionRow
-from mtl_flows.science.funnel.table import Conductivity
-from mtl_flows.science.funnel.transfer import judge_selection
-from mtl_flows.science.funnel.trivial import TRIVIAL_NAMES
 from mtl_flows.science.known import canonical_id, is_known, load_known_conductors
 from mtl_flows.science.topology import PROTOCOLS, Protocol
 
 _FEWEST = 2  # of superionic materials, of others and of families: less leaves nothing to compare
 
 
-def run_funnel_benchmark(
+def run_conductivity_benchmark(
     structures: Iterable[tuple[str, Structure]],
-    table: Sequence[Conductivity],
+    table: Sequence[MeasuredConductivity],
     *,
     mobile_ion: str = "Li",
-    parameters: FunnelParameters = FunnelParameters(),
+    parameters: BenchmarkParameters = BenchmarkParameters(),
     known_ids: Collection[str] | None = None,
     workers: int = 1,
-) -> FunnelReport:
+) -> BenchmarkReport:
     """Screen measured materials and judge every gate, descriptor and selection by their conductivities.
 
     Parameters
@@ -54,7 +60,7 @@ def run_funnel_benchmark(
 
     Returns
     -------
-    FunnelReport
+    BenchmarkReport
 
     Raises
     ------
@@ -75,7 +81,7 @@ def run_funnel_benchmark(
             matched[key] = structure
         else:
             unmatched.append(structure_id)
-    return evaluate_funnel(
+    return judge_materials(
         _measure(list(matched.values()), [rows[key] for key in matched], mobile_ion, workers),
         mobile_ion=mobile_ion,
         parameters=parameters,
@@ -85,16 +91,16 @@ def run_funnel_benchmark(
     )
 
 
-def evaluate_funnel(
-    records: Iterable[FunnelRecord],
+def judge_materials(
+    records: Iterable[ScreenedMaterial],
     *,
     mobile_ion: str,
-    parameters: FunnelParameters,
+    parameters: BenchmarkParameters,
     known_ids: Collection[str],
     without_structure: Iterable[str] = (),
     without_conductivity: Iterable[str] = (),
-) -> FunnelReport:
-    """Judge records that are already measured; see ``run_funnel_benchmark``."""
+) -> BenchmarkReport:
+    """Judge records that are already measured; see ``run_conductivity_benchmark``."""
     ordered = sorted(records, key=lambda record: record.id)
     verdicts = [record.measured.is_superionic(parameters.superionic_S_per_cm) for record in ordered]
     decided = [record for record, verdict in zip(ordered, verdicts, strict=True) if verdict is not None]
@@ -115,7 +121,7 @@ def evaluate_funnel(
     screened = [record for record in decided if not record.refused]
     within = sample.among(accepted)
     selections, list_gates = _selections(screened, within, listed[accepted])
-    return FunnelReport(
+    return BenchmarkReport(
         n=len(decided),
         n_superionic=int(np.count_nonzero(positive)),
         n_families=len(set(sample.families)),
@@ -137,16 +143,16 @@ def evaluate_funnel(
 
 
 def _measure(
-    structures: Sequence[Structure], rows: Sequence[Conductivity], mobile_ion: str, workers: int
-) -> Iterator[FunnelRecord]:
+    structures: Sequence[Structure], rows: Sequence[MeasuredConductivity], mobile_ion: str, workers: int
+) -> Iterator[ScreenedMaterial]:
     if workers == 1:
-        yield from map(measure_record, structures, rows, repeat(mobile_ion))
+        yield from map(screen_material, structures, rows, repeat(mobile_ion))
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(measure_record, structures, rows, repeat(mobile_ion), chunksize=4)
+        yield from pool.map(screen_material, structures, rows, repeat(mobile_ion), chunksize=4)
 
 
-def _by_reason(records: Iterable[FunnelRecord]) -> dict[str, tuple[str, ...]]:
+def _by_reason(records: Iterable[ScreenedMaterial]) -> dict[str, tuple[str, ...]]:
     refused: defaultdict[str, list[str]] = defaultdict(list)
     for record in records:
         if record.refused:
@@ -154,7 +160,7 @@ def _by_reason(records: Iterable[FunnelRecord]) -> dict[str, tuple[str, ...]]:
     return {reason: tuple(ids) for reason, ids in refused.items()}
 
 
-def _gates(records: Sequence[FunnelRecord], sample: Sample) -> tuple[GateRow, ...]:
+def _gates(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedGate, ...]:
     """Judge every gate; what could not be screened passes none."""
     names = next((record.gates for record in records if not record.refused), {})
     return tuple(
@@ -163,14 +169,14 @@ def _gates(records: Sequence[FunnelRecord], sample: Sample) -> tuple[GateRow, ..
     )
 
 
-def _scores(records: Sequence[FunnelRecord], sample: Sample) -> tuple[ScoreRow, ...]:
+def _scores(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedScore, ...]:
     return tuple(
         judge_score(sample, name, np.array([record.descriptors[name] for record in records]), promising)
         for name, promising in PROMISING_IF.items()
     )
 
 
-def _models(records: Sequence[FunnelRecord], sample: Sample) -> tuple[ModelRow, ...]:
+def _models(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedModel, ...]:
     """Judge a forest on the trivial numbers, and one on the features of each protocol."""
     trivial = np.array([[record.trivial[name] for name in TRIVIAL_NAMES] for record in records])
     return (
@@ -183,12 +189,12 @@ def _models(records: Sequence[FunnelRecord], sample: Sample) -> tuple[ModelRow, 
 
 
 def _selections(
-    records: Sequence[FunnelRecord], sample: Sample, listed: Mask
-) -> tuple[tuple[SelectionRow, ...], tuple[GateRow, ...]]:
+    records: Sequence[ScreenedMaterial], sample: Sample, listed: Mask
+) -> tuple[tuple[JudgedSelection, ...], tuple[JudgedGate, ...]]:
     """Judge the selection of clusters under each protocol, with its own scaling."""
     ids = [record.id for record in records]
-    selections: list[SelectionRow] = []
-    gates: list[GateRow] = []
+    selections: list[JudgedSelection] = []
+    gates: list[JudgedGate] = []
     for protocol in PROTOCOLS:
         parameters = ClusteringParameters.for_protocol(protocol)
         judged = judge_selection(sample, protocol, _features(records, protocol), ids, listed, parameters)
@@ -197,5 +203,5 @@ def _selections(
     return tuple(selections), tuple(gates)
 
 
-def _features(records: Sequence[FunnelRecord], protocol: Protocol) -> NDArray[np.float64]:
+def _features(records: Sequence[ScreenedMaterial], protocol: Protocol) -> NDArray[np.float64]:
     return np.array([record.features[protocol] for record in records])

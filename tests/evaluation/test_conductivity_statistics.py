@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 
-from mtl_flows.science.funnel.families import entry_halves, family_halves, family_name, has_both
-from mtl_flows.science.funnel.report import Spread
-from mtl_flows.science.funnel.statistics import (
+from mtl_flows.evaluation.conductivity.families import entry_halves, family_halves, family_name, has_both
+from mtl_flows.evaluation.conductivity.report import Spread
+from mtl_flows.evaluation.conductivity.statistics import (
     Resamples,
     gate_statistics,
     interval,

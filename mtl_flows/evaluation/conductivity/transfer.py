@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from mtl_flows.errors import ClusteringError
+from mtl_flows.evaluation.conductivity.families import Halves, Mask
+from mtl_flows.evaluation.conductivity.judge import Sample, judge_gate
+from mtl_flows.evaluation.conductivity.report import JudgedGate, JudgedSelection, Spread
+from mtl_flows.evaluation.conductivity.statistics import gate_statistics
 from mtl_flows.science.clustering import ClusteringParameters, ClusteringResult, cluster
-from mtl_flows.science.funnel.families import Halves, Mask
-from mtl_flows.science.funnel.judge import Sample, judge_gate
-from mtl_flows.science.funnel.report import GateRow, SelectionRow, Spread
-from mtl_flows.science.funnel.statistics import gate_statistics
 
 _HALVES: Final[tuple[Halves, ...]] = get_args(Halves)
 
@@ -24,7 +24,7 @@ def judge_selection(
     ids: Sequence[str],
     listed: Mask,
     parameters: ClusteringParameters,
-) -> tuple[tuple[SelectionRow, ...], tuple[GateRow, ...]]:
+) -> tuple[tuple[JudgedSelection, ...], tuple[JudgedGate, ...]]:
     """Judge the selection of clusters that hold a seed.
 
     All materials are clustered together, without labels. Then the superionic ones of one half of the sample
@@ -57,7 +57,9 @@ def judge_selection(
         clustering = cluster(features, ids, parameters)
     except ClusteringError as error:
         none = Spread.over(())
-        return tuple(SelectionRow(name, kind, 0, none, none, none, none, str(error)) for kind in _HALVES), ()
+        return tuple(
+            JudgedSelection(name, kind, 0, none, none, none, none, str(error)) for kind in _HALVES
+        ), ()
     points = clustering.scaler.transform(features)
     selections = tuple(_judge_halves(sample, name, kind, clustering, points) for kind in _HALVES)
     if not listed.any() or listed.all():
@@ -68,7 +70,7 @@ def judge_selection(
 
 def _judge_halves(
     sample: Sample, name: str, kind: Halves, clustering: ClusteringResult, points: NDArray[np.float64]
-) -> SelectionRow:
+) -> JudgedSelection:
     kept_shares, recalls, enrichments, nearest_enrichments = [], [], [], []
     for train, test in sample.halves(kind):
         seeds, positive = train & sample.positive, sample.positive[test]
@@ -82,7 +84,7 @@ def _judge_halves(
         recalls.append(float(found["recall"][0]))
         enrichments.append(float(found["enrichment"][0]))
         nearest_enrichments.append(float(gate_statistics(nearest, positive, whole)["enrichment"][0]))
-    return SelectionRow(
+    return JudgedSelection(
         clustering=name,
         halves=kind,
         n_clusters=clustering.n_clusters,

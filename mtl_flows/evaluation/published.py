@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from mtl_flows.errors import ConfigurationError, MTLError
-from mtl_flows.parallel import guarded_map
-from mtl_flows.science.reading import read_structures
-from mtl_flows.science.topology.compute import compute_topology
-from mtl_flows.science.topology.discrepancies import (
+from mtl_flows.evaluation.discrepancies import (
     R_TOLERANCE_A,
     RHO_TOLERANCE,
     Case,
@@ -24,6 +21,9 @@ from mtl_flows.science.topology.discrepancies import (
     features_agree,
     mobile_coordinates_free,
 )
+from mtl_flows.parallel import guarded_map
+from mtl_flows.science.reading import read_structures
+from mtl_flows.science.topology.compute import compute_topology
 from mtl_flows.science.topology.parameters import FEATURE_NAMES, TopologyParameters
 
 Quantity = Literal["r_connected", "rho_cycles", "features"]

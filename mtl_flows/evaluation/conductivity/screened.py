@@ -1,4 +1,4 @@
-"""One material of the benchmark: what was measured, and everything the funnel says about it."""
+"""One material of the benchmark: what was measured, and everything the screening says about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Final, Literal
 from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError
+from mtl_flows.evaluation.conductivity.families import family_name
+from mtl_flows.evaluation.conductivity.table import MeasuredConductivity
+from mtl_flows.evaluation.conductivity.trivial import TRIVIAL_NAMES, trivial_descriptors
 from mtl_flows.science.clustering.priority import priority
-from mtl_flows.science.funnel.families import family_name
-from mtl_flows.science.funnel.table import Conductivity
-from mtl_flows.science.funnel.trivial import TRIVIAL_NAMES, trivial_descriptors
 from mtl_flows.science.topology import (
     FEATURE_NAMES,
     PROTOCOLS,
@@ -39,8 +39,8 @@ PROMISING_IF: Final[Mapping[str, Literal["low", "high"]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class FunnelRecord:
-    """One measured material and what the funnel makes of it.
+class ScreenedMaterial:
+    """One measured material and what the screening makes of it.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class FunnelRecord:
 
     id: str
     family: str
-    measured: Conductivity
+    measured: MeasuredConductivity
     refused: str
     gates: Mapping[str, bool]
     descriptors: Mapping[str, float]
@@ -73,13 +73,13 @@ class FunnelRecord:
     features: Mapping[Protocol, tuple[float, ...]]
 
 
-def measure_record(
+def screen_material(
     structure: Structure,
-    measured: Conductivity,
+    measured: MeasuredConductivity,
     mobile_ion: str = "Li",
     parameters: TopologyParameters = TopologyParameters(),
     thresholds: PrescreenThresholds = PrescreenThresholds(),
-) -> FunnelRecord:
+) -> ScreenedMaterial:
     """Screen one structure under both protocols and collect its descriptors.
 
     Parameters
@@ -100,8 +100,8 @@ def measure_record(
         topology = compute_topology(structure, mobile_ion, parameters)
         trivial = trivial_descriptors(structure, mobile_ion)
     except InputError as error:
-        return FunnelRecord(measured.id, family, measured, error.reason, {}, {}, {}, {})
-    return FunnelRecord(
+        return ScreenedMaterial(measured.id, family, measured, error.reason, {}, {}, {}, {})
+    return ScreenedMaterial(
         id=measured.id,
         family=family,
         measured=measured,

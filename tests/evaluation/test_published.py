@@ -10,17 +10,17 @@ from pymatgen.io.cif import CifWriter
 from topology_structures import LI2MGCL4, LI3BN2, LI3N, OTHERS, PUBLISHED
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.science.compounds import build_structure, load_compounds
-from mtl_flows.science.spglib_calls import quiet_spglib
-from mtl_flows.science.topology import FEATURE_NAMES, TopologyParameters, compute_topology
-from mtl_flows.science.topology.discrepancies import Case
-from mtl_flows.science.topology.published import (
+from mtl_flows.evaluation.discrepancies import Case
+from mtl_flows.evaluation.published import (
     PublishedTables,
     compare_published,
     icsd_ids,
     load_published_tables,
     run_published_benchmark,
 )
+from mtl_flows.science.compounds import build_structure, load_compounds
+from mtl_flows.science.spglib_calls import quiet_spglib
+from mtl_flows.science.topology import FEATURE_NAMES, TopologyParameters, compute_topology
 
 SCREENING = TopologyParameters(extended=False)
 EXAMPLES = Path(__file__).parents[2] / "examples" / "compounds.yaml"

@@ -7,11 +7,18 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_flows.science.funnel.baselines import forest_scores, out_of_fold_scores
-from mtl_flows.science.funnel.families import Halves, Mask, Split, entry_halves, family_halves, has_both
-from mtl_flows.science.funnel.parameters import FunnelParameters
-from mtl_flows.science.funnel.report import GateRow, ModelRow, ScoreRow, Spread
-from mtl_flows.science.funnel.statistics import (
+from mtl_flows.evaluation.conductivity.baselines import forest_scores, out_of_fold_scores
+from mtl_flows.evaluation.conductivity.families import (
+    Halves,
+    Mask,
+    Split,
+    entry_halves,
+    family_halves,
+    has_both,
+)
+from mtl_flows.evaluation.conductivity.parameters import BenchmarkParameters
+from mtl_flows.evaluation.conductivity.report import JudgedGate, JudgedModel, JudgedScore, Spread
+from mtl_flows.evaluation.conductivity.statistics import (
     Estimate,
     Resamples,
     gate_statistics,
@@ -41,10 +48,10 @@ class Sample:
     positive: Mask
     families: tuple[str, ...]
     resamples: Resamples
-    parameters: FunnelParameters
+    parameters: BenchmarkParameters
 
     @classmethod
-    def of(cls, positive: Mask, families: Sequence[str], parameters: FunnelParameters) -> Self:
+    def of(cls, positive: Mask, families: Sequence[str], parameters: BenchmarkParameters) -> Self:
         """Draw the resamples of a set of materials."""
         draws = Resamples.draw(families, parameters.n_bootstrap, parameters.seed)
         return cls(positive, tuple(families), draws, parameters)
@@ -65,20 +72,22 @@ class Sample:
         return ((train, test) for train, test in splits if has_both(self.positive, train, test))
 
 
-def judge_gate(sample: Sample, name: str, kept: Mask) -> GateRow:
+def judge_gate(sample: Sample, name: str, kept: Mask) -> JudgedGate:
     """Judge a gate by what it keeps, shape (n,)."""
 
     def estimate(statistic: str) -> Estimate:
         return sample.resamples.estimate(lambda w: gate_statistics(kept, sample.positive, w)[statistic])
 
-    return GateRow(name, estimate("kept"), estimate("recall"), estimate("precision"), estimate("enrichment"))
+    return JudgedGate(
+        name, estimate("kept"), estimate("recall"), estimate("precision"), estimate("enrichment")
+    )
 
 
-def judge_score(sample: Sample, name: str, values: Values, promising: Literal["low", "high"]) -> ScoreRow:
+def judge_score(sample: Sample, name: str, values: Values, promising: Literal["low", "high"]) -> JudgedScore:
     """Judge a ranking by values of shape (n,)."""
     scores = values if promising == "high" else -values
     auc, top = _held_out(sample, lambda train, test: scores[test])
-    return ScoreRow(
+    return JudgedScore(
         score=name,
         promising=promising,
         n=len(values),
@@ -91,7 +100,7 @@ def judge_score(sample: Sample, name: str, values: Values, promising: Literal["l
     )
 
 
-def judge_model(sample: Sample, name: str, table: Values) -> ModelRow:
+def judge_model(sample: Sample, name: str, table: Values) -> JudgedModel:
     """Judge a random forest on a table of shape (n, n_columns)."""
     smaller_class = min(np.count_nonzero(sample.positive), np.count_nonzero(~sample.positive))
     n_folds = int(min(sample.parameters.n_folds, smaller_class, len(set(sample.families))))
@@ -101,7 +110,7 @@ def judge_model(sample: Sample, name: str, table: Values) -> ModelRow:
     )
     same = out_of_fold_scores(table, sample.positive, None, n_folds, seed)
     new = out_of_fold_scores(table, sample.positive, sample.families, n_folds, seed)
-    return ModelRow(
+    return JudgedModel(
         model=name,
         n=len(table),
         n_columns=table.shape[1],

@@ -31,7 +31,7 @@ _BOUNDS: Final[tuple[Bound, ...]] = ("<", ">")
 
 
 @dataclass(frozen=True, slots=True)
-class Conductivity:
+class MeasuredConductivity:
     """One measured room-temperature ionic conductivity.
 
     Attributes
@@ -72,7 +72,7 @@ class Conductivity:
 
 def read_conductivity_table(
     path: str | Path, on_refused: Callable[[InputError], None] | None = None
-) -> tuple[Conductivity, ...]:
+) -> tuple[MeasuredConductivity, ...]:
     """Read a table of measured conductivities, with commas, semicolons or tabs between its columns.
 
     Columns are found by their names, in any case: ``id`` (or ``material_id``, ``structure_id``, ``name``);
@@ -89,7 +89,7 @@ def read_conductivity_table(
 
     Returns
     -------
-    tuple of Conductivity
+    tuple of MeasuredConductivity
 
     Raises
     ------
@@ -165,7 +165,7 @@ def _find_columns(names: Iterable[str], path: Path) -> _Columns:
     )
 
 
-def _read_row(row: Mapping[str, str | None], columns: _Columns, path: Path) -> Conductivity:
+def _read_row(row: Mapping[str, str | None], columns: _Columns, path: Path) -> MeasuredConductivity:
     def text(column: str) -> str:
         return (row.get(column) or "").strip()
 
@@ -182,7 +182,7 @@ def _read_row(row: Mapping[str, str | None], columns: _Columns, path: Path) -> C
             subject=str(path),
             remedy="write a positive number, or <1E-10 for one below detection",
         )
-    return Conductivity(
+    return MeasuredConductivity(
         id=material_id,
         value_S_per_cm=value,
         bound=bound,

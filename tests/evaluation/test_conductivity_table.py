@@ -5,7 +5,12 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import InputError, NoMobileIonError
-from mtl_flows.science.funnel import TRIVIAL_NAMES, Conductivity, read_conductivity_table, trivial_descriptors
+from mtl_flows.evaluation.conductivity import (
+    TRIVIAL_NAMES,
+    MeasuredConductivity,
+    read_conductivity_table,
+    trivial_descriptors,
+)
 
 
 @pytest.fixture
@@ -28,9 +33,9 @@ def test_obelix_columns(table):
         )
     )
     assert rows == (
-        Conductivity("jqc", 1.58489e-06, "", "hexaoxometalates", "icsd-155950", of_a_relative=False),
-        Conductivity("mdp", 0.0032, "", "", "icsd-157654", of_a_relative=True),
-        Conductivity("1xt", 1e-10, "<", "oxides", "", of_a_relative=False),
+        MeasuredConductivity("jqc", 1.58489e-06, "", "hexaoxometalates", "icsd-155950", of_a_relative=False),
+        MeasuredConductivity("mdp", 0.0032, "", "", "icsd-157654", of_a_relative=True),
+        MeasuredConductivity("1xt", 1e-10, "<", "oxides", "", of_a_relative=False),
     )
 
 
@@ -39,7 +44,7 @@ def test_obelix_columns(table):
     [
         ("conductivity", 1.0),
         ("conductivity_S_per_cm", 1.0),
-        ("Conductivity [S/cm]", 1.0),
+        ("MeasuredConductivity [S/cm]", 1.0),
         ("conductivity (mS/cm)", 1e-3),
         ("ionic conductivity, mS cm-1", 1e-3),
         ("conductivity (S/m)", 1e-2),
@@ -111,7 +116,7 @@ def test_a_missing_or_undecodable_table_is_refused(table, tmp_path):
     ],
 )
 def test_superionic_or_left_open(value, bound, verdict):
-    assert Conductivity("a", value, bound).is_superionic(1e-4) is verdict
+    assert MeasuredConductivity("a", value, bound).is_superionic(1e-4) is verdict
 
 
 def test_trivial_numbers_of_rock_salt():

@@ -1,0 +1,1 @@
+"""How the screening compares: with published tables, and with measured conductivities."""
