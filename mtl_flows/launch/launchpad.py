@@ -42,7 +42,7 @@ def open_launchpad(connection: Connection, kind: type[LaunchPad] = LaunchPad) ->
         name=connection.database,
         uri_mode=True,
         strm_lvl="CRITICAL",
-        mongoclient_kwargs={"journal": True, "appname": "mtl_flows", **address.credentials},
+        mongoclient_kwargs={"appname": "mtl_flows", **address.client_options},
     )
 
 
@@ -81,7 +81,7 @@ def job_store(connection: Connection) -> JobStore:
     common: dict[str, Any] = {
         "database": connection.database,
         "uri": address.uri,
-        "mongoclient_kwargs": {"journal": True, "appname": "mtl_flows", **address.credentials},
+        "mongoclient_kwargs": {"appname": "mtl_flows", **address.client_options},
     }
     store = JobStore(
         MongoStore(collection_name=OUTPUTS, **common),

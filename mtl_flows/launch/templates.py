@@ -119,7 +119,7 @@ def _launchpad(address: ServerAddress, database: str) -> dict[str, Any]:
         "host": address.uri,
         "uri_mode": True,
         "name": database,
-        "mongoclient_kwargs": {"journal": True, **address.credentials},
+        "mongoclient_kwargs": address.client_options,
         "logdir": None,
         "strm_lvl": "INFO",
         "user_indices": [],
@@ -134,7 +134,7 @@ def _job_store(address: ServerAddress, database: str) -> dict[str, Any]:
             "uri": address.uri,
             "database": database,
             "collection_name": collection,
-            "mongoclient_kwargs": {"journal": True, **address.credentials},
+            "mongoclient_kwargs": address.client_options,
         }
 
     return {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError as PymongoConfigurationError
@@ -16,6 +16,7 @@ from mtl_flows.settings import Settings
 from mtl_flows.store.mongod import EmbeddedServer
 
 _SELECTION_TIMEOUT_MS = 5000
+_WRITE_CONCERN = {"w": "majority", "journal": True}
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class Connection:
                 subject="MTL_MONGO_URI",
                 remedy="write mongodb://user:password@host:27017/database, with special characters escaped",
             ) from None
+        if parsed["options"].get("w") == 0:
+            raise ConfigurationError(
+                "w=0 would leave writes unacknowledged",
+                subject="MTL_MONGO_URI",
+                remedy="leave w out, or write w=1 or more",
+            )
         if parsed["database"] and not parsed["collection"]:
             return cls(uri, parsed["database"])
         if parsed["collection"] or not database or set(database) & set('/\\. "$\0'):
@@ -74,8 +81,17 @@ class Connection:
     def __repr__(self) -> str:
         return f"Connection({self.redacted!r})"
 
+    @property
+    def write_concern(self) -> dict[str, Any]:
+        """Options of a client that wait for a majority of the servers and their journals, where the URI says nothing.
+
+        ``journal`` alone would turn the server's default of a majority into one server.
+        """
+        said = {name.lower() for name, _ in parse_qsl(urlsplit(self.uri).query)}
+        return {name: value for name, value in _WRITE_CONCERN.items() if name not in said}
+
     def client(self) -> MongoClient[dict[str, Any]]:
-        """Open a client whose acknowledged writes survive a crash of the server.
+        """Open a client whose acknowledged writes survive a crash of the server and the loss of one among several.
 
         Raises
         ------
@@ -84,7 +100,7 @@ class Connection:
         """
         client: MongoClient[dict[str, Any]] = MongoClient(
             self.uri,
-            journal=True,
+            **self.write_concern,
             serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS,
             tz_aware=True,
             appname="mtl_flows",

@@ -101,10 +101,14 @@ def test_wrong_password(mongo_uri: str) -> None:
     assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_acknowledged_writes_are_journaled(address: Connection) -> None:
+def test_the_client_knows_time_zones(address: Connection) -> None:
     with address.client() as client:
-        assert client.write_concern.document == {"j": True}
         assert client.codec_options.tz_aware
+
+
+def test_unacknowledged_writes_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="w=0 would leave writes unacknowledged"):
+        Connection.parse("mongodb://host/mine?w=0", "mtl")
 
 
 def test_settings_with_an_address(mongo_uri: str, address: Connection) -> None:
