@@ -22,8 +22,8 @@ from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
 from mtl_flows.science.compounds import build_structure, load_compounds
 from mtl_flows.science.topology import (
-    StructureBarcodes,
     Barcodes,
+    StructureBarcodes,
     TopologyResult,
     compute_topology,
     features_from_barcodes,
