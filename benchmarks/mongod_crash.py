@@ -34,13 +34,15 @@ from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.chemistry import run_chemistry
 from mtl_flows.jobs.clustering import update_clustering
 from mtl_flows.jobs.ingest import ingest
+from mtl_flows.jobs.labels import state_labels
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.topology import run_topology
-from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.labels import LabelKey
 from mtl_flows.store.mongod import EmbeddedServer
 
 KNOWN_EVERY = 20
@@ -91,10 +93,9 @@ def work(uri: str, archive: Path, n: int, log_file: Path, aim: Aim | None) -> No
         with MTLStore.connect(Connection.parse(uri, "mtl")) as store:
             begin("ingest")
             ingest(store, [archive], release="made", workers=0)
-            store.labels.put(
-                LabelDocument(id=made.material_id, known_conductor=True)
-                for made in generate(n)
-                if made.number % KNOWN_EVERY == 0
+            known = (made.material_id for made in generate(n) if made.number % KNOWN_EVERY == 0)
+            state_labels(
+                store, {LabelKey(material, "Li"): LabelFacts(known_conductor=True) for material in known}
             )
             ids = store.structures.current_ids()
             begin("topology")

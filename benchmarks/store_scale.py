@@ -28,13 +28,15 @@ from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.chemistry import run_chemistry
 from mtl_flows.jobs.clustering import update_clustering
 from mtl_flows.jobs.ingest import IngestSummary, ingest
+from mtl_flows.jobs.labels import state_labels
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.report.whatif import what_if
-from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.topology import PROTOCOLS, Alternative, BarLimit, BarStatistic, PrescreenThresholds
 from mtl_flows.settings import Settings
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.labels import LabelKey
 
 PAGE = Path(__file__).parents[1] / "docs" / "querying.md"
 LIMIT = 50
@@ -63,11 +65,8 @@ def fill(store: MTLStore, folder: Path, n: int, workers: int) -> None:
     with timed("ingest, duplicates included"):
         print(f"  {ingest(store, [archive], release='made', workers=workers, progress=progress)}")
     p = ScreeningParameters()
-    store.labels.put(
-        LabelDocument(id=made.material_id, known_conductor=True)
-        for made in generate(n)
-        if made.number % KNOWN_EVERY == 0
-    )
+    known = (made.material_id for made in generate(n) if made.number % KNOWN_EVERY == 0)
+    state_labels(store, {LabelKey(material, "Li"): LabelFacts(known_conductor=True) for material in known})
     with timed("topology, strained from the examples'"):
         fill_topology(store, generate(n), p.topology_stage())
     with timed("chemistry"):

@@ -11,16 +11,18 @@ from mtl_flows.jobs.batch import Limits
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.chemistry import run_chemistry
 from mtl_flows.jobs.clustering_run import run_clustering
+from mtl_flows.jobs.labels import state_labels
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.reading import IngestParameters, read_file
 from mtl_flows.jobs.topology import run_topology
 from mtl_flows.report.examples import shipped_table
 from mtl_flows.schemas.ingest import StructureDocument
-from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.compounds import Compound, build_structure, cif_text, load_compounds
 from mtl_flows.science.reading import FoundFile
 from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.labels import LabelKey
 
 TINY = ("li3n", "li3ocl", "li3obr", "licl", "li2o", "lioh", "licoo2", "li3sbs4", "li7sbo6", "lipn2")
 """Few sites each, and something for every rule and reader."""
@@ -90,7 +92,7 @@ def fill(store: MTLStore, *slugs: str) -> list[str]:
 
 # Of a document's provenance and cost: what differs between two runs that did the same.
 _INCIDENTAL = {
-    *("created_at", "read_at", "updated_at", "counts", "job", "timings_s", "wall_s"),
+    *("created_at", "read_at", "updated_at", "stated_at", "counts", "job", "timings_s", "wall_s"),
     "inputs_hash",  # of when the inputs were written
 }
 
@@ -107,7 +109,12 @@ def _stripped(node: Any) -> Any:
 
 
 def label_known(store: MTLStore, *materials: str) -> None:
-    store.labels.put(LabelDocument(id=material, known_conductor=True) for material in materials)
+    label(store, *materials, known_conductor=True)
+
+
+def label(store: MTLStore, *materials: str, **facts: Any) -> None:
+    """State something about materials, as `mtl label` does."""
+    state_labels(store, {LabelKey(material, "Li"): LabelFacts(**facts) for material in materials})
 
 
 def screen(store: MTLStore, ids: Sequence[str], parameters: ScreeningParameters | None = None) -> None:

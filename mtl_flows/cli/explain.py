@@ -78,6 +78,8 @@ def _print_structure(story: dict[str, Any]) -> None:
         out.print("counts as a known superionic conductor")
     if story.get("measured_conductivity_S_per_cm") is not None:
         out.print(f"measured: {story['measured_conductivity_S_per_cm']:.2g} S/cm near room temperature")
+    for contradiction in story.get("label_contradictions", ()):
+        out.print(f"labels: {contradiction}", soft_wrap=True)
 
 
 def _print_list(title: str, entries: list[dict[str, Any]]) -> None:

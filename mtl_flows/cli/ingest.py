@@ -1,4 +1,4 @@
-"""`mtl ingest`, `mtl label`, `mtl rejections`: what comes into the store and what is refused."""
+"""`mtl ingest`, `mtl rejections`: what comes into the store and what is refused."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,6 @@ _LISTED = 50
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(no_args_is_help=True)(ingest)
-    app.command(no_args_is_help=True)(label)
     app.command()(rejections)
 
 
@@ -144,59 +143,6 @@ def ingest_line(summary: object) -> str:
     """One line for an ingest summary."""
     counts = ", ".join(f"{value} {name}" for name, value in vars(summary).items() if value or name == "read")
     return f"ingest: {counts}"
-
-
-def label(
-    what: Annotated[str, typer.Argument(help="A CSV table of labels, or the id of one material.")],
-    known: Annotated[
-        bool | None, typer.Option("--known/--unknown", help="Counts as a known conductor, or does not.")
-    ] = None,
-    conductivity_S_per_cm: Annotated[
-        float | None, typer.Option("--conductivity", min=0, help="Measured near 300 K, S/cm.")
-    ] = None,
-    below_detection: Annotated[
-        bool, typer.Option("--below-detection", help="The conductivity is an upper bound.")
-    ] = False,
-    family: Annotated[str, typer.Option(help="Structural family, such as garnet.")] = "",
-    source: Annotated[str, typer.Option(help="DOI or citation of the measurement.")] = "",
-) -> None:
-    """Take measured facts about materials: known conductors, conductivities, families.
-
-    Known conductors decide which clusters are selected; the article's list is there already. A table has the
-    columns id, known_conductor (true or false), and optionally conductivity_S_per_cm, below_detection, family, source.
-
-    Examples: `mtl label labels.csv` · `mtl label icsd-188887 --known --conductivity 0.012 --source 10.1038/nmat3066`
-    """
-    from mtl_flows.errors import ConfigurationError
-    from mtl_flows.jobs.labels import import_labels
-    from mtl_flows.schemas.base import Provenance
-    from mtl_flows.schemas.labels import LabelDocument
-    from mtl_flows.store.database import MTLStore
-
-    given = known is not None or conductivity_S_per_cm is not None
-    if not given and (below_detection or family or source):
-        raise ConfigurationError(
-            "a label says whether a material conducts",
-            subject=what,
-            remedy="add --known, --unknown or --conductivity",
-        )
-    with MTLStore.open() as store:
-        if given:
-            facts = LabelDocument(
-                id=what,
-                known_conductor=store.labels.counts_as_known(what) if known is None else known,
-                conductivity_S_per_cm=conductivity_S_per_cm,
-                below_detection=below_detection,
-                family=family,
-                source=source,
-                provenance=Provenance.declared("label", {}),
-            )
-            written = store.labels.declare([facts])
-            if not store.structures.count({"material_id": what}):
-                complain("note", f"no material is called {what}; the label waits for one")
-        else:
-            written = import_labels(store, Path(what))
-    out.print(f"labels: {written.inserted} new, {written.replaced} changed, {written.unchanged} unchanged")
 
 
 def rejections(

@@ -105,7 +105,9 @@ class _Context:
             for protocol in PROTOCOLS
             if store.clusterings.has_current(protocol)
         }
-        return cls(parameters, clusterings, store.labels.known_conductors(), store.labels.by_material())
+        ion = parameters.mobile_ion
+        known, labels = store.labels.known_conductors(ion), store.labels.by_material(ion)
+        return cls(parameters, clusterings, known, labels)
 
 
 def _build_batch(

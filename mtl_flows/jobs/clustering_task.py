@@ -69,6 +69,7 @@ def plan_clustering(store: MTLStore, protocol: Protocol, parameters: ScreeningPa
         and prescreen(found.r_connected_A, found.rho_cycles, protocol, thresholds).passed
     ]
     members_hash = content_hash(sorted(member.structure_id for member in members))
-    known = store.labels.known_conductors() & {canonical_id(member.material_id) for member in members}
+    ids = {canonical_id(member.material_id) for member in members}
+    known = store.labels.known_conductors(parameters.mobile_ion) & ids
     key = content_hash([stage.hash, topology_hash, members_hash, sorted(known)])[:16]
     return ClusteringTask(f"{protocol}:{key}", protocol, stage, topology_hash, members, members_hash, known)

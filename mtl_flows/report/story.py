@@ -3,6 +3,7 @@
 from typing import Any
 
 from mtl_flows.errors import NotFoundError
+from mtl_flows.jobs.labels import label_contradictions
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
@@ -67,6 +68,8 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         "calculations": _calculations(store, current.id),
         "provenance": _provenance(store, current, parameters),
     }
+    if found := label_contradictions(store, subject, parameters.mobile_ion):
+        story["label_contradictions"] = found
     if others:
         story["other_materials"] = others
     if store.candidates.existing([subject]):

@@ -1,43 +1,110 @@
 """Collection of labels, and who counts as a known conductor."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from mtl_flows.schemas.labels import LabelDocument
-from mtl_flows.science.known import canonical_id, load_known_conductors
+from mtl_flows.errors import DatabaseUnavailableError
+from mtl_flows.schemas.base import Provenance
+from mtl_flows.schemas.labels import LabelDocument, LabelStatement, merge
+from mtl_flows.science.known import load_known_conductors
 from mtl_flows.store.collection import DocumentCollection, WriteSummary
+
+_ATTEMPTS = 50
+_LISTED_ION = "Li"
+
+
+class LabelKey(NamedTuple):
+    """Whom a label is about."""
+
+    material_id: str
+    ion: str
+
+    @property
+    def id(self) -> str:
+        """Id of the label."""
+        return LabelDocument.key(self.material_id, self.ion)
 
 
 class LabelCollection(DocumentCollection[LabelDocument]):
-    """Measured facts by material."""
+    """Measured facts by material and mobile ion."""
 
     name = "labels"
     model = LabelDocument
-    indexes = (IndexModel([("known_conductor", ASCENDING)]),)
+    indexes = (IndexModel([("ion", ASCENDING), ("known_conductor", ASCENDING)]),)
+    retired = (IndexModel([("known_conductor", ASCENDING)]),)
 
-    def declare(self, labels: Sequence[LabelDocument]) -> WriteSummary:
-        """Write the labels that say something new; what was said before keeps its provenance."""
-        standing = {label.id: _facts(label) for label in self.find({"_id": {"$in": [d.id for d in labels]}})}
-        new = [label for label in labels if standing.get(label.id) != _facts(label)]
-        written = self.put(new)
-        return written._replace(unchanged=written.unchanged + len(labels) - len(new))
+    def declare(
+        self, stated: Mapping[LabelKey, LabelStatement], provenance: Provenance | None = None
+    ) -> WriteSummary:
+        """Add what is stated to the labels; a statement that says nothing new is not kept.
 
-    def known_conductors(self) -> frozenset[str]:
-        """Material ids of the known conductors: the article's list, corrected by the labels here."""
-        yes = {canonical_id(label.id) for label in self.find({"known_conductor": True})}
-        no = {canonical_id(label.id) for label in self.find({"known_conductor": False})}
-        return frozenset((load_known_conductors() | yes) - no)
+        Safe to repeat and against others who state something at the same time: each label moves by
+        compare-and-set.
+        """
+        summary: WriteSummary | None = None
+        open_ones = {key.id: (key, statement) for key, statement in stated.items()}
+        for _ in range(_ATTEMPTS):
+            standing = {label.id: label for label in self.find({"_id": {"$in": list(open_ones)}})}
+            open_ones = {
+                i: (key, statement)
+                for i, (key, statement) in open_ones.items()
+                if i not in standing or _is_news(standing[i], statement)
+            }
+            if summary is None:
+                replaced = len(open_ones.keys() & standing.keys())
+                inserted = len(open_ones) - replaced
+                summary = WriteSummary(inserted, len(stated) - len(open_ones), replaced)
+            if not open_ones:
+                return summary
+            self.raw.bulk_write(
+                [self._write(k, s, standing.get(i), provenance) for i, (k, s) in open_ones.items()],
+                ordered=False,
+            )
+        raise DatabaseUnavailableError(
+            "other writers keep changing the labels", subject=self.name, remedy="run again"
+        )
 
-    def counts_as_known(self, material_id: str) -> bool:
-        """Whether a material is a known conductor, by the list or by its label."""
-        return canonical_id(material_id) in self.known_conductors()
+    def known_conductors(self, ion: str) -> frozenset[str]:
+        """Canonical ids of the known conductors of an ion: its list, corrected by the labels here."""
+        yes = self.raw.distinct("material_id", {"ion": ion, "known_conductor": True})
+        no = self.raw.distinct("material_id", {"ion": ion, "known_conductor": False})
+        return frozenset((listed_conductors(ion) | set(yes)) - set(no))
 
-    def by_material(self) -> dict[str, LabelDocument]:
-        """Every label, by the canonical form of its material's id."""
-        return {canonical_id(label.id): label for label in self.find()}
+    def by_material(self, ion: str) -> dict[str, LabelDocument]:
+        """Every label for an ion, by the canonical form of its material's id."""
+        return {label.material_id: label for label in self.find({"ion": ion})}
+
+    def of(self, materials: Iterable[str], ion: str) -> dict[str, LabelDocument | None]:
+        """Label of each of some materials for an ion; None where there is none."""
+        keys = {material: LabelDocument.key(material, ion) for material in materials}
+        found = {label.id: label for label in self.find({"_id": {"$in": sorted(keys.values())}})}
+        return {material: found.get(key) for material, key in keys.items()}
+
+    def _write(
+        self,
+        key: LabelKey,
+        statement: LabelStatement,
+        standing: LabelDocument | None,
+        provenance: Provenance | None,
+    ) -> UpdateOne:
+        before = standing.statements if standing is not None else []
+        fields = self._sized(LabelDocument.of(*key, [*before, statement], provenance))
+        name = fields.pop("_id")
+        if standing is None:
+            return UpdateOne({"_id": name}, {"$setOnInsert": fields}, upsert=True)
+        return UpdateOne({"_id": name, "statements": {"$size": len(before)}}, {"$set": fields})
 
 
-def _facts(label: LabelDocument) -> dict[str, Any]:
-    return label.model_dump(exclude={"provenance"})
+def listed_conductors(ion: str) -> frozenset[str]:
+    """The list of known conductors of an ion; there is one for lithium alone."""
+    return load_known_conductors() if ion == _LISTED_ION else frozenset()
+
+
+def _is_news(label: LabelDocument, statement: LabelStatement) -> bool:
+    """Whether a statement is not among those of a label and changes what holds."""
+    if statement in label.statements:
+        return False
+    after = statement.facts if statement.replaces else merge(label.facts, statement)
+    return after != label.facts

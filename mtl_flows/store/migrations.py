@@ -5,20 +5,28 @@ from typing import Any, NamedTuple
 
 from pymongo import ReplaceOne
 
+from mtl_flows.schemas.base import Provenance
+from mtl_flows.schemas.labels import LabelDocument, LabelFacts, LabelStatement
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.database import MTLStore
 
 _BATCH = 200
 
-Step = Callable[[dict[str, Any]], dict[str, Any]]
+Stored = dict[str, Any]
+Step = Callable[[Stored], Stored]
 
 
 class Migration(NamedTuple):
-    """One step: documents of `collection` with schema version `version` become those of the next."""
+    """One step: documents of `collection` with schema version `version` become those of the next.
+
+    A step may give a document another id; `unite` makes one document of two that come to the same, and changes
+    nothing where the second has gone into the first already.
+    """
 
     collection: str
     version: int
     step: Step
+    unite: Callable[[Stored, Stored], Stored] | None = None
 
 
 def _files_2(stored: dict[str, Any]) -> dict[str, Any]:
@@ -31,8 +39,35 @@ def _with_provenance(stored: dict[str, Any]) -> dict[str, Any]:
     return {"provenance": None, **stored}
 
 
+def _labels_3(stored: Stored) -> Stored:
+    """Labels name their ion, which was lithium, and keep what was stated; every one of them stated who is known."""
+    provenance = Provenance.model_validate(stored["provenance"]) if stored["provenance"] else None
+    statement = LabelStatement(
+        **{name: stored[name] for name in LabelFacts.model_fields},
+        stated_at=provenance.created_at if provenance else None,
+        table_sha256=provenance.inputs.get("table", "") if provenance else "",
+    )
+    return LabelDocument.of(stored["_id"], "Li", [statement], provenance).to_mongo()
+
+
+def _one_label(one: Stored, other: Stored) -> Stored:
+    """Two spellings of one id: what was stated last holds."""
+    labels = sorted(
+        map(LabelDocument.from_mongo, (one, other)), key=lambda label: _when(label.statements[-1])
+    )
+    statements = {s.model_dump_json(): s for label in labels for s in label.statements}
+    latest = labels[-1]
+    ordered = sorted(statements.values(), key=_when)
+    return LabelDocument.of(latest.material_id, latest.ion, ordered, latest.provenance).to_mongo()
+
+
+def _when(statement: LabelStatement) -> float:
+    return statement.stated_at.timestamp() if statement.stated_at else 0.0
+
+
 MIGRATIONS = (
     Migration("files", 1, _files_2),
+    Migration("labels", 2, _labels_3, _one_label),
     *(Migration(name, 1, _with_provenance) for name in ("rejections", "labels", "entries", "releases")),
 )
 
@@ -55,26 +90,43 @@ def too_new(store: MTLStore) -> dict[str, int]:
 def migrate(store: MTLStore, migrations: tuple[Migration, ...] = MIGRATIONS) -> dict[str, int]:
     """Bring every document to the layout of this version; gives how many changed, by collection.
 
-    Safe to interrupt and to run again: each document moves in one write, only from the version it was read in.
-    Documents of a later version are left alone.
+    Safe to interrupt and to run again: each document moves in one write, only from the version it was read in, and
+    one that gets another id stands under the new one before the old one goes. Documents of a later version are left
+    alone.
     """
-    steps: Mapping[tuple[str, int], Step] = {(m.collection, m.version): m.step for m in migrations}
+    steps = {(m.collection, m.version): m for m in migrations}
     store.ensure_indexes()
     changed: dict[str, int] = {}
     for collection in store.collections:
         latest = latest_version(collection)
         for batch in batched(collection.raw.find({"schema_version": {"$lt": latest}}), _BATCH):
-            writes = []
+            writes, done = [], 0
             for stored in batch:
                 moved = stored
                 for number in range(stored["schema_version"], latest):
-                    moved = {**steps[collection.name, number](moved), "schema_version": number + 1}
+                    moved = {**steps[collection.name, number].step(moved), "schema_version": number + 1}
                 collection.model.from_mongo(moved)  # refuse to write what could not be read
                 key = {"_id": stored["_id"], "schema_version": stored["schema_version"]}
-                writes.append(ReplaceOne(key, moved))
-            done = collection.raw.bulk_write(writes, ordered=False).modified_count
+                if moved["_id"] == stored["_id"]:
+                    writes.append(ReplaceOne(key, moved))
+                else:
+                    _rename(collection, key, moved, steps[collection.name, latest - 1])
+                    done += 1
+            if writes:
+                done += collection.raw.bulk_write(writes, ordered=False).modified_count
             changed[collection.name] = changed.get(collection.name, 0) + done
     return changed
+
+
+def _rename(
+    collection: DocumentCollection[Any], old: Mapping[str, Any], moved: Stored, last: Migration
+) -> None:
+    """Write a document under its new id, made one with what stands there, and take the old one away."""
+    standing = collection.raw.find_one({"_id": moved["_id"]})
+    if standing is not None and last.unite is not None:
+        moved = last.unite(standing, moved)
+    collection.raw.replace_one({"_id": moved["_id"]}, moved, upsert=True)
+    collection.raw.delete_one(old)
 
 
 def _counts(store: MTLStore, comparison: str) -> dict[str, int]:

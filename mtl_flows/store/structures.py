@@ -101,6 +101,14 @@ class StructureCollection(DocumentCollection[StructureDocument]):
                 return sorted(found)
         return []
 
+    def group_of(self, material_id: str) -> list[str]:
+        """Ids of a material, whatever the case of the name given, and of its duplicates; none if it is unknown."""
+        named = {"material_id": {"$in": [material_id, material_id.lower()]}, "current": True}
+        heads = self.raw.distinct("representative_id", named)
+        return sorted(
+            self.raw.distinct("material_id", {"current": True, "representative_id": {"$in": heads}})
+        )
+
     def in_release(self, release: str) -> dict[str, str]:
         """Id of the revision of each material that a release holds."""
         found = self.raw.find({"releases": release}, {"material_id": 1}, sort=[("_id", ASCENDING)])

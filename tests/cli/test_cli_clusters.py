@@ -71,14 +71,29 @@ def test_one_material_is_labelled(mtl_here: Mtl, store: MTLStore, server: str) -
         "label", "Li3OCl", "--known", "--conductivity", "1e-4", "--family", "antiperovskite", "--source", "me"
     )
     assert (told.code, "1 new" in told.out) == (0, True)
-    label = store.labels.get("Li3OCl")
+    label = store.labels.get("li3ocl:Li")
     assert (label.known_conductor, label.conductivity_S_per_cm, label.source) == (True, 1e-4, "me")
     listed = min(load_known_conductors())
     mtl_here("label", listed, "--conductivity", "5.8e-4")
-    assert store.labels.get(listed).known_conductor
-    mtl_here("label", listed, "--unknown")
-    assert listed not in store.labels.known_conductors()
-    assert mtl_here("label", "Li3OCl", "--family", "antiperovskite").code == 4
+    assert listed in store.labels.known_conductors("Li")
+    told = mtl_here("label", listed, "--unknown")
+    assert listed not in store.labels.known_conductors("Li")
+    assert "on the list of known conductors, and its label says that it is none" in told.err
+    # One fact is added and the others stay, until they are to be replaced.
+    assert "1 changed" in mtl_here("label", "Li3OCl", "--family", "perovskite").out
+    label = store.labels.get("li3ocl:Li")
+    assert (label.known_conductor, label.conductivity_S_per_cm, label.family) == (
+        True,
+        1e-4,
+        "perovskite",
+    )
+    mtl_here("label", "li3ocl", "--unknown", "--replace")
+    label = store.labels.get("li3ocl:Li")
+    assert (label.known_conductor, label.conductivity_S_per_cm, label.family) == (False, None, "")
+    mtl_here("label", "li3ocl", "--known", "-m", "Na")
+    assert store.labels.known_conductors("Na") == {"li3ocl"}
+    for wrong in (["--conductivity", "12"], ["--below-detection"], ["--known", "-m", "Xx"]):
+        assert mtl_here("label", "li3ocl", *wrong).code == 4
     assert mtl_here("label", "nowhere.csv").code == 4
 
 

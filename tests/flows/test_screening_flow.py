@@ -20,7 +20,6 @@ from mtl_flows.launch.recover import recover
 from mtl_flows.launch.screening import ScreeningPlan, plan_screening, submit_screening
 from mtl_flows.launch.submit import submit
 from mtl_flows.launch.worker import work
-from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.science.topology import PROTOCOLS, PrescreenThresholds
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -71,7 +70,7 @@ def test_the_workflow_writes_what_the_stages_write_and_writes_it_once(
     assert contents(ingested) == written
 
     # A new label is a reason to cluster again, and only that.
-    ingested.labels.put([LabelDocument(id="li4p2s6", known_conductor=True)])
+    label_known(ingested, "li4p2s6")
     assert hand_in(ingested, address) == 3
     assert run().completed == 3
     assert ingested.clusterings.count() == 4

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from monty.serialization import dumpfn
 from pymatgen.entries.computed_entries import ComputedEntry
-from samples import SCREENED, fill_screened
+from samples import SCREENED, fill_screened, label_known
 
 from mtl_flows.jobs import candidates as module
 from mtl_flows.jobs.candidates import rebuild_candidates
@@ -17,7 +17,6 @@ from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.stability import windows_of_material
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import TrajectoryDocument
-from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.science.verdict import Criterion, VerdictThresholds
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
@@ -90,7 +89,7 @@ def test_only_rows_whose_inputs_changed_are_built(
     assert built == []
     lithium_nitride(screened, tmp_path)
     assert rebuild_candidates(screened, P) == 1
-    screened.labels.put([LabelDocument(id="LiCl", known_conductor=True)])
+    label_known(screened, "LiCl")
     assert rebuild_candidates(screened, P) == 1
     simulate(screened)
     assert rebuild_candidates(screened, P) == 1

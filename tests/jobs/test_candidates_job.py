@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import KNOWN, SCREENED, fill, fill_screened, structure_document
+from samples import KNOWN, SCREENED, fill, fill_screened, label, structure_document
 
 from mtl_flows.jobs.candidates import build_candidate, rebuild_candidates
 from mtl_flows.jobs.parameters import ScreeningParameters
@@ -15,7 +15,6 @@ from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
-from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.dynamics.ensemble import Line, summarise_orderings
@@ -403,7 +402,7 @@ def test_the_table_agrees_with_what_the_stages_wrote(screened: MTLStore) -> None
 
 
 def test_labels_enter_whatever_their_case(screened: MTLStore) -> None:
-    screened.labels.put([LabelDocument(id="LiCl", known_conductor=True, conductivity_S_per_cm=1e-9)])
+    label(screened, "LiCl", known_conductor=True, conductivity_S_per_cm=1e-9)
     assert rebuild_candidates(screened, P) == 1
     candidate = screened.candidates.get("licl")
     assert (candidate.is_known_conductor, candidate.conductivity_measured_S_per_cm) == (True, 1e-9)

@@ -9,7 +9,6 @@ from mtl_flows.jobs.clustering import clustering_is_current, update_clustering
 from mtl_flows.jobs.clustering_run import run_clustering
 from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.topology import run_topology
-from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, PrescreenThresholds
 from mtl_flows.store.database import MTLStore
 
@@ -82,7 +81,7 @@ def test_a_run_cut_off_before_its_assignments_is_made_whole(screened: MTLStore) 
 def test_a_new_known_conductor_makes_a_new_run_with_the_old_names(screened: MTLStore) -> None:
     before = screened.clusterings.current("text")
     outsider = next(c for c in before.clusters if not c.selected)
-    screened.labels.put([LabelDocument(id=outsider.exemplar, known_conductor=True)])
+    label_known(screened, outsider.exemplar)
     assert not clustering_is_current(screened, "text", PARAMETERS)
     after = run_clustering(screened, "text", PARAMETERS)
     assert after.id != before.id
@@ -91,7 +90,7 @@ def test_a_new_known_conductor_makes_a_new_run_with_the_old_names(screened: MTLS
     assert screened.clusterings.current("text").id == after.id
     assert next(c for c in after.clusters if c.name == outsider.name).selected
     # Going back makes the old run current again, with nothing computed.
-    screened.labels.raw.delete_one({"_id": outsider.exemplar})
+    screened.labels.raw.delete_one({"material_id": outsider.exemplar})
     assert run_clustering(screened, "text", PARAMETERS).id == before.id
     assert screened.clusterings.count({"protocol": "text"}) == 2
 
