@@ -18,13 +18,11 @@ from typing import Any
 
 from made_structures import parents, variants
 
-from mtl_flows.jobs.batch import Limits
+from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.chemistry import run_chemistry
 from mtl_flows.jobs.ingest import ingest
-from mtl_flows.jobs.parameters import ScreeningParameters
-from mtl_flows.jobs.topology import run_topology
 from mtl_flows.settings import Settings
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 ORIGINALS = 40
@@ -32,23 +30,24 @@ LARGEST = 30
 
 
 def copies(store: MTLStore, name: str) -> Iterator[dict[str, Any]]:
-    """Endless copies of the documents of a collection, each round under ids of its own."""
+    """Endless copies of the documents of a collection, each round of crystals and materials of its own."""
     originals = list(getattr(store, name).raw.find())
     for number in count(1):
         for original in originals:
-            material, structure = original["material_id"], original.get("structure_id", original["_id"])
-            renamed = f"{material}c{number}"
-            revision = structure.replace(material, renamed, 1)
+            crystal = f"c{number}-{original['crystal_id']}"
             copy = {
                 **original,
-                "_id": original["_id"].replace(structure, revision, 1),
-                "material_id": renamed,
+                "_id": original["_id"].replace(original["crystal_id"], crystal, 1),
+                "crystal_id": crystal,
             }
-            if "structure_id" in original:
-                copy["structure_id"] = revision
-            else:
-                copy["representative_id"] = renamed
-                copy["fingerprint"] = f"{original['fingerprint']}c{number}"
+            if name == "structures":
+                material = f"{original['material_id']}c{number}"
+                copy |= {
+                    "_id": f"{material}.r1",
+                    "material_id": material,
+                    "representative_id": material,
+                    "fingerprint": f"{original['fingerprint']}c{number}",
+                }
             yield copy
 
 
@@ -69,8 +68,7 @@ def main() -> None:
             ingest(store, [files], release="made", workers=0)
             ids = store.structures.current_ids()
             limits = Limits(workers=0)
-            run_topology(store, ids, mobile_ion="Li", parameters=p.topology, limits=limits)
-            run_chemistry(store, ids, mobile_ion="Li", parameters=p.chemistry, limits=limits)
+            run_stages(store, ids, p, limits=limits)
             more = arguments.structures - len(ids)
             for name in ("structures", "topology", "chemistry"):
                 getattr(store, name).raw.insert_many(list(islice(copies(store, name), more)))

@@ -12,13 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.report.examples import shipped_table
-from mtl_flows.schemas.base import StageParameters
-from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
 from mtl_flows.science.compounds import build_structure, load_compounds
 from mtl_flows.science.topology import (
@@ -29,6 +26,7 @@ from mtl_flows.science.topology import (
     features_from_barcodes,
     metrics_from_barcodes,
 )
+from mtl_flows.stages import BARCODES, TOPOLOGY, ScreeningParameters
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
@@ -138,16 +136,26 @@ def _strained(barcodes: Barcodes, scale: float) -> Barcodes:
     return Barcodes(barcodes.h0_deaths_A * scale, barcodes.h1_A * scale, barcodes.max_dimension)
 
 
-def fill_topology(store: MTLStore, made: Iterator[Generated], stage: StageParameters) -> int:
+def fill_topology(store: MTLStore, made: Iterator[Generated], parameters: ScreeningParameters) -> int:
     """Write barcodes and topology of generated structures that have none, without computing any homology."""
+    keyed = {stage.noun: parameters.of(stage) for stage in (BARCODES, TOPOLOGY)}
     written = 0
     for batch in batched(made, 500):
         by_id = {f"{one.material_id}.r1": one for one in batch}
-        missing = store.topology.missing(by_id, stage)
-        documents = {d.id: d for d in store.structures.find({"_id": {"$in": missing}})}
-        pairs: list[tuple[StructureDocument, Any]] = [
-            (document, strained_topology(by_id[key])) for key, document in documents.items()
+        subjects = store.structures.subjects(sorted(by_id))
+        keys = TOPOLOGY.keys(subjects, keyed[TOPOLOGY.noun])
+        there = store.topology.existing(keys.values())
+        todo = [
+            (subject, strained_topology(by_id[subject.structure_id]))
+            for subject in subjects
+            if keys[subject.structure_id] not in there
         ]
-        store.barcodes.add(BarcodeDocument.from_result(*pair, stage) for pair in pairs)
-        written += store.topology.add(TopologyDocument.from_result(*pair, stage) for pair in pairs).inserted
+        store.barcodes.add(
+            BarcodeDocument.of(BARCODES.header(subject, keyed[BARCODES.noun]), result.barcodes)
+            for subject, result in todo
+        )
+        written += store.topology.add(
+            TopologyDocument.of(TOPOLOGY.header(subject, keyed[TOPOLOGY.noun]), result)
+            for subject, result in todo
+        ).inserted
     return written

@@ -29,16 +29,14 @@ from pymongo import monitoring
 from saboteur import Saboteur, sigkill
 
 import mtl_flows.store.collection
-from mtl_flows.jobs.batch import Limits
+from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.chemistry import run_chemistry
 from mtl_flows.jobs.clustering import update_clustering
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.jobs.labels import state_labels
-from mtl_flows.jobs.parameters import ScreeningParameters
-from mtl_flows.jobs.topology import run_topology
 from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.stages import BARCODES, CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -100,10 +98,10 @@ def work(uri: str, archive: Path, n: int, log_file: Path, aim: Aim | None) -> No
             ids = store.structures.current_ids()
             begin("topology")
             for batch in batched(ids, BATCH):
-                run_topology(store, batch, mobile_ion="Li", parameters=p.topology, limits=limits)
+                run_stages(store, batch, p, stages=(BARCODES, TOPOLOGY), limits=limits)
             begin("chemistry")
             for batch in batched(ids, BATCH):
-                run_chemistry(store, batch, mobile_ion="Li", parameters=p.chemistry, limits=limits)
+                run_stages(store, batch, p, stages=(CHEMISTRY,), limits=limits)
             begin("clustering")
             for protocol in PROTOCOLS:
                 update_clustering(store, protocol, p)

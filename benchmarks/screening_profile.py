@@ -23,7 +23,6 @@ from typing import Any
 from unittest.mock import patch
 
 from made_structures import parents, variants
-from pymatgen.core import Structure
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
 from mtl_flows.jobs.batch import Limits
@@ -31,27 +30,23 @@ from mtl_flows.jobs.ingest import ingest
 from mtl_flows.launch.names import LIGHT
 from mtl_flows.launch.screening import plan_screening, submit_screening
 from mtl_flows.launch.worker import work
-from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.settings import Settings
 from mtl_flows.store.connection import connection
 from mtl_flows.store.database import MTLStore
 
 JOBS = {
-    "topology": "mtl_flows.jobs.topology.run_topology",
-    "chemistry": "mtl_flows.jobs.chemistry.run_chemistry",
+    "crystals": "mtl_flows.jobs.batch.run_stage",
     "clustering": "mtl_flows.jobs.clustering.update_clustering",
     "candidates": "mtl_flows.jobs.candidates.rebuild_candidates",
 }
 SCIENCE = {
-    "topology": ["mtl_flows.jobs.topology._compute"],
-    "chemistry": ["mtl_flows.jobs.chemistry._check"],
+    "crystals": ["mtl_flows.jobs.batch._compute"],
     "clustering": [
         f"mtl_flows.jobs.clustering_run.{name}"
         for name in ("cluster", "assess_stability", "match_clusters", "nearest_known")
     ],
     "candidates": [],
 }
-DECODING = "mtl_flows.schemas.ingest.StructureDocument.to_structure"
 
 
 class Stopwatches:
@@ -69,19 +64,7 @@ class Stopwatches:
                 stack.enter_context(self._watch(target, ("job", stage)))
                 for inner in SCIENCE[stage]:
                     stack.enter_context(self._watch(inner, ("science", stage)))
-            stack.enter_context(patch(DECODING, self._decode(StructureDocument.to_structure)))
             yield
-
-    def _decode(self, original: Callable[[StructureDocument], Structure]) -> Callable[[Any], Structure]:
-        """Count making a structure of a document for the store: it happens inside the scientific functions."""
-
-        def timed(document: StructureDocument) -> Structure:
-            start = perf_counter()
-            structure = original(document)
-            self.seconds["science", self.stage] -= perf_counter() - start
-            return structure
-
-        return timed
 
     def _watch(self, target: str, key: tuple[str, str]) -> Any:
         module, _, name = target.rpartition(".")

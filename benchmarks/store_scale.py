@@ -23,17 +23,16 @@ from typing import Any
 
 from generated import fill_topology, generate, write_archive
 
-from mtl_flows.jobs.batch import Limits
+from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.chemistry import run_chemistry
 from mtl_flows.jobs.clustering import update_clustering
 from mtl_flows.jobs.ingest import IngestSummary, ingest
 from mtl_flows.jobs.labels import state_labels
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.report.whatif import what_if
 from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.topology import PROTOCOLS, Alternative, BarLimit, BarStatistic, PrescreenThresholds
 from mtl_flows.settings import Settings
+from mtl_flows.stages import CHEMISTRY, ScreeningParameters
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import LabelKey
@@ -68,12 +67,10 @@ def fill(store: MTLStore, folder: Path, n: int, workers: int) -> None:
     known = (made.material_id for made in generate(n) if made.number % KNOWN_EVERY == 0)
     state_labels(store, {LabelKey(material, "Li"): LabelFacts(known_conductor=True) for material in known})
     with timed("topology, strained from the examples'"):
-        fill_topology(store, generate(n), p.topology_stage())
+        fill_topology(store, generate(n), p)
     with timed("chemistry"):
         for batch in batched(store.structures.current_ids(), 500):
-            run_chemistry(
-                store, batch, mobile_ion="Li", parameters=p.chemistry, limits=Limits(workers=workers)
-            )
+            run_stages(store, batch, p, stages=(CHEMISTRY,), limits=Limits(workers=workers))
     for protocol in PROTOCOLS:
         with timed(f"clustering, {protocol}"):
             update_clustering(store, protocol, p)

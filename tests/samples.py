@@ -7,20 +7,19 @@ from typing import Any
 
 from pymatgen.core import Structure
 
-from mtl_flows.jobs.batch import Limits
+from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.chemistry import run_chemistry
 from mtl_flows.jobs.clustering_run import run_clustering
 from mtl_flows.jobs.labels import state_labels
-from mtl_flows.jobs.parameters import ScreeningParameters
-from mtl_flows.jobs.reading import IngestParameters, read_file
-from mtl_flows.jobs.topology import run_topology
+from mtl_flows.jobs.reading import IngestParameters, Reading, read_file
 from mtl_flows.report.examples import shipped_table
+from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.compounds import Compound, build_structure, cif_text, load_compounds
 from mtl_flows.science.reading import FoundFile
 from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.stages import ScreeningParameters, Subject
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import LabelKey
 
@@ -70,12 +69,27 @@ def write_cifs(folder: Path, *slugs: str) -> Path:
 
 
 @cache
-def structure_document(slug: str) -> StructureDocument:
-    """Document of a crystal as the ingest stage makes it."""
+def reading(slug: str) -> Reading:
+    """A crystal as the ingest stage reads it."""
     content = cif_text(compounds()[slug]).encode()
-    (document,) = read_file(FoundFile(f"{slug}.cif", content), IngestParameters())
-    assert isinstance(document, StructureDocument)
-    return document
+    (found,) = read_file(FoundFile(f"{slug}.cif", content), IngestParameters())
+    assert isinstance(found, Reading)
+    return found
+
+
+def structure_document(slug: str) -> StructureDocument:
+    """Document of a crystal's first revision."""
+    return reading(slug).revision
+
+
+def crystal_document(slug: str) -> CrystalDocument:
+    """Document of a crystal."""
+    return reading(slug).crystal
+
+
+def subjects(store: MTLStore, *slugs: str) -> list[Subject]:
+    """What stages may read of these crystals, once they are in the store."""
+    return store.structures.subjects([structure_document(slug).id for slug in slugs])
 
 
 def fill(store: MTLStore, *slugs: str) -> list[str]:
@@ -86,6 +100,7 @@ def fill(store: MTLStore, *slugs: str) -> list[str]:
         )
         for document in map(structure_document, slugs)
     ]
+    store.crystals.add(map(crystal_document, slugs))
     store.structures.add(documents)
     return [document.id for document in documents]
 
@@ -120,8 +135,7 @@ def label(store: MTLStore, *materials: str, **facts: Any) -> None:
 def screen(store: MTLStore, ids: Sequence[str], parameters: ScreeningParameters | None = None) -> None:
     """Every stage of the screening, one after the other and without a workflow."""
     p = parameters or ScreeningParameters()
-    run_topology(store, ids, mobile_ion=p.mobile_ion, parameters=p.topology, limits=HERE)
-    run_chemistry(store, ids, mobile_ion=p.mobile_ion, parameters=p.chemistry, limits=HERE)
+    run_stages(store, ids, p, limits=HERE)
     for protocol in PROTOCOLS:
         run_clustering(store, protocol, p)
     rebuild_candidates(store, p)

@@ -13,6 +13,7 @@ FLOORS = (
     {"parallel", "settings"},
     {"science"},
     {"schemas"},
+    {"stages"},
     {"store"},
     {"jobs"},
     {"flows"},

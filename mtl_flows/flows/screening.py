@@ -10,9 +10,9 @@ from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.chemistry import ChemistryMaker
 from mtl_flows.jobs.clustering import ClusteringMaker
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.topology import TopologyMaker
 from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.stages import ScreeningParameters
 
 
 @dataclass
@@ -40,8 +40,8 @@ class ScreeningFlowMaker(RecordMaker):
     def make(self, structure_ids: Sequence[str]) -> Flow:
         """Flow over these structures; what the store holds already is not computed again."""
         p = self.parameters
-        topology = TopologyMaker(mobile_ion=p.mobile_ion, parameters=p.topology, limits=self.limits)
-        chemistry = ChemistryMaker(mobile_ion=p.mobile_ion, parameters=p.chemistry, limits=self.limits)
+        topology = TopologyMaker(parameters=p, limits=self.limits)
+        chemistry = ChemistryMaker(parameters=p, limits=self.limits)
         batches = [
             list(structure_ids[k : k + self.batch_size])
             for k in range(0, len(structure_ids), self.batch_size)

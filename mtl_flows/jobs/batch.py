@@ -1,18 +1,21 @@
-"""One batch of structures through one stage: what is missing is computed, what fails becomes a rejection."""
+"""One batch of structures through some stages: what is missing is computed, what fails becomes a rejection."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from jobflow import job
 
 from mtl_flows.errors import InputError, MTLError
-from mtl_flows.jobs.context import job_id
+from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.parallel import guarded_map
-from mtl_flows.schemas.base import Provenance, StageParameters
-from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.schemas.base import CrystalResult, Header, StageParameters
+from mtl_flows.schemas.crystals import CrystalDocument
+from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, StageInput, Subject
+from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.stages import StageCollection
-
-R = TypeVar("R")
 
 _WRITE_EVERY = 50
 
@@ -38,7 +41,13 @@ class Limits:
 
 @dataclass
 class BatchSummary:
-    """What became of a batch; the output of its job."""
+    """What became of a batch in one stage; the output of its job.
+
+    Attributes
+    ----------
+    computed, already_there, rejected
+        Documents: materials of one crystal share one.
+    """
 
     stage: str
     computed: int = 0
@@ -50,75 +59,173 @@ class BatchSummary:
         return asdict(self)
 
 
-def run_batch(
+@dataclass(frozen=True)
+class _Work:
+    """One document to compute; travels to another process."""
+
+    stage: CrystalStage[Any]
+    subject: Subject
+    crystal: CrystalDocument
+    upstream: Mapping[str, CrystalResult]
+    parameters: ScreeningParameters
+    header: Header
+
+
+def _compute(work: _Work) -> CrystalResult:
+    p = work.parameters
+    given = StageInput(work.subject, work.crystal.to_structure(), p.mobile_ion, work.upstream)
+    result: CrystalResult = work.stage.build(given, getattr(p, work.stage.section), work.header)
+    return result
+
+
+def run_stages(
     store: MTLStore,
     structure_ids: Sequence[str],
-    parameters: StageParameters,
+    parameters: ScreeningParameters,
     *,
-    results: StageCollection[Any],
-    compute: Callable[[StructureDocument], R],
-    write: Callable[[Sequence[tuple[StructureDocument, R]]], None],
-    limits: Limits,
+    stages: Sequence[CrystalStage[Any]] = CRYSTAL_STAGES,
+    limits: Limits = Limits(),
+) -> list[BatchSummary]:
+    """Take structures through some stages, one after the other; as `run_stage`."""
+    return [run_stage(store, stage, structure_ids, parameters, limits=limits) for stage in stages]
+
+
+def run_stage(
+    store: MTLStore,
+    stage: CrystalStage[Any],
+    structure_ids: Sequence[str],
+    parameters: ScreeningParameters,
+    *,
+    limits: Limits = Limits(),
 ) -> BatchSummary:
-    """Compute what `results` lacks for these structures.
+    """Compute the documents of one stage that the store lacks for these structures.
 
-    Results are written every few structures, so a batch that is killed loses little, and run again does only
-    what is left. A structure that fails or exceeds its limits is recorded as a rejection of the stage.
+    Documents are written every few structures, so a batch that is killed loses little, and run again does only
+    what is left. What fails or exceeds its limits is recorded as a rejection of the stage. What a stage before
+    this one refused is left out: it has its rejection.
 
-    Parameters
-    ----------
-    compute
-        Pure and picklable.
-    write
-        Writes documents for pairs of structure and result; writing twice must change nothing.
+    Raises
+    ------
+    NotFoundError
+        If a structure is unknown.
     """
-    todo = results.missing(structure_ids, parameters)
-    summary = BatchSummary(parameters.stage, already_there=len(structure_ids) - len(todo))
-    documents = store.structures.get_many(todo)
+    keyed = parameters.of(stage)
+    results = store.results(stage)
+    subjects = store.structures.subjects(structure_ids)
+    keys = stage.keys(subjects, keyed)
+    there = results.existing(keys.values())
+    todo = {key: s for s in subjects if (key := keys[s.structure_id]) not in there}
+    summary = BatchSummary(stage.noun, already_there=len(there))
+    in_hand: deque[_Work] = deque()
+
+    def handed_out() -> Iterator[_Work]:
+        for item in _work(store, stage, list(todo.values()), parameters, keyed):
+            in_hand.append(item)
+            yield item
+
     outcomes = guarded_map(
-        compute,
-        documents,
-        workers=limits.workers,
-        timeout_s=limits.timeout_s,
-        memory_MB=limits.memory_MB,
+        _compute, handed_out(), workers=limits.workers, timeout_s=limits.timeout_s, memory_MB=limits.memory_MB
     )
-    ready: list[tuple[StructureDocument, R]] = []
-    for document, outcome in zip(documents, outcomes, strict=True):
+    ready: list[CrystalResult] = []
+    done: list[str] = []
+    for outcome in outcomes:
+        item = in_hand.popleft()
         if outcome.error is None:
-            ready.append((document, outcome.value))
+            ready.append(outcome.value)
+            done.append(item.header.id)
             summary.computed += 1
         else:
-            reject(store, document, outcome.error, parameters)
+            reject(store, stage, item.subject, outcome.error, keyed)
             summary.rejected += 1
         if len(ready) >= _WRITE_EVERY:
-            write(ready)
+            results.add(ready)
             ready = []
     if ready:
-        write(ready)
+        results.add(ready)
     # What was refused before and works now, after a fix or with wider limits, is refused no longer.
-    accepted = sorted(set(todo) - set(results.missing(todo, parameters)))
-    store.rejections.resolve(
-        parameters.stage, {"subject": {"$in": accepted}, "mobile_ion": parameters.mobile_ion}
-    )
+    store.rejections.resolve(stage.noun, {"subject": {"$in": sorted(done)}})
     return summary
 
 
+def _work(
+    store: MTLStore,
+    stage: CrystalStage[Any],
+    subjects: Sequence[Subject],
+    parameters: ScreeningParameters,
+    keyed: StageParameters,
+) -> Iterator[_Work]:
+    """What is to be computed, read a few at a time; without what a stage before this one could not handle."""
+    job = job_id()
+    for portion in batched(subjects, _WRITE_EVERY):
+        crystals = {c.id: c for c in store.crystals.get_many(sorted({s.crystal_id for s in portion}))}
+        upstream = {noun: _upstream(store, noun, portion, parameters) for noun in stage.needs}
+        for subject in portion:
+            given = {
+                noun: d[subject.structure_id] for noun, d in upstream.items() if subject.structure_id in d
+            }
+            if len(given) == len(stage.needs):
+                header = stage.header(subject, keyed, job)
+                yield _Work(stage, subject, crystals[subject.crystal_id], given, parameters, header)
+
+
+def _upstream(
+    store: MTLStore, noun: str, subjects: Sequence[Subject], parameters: ScreeningParameters
+) -> Mapping[str, CrystalResult]:
+    needed = next(stage for stage in CRYSTAL_STAGES if stage.noun == noun)
+    return store.results(needed).found(needed.keys(subjects, parameters.of(needed)))
+
+
 def reject(
-    store: MTLStore, document: StructureDocument, error: Exception, parameters: StageParameters
+    store: MTLStore,
+    stage: CrystalStage[Any],
+    subject: Subject,
+    error: Exception,
+    parameters: StageParameters,
 ) -> None:
-    """Record that a stage could not handle a structure."""
-    known = error if isinstance(error, MTLError) else _unexpected(error, document)
+    """Record that a stage could not handle what it read."""
+    known = error if isinstance(error, MTLError) else _unexpected(error, subject)
+    header = stage.header(subject, parameters, job_id())
     store.rejections.record(
         known,
-        stage=parameters.stage,
-        subject=document.id,
-        material_id=document.material_id,
+        stage=stage.noun,
+        subject=header.id,
+        material_id=subject.material_id,
         mobile_ion=parameters.mobile_ion,
-        provenance=Provenance.record(parameters, {"structure": document.content_hash}, job_id()),
+        provenance=header.provenance,
     )
 
 
-def _unexpected(error: Exception, document: StructureDocument) -> MTLError:
+def _unexpected(error: Exception, subject: Subject) -> MTLError:
     return InputError(
-        f"{type(error).__name__}: {error}", subject=document.id, remedy="report it with the structure file"
+        f"{type(error).__name__}: {error}",
+        subject=subject.structure_id,
+        remedy="report it with the structure file",
     )
+
+
+@dataclass
+class BatchMaker(RecordMaker):
+    """Job that takes a batch of structures through some stages, one after the other.
+
+    Parameters
+    ----------
+    stages
+        Nouns of the stages.
+    parameters
+        Of the whole screening; those of the stages key their documents.
+    limits
+        Processes, seconds and memory allowed.
+    """
+
+    name: str = "screening batch"
+    stages: tuple[str, ...] = ()
+    parameters: ScreeningParameters = field(default_factory=ScreeningParameters)
+    limits: Limits = field(default_factory=Limits)
+
+    @job
+    def make(self, structure_ids: list[str]) -> dict[str, Any]:
+        """Compute what the store lacks for these structures and return the counts, by stage."""
+        chosen = [stage for stage in CRYSTAL_STAGES if stage.noun in self.stages]
+        with worker_store() as store:
+            done = run_stages(store, structure_ids, self.parameters, stages=chosen, limits=self.limits)
+        return {summary.stage: summary.as_dict() for summary in done}

@@ -2,24 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.verdict import verdict_stage
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import Protocol
+from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, Subject
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.marks import marks_by_structure
+from mtl_flows.store.marks import marks_by
 from mtl_flows.store.structures import material_of
 
 ALGORITHM_VERSION = 3
 """Raised whenever the same documents would give another row."""
 
-_STRUCTURE = ("content_hash", "representative_id", "releases")
+_STRUCTURE = ("crystal_id", "fingerprint", "representative_id", "releases")
 _WRITTEN = ("provenance.created_at",)
 _ASSIGNMENT = ("cluster", "selected", "provisional", "nearest_known", "nearest_known_distance")
 _TRAJECTORY = (*_WRITTEN, "status", "steps_done", "steps_wanted", "judged_under", "diffusivity_cm2_per_s")
@@ -44,23 +44,29 @@ def input_hashes(
         `ids` are all current structures: collections are then read through once instead of by id.
     """
     mine: dict[str, Any] = {} if everything else {"structure_id": {"$in": list(ids)}}
+    subjects = store.structures.subjects(list(ids))
+    crystals = {subject.structure_id: subject.crystal_id for subject in subjects}
+    on_crystals: dict[str, Any] = (
+        {} if everything else {"crystal_id": {"$in": sorted(set(crystals.values()))}}
+    )
     by_stage = [
-        marks_by_structure(
-            store.structures, _STRUCTURE, {} if everything else {"_id": {"$in": list(ids)}}, key="_id"
-        ),
-        marks_by_structure(
-            store.topology, _WRITTEN, {**mine, "parameters_hash": parameters.topology_stage().hash}
-        ),
-        marks_by_structure(
-            store.chemistry, _WRITTEN, {**mine, "parameters_hash": parameters.chemistry_stage().hash}
-        ),
+        marks_by(store.structures, _STRUCTURE, {} if everything else {"_id": {"$in": list(ids)}}, key="_id"),
+        *(_of_stage(store, stage, subjects, parameters, on_crystals) for stage in CRYSTAL_STAGES),
         *(
-            marks_by_structure(store.assignments, _ASSIGNMENT, {**mine, "clustering_id": clustering_id})
+            _spread(
+                marks_by(
+                    store.assignments,
+                    _ASSIGNMENT,
+                    {**on_crystals, "clustering_id": clustering_id},
+                    key="crystal_id",
+                ),
+                crystals,
+            )
             for _, clustering_id in sorted(clusterings.items())
         ),
-        marks_by_structure(store.dynamics, _TRAJECTORY, {**mine, "trajectory_stage": "production"}),
-        marks_by_structure(store.transport, _FIT, mine),
-        marks_by_structure(store.stability, _WRITTEN, mine),
+        marks_by(store.dynamics, _TRAJECTORY, {**mine, "trajectory_stage": "production"}),
+        marks_by(store.transport, _FIT, mine),
+        marks_by(store.stability, _WRITTEN, mine),
     ]
     common = [
         ALGORITHM_VERSION,
@@ -82,3 +88,25 @@ def input_hashes(
         digest.update(json.dumps([own, own_marks], default=str).encode())
         hashes[structure_id] = digest.hexdigest()[:32]
     return hashes
+
+
+Marks = dict[str, list[list[Any]]]
+
+
+def _of_stage(
+    store: MTLStore,
+    stage: CrystalStage[Any],
+    subjects: Sequence[Subject],
+    parameters: ScreeningParameters,
+    on_crystals: Mapping[str, Any],
+) -> Marks:
+    keyed = parameters.of(stage)
+    marks = marks_by(
+        store.results(stage), _WRITTEN, {**on_crystals, "parameters_hash": keyed.hash}, key="_id"
+    )
+    return _spread(marks, stage.keys(subjects, keyed))
+
+
+def _spread(marks: Marks, keys: Mapping[str, str]) -> Marks:
+    """Marks by structure, given those by key and the key of each structure."""
+    return {structure_id: marks[key] for structure_id, key in keys.items() if key in marks}

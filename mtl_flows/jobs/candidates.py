@@ -11,7 +11,6 @@ from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.ensembles import ensemble_fields
 from mtl_flows.jobs.evidence import shown_evidence
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.verdict import (
     judge,
     verdict_document,
@@ -32,6 +31,7 @@ from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.clustering import priority
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import PROTOCOLS, Protocol, prescreen
+from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import material_of
@@ -114,10 +114,13 @@ def _build_batch(
     store: MTLStore, context: _Context, ids: Sequence[str], hashes: Mapping[str, str]
 ) -> tuple[list[CandidateDocument], list[VerdictDocument]]:
     parameters, clusterings = context.parameters, context.clusterings
-    topology = store.topology.by_structure(ids, parameters.topology_stage().hash)
-    chemistry = store.chemistry.by_structure(ids, parameters.chemistry_stage().hash)
+    subjects = store.structures.subjects(ids)
+    topology = store.topology.found(TOPOLOGY.keys(subjects, parameters.of(TOPOLOGY)))
+    chemistry = store.chemistry.found(CHEMISTRY.keys(subjects, parameters.of(CHEMISTRY)))
+    crystals = sorted({subject.crystal_id for subject in subjects})
     assignments = {
-        protocol: store.assignments.of(clustering_id, ids) for protocol, clustering_id in clusterings.items()
+        protocol: store.assignments.of(clustering_id, crystals)
+        for protocol, clustering_id in clusterings.items()
     }
     structures = {s.id: s for s in store.structures.find({"_id": {"$in": list(ids)}})}
     fits = _by_structure(store.transport.find({"structure_id": {"$in": list(ids)}}))
@@ -136,9 +139,9 @@ def _build_batch(
             topology=topology.get(structure.id),
             chemistry=chemistry.get(structure.id),
             assignments={
-                protocol: found[structure.id]
+                protocol: found[structure.crystal_id]
                 for protocol, found in assignments.items()
-                if structure.id in found
+                if structure.crystal_id in found
             },
             clustered=frozenset(clusterings),
             fits=fits.get(structure.id, ()),
@@ -193,6 +196,7 @@ def build_candidate(
         "_id": structure.material_id,
         "material_id": structure.material_id,
         "structure_id": structure.id,
+        "crystal_id": structure.crystal_id,
         "representative_id": structure.representative_id,
         "is_representative": structure.representative_id == structure.material_id,
         "formula": structure.formula,

@@ -10,7 +10,6 @@ from mtl_flows.jobs.clustering_run import is_done, run_task
 from mtl_flows.jobs.clustering_task import ClusteringTask, plan_clustering
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, DriftRecord
 from mtl_flows.science.clustering import (
     Assignment,
@@ -22,6 +21,7 @@ from mtl_flows.science.clustering import (
 )
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import Protocol
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 _MAX_DEPARTED = 0.25
@@ -94,8 +94,8 @@ def _change(store: MTLStore, task: ClusteringTask, run: ClusteringDocument) -> _
     if not task.fits(run) or task.known != run_known or not run.stability.held_out_distances:
         return None
     clustered = store.assignments.clustered(run.id)
-    present = set(task.structure_ids)
-    newcomers = [key for key in task.structure_ids if key not in clustered]
+    present = set(task.crystal_ids)
+    newcomers = [key for key in task.crystal_ids if key not in clustered]
     departed = len(clustered.keys() - present)
     features = store.topology.features(newcomers, task.topology_hash, task.protocol)
     placed = assign(features, [c.exemplar_features for c in run.clusters], _scaler(run))
@@ -117,8 +117,8 @@ def _provisional(
     store: MTLStore, task: ClusteringTask, run: ClusteringDocument, change: _Change
 ) -> list[AssignmentDocument]:
     """Assignments of the newcomers, with the nearest of the known conductors that were clustered."""
-    material_of = {member.structure_id: member.material_id for member in task.members}
-    known = [m.structure_id for m in task.members if canonical_id(m.material_id) in task.known]
+    material_of = {member.crystal_id: member.material_id for member in task.members}
+    known = [m.crystal_id for m in task.members if canonical_id(m.material_id) in task.known]
     together = [*change.newcomers, *known]
     features = store.topology.features(together, task.topology_hash, task.protocol)
     nearest = nearest_known(features, [material_of[key] for key in together], task.known, _scaler(run))
@@ -138,7 +138,7 @@ def _provisional(
                 clustering_id=run.id,
                 protocol=run.protocol,
                 material_id=material_of[key],
-                structure_id=key,
+                crystal_id=key,
                 cluster=cluster.name,
                 exemplar_distance=float(distance),
                 selected=cluster.selected,

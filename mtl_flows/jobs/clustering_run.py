@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from mtl_flows.errors import ClusteringError
 from mtl_flows.jobs.clustering_task import ClusteringTask, plan_clustering
 from mtl_flows.jobs.context import job_id
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.clustering import (
     AssignmentDocument,
@@ -29,6 +28,7 @@ from mtl_flows.science.clustering import (
 )
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import FEATURE_NAMES, Protocol
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 # A clustering of thousands takes minutes, so large sets are cut less often.
@@ -177,11 +177,11 @@ def _assignments(
     nearest = nearest_known(features, task.material_ids, task.known, result.scaler)
     return [
         AssignmentDocument(
-            id=f"{clustering.id}:{member.structure_id}",
+            id=f"{clustering.id}:{member.crystal_id}",
             clustering_id=clustering.id,
             protocol=clustering.protocol,
             material_id=member.material_id,
-            structure_id=member.structure_id,
+            crystal_id=member.crystal_id,
             cluster=names[label],
             exemplar_distance=float(exemplar_distance),
             selected=int(label) in selected,

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.schemas.clustering import ClusteringDocument
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import Protocol, prescreen
+from mtl_flows.stages import TOPOLOGY, ScreeningParameters, Subject
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.stages import Metrics
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class ClusteringTask:
     id
         Made of the parameters, the members and the known conductors among them.
     members
-        Current representatives that pass the prescreen, by structure id.
+        Current representatives whose crystals pass the prescreen, each crystal once, by crystal id.
     known
         Canonical ids of the known conductors among them.
     """
@@ -33,23 +32,23 @@ class ClusteringTask:
     protocol: Protocol
     stage: StageParameters
     topology_hash: str
-    members: Sequence[Metrics]
+    members: Sequence[Subject]
     members_hash: str
     known: frozenset[str]
 
     @property
-    def structure_ids(self) -> list[str]:
-        """Structures that take part."""
-        return [member.structure_id for member in self.members]
+    def crystal_ids(self) -> list[str]:
+        """Crystals that take part."""
+        return [member.crystal_id for member in self.members]
 
     @property
     def material_ids(self) -> list[str]:
-        """Their materials."""
+        """Materials that stand for them."""
         return [member.material_id for member in self.members]
 
     def features(self, store: MTLStore) -> NDArray[np.float64]:
         """Features of the members, shape (n, 22)."""
-        return store.topology.features(self.structure_ids, self.topology_hash, self.protocol)
+        return store.topology.features(self.crystal_ids, self.topology_hash, self.protocol)
 
     def fits(self, run: ClusteringDocument) -> bool:
         """Whether a run has the same parameters, so that new members can be placed in it."""
@@ -59,16 +58,17 @@ class ClusteringTask:
 def plan_clustering(store: MTLStore, protocol: Protocol, parameters: ScreeningParameters) -> ClusteringTask:
     """Find out who takes part in the clustering of one protocol."""
     stage = parameters.clustering_stage(protocol)
-    topology_hash = parameters.topology_stage().hash
+    topology_hash = parameters.of(TOPOLOGY).hash
     thresholds = parameters.thresholds
-    representatives = set(store.structures.representative_ids())
+    # Of two unique materials of one crystal, which no matcher told to be one, the first by its id takes part.
+    standing = {subject.crystal_id: subject for subject in reversed(store.structures.representatives())}
     members = [
-        found
+        standing[found.crystal_id]
         for found in store.topology.metrics(topology_hash, protocol, thresholds.r_connected_A)
-        if found.structure_id in representatives
+        if found.crystal_id in standing
         and prescreen(found.r_connected_A, found.rho_cycles, protocol, thresholds).passed
     ]
-    members_hash = content_hash(sorted(member.structure_id for member in members))
+    members_hash = content_hash(sorted(member.crystal_id for member in members))
     ids = {canonical_id(member.material_id) for member in members}
     known = store.labels.known_conductors(parameters.mobile_ion) & ids
     key = content_hash([stage.hash, topology_hash, members_hash, sorted(known)])[:16]

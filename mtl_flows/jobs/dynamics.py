@@ -56,14 +56,16 @@ def find_ordering(
         return store.orderings.get(key)
     stage = parameters.ordering_stage()
     wanted = replace(parameters.ordering, n_orderings=1, seed=parameters.ordering.seed + ordering)
-    (made,) = order_structure(structure.to_structure(), parameters.mobile_ion, wanted)
+    (made,) = order_structure(
+        store.crystals.get(structure.crystal_id).to_structure(), parameters.mobile_ion, wanted
+    )
     elements = [site.specie.symbol for site in made.structure]
     document = OrderingDocument(
         id=key,
         material_id=structure.material_id,
         structure_id=structure.id,
         parameters_hash=stage.hash,
-        provenance=Provenance.record(stage, {"structure": structure.content_hash}, job_id()),
+        provenance=Provenance.record(stage, {"crystal": structure.crystal_id}, job_id()),
         ordering=ordering,
         seed=made.seed,
         supercell=[list(row) for row in made.supercell],
@@ -105,7 +107,7 @@ class PrepareMaker(RecordMaker):
                     structure.id,
                     material_id=structure.material_id,
                     mobile_ion=p.mobile_ion,
-                    provenance=Provenance.record(stage, {"structure": structure.content_hash}, job_id()),
+                    provenance=Provenance.record(stage, {"crystal": structure.crystal_id}, job_id()),
                 )
                 raise
             relaxed = bool(store.relaxations.existing([p.relaxation_id(structure_id, ordering)]))

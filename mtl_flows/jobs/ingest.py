@@ -19,10 +19,11 @@ from mtl_flows.errors import (
     MTLError,
     UnreadableStructureError,
 )
-from mtl_flows.jobs.reading import Documents, IngestParameters, read_file, rejection
+from mtl_flows.jobs.crystals import settle_crystals
+from mtl_flows.jobs.reading import Documents, IngestParameters, Reading, read_file, rejection
 from mtl_flows.parallel import Outcome, guarded_map
 from mtl_flows.schemas.base import content_hash, utc_now
-from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, StructureDocument
+from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
 from mtl_flows.science.curation import FILTERS, CurationLimits
 from mtl_flows.science.duplicates import DuplicateParameters, representatives
 from mtl_flows.science.reading import FoundFile, ReadingParameters, file_slug, find_files
@@ -250,17 +251,20 @@ class _Delivery:
         )
 
     def _sort_fresh(self, entry: FileDocument, outcome: Outcome[Documents]) -> None:
-        held: list[StructureDocument] = []
+        held: list[Reading] = []
         refused: list[RejectionDocument] = []
         if outcome.error is not None:
             refused.append(self._rejection(_as_known(outcome.error), entry))
         for document in outcome.result or ():
             if isinstance(document, RejectionDocument):
                 refused.append(document)
-            elif conflict := self._conflict(entry, document.material_id, document.fingerprint):
+                continue
+            revision = document.revision
+            if conflict := self._conflict(entry, revision.material_id, revision.fingerprint):
                 refused.append(conflict)
             else:
-                held.append(document.model_copy(update={"source": self.release.source}))
+                ours = revision.model_copy(update={"source": self.release.source})
+                held.append(replace(document, revision=ours))
         self._batch.fresh.append((entry, held, refused))
         self._file_taken()
 
@@ -296,7 +300,8 @@ class _Delivery:
     def _flush(self) -> None:
         """Write the batch; the ledger comes last, so that a crash costs one batch and loses nothing."""
         store, batch, self._batch = self.store, self._batch, _Batch()
-        distinct = {(d.material_id, d.fingerprint): d for _, held, _ in batch.fresh for d in held}
+        readings = settle_crystals(store, [reading for _, held, _ in batch.fresh for reading in held])
+        distinct = {(r.revision.material_id, r.revision.fingerprint): r.revision for r in readings}
         recorded = dict(zip(distinct, store.structures.add_revisions(list(distinct.values())), strict=True))
         met_again = {r.id: distinct[key] for key, r in recorded.items() if r.outcome == "unchanged"}
         store.structures.reflag(met_again)
@@ -310,8 +315,8 @@ class _Delivery:
         write(
             entry.model_copy(
                 update={
-                    "structures": [recorded[d.material_id, d.fingerprint].id for d in held],
-                    "fingerprints": [d.fingerprint for d in held],
+                    "structures": [recorded[r.revision.material_id, r.revision.fingerprint].id for r in held],
+                    "fingerprints": [r.revision.fingerprint for r in held],
                     "rejections": [r.id for r in rejections],
                 }
             )
@@ -320,7 +325,7 @@ class _Delivery:
             if entry.sha256 and not any(r.reason == ConflictingIdError.reason for r in rejections)
         )
         outcomes = Counter(r.outcome for r in recorded.values())
-        repeated = sum(len(held) for _, held, _ in batch.fresh) - len(distinct)
+        repeated = len(readings) - len(distinct)
         unchanged = outcomes["unchanged"] + repeated + len(batch.known_structures)
         n_refused = len(refused) + len(batch.known_rejections)
         self.summary += IngestSummary(
@@ -340,9 +345,7 @@ class _Batch:
     """Files sorted by what is to be done."""
 
     n_files: int = 0
-    fresh: list[tuple[FileDocument, list[StructureDocument], list[RejectionDocument]]] = field(
-        default_factory=list
-    )
+    fresh: list[tuple[FileDocument, list[Reading], list[RejectionDocument]]] = field(default_factory=list)
     known_structures: list[str] = field(default_factory=list)
     known_rejections: list[str] = field(default_factory=list)
     conflicts: list[RejectionDocument] = field(default_factory=list)
@@ -356,5 +359,6 @@ def _as_known(error: Exception) -> MTLError:
 
 
 def _group(store: MTLStore, composition_key: str) -> dict[str, Structure]:
-    documents = store.structures.current({"composition_key": composition_key})
-    return {document.material_id: document.to_structure() for document in documents}
+    documents = list(store.structures.current({"composition_key": composition_key}))
+    crystals = store.crystals.structures(document.crystal_id for document in documents)
+    return {document.material_id: crystals[document.crystal_id] for document in documents}

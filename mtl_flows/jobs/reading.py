@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from mtl_flows.errors import InputError, MTLError, SetAsideError
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
+from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.schemas.ingest import (
     RejectionDocument,
     SourceFile,
@@ -12,6 +13,7 @@ from mtl_flows.schemas.ingest import (
     StructureDocument,
     StructureFlags,
 )
+from mtl_flows.science.crystals import canonical
 from mtl_flows.science.curation import CurationLimits, flags, raised
 from mtl_flows.science.duplicates import composition_key
 from mtl_flows.science.reading import (
@@ -22,13 +24,21 @@ from mtl_flows.science.reading import (
     read_structures,
     reduced_formula,
     space_group,
-    structure_content_hash,
 )
 
 STAGE = "ingest"
 ALGORITHM_VERSION = 1
 
-Documents = list[StructureDocument | RejectionDocument]
+
+@dataclass(frozen=True)
+class Reading:
+    """What one data block gave: a revision of a material, and the crystal it holds."""
+
+    revision: StructureDocument
+    crystal: CrystalDocument
+
+
+Documents = list[Reading | RejectionDocument]
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ def read_file(file: FoundFile, parameters: IngestParameters) -> Documents:
                 parsed.structure, parameters.mobile_ion, subject=subject, parameters=parameters.reading
             )
             _filter(parsed, parameters, subject)
-            documents.append(_structure_document(parsed, parameters))
+            documents.append(_reading(parsed, parameters))
         except InputError as error:
             digest = sha256(file.content).hexdigest()
             documents.append(rejection(error, subject, digest, material_id, parameters))
@@ -89,14 +99,15 @@ def _filter(parsed: ParsedStructure, parameters: IngestParameters, subject: str)
         )
 
 
-def _structure_document(parsed: ParsedStructure, parameters: IngestParameters) -> StructureDocument:
-    structure = parsed.structure
+def _reading(parsed: ParsedStructure, parameters: IngestParameters) -> "Reading":
+    structure, order = canonical(parsed.structure)
     composition = structure.composition.element_composition
     number, symbol = space_group(structure)
-    content = structure_content_hash(structure)
+    provenance = Provenance.record(parameters.stage(), {"file": parsed.file_sha256}, STAGE)
+    crystal = CrystalDocument.of(structure, reduced_formula(composition), provenance)
     metadata = asdict(parsed.metadata)
-    said = [content, parsed.formula_text, metadata, parsed.oxidation_states, parsed.implicit_hydrogens]
-    return StructureDocument(
+    said = [crystal.id, parsed.formula_text, metadata, parsed.oxidation_states, parsed.implicit_hydrogens]
+    document = StructureDocument(
         id=f"{parsed.source_id}.r1",
         material_id=parsed.source_id,
         revision=1,
@@ -106,11 +117,11 @@ def _structure_document(parsed: ParsedStructure, parameters: IngestParameters) -
             size_bytes=parsed.file_size,
             block=parsed.block_name,
         ),
-        content_hash=content,
+        crystal_id=crystal.id,
         fingerprint=content_hash(said),
         formula=parsed.formula_text,
         composition_key=composition_key(structure),
-        reduced_formula=reduced_formula(composition),
+        reduced_formula=crystal.reduced_formula,
         chemical_system=composition.chemical_system,
         elements=sorted(element.symbol for element in composition),
         n_sites=len(structure),
@@ -122,10 +133,12 @@ def _structure_document(parsed: ParsedStructure, parameters: IngestParameters) -
         flags=StructureFlags(**asdict(flags(parsed, parameters.mobile_ion, parameters.curation))),
         metadata=SourceMetadata(**metadata),
         oxidation_states=parsed.oxidation_states,
+        implicit_hydrogens=parsed.implicit_hydrogens,
+        site_labels=[parsed.structure[int(i)].label for i in order],
         warnings=list(parsed.warnings),
-        structure=structure.as_dict(),
-        provenance=Provenance.record(parameters.stage(), {"file": parsed.file_sha256}, STAGE),
+        provenance=provenance,
     )
+    return Reading(document, crystal)
 
 
 def rejection(

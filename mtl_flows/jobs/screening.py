@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.screening import ScreeningDocument
 from mtl_flows.science.chemistry import ChemistryParameters
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 

@@ -165,7 +165,7 @@ def _on_given_hull(
     store: MTLStore, structure_id: str, parameters: DynamicsParameters, source: EntrySource
 ) -> StabilityDocument:
     structure = store.structures.get(structure_id)
-    composition = structure.to_structure().composition.element_composition
+    composition = store.crystals.get(structure.crystal_id).to_structure().composition.element_composition
     entries = entry_provider(store, parameters, source).entries(
         chemical_system(composition, parameters.mobile_ion)
     )
@@ -177,7 +177,7 @@ def _on_given_hull(
         material_id=structure.material_id,
         structure_id=structure_id,
         provenance=Provenance.record(
-            stage, {"structure": structure.content_hash, "entries": result.origin.content_hash}, job_id()
+            stage, {"crystal": structure.crystal_id, "entries": result.origin.content_hash}, job_id()
         ),
     )
 
@@ -224,12 +224,15 @@ def _stored_phases(store: MTLStore, system: Iterable[str]) -> list[CompetingPhas
         "flags.ordered": True,
         "n_sites": {"$lte": MAX_COMPETING_SITES},
     }
+    documents = [document for document in store.structures.current(query) if len(document.elements) > 2]
+    crystals = store.crystals.structures(document.crystal_id for document in documents)
     return [
         CompetingPhase(
-            document.material_id, document.to_structure().get_primitive_structure(), document.file.name
+            document.material_id,
+            crystals[document.crystal_id].get_primitive_structure(),
+            document.file.name,
         )
-        for document in store.structures.current(query)
-        if len(document.elements) > 2
+        for document in documents
     ]
 
 

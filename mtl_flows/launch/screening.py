@@ -6,9 +6,9 @@ from math import ceil
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
 from mtl_flows.jobs.clustering import clustering_is_current
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.stages import CRYSTAL_STAGES, ScreeningParameters
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -74,14 +74,18 @@ def _pending(
     """Those of `ids` that lack a document, and those of them that are to be computed."""
     lacking: set[str] = set()
     wanted: set[str] = set()
-    for results, stage in (
-        (store.topology, parameters.topology_stage()),
-        (store.chemistry, parameters.chemistry_stage()),
-    ):
-        missing = results.missing(ids, stage)
-        lacking.update(missing)
-        refused = set() if retry else store.rejections.refused(stage.stage, stage.mobile_ion, missing)
-        wanted.update(set(missing) - refused)
+    subjects = store.structures.subjects(ids)
+    blocked: set[str] = set()
+    for stage in CRYSTAL_STAGES:
+        keys = stage.keys(subjects, parameters.of(stage))
+        there = store.results(stage).existing(keys.values())
+        missing = {structure_id: key for structure_id, key in keys.items() if key not in there}
+        refused = set() if retry else store.rejections.refused(stage.noun, sorted(set(missing.values())))
+        # What one stage refused, those that need it cannot compute either.
+        stuck = {structure_id for structure_id, key in missing.items() if key in refused}
+        blocked |= stuck
+        lacking |= missing.keys()
+        wanted |= missing.keys() - (blocked if stage.needs else stuck)
     return lacking, wanted
 
 

@@ -84,10 +84,11 @@ def _structures(
     for batch in batched(candidates, _BATCH):
         ids = [candidate.structure_id for candidate in batch]
         structures = {s.id: s for s in store.structures.find({"_id": {"$in": ids}})}
+        crystals = store.crystals.structures(s.crystal_id for s in structures.values())
         for candidate in batch:
             structure = structures[candidate.structure_id]
             name = f"{_file_name(candidate.material_id)}.cif"
-            text = _cif(structure.to_structure())
+            text = _cif(crystals[structure.crystal_id])
             yield (
                 name,
                 text,

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import ReleaseDocument
 from mtl_flows.science.topology import PROTOCOLS, Protocol, prescreen
+from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
@@ -155,13 +155,15 @@ def _runs_at(store: MTLStore, release: ReleaseDocument) -> Runs:
 def _standings(
     store: MTLStore, structure_ids: list[str], runs: Runs, parameters: ScreeningParameters
 ) -> dict[str, dict[Protocol, Standing]]:
-    topology = store.topology.by_structure(structure_ids, parameters.topology_stage().hash)
-    chemistry = store.chemistry.by_structure(structure_ids, parameters.chemistry_stage().hash)
+    subjects = store.structures.subjects(structure_ids)
+    crystals = {subject.structure_id: subject.crystal_id for subject in subjects}
+    topology = store.topology.found(TOPOLOGY.keys(subjects, parameters.of(TOPOLOGY)))
+    chemistry = store.chemistry.found(CHEMISTRY.keys(subjects, parameters.of(CHEMISTRY)))
     found: dict[str, dict[Protocol, Standing]] = {key: {} for key in structure_ids}
     for protocol in PROTOCOLS:
         run = runs[protocol]
         assigned: Mapping[str, AssignmentDocument] = (
-            store.assignments.of(run.id, structure_ids) if run else {}
+            store.assignments.of(run.id, crystals.values()) if run else {}
         )
         for key in structure_ids:
             if key not in topology:
@@ -175,7 +177,7 @@ def _standings(
             if failed:
                 found[key][protocol] = Standing("fails", f"{failed.value:.4g}, must be {failed.rule}")
                 continue
-            assignment = assigned.get(key)
+            assignment = assigned.get(crystals[key])
             cluster = assignment.cluster if assignment else ""
             if run is None or assignment is None:
                 found[key][protocol] = Standing("pending", "clustering has not run")

@@ -1,17 +1,18 @@
 """The story of one material: what was read, what every gate said and why, what was calculated, what is pending."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.labels import label_contradictions
-from mtl_flows.jobs.parameters import ScreeningParameters
-from mtl_flows.schemas.base import Provenance
+from mtl_flows.schemas.base import CrystalResult, Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
 from mtl_flows.science.topology import PROTOCOLS, prescreen
+from mtl_flows.stages import CHEMISTRY, CRYSTAL_STAGES, TOPOLOGY, CrystalStage, ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 Story = dict[str, Any]
+R = TypeVar("R", bound=CrystalResult)
 
 
 def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Story:
@@ -63,7 +64,7 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         },
         "rejections": [_rejection(r) for r in refused],
         "gates": _gates(store, current.id, parameters),
-        "clusters": _clusters(store, current.id),
+        "clusters": _clusters(store, current.crystal_id),
         "rules": _rules(store, current.id, parameters),
         "calculations": _calculations(store, current.id),
         "provenance": _provenance(store, current, parameters),
@@ -106,15 +107,13 @@ def _provenance(
     store: MTLStore, current: StructureDocument, parameters: ScreeningParameters
 ) -> list[dict[str, Any]]:
     told = [_origin("ingest", current.provenance)]
-    topology = store.topology.by_structure([current.id], parameters.topology_stage().hash)
-    chemistry = store.chemistry.by_structure([current.id], parameters.chemistry_stage().hash)
-    told += [_origin("topology", d.provenance) for d in topology.values()]
+    results = {stage.noun: _result(store, stage, current.id, parameters) for stage in CRYSTAL_STAGES}
+    told += [_origin(noun, d.provenance) for noun, found in results.items() for d in found]
     told += [
         _origin(f"clustering, {protocol}", store.clusterings.current(protocol).provenance)
         for protocol in PROTOCOLS
         if store.clusterings.has_current(protocol)
     ]
-    told += [_origin("chemistry", d.provenance) for d in chemistry.values()]
     query = {"structure_id": current.id}
     for collection in (
         store.orderings,
@@ -129,10 +128,6 @@ def _provenance(
 
 
 def _gates(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
-    found = store.topology.by_structure([structure_id], parameters.topology_stage().hash)
-    if structure_id not in found:
-        return []
-    topology = found[structure_id]
     return [
         {
             "protocol": protocol,
@@ -142,6 +137,7 @@ def _gates(store: MTLStore, structure_id: str, parameters: ScreeningParameters) 
             "rule": gate.rule,
             "passed": gate.passed,
         }
+        for topology in _result(store, TOPOLOGY, structure_id, parameters)
         for protocol in PROTOCOLS
         for gate in prescreen(
             topology.r_connected_A, topology.rho_cycles[protocol], protocol, parameters.thresholds
@@ -149,13 +145,13 @@ def _gates(store: MTLStore, structure_id: str, parameters: ScreeningParameters) 
     ]
 
 
-def _clusters(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
+def _clusters(store: MTLStore, crystal_id: str) -> list[dict[str, Any]]:
     told = []
     for protocol in PROTOCOLS:
         if not store.clusterings.has_current(protocol):
             continue
         run = store.clusterings.current(protocol)
-        assignment = store.assignments.of(run.id, [structure_id]).get(structure_id)
+        assignment = store.assignments.of(run.id, [crystal_id]).get(crystal_id)
         if assignment is None:
             continue
         cluster = next(c for c in run.clusters if c.name == assignment.cluster)
@@ -175,8 +171,16 @@ def _clusters(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
 
 
 def _rules(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
-    found = store.chemistry.by_structure([structure_id], parameters.chemistry_stage().hash)
-    return [rule.model_dump() for rule in found[structure_id].rules] if structure_id in found else []
+    found = _result(store, CHEMISTRY, structure_id, parameters)
+    return [rule.model_dump() for document in found for rule in document.rules]
+
+
+def _result(
+    store: MTLStore, stage: CrystalStage[R], structure_id: str, parameters: ScreeningParameters
+) -> list[R]:
+    """The document of one stage for a revision; none where the stage has not run."""
+    keys = stage.keys(store.structures.subjects([structure_id]), parameters.of(stage))
+    return list(store.results(stage).found(keys).values())
 
 
 def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:

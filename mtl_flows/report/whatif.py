@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.clustering import ClusteringDocument
 from mtl_flows.science.clustering import Scaler, assign
 from mtl_flows.science.topology import (
@@ -18,6 +17,7 @@ from mtl_flows.science.topology import (
     prescreen,
     rho_cycles_at,
 )
+from mtl_flows.stages import BARCODES, TOPOLOGY, ScreeningParameters
 from mtl_flows.store.candidates import GateRow
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
@@ -150,8 +150,7 @@ def _compare(
     barcodes: Mapping[str, StructureBarcodes] = {}
     if needs_barcodes := alternative.counts_loops or bool(alternative.limits):
         barcodes = store.barcodes.unpacked(
-            [row.structure_id for row in screened],
-            parameters.topology_stage(),
+            {row.crystal_id: f"{row.crystal_id}:{parameters.of(BARCODES).hash}" for row in screened},
             spheres=alternative.needs_spheres,
         )
     protocol, topology = alternative.protocol, parameters.topology
@@ -160,10 +159,10 @@ def _compare(
         rho_before, rho_after = row.rho_cycles[before] or 0.0, row.rho_cycles[protocol] or 0.0
         within = True
         if needs_barcodes:
-            if row.structure_id not in barcodes:
+            if row.crystal_id not in barcodes:
                 found.without_barcodes += 1
                 continue
-            bars = barcodes[row.structure_id]
+            bars = barcodes[row.crystal_id]
             if alternative.counts_loops:
                 cell = bars.cell_mobile if protocol == "published" else bars.cell_framework
                 n_mobile = sum(orbit.multiplicity for orbit in bars.orbits)
@@ -210,13 +209,13 @@ class _Clusters:
             run = store.clusterings.current(protocol)
         except NotFoundError:
             run = None
-        return cls(store, protocol, parameters.topology_stage().hash, run)
+        return cls(store, protocol, parameters.of(TOPOLOGY).hash, run)
 
-    def selected(self, structure_ids: Sequence[str]) -> list[bool]:
-        """Whether the cluster of the nearest exemplar is selected, for each structure."""
-        if self.run is None or not structure_ids:
+    def selected(self, crystal_ids: Sequence[str]) -> list[bool]:
+        """Whether the cluster of the nearest exemplar is selected, for each crystal."""
+        if self.run is None or not crystal_ids:
             return []
-        features = self.store.topology.features(structure_ids, self.topology_hash, self.protocol)
+        features = self.store.topology.features(crystal_ids, self.topology_hash, self.protocol)
         scaler = Scaler(np.array(self.run.scaler_mean), np.array(self.run.scaler_scale))
         labels = assign(features, [c.exemplar_features for c in self.run.clusters], scaler).labels
         return [self.run.clusters[int(label)].selected for label in labels]
@@ -226,7 +225,7 @@ def _place(clusters: _Clusters, compared: list[_Compared], found: WhatIf) -> Non
     """Fill in the cluster gate of the materials that reach it in the alternative alone."""
     at = GATES.index("cluster")
     homeless = [i for i, one in enumerate(compared) if all(one.after[:at]) and one.after[at] is None]
-    placed = clusters.selected([compared[i].row.structure_id for i in homeless])
+    placed = clusters.selected([compared[i].row.crystal_id for i in homeless])
     for i, selected in zip(homeless, placed, strict=bool(placed)):
         one = compared[i]
         after = (*one.after[:at], selected, *one.after[at + 1 :])

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -162,6 +163,28 @@ class Document(BaseModel):
                 remedy="update mtl_flows",
             )
         return cls.model_validate(dict(stored))
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the document of a stage begins with, whatever the stage found."""
+
+    id: str
+    crystal_id: str
+    parameters_hash: str
+    provenance: Provenance
+
+    def fields(self) -> dict[str, Any]:
+        """Fields of the document, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class CrystalResult(Document):
+    """Base of a stage's result for one crystal and what else it reads; materials of one crystal share it."""
+
+    crystal_id: str = Field(description="id of the crystal")
+    parameters_hash: str = Field(description="hash of the stage's parameters")
+    provenance: Provenance = Field(description="where the document comes from")
 
 
 class StageDocument(Document):

@@ -34,6 +34,7 @@ class CandidateDocument(Document):
 
     material_id: str = Field(description="id of the material, such as icsd-188887")
     structure_id: str = Field(description="the current revision")
+    crystal_id: str = Field(description="id of the crystal that it holds")
     representative_id: str = Field(description="material that stands for this one and its duplicates")
     is_representative: bool = Field(description="not a duplicate of another material")
     formula: str = Field(description="formula as the source gives it")

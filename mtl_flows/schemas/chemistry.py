@@ -4,21 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import FreeForm, Provenance, StageDocument, StageParameters
-from mtl_flows.schemas.ingest import StructureDocument
-from mtl_flows.science.chemistry import ChemistryParameters, ChemistryReport
-
-ALGORITHM_VERSION = 1
-
-
-def chemistry_stage(parameters: ChemistryParameters, mobile_ion: str) -> StageParameters:
-    """Key the chemistry stage for `parameters`."""
-    return StageParameters(
-        stage="chemistry",
-        algorithm_version=ALGORITHM_VERSION,
-        mobile_ion=mobile_ion,
-        values=parameters.as_dict(),
-    )
+from mtl_flows.schemas.base import CrystalResult, FreeForm, Header
+from mtl_flows.science.chemistry import ChemistryReport
 
 
 class RuleRecord(BaseModel):
@@ -35,7 +22,7 @@ class RuleRecord(BaseModel):
     reference: str = Field(description="where the rule comes from")
 
 
-class ChemistryDocument(StageDocument):
+class ChemistryDocument(CrystalResult):
     """All eight rules for one structure."""
 
     formula: str = Field(description="formula that the rules looked at")
@@ -44,16 +31,10 @@ class ChemistryDocument(StageDocument):
     rules: list[RuleRecord] = Field(description="every rule, in order")
 
     @classmethod
-    def from_report(
-        cls, structure: StructureDocument, report: ChemistryReport, parameters: StageParameters, job: str = ""
-    ) -> Self:
-        """Document `report` for `structure`."""
+    def of(cls, header: Header, report: ChemistryReport) -> Self:
+        """Document what the rules said."""
         return cls(
-            id=cls.key(structure.id, parameters),
-            material_id=structure.material_id,
-            structure_id=structure.id,
-            parameters_hash=parameters.hash,
-            provenance=Provenance.record(parameters, {"structure": structure.content_hash}, job),
+            **header.fields(),
             formula=report.formula,
             passed=report.passed,
             failures=list(report.failures),

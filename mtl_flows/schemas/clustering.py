@@ -4,31 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import Document, Provenance, StageParameters
-from mtl_flows.science.clustering import ClusteringParameters
-from mtl_flows.science.topology import PrescreenThresholds, Protocol
-
-ALGORITHM_VERSION = 3
-
-
-def clustering_stage(
-    protocol: Protocol,
-    parameters: ClusteringParameters,
-    thresholds: PrescreenThresholds,
-    mobile_ion: str,
-) -> StageParameters:
-    """Key the clustering stage."""
-    return StageParameters(
-        stage="clustering",
-        algorithm_version=ALGORITHM_VERSION,
-        mobile_ion=mobile_ion,
-        values={
-            **parameters.as_dict(),
-            "protocol": protocol,
-            "prescreen_r_connected_A": thresholds.r_connected_A,
-            "prescreen_rho_cycles": thresholds.rho_cycles,
-        },
-    )
+from mtl_flows.schemas.base import Document, Provenance
+from mtl_flows.science.topology import Protocol
 
 
 class ClusterRecord(BaseModel):
@@ -98,10 +75,10 @@ class ClusteringDocument(Document):
     protocol: Protocol = Field(description="which features were clustered")
     topology_parameters_hash: str = Field(description="which topology documents the features come from")
     parameters_hash: str = Field(description="hash of the clustering's parameters and thresholds")
-    members_hash: str = Field(description="hash of the sorted structure ids")
+    members_hash: str = Field(description="hash of the sorted ids of the crystals clustered")
     provenance: Provenance = Field(description="where the document comes from")
     feature_names: list[str] = Field(description="columns of the feature matrix, in order")
-    n_materials: int = Field(description="structures clustered")
+    n_materials: int = Field(description="crystals clustered, one for each unique material")
     clusters: list[ClusterRecord] = Field(description="every cluster, in the order of its exemplars")
     method: str = Field(
         description="affinity_propagation, preaggregated (large sets) or singletons (fewer than four)"
@@ -119,12 +96,12 @@ class ClusteringDocument(Document):
 
 
 class AssignmentDocument(Document):
-    """Where one structure stands in one clustering."""
+    """Where one crystal stands in one clustering."""
 
     clustering_id: str = Field(description="id of the run")
     protocol: Protocol = Field(description="protocol of the run")
-    material_id: str = Field(description="id of the material")
-    structure_id: str = Field(description="id of the structure document")
+    material_id: str = Field(description="id of the material that stood for it when it was placed")
+    crystal_id: str = Field(description="id of the crystal")
     cluster: str = Field(description="name of the cluster")
     exemplar_distance: float = Field(description="distance from its exemplar in the scaled feature space")
     selected: bool = Field(description="whether the cluster holds a known conductor")

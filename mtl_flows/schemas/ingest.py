@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
-from pymatgen.core import Structure
 
 from mtl_flows.errors import MTLError
-from mtl_flows.schemas.base import Document, FreeForm, Provenance, content_hash, utc_now
+from mtl_flows.schemas.base import Document, Provenance, content_hash, utc_now
 
 
 class SourceFile(BaseModel):
@@ -64,8 +63,8 @@ class StructureDocument(Document):
     source: str = Field("", description="source that delivered it first, such as ICSD")
     releases: list[str] = Field(default_factory=list, description="releases that hold this revision")
     file: SourceFile = Field(description="where it was read")
-    content_hash: str = Field(description="hash of cell, species and coordinates")
-    fingerprint: str = Field(description="hash of the content and of everything else the file says of it")
+    crystal_id: str = Field(description="id of the crystal that it holds")
+    fingerprint: str = Field(description="hash of the crystal and of everything else the file says of it")
     formula: str = Field(description="formula as the file gives it")
     composition_key: str = Field(description="atomic fractions; only equal keys are compared for duplicates")
     reduced_formula: str = Field(description="reduced formula of the sites")
@@ -82,18 +81,19 @@ class StructureDocument(Document):
     oxidation_states: dict[str, float] = Field(
         default_factory=dict, description="mean oxidation state by element, where the file gives them"
     )
+    implicit_hydrogens: float = Field(
+        0.0, description="hydrogen atoms of the cell that the file gives no sites"
+    )
+    site_labels: list[str] = Field(
+        default_factory=list, description="labels of the sites, in the order of the crystal's"
+    )
     warnings: list[str] = Field(default_factory=list, description="what reading had to mend or assume")
-    structure: FreeForm = Field(description="pymatgen Structure, the cell given in the file")
     provenance: Provenance = Field(description="where the document comes from")
 
     @property
     def ordered(self) -> bool:
         """Whether every site holds one fully occupied species."""
         return self.flags.ordered
-
-    def to_structure(self) -> Structure:
-        """Return the pymatgen structure."""
-        return Structure.from_dict(self.structure)
 
 
 class RejectionDocument(Document):

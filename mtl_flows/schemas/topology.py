@@ -6,30 +6,17 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import Provenance, StageDocument, StageParameters
-from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.schemas.base import CrystalResult, Header
 from mtl_flows.science.topology import (
     Barcodes,
     OrbitBarcodes,
     Protocol,
     StructureBarcodes,
-    TopologyParameters,
     TopologyResult,
     decode_barcodes,
 )
 
-ALGORITHM_VERSION = 1
 K = TypeVar("K")
-
-
-def topology_stage(parameters: TopologyParameters, mobile_ion: str) -> StageParameters:
-    """Key the topology stage for `parameters`."""
-    return StageParameters(
-        stage="topology",
-        algorithm_version=ALGORITHM_VERSION,
-        mobile_ion=mobile_ion,
-        values=parameters.as_dict(),
-    )
 
 
 class OrbitRecord(BaseModel):
@@ -51,7 +38,7 @@ class OrbitRecord(BaseModel):
         return decode_barcodes(self.mobile), decode_barcodes(self.framework)
 
 
-class BarcodeDocument(StageDocument):
+class BarcodeDocument(CrystalResult):
     """Lossless barcodes of one structure, from which every metric and feature can be made again."""
 
     orbits: list[OrbitRecord] = Field(description="one entry per orbit of mobile sites")
@@ -63,16 +50,10 @@ class BarcodeDocument(StageDocument):
         return unpack_barcodes(self.model_dump())
 
     @classmethod
-    def from_result(
-        cls, structure: StructureDocument, result: TopologyResult, parameters: StageParameters, job: str = ""
-    ) -> Self:
-        """Pack the barcodes of `result`."""
+    def of(cls, header: Header, barcodes: StructureBarcodes) -> Self:
+        """Pack barcodes."""
         return cls(
-            id=cls.key(structure.id, parameters),
-            material_id=structure.material_id,
-            structure_id=structure.id,
-            parameters_hash=parameters.hash,
-            provenance=Provenance.record(parameters, {"structure": structure.content_hash}, job),
+            **header.fields(),
             orbits=[
                 OrbitRecord(
                     site_index=orbit.site_index,
@@ -84,10 +65,10 @@ class BarcodeDocument(StageDocument):
                     mobile=orbit.mobile.pack(),
                     framework=orbit.framework.pack(),
                 )
-                for orbit in result.barcodes.orbits
+                for orbit in barcodes.orbits
             ],
-            cell_mobile=result.barcodes.cell_mobile.pack(),
-            cell_framework=result.barcodes.cell_framework.pack(),
+            cell_mobile=barcodes.cell_mobile.pack(),
+            cell_framework=barcodes.cell_framework.pack(),
         )
 
 
@@ -119,7 +100,7 @@ def unpack_barcodes(stored: Mapping[str, Any]) -> StructureBarcodes:
     )
 
 
-class TopologyDocument(StageDocument):
+class TopologyDocument(CrystalResult):
     """Metrics, named features and extended descriptors of one structure, under both protocols."""
 
     n_sites: int = Field(description="sites of the cell, partial occupancy counted as one")
@@ -143,18 +124,12 @@ class TopologyDocument(StageDocument):
     timings_s: dict[str, float] = Field(description="seconds spent in each part of the computation")
 
     @classmethod
-    def from_result(
-        cls, structure: StructureDocument, result: TopologyResult, parameters: StageParameters, job: str = ""
-    ) -> Self:
-        """Document `result` for `structure`."""
+    def of(cls, header: Header, result: TopologyResult) -> Self:
+        """Document what a structure's topology gave."""
         d1, d2, d3 = result.d_A or (None, None, None)
         v1, v2, v3 = result.v_A or (None, None, None)
         return cls(
-            id=cls.key(structure.id, parameters),
-            material_id=structure.material_id,
-            structure_id=structure.id,
-            parameters_hash=parameters.hash,
-            provenance=Provenance.record(parameters, {"structure": structure.content_hash}, job),
+            **header.fields(),
             n_sites=result.n_sites,
             n_mobile=result.n_mobile,
             n_framework=result.n_framework,

@@ -37,7 +37,7 @@ class GateRow(NamedTuple):
     """What the gates said of one unique material; None where a stage has not run."""
 
     material_id: str
-    structure_id: str
+    crystal_id: str
     formula: str
     is_known_conductor: bool
     r_connected_A: float | None
@@ -112,7 +112,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         """Stream the gates of every unique material, by id."""
         plain = ("r_connected_A", "passes_connectivity", "passes_chemistry")
         by_protocol = ("rho_cycles", "passes_prescreen", "selected")
-        names = [*plain, "structure_id", "reduced_formula", "is_known_conductor"]
+        names = [*plain, "crystal_id", "reduced_formula", "is_known_conductor"]
         names += [f"{name}_{protocol}" for name in by_protocol for protocol in PROTOCOLS]
         query = {"is_representative": True}
         for found in self.raw.find(query, dict.fromkeys(names, 1), sort=[("_id", ASCENDING)]):
@@ -122,7 +122,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
             )
             yield GateRow(
                 found["_id"],
-                found["structure_id"],
+                found["crystal_id"],
                 found["reduced_formula"],
                 found["is_known_conductor"],
                 r_connected_A,

@@ -65,20 +65,21 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
 
 
 class AssignmentCollection(DocumentCollection[AssignmentDocument]):
-    """Where each structure stands in each clustering."""
+    """Where each crystal stands in each clustering."""
 
     name = "assignments"
     model = AssignmentDocument
     indexes = (
         IndexModel([("clustering_id", ASCENDING), ("cluster", ASCENDING)]),
-        IndexModel([("structure_id", ASCENDING), ("clustering_id", ASCENDING)], unique=True),
+        IndexModel([("crystal_id", ASCENDING), ("clustering_id", ASCENDING)], unique=True),
     )
+    retired = (IndexModel([("structure_id", ASCENDING), ("clustering_id", ASCENDING)]),)
 
     def clustered(self, clustering_id: str) -> dict[str, str]:
-        """Material id of each structure that a run was made of, by structure id."""
+        """Material that stood for each crystal that a run was made of, by crystal id."""
         query = {"clustering_id": clustering_id, "provisional": False}
-        found = self.raw.find(query, {"structure_id": 1, "material_id": 1})
-        return {d["structure_id"]: d["material_id"] for d in found}
+        found = self.raw.find(query, {"crystal_id": 1, "material_id": 1})
+        return {d["crystal_id"]: d["material_id"] for d in found}
 
     def members(self, clustering_id: str) -> dict[str, frozenset[str]]:
         """Material ids of each cluster of a run by its name, without those assigned since."""
@@ -90,7 +91,7 @@ class AssignmentCollection(DocumentCollection[AssignmentDocument]):
         )
         return {group["_id"]: frozenset(group["materials"]) for group in groups}
 
-    def of(self, clustering_id: str, structure_ids: Iterable[str]) -> dict[str, AssignmentDocument]:
-        """Assignments of these structures in one run, by structure id."""
-        query = {"clustering_id": clustering_id, "structure_id": {"$in": list(structure_ids)}}
-        return {document.structure_id: document for document in self.find(query)}
+    def of(self, clustering_id: str, crystal_ids: Iterable[str]) -> dict[str, AssignmentDocument]:
+        """Assignments of these crystals in one run, by crystal id."""
+        query = {"clustering_id": clustering_id, "crystal_id": {"$in": list(crystal_ids)}}
+        return {document.crystal_id: document for document in self.find(query)}

@@ -8,14 +8,15 @@ from pymatgen.core import Structure
 from pymongo import MongoClient
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.schemas.topology import topology_stage
 from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
 from mtl_flows.settings import Settings
+from mtl_flows.stages import BARCODES, CrystalStage
 from mtl_flows.store.campaigns import CampaignCollection
 from mtl_flows.store.candidates import CandidateCollection
 from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollection
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.connection import Connection, connection
+from mtl_flows.store.crystals import CrystalCollection
 from mtl_flows.store.dynamics import (
     OrderingCollection,
     RelaxationCollection,
@@ -27,7 +28,12 @@ from mtl_flows.store.ingest import FileCollection, RejectionCollection, ReleaseC
 from mtl_flows.store.labels import LabelCollection
 from mtl_flows.store.screening import ScreeningCollection
 from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
-from mtl_flows.store.stages import BarcodeCollection, ChemistryCollection, TopologyCollection
+from mtl_flows.store.stages import (
+    BarcodeCollection,
+    ChemistryCollection,
+    CrystalStageCollection,
+    TopologyCollection,
+)
 from mtl_flows.store.structures import StructureCollection
 
 
@@ -40,8 +46,10 @@ class MTLStore:
     ----------
     releases, files, structures, rejections, labels
         What was ingested, what was refused, and what is known by measurement.
+    crystals
+        What is computed on, each kept once.
     barcodes, topology, chemistry
-        One document per structure and set of parameters.
+        One document per crystal (and what else the stage reads) and set of parameters.
     clusterings, assignments
         Runs of the clustering and where each structure stands in them.
     orderings, relaxations, dynamics, transport
@@ -65,6 +73,7 @@ class MTLStore:
         self.database = client[database]
         self.releases = ReleaseCollection(self.database)
         self.files = FileCollection(self.database)
+        self.crystals = CrystalCollection(self.database)
         self.structures = StructureCollection(self.database)
         self.rejections = RejectionCollection(self.database)
         self.labels = LabelCollection(self.database)
@@ -93,7 +102,11 @@ class MTLStore:
         NotFoundError
             If the material is unknown.
         """
-        return self.structures.get(self._revision(key)).to_structure()
+        revision = self.structures.get(self._revision(key))
+        structure = self.crystals.get(revision.crystal_id).to_structure()
+        for site, label in zip(structure, revision.site_labels, strict=False):
+            site.label = label
+        return structure
 
     def barcodes_of(
         self, key: str, parameters: TopologyParameters = TopologyParameters(), *, mobile_ion: str = "Li"
@@ -113,8 +126,8 @@ class MTLStore:
             If the material is unknown, or has no barcodes under these parameters.
         """
         revision = self._revision(key)
-        stage = topology_stage(parameters, mobile_ion)
-        found = self.barcodes.unpacked([revision], stage)
+        wanted = BARCODES.keys(self.structures.subjects([revision]), BARCODES.keyed(parameters, mobile_ion))
+        found = self.barcodes.unpacked(wanted)
         if revision not in found:
             raise NotFoundError(
                 "no barcodes under these parameters", subject=revision, remedy="run mtl screen"
@@ -127,6 +140,14 @@ class MTLStore:
             return key
         revisions = self.structures.by_material(key)
         return next((r.id for r in revisions if r.current), revisions[-1].id)
+
+    def results(self, stage: CrystalStage[Any]) -> CrystalStageCollection[Any]:
+        """Collection of a stage's documents."""
+        return next(
+            collection
+            for collection in self.collections
+            if isinstance(collection, CrystalStageCollection) and collection.name == stage.noun
+        )
 
     @property
     def collections(self) -> tuple[DocumentCollection[Any], ...]:

@@ -146,9 +146,9 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         """Stream the refusals that still hold."""
         return self.find({**(query or {}), "resolved": False})
 
-    def refused(self, stage: str, mobile_ion: str, subjects: Sequence[str]) -> set[str]:
-        """Those of `subjects` that a stage refuses for this mobile ion."""
-        query = {"stage": stage, "mobile_ion": mobile_ion, "subject": {"$in": list(subjects)}}
+    def refused(self, stage: str, subjects: Sequence[str]) -> set[str]:
+        """Those of `subjects` that a stage refuses."""
+        query = {"stage": stage, "subject": {"$in": list(subjects)}}
         return {r["subject"] for r in self.raw.find({**query, "resolved": False}, {"subject": 1})}
 
 

@@ -6,21 +6,21 @@ from typing import Any
 from mtl_flows.store.collection import DocumentCollection
 
 
-def marks_by_structure(
+def marks_by(
     collection: DocumentCollection[Any],
     fields: Sequence[str],
     query: Mapping[str, Any],
     *,
     key: str = "structure_id",
 ) -> dict[str, list[list[Any]]]:
-    """Values of some fields of every document that matches, by structure and in the order of the ids.
+    """Values of some fields of every document that matches, by a key and in the order of the ids.
 
     Parameters
     ----------
     fields
         Names, dotted where nested; one that a document lacks gives None.
     key
-        Field that holds the structure's id.
+        Field that holds the key.
     """
     projection = {"_id": 1, key: 1, **dict.fromkeys(fields, 1)}
     found: dict[str, list[list[Any]]] = {}

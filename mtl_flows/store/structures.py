@@ -3,18 +3,20 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from mtl_flows.errors import DatabaseUnavailableError, NotFoundError
 from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.stages.subjects import Statement, Subject
 from mtl_flows.store.collection import DocumentCollection, batched
 
 _DUPLICATE_KEY = 11000
 _ATTEMPTS = 50
 _BATCH = 2000
+_STANDS: Mapping[str, Any] = {"$expr": {"$eq": ["$representative_id", "$material_id"]}}
 
 
 class Recorded(NamedTuple):
@@ -43,12 +45,13 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         IndexModel([("representative_id", ASCENDING)]),
         IndexModel([("releases", ASCENDING)]),
         IndexModel([("reduced_formula", ASCENDING)]),
-        IndexModel([("content_hash", ASCENDING)]),
+        IndexModel([("crystal_id", ASCENDING)]),
         IndexModel([("file.name", ASCENDING)]),
     )
     retired = (
         IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("elements", ASCENDING)]),
         IndexModel([("source", ASCENDING), ("current", ASCENDING)]),
+        IndexModel([("content_hash", ASCENDING)]),
     )
 
     def current(self, query: Mapping[str, Any] | None = None) -> Iterator[StructureDocument]:
@@ -60,13 +63,51 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         for found in self.raw.find(_current(query), {"_id": 1}, sort=[("_id", ASCENDING)]):
             yield found["_id"]
 
+    def subjects(self, ids: Sequence[str]) -> list[Subject]:
+        """What stages may read of some revisions, in the order given.
+
+        Raises
+        ------
+        NotFoundError
+            If one of them is unknown.
+        """
+        found: dict[str, Subject] = {}
+        for batch in batched(ids, _BATCH):
+            found.update(
+                {subject.structure_id: subject for subject in self._subjects({"_id": {"$in": batch}})}
+            )
+        if unknown := next((key for key in ids if key not in found), ""):
+            raise NotFoundError(
+                f"not in the collection {self.name!r}", subject=unknown, remedy="see `mtl status`"
+            )
+        return [found[key] for key in ids]
+
+    def representatives(self) -> list[Subject]:
+        """What stages may read of the current revisions that stand for their group, by structure id."""
+        return list(self._subjects(_current(_STANDS)))
+
+    def crystals_of(self, materials: Iterable[str]) -> dict[str, list[str]]:
+        """Crystals that the revisions of some materials hold, oldest first."""
+        found: dict[str, list[str]] = {}
+        query = {"material_id": {"$in": sorted(set(materials))}}
+        for stored in self.raw.find(
+            query, {"material_id": 1, "crystal_id": 1}, sort=[("revision", ASCENDING)]
+        ):
+            found.setdefault(stored["material_id"], []).append(stored["crystal_id"])
+        return found
+
+    def _subjects(self, query: Mapping[str, Any]) -> Iterator[Subject]:
+        wanted = dict.fromkeys(("material_id", "crystal_id", *get_args(Statement)), 1)
+        for stored in self.raw.find(dict(query), wanted, sort=[("_id", ASCENDING)]):
+            yield Subject(structure_id=stored.pop("_id"), **stored)
+
     def current_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
         """As `stream_ids`, all at once."""
         return list(self.stream_ids(query))
 
     def representative_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
         """As `current_ids`, one id for each group of duplicates."""
-        return self.current_ids({**(query or {}), "$expr": {"$eq": ["$representative_id", "$material_id"]}})
+        return self.current_ids({**(query or {}), **_STANDS})
 
     def duplicate_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
         """As `current_ids`, only those that another material stands for."""

@@ -8,8 +8,8 @@ from cli_answers import Mtl
 from samples import fill
 
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.launch.campaign import dynamics_of
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 SHORT = (

@@ -6,10 +6,10 @@ import pytest
 from cli_answers import Mtl
 from samples import HERE, fill, fill_screened
 
+from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.clustering import update_clustering
-from mtl_flows.jobs.parameters import ScreeningParameters
-from mtl_flows.jobs.topology import run_topology
 from mtl_flows.science.known import load_known_conductors
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 P = ScreeningParameters()
@@ -20,7 +20,7 @@ def grown(store: MTLStore, server: str) -> MTLStore:
     """A screened store and a second run of one protocol, with more materials."""
     fill_screened(store)
     more = fill(store, "li3obr", "li3ycl6", "li7tao6", "li3ps4-gamma", "li3ps4-beta")
-    run_topology(store, more, mobile_ion="Li", parameters=P.topology, limits=HERE)
+    run_stages(store, more, P, limits=HERE)
     update_clustering(store, "text", P)
     return store
 

@@ -132,6 +132,6 @@ def test_candidates_are_ranked_filtered_and_exported(
         text = archive.read(disordered["file"]).decode()
     read = Structure.from_str(text, fmt="cif")
     with MTLStore.connect(address) as store:
-        original = store.structures.get("li10gep2s12.r1").to_structure()
+        original = store.structure("li10gep2s12.r1")
     assert read.composition.almost_equals(original.composition, rtol=1e-3)
     assert len(read) == len(original)

@@ -187,7 +187,14 @@ def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
     assert all(rule["evidence"] for rule in story["rules"])
     assert {"value", "threshold", "passed"} <= story["gates"][0].keys()
     stages = [origin["stage"] for origin in story["provenance"]]
-    assert stages == ["ingest", "topology", "clustering, published", "clustering, text", "chemistry"]
+    assert stages == [
+        "ingest",
+        "barcodes",
+        "topology",
+        "chemistry",
+        "clustering, published",
+        "clustering, text",
+    ]
     told = mtl_here("explain", "licoo2").out
     assert "transition_metal" in told
     assert "rho_cycles" in told

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from cli_answers import Mtl
-from samples import SCREENED, contents, fill_screened, screen
+from samples import SCREENED, contents, fill_screened, screen, structure_document
 
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.report.whatif import GATES, what_if
 from mtl_flows.science.topology import Alternative, BarLimit, BarStatistic, PrescreenThresholds, Protocol
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 P = ScreeningParameters()
@@ -114,7 +114,7 @@ def test_wrong_questions(mtl_here: Mtl, screened: MTLStore, command: list[str], 
 
 
 def test_materials_that_are_not_screened_are_said_to_be_left_out(mtl_here: Mtl, screened: MTLStore) -> None:
-    screened.barcodes.raw.delete_one({"structure_id": "li3ocl.r1"})
+    screened.barcodes.raw.delete_one({"crystal_id": structure_document("li3ocl").crystal_id})
     screened.candidates.raw.update_one({"_id": "licl"}, {"$set": {"r_connected_A": None}})
     found = json.loads(mtl_here("whatif", "--at", "3", "--json").out)
     assert (found["without_barcodes"], found["without_topology"]) == (1, 1)

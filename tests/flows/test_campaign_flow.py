@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 from mtl_flows.cli.app import app
 from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.launch.campaign import advance_campaign, leaders, look, purchases, start_campaign
 from mtl_flows.launch.events import WorkSummary
 from mtl_flows.science.dynamics import DynamicsBudget
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

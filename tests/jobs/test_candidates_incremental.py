@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from monty.serialization import dumpfn
 from pymatgen.entries.computed_entries import ComputedEntry
-from samples import SCREENED, fill_screened, label_known
+from samples import SCREENED, fill_screened, label_known, structure_document
 
 from mtl_flows.jobs import candidates as module
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.entry_providers import keep_file
 from mtl_flows.jobs.evidence import judge_candidates
 from mtl_flows.jobs.md.plan import DynamicsParameters
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.jobs.stability import windows_of_material
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.verdict import Criterion, VerdictThresholds
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
 
@@ -120,7 +120,7 @@ def test_other_thresholds_of_the_screening_build_every_row(screened: MTLStore, b
 
 
 def test_a_document_written_anew_is_noticed(screened: MTLStore, built: list[str]) -> None:
-    chemistry = next(screened.chemistry.find({"structure_id": "licl.r1"}))
+    chemistry = next(screened.chemistry.find({"crystal_id": structure_document("licl").crystal_id}))
     later = chemistry.provenance.model_copy(
         update={"created_at": chemistry.provenance.created_at + timedelta(seconds=1)}
     )

@@ -9,7 +9,6 @@ import pytest
 from samples import KNOWN, SCREENED, fill, fill_screened, label, structure_document
 
 from mtl_flows.jobs.candidates import build_candidate, rebuild_candidates
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.chemistry import ChemistryDocument
@@ -19,6 +18,7 @@ from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.dynamics.ensemble import Line, summarise_orderings
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, Protocol
+from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 P = ScreeningParameters()
@@ -28,10 +28,9 @@ STRUCTURE = structure_document("li3n").model_copy(update={"representative_id": "
 def topology(r_connected_A: float = 3.0, rho: float = 0.3, **changes: Any) -> TopologyDocument:
     fields = {
         "id": "t",
-        "material_id": STRUCTURE.material_id,
-        "structure_id": STRUCTURE.id,
-        "parameters_hash": P.topology_stage().hash,
-        "provenance": Provenance.record(P.topology_stage(), {}),
+        "crystal_id": STRUCTURE.crystal_id,
+        "parameters_hash": P.of(TOPOLOGY).hash,
+        "provenance": Provenance.record(P.of(TOPOLOGY), {}),
         "n_sites": 4,
         "n_mobile": 3,
         "n_framework": 1,
@@ -48,10 +47,9 @@ def topology(r_connected_A: float = 3.0, rho: float = 0.3, **changes: Any) -> To
 def chemistry(*failures: int) -> ChemistryDocument:
     return ChemistryDocument(
         id="c",
-        material_id=STRUCTURE.material_id,
-        structure_id=STRUCTURE.id,
-        parameters_hash=P.chemistry_stage().hash,
-        provenance=Provenance.record(P.chemistry_stage(), {}),
+        crystal_id=STRUCTURE.crystal_id,
+        parameters_hash=P.of(CHEMISTRY).hash,
+        provenance=Provenance.record(P.of(CHEMISTRY), {}),
         formula="Li3N",
         passed=not failures,
         failures=list(failures),
@@ -65,7 +63,7 @@ def assignment(protocol: Protocol, *, selected: bool) -> AssignmentDocument:
         clustering_id=protocol,
         protocol=protocol,
         material_id=STRUCTURE.material_id,
-        structure_id=STRUCTURE.id,
+        crystal_id=STRUCTURE.crystal_id,
         cluster="c001",
         exemplar_distance=0.0,
         selected=selected,
@@ -157,7 +155,7 @@ NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def simulated(run: str, temperature_K: float, *, age_h: int = 0, **changes: Any) -> TrajectoryDocument:
-    created = Provenance.record(P.topology_stage(), {}).model_copy(
+    created = Provenance.record(P.of(TOPOLOGY), {}).model_copy(
         update={"created_at": NOW - timedelta(hours=age_h)}
     )
     fields = {
@@ -192,7 +190,7 @@ def fitted(
     engine: str = "",
     judgement: str = "judgement",
 ) -> TransportDocument:
-    created = Provenance.record(P.topology_stage(), {}).model_copy(
+    created = Provenance.record(P.of(TOPOLOGY), {}).model_copy(
         update={"created_at": NOW - timedelta(hours=age_h)}
     )
     return TransportDocument(
@@ -217,7 +215,7 @@ def fitted(
 
 
 def window(run: str, low_V: float, high_V: float, *, age_h: int = 0) -> StabilityDocument:
-    created = Provenance.record(P.topology_stage(), {}).model_copy(
+    created = Provenance.record(P.of(TOPOLOGY), {}).model_copy(
         update={"created_at": NOW - timedelta(hours=age_h)}
     )
     return StabilityDocument(
@@ -386,15 +384,16 @@ def test_rebuilding_changes_nothing(screened: MTLStore) -> None:
 def test_the_table_agrees_with_what_the_stages_wrote(screened: MTLStore) -> None:
     for candidate in screened.candidates.find():
         key = candidate.structure_id
-        found = screened.topology.by_structure([key], P.topology_stage().hash)[key]
-        verdict = screened.chemistry.by_structure([key], P.chemistry_stage().hash)[key]
+        subjects = screened.structures.subjects([key])
+        found = screened.topology.found(TOPOLOGY.keys(subjects, P.of(TOPOLOGY)))[key]
+        verdict = screened.chemistry.found(CHEMISTRY.keys(subjects, P.of(CHEMISTRY)))[key]
         assert candidate.r_connected_A == found.r_connected_A
         assert candidate.rho_cycles_text == found.rho_cycles["text"]
         assert candidate.failed_rules == verdict.failures
         assert candidate.is_known_conductor == (candidate.material_id in KNOWN)
         for protocol in PROTOCOLS:
             run = screened.clusterings.current(protocol)
-            mine = screened.assignments.of(run.id, [key]).get(key)
+            mine = screened.assignments.of(run.id, [candidate.crystal_id]).get(candidate.crystal_id)
             assert getattr(candidate, f"cluster_{protocol}") == (mine.cluster if mine else None)
     survivors = {c.material_id for c in screened.candidates.survivors()}
     assert "li10gep2s12" in survivors
@@ -421,7 +420,11 @@ def test_withdrawn_and_superseded_structures_leave_the_table(screened: MTLStore)
     assert rebuild_candidates(screened, P) == 2
     assert not screened.candidates.existing(["licl"])
     revised = screened.candidates.get("li3ocl")
-    assert (revised.structure_id, revised.furthest_stage) == ("li3ocl.r2", "ingested")
+    assert (revised.structure_id, revised.furthest_stage) == ("li3ocl.r2", "prescreen")
+    # The same crystal keeps its results; another has none yet.
+    structures.update_one({"_id": "li3ocl.r2"}, {"$set": {"crystal_id": "another"}})
+    assert rebuild_candidates(screened, P) == 1
+    assert screened.candidates.get("li3ocl").furthest_stage == "ingested"
 
 
 def test_duplicates_are_marked(store: MTLStore) -> None:

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from samples import HERE, TINY, crystal, fill, structure_document
+from samples import HERE, TINY, crystal, crystal_document, fill, structure_document
 
-from mtl_flows.jobs.chemistry import run_chemistry
-from mtl_flows.schemas.chemistry import chemistry_stage
+from mtl_flows.jobs.batch import run_stage
 from mtl_flows.science.chemistry import ChemistryParameters, check_chemistry
+from mtl_flows.stages import CHEMISTRY, ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 PARAMETERS = ChemistryParameters()
@@ -15,14 +15,18 @@ PARAMETERS = ChemistryParameters()
 def run(
     store: MTLStore, ids: list[str], parameters: ChemistryParameters = PARAMETERS
 ) -> tuple[int, int, int]:
-    summary = run_chemistry(store, ids, mobile_ion="Li", parameters=parameters, limits=HERE)
+    summary = run_stage(store, CHEMISTRY, ids, ScreeningParameters(chemistry=parameters), limits=HERE)
     return summary.computed, summary.already_there, summary.rejected
+
+
+def keys(store: MTLStore, ids: list[str]) -> dict[str, str]:
+    return CHEMISTRY.keys(store.structures.subjects(ids), ScreeningParameters().of(CHEMISTRY))
 
 
 def test_documents_say_what_the_rules_say(store: MTLStore) -> None:
     ids = fill(store, *TINY)
     assert run(store, ids) == (len(TINY), 0, 0)
-    found = store.chemistry.by_structure(ids, chemistry_stage(PARAMETERS, "Li").hash)
+    found = store.chemistry.found(keys(store, ids))
     for structure_id, slug in zip(ids, TINY, strict=True):
         report = check_chemistry(crystal(slug), "Li", PARAMETERS)
         document = found[structure_id]
@@ -58,8 +62,10 @@ def test_what_the_file_says_beyond_its_sites_counts(store: MTLStore) -> None:
     """A formula may hold water that no site shows; states may come from the file."""
     plain = structure_document("li3obr").model_copy(update={"current": True})
     hydrate = plain.model_copy(update={"id": "wet.r1", "material_id": "wet", "formula": "Li3OBr(H2O)2"})
+    store.crystals.add([crystal_document("li3obr")])
     store.structures.add([plain, hydrate])
     run(store, [plain.id, "wet.r1"])
-    verdicts = {d.structure_id: d.failures for d in store.chemistry.find()}
+    found = store.chemistry.found(keys(store, [plain.id, "wet.r1"]))
+    verdicts = {structure_id: document.failures for structure_id, document in found.items()}
     assert verdicts[plain.id] == []
     assert 2 in verdicts["wet.r1"]

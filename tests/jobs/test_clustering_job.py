@@ -4,12 +4,12 @@ import pytest
 from samples import HERE, KNOWN, SCREENED, fill, fill_screened, label_known
 
 from mtl_flows.errors import ClusteringError
+from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.clustering import clustering_is_current, update_clustering
 from mtl_flows.jobs.clustering_run import run_clustering
-from mtl_flows.jobs.parameters import ScreeningParameters
-from mtl_flows.jobs.topology import run_topology
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, PrescreenThresholds
+from mtl_flows.stages import TOPOLOGY, ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 PARAMETERS = ScreeningParameters()
@@ -28,8 +28,9 @@ def dump(store: MTLStore) -> list[list[dict[str, object]]]:
 def test_a_run_holds_its_whole_origin(screened: MTLStore, protocol: str) -> None:
     run = screened.clusterings.current(protocol)
     assigned = list(screened.assignments.find({"clustering_id": run.id}))
+    material = {s.crystal_id: s.material_id for s in screened.structures.find()}
     passed = {
-        t.material_id
+        material[t.crystal_id]
         for t in screened.topology.find()
         if t.r_connected_A < 5.0
         and t.rho_cycles[protocol] < 0.6
@@ -44,7 +45,9 @@ def test_a_run_holds_its_whole_origin(screened: MTLStore, protocol: str) -> None
         assert record.size == len(members)
         assert sorted(record.known_conductors) == sorted(members & set(KNOWN))
         assert record.selected == bool(members & set(KNOWN))
-        exemplar = screened.topology.find({"material_id": record.exemplar})
+        exemplar = screened.topology.find(
+            {"crystal_id": screened.structures.get(f"{record.exemplar}.r1").crystal_id}
+        )
         assert record.exemplar_features == pytest.approx(list(next(exemplar).features[protocol].values()))
     selected = {record.name for record in run.clusters if record.selected}
     assert selected
@@ -96,8 +99,8 @@ def test_a_new_known_conductor_makes_a_new_run_with_the_old_names(screened: MTLS
 
 
 def test_members_that_leave_change_the_run(screened: MTLStore) -> None:
-    gone = next(screened.assignments.find({"protocol": "text"})).structure_id
-    screened.structures.raw.update_one({"_id": gone}, {"$set": {"withdrawn": True}})
+    gone = next(screened.assignments.find({"protocol": "text"})).crystal_id
+    screened.structures.raw.update_one({"crystal_id": gone}, {"$set": {"withdrawn": True}})
     before = screened.clusterings.current("text")
     after = run_clustering(screened, "text", PARAMETERS)
     assert after.n_materials == before.n_materials - 1
@@ -114,15 +117,15 @@ def test_nothing_to_cluster_is_said(store: MTLStore) -> None:
 def test_thresholds_decide_who_takes_part(screened: MTLStore) -> None:
     strict = ScreeningParameters(thresholds=PrescreenThresholds(r_connected_A=3.0))
     run = run_clustering(screened, "text", strict)
-    names = {a.structure_id for a in screened.assignments.find({"clustering_id": run.id})}
-    assert names == {t.structure_id for t in screened.topology.find() if t.r_connected_A < 3.0}
+    names = {a.crystal_id for a in screened.assignments.find({"clustering_id": run.id})}
+    assert names == {t.crystal_id for t in screened.topology.find() if t.r_connected_A < 3.0}
     assert clustering_is_current(screened, "text", strict)
     assert not clustering_is_current(screened, "text", PARAMETERS)
 
 
 def come(store: MTLStore, *slugs: str) -> None:
     """Bring new crystals as far as their topology."""
-    run_topology(store, fill(store, *slugs), mobile_ion="Li", parameters=PARAMETERS.topology, limits=HERE)
+    run_stages(store, fill(store, *slugs), PARAMETERS, limits=HERE)
 
 
 def test_a_run_says_how_stable_it_is(screened: MTLStore) -> None:
@@ -150,7 +153,7 @@ def test_a_newcomer_joins_the_nearest_cluster_for_the_time_being(screened: MTLSt
 
     (placed,) = screened.assignments.find({"clustering_id": after.id, "provisional": True})
     assert placed.material_id == "li3ps4-gamma"
-    features = screened.topology.features([placed.structure_id], PARAMETERS.topology_stage().hash, "text")[0]
+    features = screened.topology.features([placed.crystal_id], PARAMETERS.of(TOPOLOGY).hash, "text")[0]
     distances = {
         c.name: sum(
             ((x - e) / s) ** 2

@@ -13,8 +13,8 @@ from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import ConfigurationError, InputError
 from mtl_flows.jobs.ingest import IngestSummary, ingest
-from mtl_flows.jobs.reading import IngestParameters, read_file
-from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
+from mtl_flows.jobs.reading import IngestParameters, Reading, read_file
+from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.reading import FoundFile
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -131,7 +131,8 @@ class TestOneDelivery:
         expected = Structure(
             Lattice.cubic(4), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]], labels=["A1", "B1"]
         )
-        assert found.to_structure() == expected
+        assert store.structure("icsd-101") == expected
+        assert store.crystals.get(found.crystal_id).to_structure() == expected
         assert found.representative_id == "icsd-101"
 
     def test_again_changes_nothing_and_reads_nothing(
@@ -213,7 +214,8 @@ class TestReleases:
         path.write_text(path.read_text() + "_cell_measurement_temperature 500\n")
         assert run(store, folder, "3").changed == 1
         first, second = store.structures.by_material("icsd-100")
-        assert first.content_hash == second.content_hash
+        assert first.crystal_id == second.crystal_id
+        assert store.crystals.count() == 5
         assert (first.flags.non_ambient, second.flags.non_ambient) == (False, True)
 
     def test_a_mended_file_resolves_its_rejection(self, store: MTLStore, folder: Path) -> None:
@@ -277,8 +279,9 @@ def test_read_file_reports_a_file_that_could_not_be_opened() -> None:
 
 def test_read_file_needs_no_database() -> None:
     (document,) = read_file(FoundFile("x.cif", cif().encode()), IngestParameters())
-    assert isinstance(document, StructureDocument)
-    assert (document.id, document.current) == ("x.r1", False)
+    assert isinstance(document, Reading)
+    assert (document.revision.id, document.revision.current) == ("x.r1", False)
+    assert document.revision.crystal_id == document.crystal.id
 
 
 def _ingest_in_process(uri: str, database: str, folder: str, batch: int) -> None:

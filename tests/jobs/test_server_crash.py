@@ -16,12 +16,9 @@ from test_ingest import cif
 
 import mtl_flows.jobs.batch
 import mtl_flows.jobs.ingest
-from mtl_flows.jobs.batch import Limits
-from mtl_flows.jobs.chemistry import run_chemistry
+from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.ingest import ingest
-from mtl_flows.jobs.topology import run_topology
-from mtl_flows.science.chemistry import ChemistryParameters
-from mtl_flows.science.topology import TopologyParameters
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.mongod import EmbeddedServer
 
@@ -47,8 +44,7 @@ def work(uri: str, saboteur: Sabotage, folder: Path) -> None:
         store.ensure_indexes()
         ingest(store, [folder], release="1", workers=0)
         ids = store.structures.current_ids()
-        run_topology(store, ids, mobile_ion="Li", parameters=TopologyParameters(), limits=HERE)
-        run_chemistry(store, ids, mobile_ion="Li", parameters=ChemistryParameters(), limits=HERE)
+        run_stages(store, ids, ScreeningParameters(), limits=HERE)
 
 
 def test_nothing_acknowledged_is_lost_and_the_rerun_completes(
@@ -80,9 +76,10 @@ def test_nothing_acknowledged_is_lost_and_the_rerun_completes(
             store = MTLStore(client, "mtl")
             ids = sorted(f"icsd-{i}.r1" for i in range(N_STRUCTURES))
             assert store.structures.current_ids() == ids
-            assert sorted(d.structure_id for d in store.topology.find()) == ids
-            assert sorted(d.structure_id for d in store.barcodes.find()) == ids
-            assert sorted(d.structure_id for d in store.chemistry.find()) == ids
+            crystals = sorted(subject.crystal_id for subject in store.structures.subjects(ids))
+            for collection in (store.crystals, store.topology, store.barcodes, store.chemistry):
+                keys = [d.id if d.id in crystals else d.crystal_id for d in collection.find()]
+                assert sorted(keys) == crystals
             assert store.files.count() == N_STRUCTURES + 1
             assert store.rejections.count() == 1
             assert store.structures.count({"representative_id": ""}) == 0

@@ -11,10 +11,9 @@ import pytest
 from samples import HERE, TINY, contents, crystal, fill
 
 from mtl_flows.jobs import batch
-from mtl_flows.jobs.batch import Limits
-from mtl_flows.jobs.topology import run_topology
-from mtl_flows.schemas.topology import TopologyDocument, topology_stage
+from mtl_flows.jobs.batch import Limits, run_stage
 from mtl_flows.science.topology import TopologyParameters, compute_topology
+from mtl_flows.stages import BARCODES, TOPOLOGY, CrystalStage, ScreeningParameters
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -25,29 +24,35 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def run(store: MTLStore, ids: list[str], parameters: TopologyParameters = PARAMETERS) -> tuple[int, int, int]:
-    summary = run_topology(store, ids, mobile_ion="Li", parameters=parameters, limits=HERE)
+    screening = ScreeningParameters(topology=parameters)
+    run_stage(store, BARCODES, ids, screening, limits=HERE)
+    summary = run_stage(store, TOPOLOGY, ids, screening, limits=HERE)
     return summary.computed, summary.already_there, summary.rejected
+
+
+def keys(store: MTLStore, ids: list[str], stage: CrystalStage[Any] = TOPOLOGY) -> dict[str, str]:
+    return stage.keys(store.structures.subjects(ids), ScreeningParameters().of(stage))
 
 
 def test_documents_hold_what_science_computes(store: MTLStore) -> None:
     ids = fill(store, "li3n", "li7sbo6")
     assert run(store, ids) == (2, 0, 0)
-    found = store.topology.by_structure(ids, topology_stage(PARAMETERS, "Li").hash)
+    found = store.topology.found(keys(store, ids))
     for structure_id, slug in zip(ids, ("li3n", "li7sbo6"), strict=True):
         expected = compute_topology(crystal(slug), "Li", PARAMETERS)
         document = found[structure_id]
         assert document.rho_cycles == expected.rho_cycles
         assert document.r_connected_A == pytest.approx(expected.r_connected_A, abs=1e-4)
         assert (document.d3_A, document.v3_A) == pytest.approx((expected.d_A[2], expected.v_A[2]), abs=1e-3)
-        assert document.provenance.inputs["structure"] == store.structures.get(structure_id).content_hash
+        assert document.provenance.inputs["crystal"] == store.structures.get(structure_id).crystal_id
 
 
 def test_metrics_follow_from_the_stored_barcodes_alone(store: MTLStore) -> None:
     ids = fill(store, "li2o", "li3sbs4")
     run(store, ids)
     for structure_id in ids:
-        key = TopologyDocument.key(structure_id, topology_stage(PARAMETERS, "Li"))
-        topology, stored = store.topology.get(key), store.barcodes.get(key)
+        topology = store.topology.get(keys(store, [structure_id])[structure_id])
+        stored = store.barcodes.get(keys(store, [structure_id], BARCODES)[structure_id])
         weights = [orbit.multiplicity for orbit in stored.orbits]
         assert sum(weights) == topology.n_mobile
         r = sum(
@@ -68,10 +73,12 @@ def test_running_again_changes_nothing_and_other_parameters_stand_beside(store: 
 
 def test_a_structure_without_the_mobile_ion_is_refused(store: MTLStore) -> None:
     ids = fill(store, "li3n")
-    summary = run_topology(store, ids, mobile_ion="Na", parameters=PARAMETERS, limits=HERE)
+    summary = run_stage(store, BARCODES, ids, ScreeningParameters("Na"), limits=HERE)
     assert summary.rejected == 1
+    assert run_stage(store, TOPOLOGY, ids, ScreeningParameters("Na"), limits=HERE).rejected == 0
     (rejection,) = store.rejections.outstanding()
-    assert (rejection.stage, rejection.subject, rejection.reason) == ("topology", ids[0], "no_mobile_ion")
+    (key,) = BARCODES.keys(store.structures.subjects(ids), ScreeningParameters("Na").of(BARCODES)).values()
+    assert (rejection.stage, rejection.subject, rejection.reason) == ("barcodes", key, "no_mobile_ion")
     assert rejection.mobile_ion == "Na"
 
 
@@ -95,9 +102,8 @@ def compute_and_die(address: Connection, ids: list[str], at: type[StageCollectio
 @pytest.mark.parametrize(
     ("at", "write", "left"),
     [
-        # With the second portion's barcodes written and its metrics not.
-        (TopologyCollection, 2, (3, 6)),
-        (BarcodeCollection, 4, (9, 9)),
+        (TopologyCollection, 2, (3, len(TINY))),
+        (BarcodeCollection, 4, (0, 9)),
     ],
 )
 def test_a_killed_batch_run_again_gives_the_same_documents(
@@ -120,7 +126,8 @@ def test_a_killed_batch_run_again_gives_the_same_documents(
 def compute_with_workers(address: Connection, ids: list[str]) -> None:
     batch._WRITE_EVERY = 1
     with MTLStore.connect(address) as store:
-        run_topology(store, ids, mobile_ion="Li", parameters=PARAMETERS, limits=Limits(workers=1))
+        for stage in (BARCODES, TOPOLOGY):
+            run_stage(store, stage, ids, ScreeningParameters(), limits=Limits(workers=1))
 
 
 def test_a_batch_killed_from_outside_is_picked_up(store: MTLStore, address: Connection) -> None:
@@ -145,3 +152,17 @@ def assert_as_if_never_interrupted(store: MTLStore, ids: list[str]) -> None:
     store.barcodes.raw.delete_many({})
     assert run(store, ids) == (len(ids), 0, 0)
     assert contents(store) == resumed
+
+
+def test_a_new_descriptor_reads_stored_barcodes(store: MTLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Topology under other parameters runs no homology where those of the barcodes are the same."""
+    ids = fill(store, *TINY[:4])
+    run(store, ids)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("homology runs")
+
+    for homology in ("rips_barcodes", "rips_components"):
+        monkeypatch.setattr(f"mtl_flows.science.topology.compute.{homology}", refuse)
+    assert run(store, ids, TopologyParameters(tie_tolerance=0.0)) == (4, 0, 0)
+    assert (store.topology.count(), store.barcodes.count()) == (8, 4)

@@ -10,10 +10,10 @@ from mtl_flows.flows.campaign import CampaignRoundMaker
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.dynamics import find_ordering
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.launch.campaign import look, start_campaign
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.report.story import tell
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 P = dynamics()

@@ -13,13 +13,19 @@ from annotated_types import Ge
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pymatgen.core import Lattice, Structure
-from samples import TINY, crystal, structure_document
+from samples import TINY, crystal, crystal_document, structure_document
 
-from mtl_flows.schemas.base import Document, StageDocument
-from mtl_flows.schemas.chemistry import ChemistryDocument, chemistry_stage
-from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument, topology_stage
-from mtl_flows.science.chemistry import ChemistryParameters, check_chemistry
-from mtl_flows.science.topology import PROTOCOLS, TopologyParameters, compute_topology
+from mtl_flows.schemas.base import CrystalResult, Document, StageDocument
+from mtl_flows.science.topology import PROTOCOLS, TopologyParameters, compute_barcodes
+from mtl_flows.stages import (
+    BARCODES,
+    CRYSTAL_STAGES,
+    TOPOLOGY,
+    ScreeningParameters,
+    StageInput,
+    Statement,
+    Subject,
+)
 from mtl_flows.store.database import MTLStore
 
 FLOATS = (inf, -inf, 0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 3.0)
@@ -156,37 +162,36 @@ def test_a_document_equals_its_copy_from_the_server(store: MTLStore, values: typ
 
 def test_what_science_finds_survives_the_server(store: MTLStore) -> None:
     """Evidence of the rules is whatever a rule saw fit to say: all of it must be BSON."""
-    metal = structure_document("li3n").model_copy(update={"id": "metal.r1", "material_id": "metal"})
-    without_framework = compute_topology(
-        Structure(Lattice.cubic(3.51), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]]), "Li", TopologyParameters()
-    )
-    quick = TopologyParameters(extended=False)
-    chemistry = ChemistryParameters()
-    written: list[StageDocument] = [
-        TopologyDocument.from_result(metal, without_framework, topology_stage(TopologyParameters(), "Li")),
-        BarcodeDocument.from_result(metal, without_framework, topology_stage(TopologyParameters(), "Li")),
-    ]
+    written: list[Document] = []
+
+    def state(subject: Subject, structure: Structure, parameters: ScreeningParameters) -> None:
+        upstream: dict[str, CrystalResult] = {}
+        for stage in CRYSTAL_STAGES:
+            header = stage.header(subject, parameters.of(stage), "job")
+            given = StageInput(subject, structure, "Li", upstream)
+            upstream[stage.noun] = stage.build(given, getattr(parameters, stage.section), header)
+        written.extend(upstream.values())
+
+    metal = Structure(Lattice.cubic(3.51), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    alone = Subject("metal.r1", "metal", "metal", "Li2", {}, 0.0)
+    state(alone, metal, ScreeningParameters())
     for slug in TINY:
-        structure = structure_document(slug)
-        result = compute_topology(crystal(slug), "Li", quick)
-        report = check_chemistry(crystal(slug), "Li", chemistry)
-        written += [
-            structure,  # type: ignore[list-item]
-            TopologyDocument.from_result(structure, result, topology_stage(quick, "Li"), "job"),
-            BarcodeDocument.from_result(structure, result, topology_stage(quick, "Li"), "job"),
-            ChemistryDocument.from_report(structure, report, chemistry_stage(chemistry, "Li"), "job"),
-        ]
+        revision = structure_document(slug)
+        said = {name: getattr(revision, name) for name in get_args(Statement)}
+        quick = ScreeningParameters(topology=TopologyParameters(extended=False))
+        state(Subject(revision.id, revision.material_id, revision.crystal_id, **said), crystal(slug), quick)
+        written += [revision, crystal_document(slug)]
     of = {collection.model: collection for collection in store.collections}
     for document in written:
         of[type(document)].add([document])
         assert of[type(document)].get(document.id) == document
-    read = store.topology.get(TopologyDocument.key("metal.r1", topology_stage(TopologyParameters(), "Li")))
+    read = store.topology.get(TOPOLOGY.header(alone, ScreeningParameters().of(TOPOLOGY)).id)
     assert read.v3_A == inf
     assert {protocol: len(features) for protocol, features in read.features.items()} == dict.fromkeys(
         PROTOCOLS, 22
     )
-    barcodes = store.barcodes.get(read.id)
+    barcodes = store.barcodes.get(BARCODES.header(alone, ScreeningParameters().of(BARCODES)).id)
     mobile, framework = barcodes.orbits[0].barcodes()
-    (orbit,) = without_framework.orbits
+    (orbit,) = compute_barcodes(metal).orbits
     assert (mobile.pack(), framework.pack()) == (orbit.mobile.pack(), orbit.framework.pack())
     assert mobile.h0_deaths_A == pytest.approx(orbit.mobile.h0_deaths_A, rel=1e-6)

@@ -11,10 +11,10 @@ import pytest
 
 from mtl_flows.errors import NoMobileIonError
 from mtl_flows.jobs.md.plan import DynamicsParameters
-from mtl_flows.jobs.parameters import ScreeningParameters
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.topology import PrescreenThresholds, TopologyParameters
+from mtl_flows.stages import BARCODES, CHEMISTRY, TOPOLOGY, ScreeningParameters
 
 STAGE = StageParameters(
     stage="topology", algorithm_version=1, mobile_ion="Li", values={"cutoff_A": 10.0, "list": [1, 2.5, None]}
@@ -58,10 +58,14 @@ def test_every_part_of_the_parameters_counts() -> None:
 def test_each_stage_s_hash_follows_from_its_own_parameters_alone() -> None:
     before = ScreeningParameters()
     after = replace(before, topology=TopologyParameters(cutoff_A=8.0))
-    assert after.topology_stage().hash != before.topology_stage().hash
-    assert after.chemistry_stage() == before.chemistry_stage()
+    assert after.of(TOPOLOGY).hash != before.of(TOPOLOGY).hash
+    assert after.of(BARCODES).hash != before.of(BARCODES).hash
+    assert after.of(CHEMISTRY) == before.of(CHEMISTRY)
+    finer = replace(before, topology=TopologyParameters(tie_tolerance=0.0))
+    assert finer.of(TOPOLOGY).hash != before.of(TOPOLOGY).hash
+    assert finer.of(BARCODES) == before.of(BARCODES)
     stricter = replace(before, thresholds=PrescreenThresholds(r_connected_A=4.0))
-    assert stricter.topology_stage() == before.topology_stage()
+    assert stricter.of(TOPOLOGY) == before.of(TOPOLOGY)
     for protocol in ("published", "text"):
         assert stricter.clustering_stage(protocol).hash != before.clustering_stage(protocol).hash
 

@@ -14,7 +14,8 @@ from pymatgen.io.cif import CifParser, CifWriter
 from pymatgen.io.vasp import Poscar
 
 from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
-from mtl_flows.science.reading import ParsedStructure, read_structures, structure_content_hash
+from mtl_flows.science.crystals import crystal_hash
+from mtl_flows.science.reading import ParsedStructure, read_structures
 from mtl_flows.science.reading import files as files_module
 
 CELL = """
@@ -81,7 +82,7 @@ class TestCrystals:
             "Fm-3m", Lattice.cubic(5.13), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
         )
         assert parsed.source_id == "icsd-26909"
-        assert structure_content_hash(parsed.structure) == structure_content_hash(expected)
+        assert crystal_hash(parsed.structure) == crystal_hash(expected)
         assert parsed.oxidation_states == {"Cl": -1.0, "Li": 1.0}
         assert parsed.formula_text == "LiCl"
         assert parsed.file_sha256 == hashlib.sha256(text.encode()).hexdigest()
@@ -349,7 +350,7 @@ class TestOtherFormats:
     def test_poscar(self, name: str, source_id: str) -> None:
         parsed = read(str(Poscar(self.structure)), name)
         assert parsed.source_id == source_id
-        assert structure_content_hash(parsed.structure) == structure_content_hash(self.structure)
+        assert crystal_hash(parsed.structure) == crystal_hash(self.structure)
         assert parsed.formula_text == "LiF"
 
     def test_poscar_without_elements(self) -> None:
@@ -429,7 +430,7 @@ def test_crystals_survive_writing_and_reading(structure: Structure, symprec: flo
         text = str(CifWriter(structure, symprec=symprec, significant_figures=10))
         referee = CifParser.from_str(text).parse_structures(primitive=False)[0]
     ours = read(text).structure
-    assert structure_content_hash(ours) == structure_content_hash(referee)
+    assert crystal_hash(ours) == crystal_hash(referee)
     # The writer may choose another cell.
     assert ours.composition.fractional_composition.almost_equals(
         structure.composition.fractional_composition, 1e-5

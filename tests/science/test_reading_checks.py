@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, PeriodicSite, Structure
 
 from mtl_flows.errors import NoMobileIonError, OccupancyError, OverlappingSitesError
-from mtl_flows.science.reading import ReadingParameters, check_structure, structure_content_hash
+from mtl_flows.science.crystals import crystal_hash
+from mtl_flows.science.reading import ReadingParameters, check_structure
 from mtl_flows.science.reading.distances import overlapping_pair
 
 ROCK_SALT = Structure.from_spacegroup(
@@ -89,7 +90,7 @@ def test_hash_ignores_order_labels_and_lattice_translations(order: list[int], sh
         [ROCK_SALT[i].frac_coords + shift for i in order],
         labels=[f"x{i}" for i in order],
     )
-    assert structure_content_hash(other) == structure_content_hash(ROCK_SALT)
+    assert crystal_hash(other) == crystal_hash(ROCK_SALT)
 
 
 def test_hash_tells_contents_apart() -> None:
@@ -99,16 +100,14 @@ def test_hash_tells_contents_apart() -> None:
     doped[0] = {"Li": 0.99}
     shifted.translate_sites(range(len(shifted)), [0.25, 0, 0])
     variants = [ROCK_SALT, moved, strained, doped, shifted, ROCK_SALT * (2, 1, 1)]
-    assert len({structure_content_hash(s) for s in variants}) == len(variants)
+    assert len({crystal_hash(s) for s in variants}) == len(variants)
 
 
 def test_hash_survives_a_document() -> None:
-    assert structure_content_hash(Structure.from_dict(ROCK_SALT.as_dict())) == structure_content_hash(
-        ROCK_SALT
-    )
+    assert crystal_hash(Structure.from_dict(ROCK_SALT.as_dict())) == crystal_hash(ROCK_SALT)
 
 
 def test_hash_of_coordinates_just_below_one() -> None:
     a = Structure(Lattice.cubic(3), ["Li"], [[0, 0, 0]])
     b = Structure(Lattice.cubic(3), ["Li"], [[1 - 1e-9, -1e-9, 0]])
-    assert structure_content_hash(a) == structure_content_hash(b)
+    assert crystal_hash(a) == crystal_hash(b)

@@ -20,6 +20,7 @@ def candidate(material_id: str, elements: str = "Li S", **fields: Any) -> Candid
         "id": material_id,
         "material_id": material_id,
         "structure_id": f"{material_id}.r1",
+        "crystal_id": f"crystal of {material_id}",
         "representative_id": material_id,
         "is_representative": True,
         "formula": "x",

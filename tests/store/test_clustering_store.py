@@ -36,13 +36,13 @@ def run(key: str, protocol: Protocol = "published") -> ClusteringDocument:
     )
 
 
-def assignment(run_id: str, structure_id: str) -> AssignmentDocument:
+def assignment(run_id: str, crystal_id: str) -> AssignmentDocument:
     return AssignmentDocument(
-        id=f"{run_id}:{structure_id}",
+        id=f"{run_id}:{crystal_id}",
         clustering_id=run_id,
         protocol="published",
-        material_id=structure_id.removesuffix(".r1"),
-        structure_id=structure_id,
+        material_id=f"material of {crystal_id}",
+        crystal_id=crystal_id,
         cluster="1",
         exemplar_distance=0.0,
         selected=True,
@@ -89,7 +89,7 @@ def test_what_came_since_is_noted_with_the_run(store: MTLStore) -> None:
 
 
 def test_members_without_those_placed_later(store: MTLStore) -> None:
-    late = assignment("published:a", "y.r1").model_copy(update={"provisional": True})
-    store.assignments.add([assignment("published:a", "x.r1"), late])
-    assert store.assignments.clustered("published:a") == {"x.r1": "x"}
-    assert list(store.assignments.members("published:a").values()) == [frozenset({"x"})]
+    late = assignment("published:a", "y").model_copy(update={"provisional": True})
+    store.assignments.add([assignment("published:a", "x"), late])
+    assert store.assignments.clustered("published:a") == {"x": "material of x"}
+    assert list(store.assignments.members("published:a").values()) == [frozenset({"material of x"})]

@@ -14,6 +14,7 @@ from test_candidates import candidate
 from mtl_flows import CandidateFilter, MTLStore, Range
 from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.store.bins import BINNED
 from mtl_flows.store.connection import Connection
 
@@ -154,12 +155,12 @@ def test_a_superseded_revision_is_not_the_structure(store: MTLStore) -> None:
     fill_screened(store)
     old = store.structures.get("licl.r1")
     store.structures.raw.update_one({"_id": old.id}, {"$set": {"current": False}})
-    lattice = {**old.structure["lattice"], "matrix": [[5, 0, 0], [0, 5, 0], [0, 0, 5]]}
+    larger = store.crystals.get(old.crystal_id).to_structure().scale_lattice(125.0)
+    crystal = CrystalDocument.of(larger, "LiCl", old.provenance)
     newer = {"id": "licl.r2", "revision": 2, "fingerprint": "new", "current": True}
-    store.structures.add(
-        [old.model_copy(update={**newer, "structure": {**old.structure, "lattice": lattice}})]
-    )
-    assert store.structure("licl").lattice.a == 5.0
+    store.crystals.add([crystal])
+    store.structures.add([old.model_copy(update={**newer, "crystal_id": crystal.id})])
+    assert store.structure("licl").lattice.a == pytest.approx(5.0)
     assert store.structure("licl.r1").lattice.a != 5.0
 
 

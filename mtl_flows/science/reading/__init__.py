@@ -1,6 +1,6 @@
 """Reading structure files: CIF, POSCAR and pymatgen JSON, alone, in folders or in archives."""
 
-from mtl_flows.science.reading.checks import check_structure, structure_content_hash
+from mtl_flows.science.reading.checks import check_structure
 from mtl_flows.science.reading.files import file_slug, read_structures
 from mtl_flows.science.reading.formula import reduced_formula
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
@@ -19,5 +19,4 @@ __all__ = [
     "read_structures",
     "reduced_formula",
     "space_group",
-    "structure_content_hash",
 ]

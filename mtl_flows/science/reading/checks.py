@@ -1,16 +1,11 @@
-"""Checks of a structure, and the hash that tells whether it is the same as before."""
+"""Checks of a structure: what no later stage could make sense of."""
 
-import hashlib
-
-import numpy as np
 from pymatgen.core import Structure
 
 from mtl_flows.errors import NoMobileIonError, OccupancyError, OverlappingSitesError
 from mtl_flows.science.reading.distances import overlapping_pair
 from mtl_flows.science.reading.model import ReadingParameters
 from mtl_flows.science.sublattices import is_mobile
-
-_HASHED_DECIMALS = 5
 
 
 def check_structure(
@@ -54,24 +49,3 @@ def check_structure(
             subject=subject,
             remedy="check coordinates, symmetry operations and occupancies",
         )
-
-
-def structure_content_hash(structure: Structure) -> str:
-    """SHA-256 of cell, species and coordinates, whatever the order and labels of the sites.
-
-    Cell lengths, angles, fractional coordinates and occupancies are rounded to five decimals; coordinates are
-    taken modulo one. Another choice of cell or origin gives another hash: finite clouds depend on both.
-    """
-    cell = np.round(structure.lattice.parameters, _HASHED_DECIMALS) + 0.0
-    coords = np.round(structure.frac_coords % 1.0, _HASHED_DECIMALS) % 1.0 + 0.0
-    rows = sorted(
-        f"{_species_text(site)} {x:.5f} {y:.5f} {z:.5f}"
-        for site, (x, y, z) in zip(structure.species_and_occu, coords, strict=True)
-    )
-    text = "\n".join([" ".join(f"{value:.5f}" for value in cell), *rows])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _species_text(species: object) -> str:
-    items = sorted((str(s), amount) for s, amount in species.items())  # type: ignore[attr-defined]
-    return ",".join(f"{symbol}:{amount:.5f}" for symbol, amount in items)

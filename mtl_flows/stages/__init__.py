@@ -1,0 +1,31 @@
+"""The stages of the pipeline, each an object: name, version, parameters, what it reads, what it writes.
+
+Whatever walks over stages iterates over one of these tuples.
+"""
+
+from typing import Any, Final
+
+from mtl_flows.stages.barcodes import BARCODES
+from mtl_flows.stages.base import CrystalStage, Stage, StageInput
+from mtl_flows.stages.chemistry import CHEMISTRY
+from mtl_flows.stages.clustering import CLUSTERING
+from mtl_flows.stages.screening import ScreeningParameters
+from mtl_flows.stages.subjects import Statement, Subject
+from mtl_flows.stages.topology import TOPOLOGY
+
+CRYSTAL_STAGES: Final[tuple[CrystalStage[Any], ...]] = (BARCODES, TOPOLOGY, CHEMISTRY)
+"""Stages that compute one crystal alone, each after those that it needs."""
+
+__all__ = [
+    "BARCODES",
+    "CHEMISTRY",
+    "CLUSTERING",
+    "CRYSTAL_STAGES",
+    "TOPOLOGY",
+    "CrystalStage",
+    "ScreeningParameters",
+    "Stage",
+    "StageInput",
+    "Statement",
+    "Subject",
+]

@@ -1,0 +1,28 @@
+"""The eight chemical rules."""
+
+from mtl_flows.schemas.base import Header
+from mtl_flows.schemas.chemistry import ChemistryDocument
+from mtl_flows.science.chemistry import ChemistryParameters, check_chemistry
+from mtl_flows.stages.base import CrystalStage, StageInput
+
+
+def _build(given: StageInput, parameters: ChemistryParameters, header: Header) -> ChemistryDocument:
+    report = check_chemistry(
+        given.structure,
+        given.mobile_ion,
+        parameters,
+        oxidation_states=given.subject.oxidation_states or None,
+        formula_text=given.subject.formula,
+    )
+    return ChemistryDocument.of(header, report)
+
+
+CHEMISTRY = CrystalStage(
+    noun="chemistry",
+    version=1,
+    document=ChemistryDocument,
+    section="chemistry",
+    values=ChemistryParameters.as_dict,
+    build=_build,
+    reads=("formula", "oxidation_states"),
+)

@@ -1,0 +1,38 @@
+"""What stages may read of one revision of a material: its crystal, and what its file states beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mtl_flows.schemas.base import content_hash
+
+Statement = Literal["formula", "oxidation_states", "implicit_hydrogens"]
+"""What a file says of a crystal beyond its sites, and some stages read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One revision of a material, as stages see it.
+
+    Attributes
+    ----------
+    structure_id, material_id
+        Whose revision it is: nothing that a stage reads.
+    crystal_id
+        The crystal; every stage reads it.
+    formula, oxidation_states, implicit_hydrogens
+        What the file states beside the crystal.
+    """
+
+    structure_id: str
+    material_id: str
+    crystal_id: str
+    formula: str
+    oxidation_states: Mapping[str, float]
+    implicit_hydrogens: float
+
+    def key(self, reads: tuple[Statement, ...] = ()) -> str:
+        """Key of what a stage reads: materials that agree in it share the stage's document."""
+        if not reads:
+            return self.crystal_id
+        return f"{self.crystal_id}.{content_hash({name: getattr(self, name) for name in reads})[:8]}"
