@@ -48,7 +48,7 @@ BATCH = 25
 STAGES = ("ingest", "topology", "chemistry", "clustering", "candidates")
 MAX_DELAY_S = 0.005  # longer, and kills meant for a short stage fall into the next
 # When and at what cost something was computed, and what follows from such times.
-INCIDENTAL = {"created_at", "updated_at", "read_at", "counts", "job", "timings_s", "inputs_hash"}
+INCIDENTAL = {"created_at", "read_at", "ingests", "resolved_at", "at", "job", "timings_s", "inputs_hash"}
 
 
 class Aim(NamedTuple):

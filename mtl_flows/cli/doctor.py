@@ -49,11 +49,14 @@ def doctor(
 
 def migrate(json: Json = False) -> None:
     """Bring documents of earlier versions to today's layout and create missing indexes; safe to repeat."""
+    from mtl_flows.jobs.settling import settle_all
     from mtl_flows.store.database import MTLStore
     from mtl_flows.store.migrations import migrate as bring_up_to_date
 
     with MTLStore.open() as store:
         changed = bring_up_to_date(store)
+        if "rejections" in changed:
+            settle_all(store)  # earlier versions left refusals open that were mended in another folder
     if json:
         print_json(changed)
     elif changed:

@@ -11,6 +11,7 @@ from mtl_flows.cli.types import Json, MobileIon, Workers
 
 if TYPE_CHECKING:
     from mtl_flows.jobs.ingest import IngestSummary
+    from mtl_flows.schemas.ingest import RejectionDocument
     from mtl_flows.science.curation import CurationLimits
     from mtl_flows.store.database import MTLStore
 
@@ -100,11 +101,15 @@ def take_in(
     mobile_ion: str,
     workers: int,
 ) -> "IngestSummary":
-    """Ingest with progress; what was refused is said on standard error, at most the first few files."""
+    """Ingest with progress; what it refused is said on standard error, at most the first few files."""
     from mtl_flows.jobs import ingest as stage
 
+    refused: list[RejectionDocument] = []
     with progress("ingest") as reporter:
         done = 0
+
+        def refuse(found: "Sequence[RejectionDocument]") -> None:
+            refused.extend(found[: max(0, _REFUSALS_SHOWN - len(refused))])
 
         def advance(summary: stage.IngestSummary) -> None:
             nonlocal done
@@ -123,13 +128,12 @@ def take_in(
             mobile_ion=mobile_ion,
             workers=workers,
             progress=advance,
+            on_refusals=refuse,
         )
-    if summary.rejected:
-        refused = list(store.rejections.outstanding({"stage": "ingest", "releases": release}))
-        for document in refused[:_REFUSALS_SHOWN]:
-            complain("refused", f"{document.subject}: {document.message} ({document.remedy})")
-        if len(refused) > _REFUSALS_SHOWN:
-            err.print(f"and {len(refused) - _REFUSALS_SHOWN} more, see mtl rejections")
+    for document in refused:
+        complain("refused", f"{document.subject}: {document.message} ({document.remedy})")
+    if summary.rejected > len(refused):
+        err.print(f"and {summary.rejected - len(refused)} more, see mtl rejections")
     return summary
 
 
@@ -180,7 +184,8 @@ def rejections(
         err.print("--reason REASON or --list shows every file")
         return
     rows = [
-        [d.stage, d.reason, d.subject, d.message, d.remedy]
+        [d.stage, d.reason, d.subject, ", ".join(d.releases), d.message, d.remedy]
         for d in sorted(found, key=lambda d: (d.stage, d.reason))
     ]
-    out.print(table("Rejections", ["stage", "reason", "subject", "what was wrong", "what to do"], rows))
+    columns = ["stage", "reason", "subject", "releases", "what was wrong", "what to do"]
+    out.print(table("Rejections", columns, rows))

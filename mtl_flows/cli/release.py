@@ -19,26 +19,40 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(json: Json = False) -> None:
-    """Show the releases in the order they arrived, with what their latest ingest counted."""
+    """Show the releases in the order they arrived, with what they hold and what all their ingests brought.
+
+    `new` and `changed` are sums over the ingests, `duplicates` and `withdrawn` those that the latest left; --json has
+    every ingest with its counts.
+    """
     from mtl_flows.store.database import MTLStore
 
     with MTLStore.open() as store:
         releases = list(store.releases.find(sort=[("sequence", 1)]))
+        held = {r.name: store.structures.count({"releases": r.name}) for r in releases}
+        refused = {r.name: store.rejections.count({"releases": r.name}) for r in releases}
     if json:
-        print_json([release.model_dump() for release in releases])
+        print_json(
+            [r.model_dump() | {"materials": held[r.name], "refused": refused[r.name]} for r in releases]
+        )
         return
-    counted = ["files", "new", "changed", "unchanged", "rejected", "duplicates", "withdrawn"]
     rows = [
         [
             r.name,
             r.source,
             r.complete,
-            *(r.counts.get(name) for name in counted),
-            f"{r.updated_at:%Y-%m-%d %H:%M}",
+            held[r.name],
+            r.total("new"),
+            r.total("changed"),
+            refused[r.name],
+            r.latest("duplicates"),
+            r.latest("withdrawn"),
+            len(r.ingests),
+            f"{max((i.started_at for i in r.ingests), default=r.created_at):%Y-%m-%d %H:%M}",
         ]
         for r in releases
     ]
-    out.print(table("Releases", ["release", "source", "complete", *counted, "last ingest"], rows))
+    columns = ["release", "source", "complete", "materials", "new", "changed", "refused", "duplicates"]
+    out.print(table("Releases", [*columns, "withdrawn", "ingests", "last ingest"], rows))
 
 
 def diff(

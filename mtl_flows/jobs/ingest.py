@@ -20,7 +20,8 @@ from mtl_flows.errors import (
     UnreadableStructureError,
 )
 from mtl_flows.jobs.crystals import settle_crystals
-from mtl_flows.jobs.reading import Documents, IngestParameters, Reading, read_file, rejection
+from mtl_flows.jobs.reading import Documents, IngestParameters, Reading, read_file, rejection, stems
+from mtl_flows.jobs.settling import Delivered, settle
 from mtl_flows.parallel import Outcome, guarded_map
 from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
@@ -83,6 +84,7 @@ def ingest(
     timeout_s: float = 120.0,
     memory_MB: int = 4000,
     progress: Callable[[IngestSummary], None] | None = None,
+    on_refusals: Callable[[Sequence[RejectionDocument]], None] | None = None,
 ) -> IngestSummary:
     """Read structure files into `store` as a release.
 
@@ -110,6 +112,8 @@ def ingest(
         What one file may cost.
     progress
         Called after every batch with the summary so far.
+    on_refusals
+        Called after every batch with what was refused in it, known refusals included.
 
     Raises
     ------
@@ -135,8 +139,9 @@ def ingest(
     )
     found = find_files(sources)
     entered = store.releases.begin(release, source)
-    delivery = _Delivery(store, entered, parameters, progress, retry=retry)
+    delivery = _Delivery(store, entered, parameters, progress, on_refusals, retry=retry)
     delivery.take(found, guard)
+    settle(store, entered, delivery.delivered)
     if complete:
         store.releases.declare_complete(release)
     store.structures.refresh_withdrawn(store.releases.standing())
@@ -146,7 +151,7 @@ def ingest(
         duplicates=len(store.structures.duplicate_ids({"releases": release})),
         withdrawn=store.structures.count({"source": entered.source, "current": True, "withdrawn": True}),
     )
-    store.releases.end(release, asdict(summary))
+    delivery.note(summary, ended=True)
     return summary
 
 
@@ -193,6 +198,7 @@ class _Delivery:
         release: ReleaseDocument,
         parameters: IngestParameters,
         progress: Callable[[IngestSummary], None] | None,
+        on_refusals: Callable[[Sequence[RejectionDocument]], None] | None,
         *,
         retry: bool = False,
     ) -> None:
@@ -202,7 +208,10 @@ class _Delivery:
         self.parameters = parameters
         self.parameters_hash = parameters.stage().hash
         self.progress = progress
+        self.on_refusals = on_refusals
         self.summary = IngestSummary()
+        self.delivered = Delivered()
+        self.record = store.releases.begin_ingest(release.name, self.parameters_hash)
         self._claims: dict[str, tuple[str, str]] = {}
         # Files in their order: those being read, and behind them those that the ledger knows.
         self._queue: deque[tuple[FileDocument, bool]] = deque()
@@ -215,6 +224,10 @@ class _Delivery:
             self._sort_fresh(entry, outcome)
             self._take_known()
         self._flush()
+
+    def note(self, summary: IngestSummary, *, ended: bool = False) -> None:
+        """Write what was met so far into the history of the release."""
+        self.store.releases.note_ingest(self.release.name, self.record, asdict(summary), ended=ended)
 
     def _unknown(self, found: Iterable[FoundFile]) -> Iterator[FoundFile]:
         """Queue every file, and hand out those that have to be read."""
@@ -244,6 +257,7 @@ class _Delivery:
         return FileDocument(
             id=content_hash([digest, name, self.parameters_hash])[:32],
             name=file.name,
+            stem=file_slug(Path(file.name)),
             sha256=digest,
             parameters_hash=self.parameters_hash,
             code_version=__version__,
@@ -257,7 +271,7 @@ class _Delivery:
             refused.append(self._rejection(_as_known(outcome.error), entry))
         for document in outcome.result or ():
             if isinstance(document, RejectionDocument):
-                refused.append(document)
+                refused.append(document.delivered_by(self.release.source))
                 continue
             revision = document.revision
             if conflict := self._conflict(entry, revision.material_id, revision.fingerprint):
@@ -275,6 +289,7 @@ class _Delivery:
                 self._batch.conflicts.append(conflict)
             else:
                 self._batch.known_structures.append(key)
+                self.delivered.stems.add(known.stem)
         self._file_taken()
 
     def _conflict(self, entry: FileDocument, material_id: str, fingerprint: str) -> RejectionDocument | None:
@@ -290,7 +305,8 @@ class _Delivery:
         return self._rejection(error, entry, material_id)
 
     def _rejection(self, error: MTLError, entry: FileDocument, material_id: str = "") -> RejectionDocument:
-        return rejection(error, entry.name, entry.sha256, material_id, self.parameters)
+        found = rejection(error, entry.name, entry.sha256, self.parameters, material_id)
+        return found.delivered_by(self.release.source)
 
     def _file_taken(self) -> None:
         self._batch.n_files += 1
@@ -308,9 +324,12 @@ class _Delivery:
         ids = [*(r.id for r in recorded.values()), *batch.known_structures]
         refused = [*batch.conflicts, *(r for _, _, rejections in batch.fresh for r in rejections)]
         store.structures.assign_release(ids, self.release.name, store.releases.order())
-        store.rejections.settle_files([d.file.name for d in distinct.values()], {material_of(i) for i in ids})
         store.rejections.record_many(refused, self.release.name)
         store.rejections.assign_release(batch.known_rejections, self.release.name)
+        self.delivered.materials.update(material_of(i) for i in ids)
+        self.delivered.stems.update(stem for d in distinct.values() for stem in stems(d.file))
+        self.delivered.refusals.update(r.id for r in refused)
+        self.delivered.refusals.update(batch.known_rejections)
         write = store.files.put if self.retry else store.files.add
         write(
             entry.model_copy(
@@ -336,8 +355,12 @@ class _Delivery:
             unchanged=unchanged,
             rejected=n_refused,
         )
+        self.note(self.summary)
         if self.progress is not None:
             self.progress(self.summary)
+        if self.on_refusals is not None and n_refused:
+            known = store.rejections.find({"_id": {"$in": batch.known_rejections}})
+            self.on_refusals([*refused, *known])
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
 from mtl_flows.errors import InputError, MTLError, SetAsideError
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
@@ -21,6 +22,7 @@ from mtl_flows.science.reading import (
     ParsedStructure,
     ReadingParameters,
     check_structure,
+    file_slug,
     read_structures,
     reduced_formula,
     space_group,
@@ -64,7 +66,7 @@ class IngestParameters:
 def read_file(file: FoundFile, parameters: IngestParameters) -> Documents:
     """Documents of everything one file holds; revisions are provisional."""
     if isinstance(file.content, InputError):
-        return [rejection(file.content, file.name, "", "", parameters)]
+        return [rejection(file.content, file.name, "", parameters)]
     blocks = read_structures((file.name, file.content), parameters.reading)
     several = len(blocks) > 1
     documents: Documents = []
@@ -82,7 +84,8 @@ def read_file(file: FoundFile, parameters: IngestParameters) -> Documents:
             documents.append(_reading(parsed, parameters))
         except InputError as error:
             digest = sha256(file.content).hexdigest()
-            documents.append(rejection(error, subject, digest, material_id, parameters))
+            name = block.name if several else ""
+            documents.append(rejection(error, file.name, digest, parameters, material_id, block=name))
     return documents
 
 
@@ -141,14 +144,25 @@ def _reading(parsed: ParsedStructure, parameters: IngestParameters) -> "Reading"
     return Reading(document, crystal)
 
 
+def stems(file: SourceFile) -> set[str]:
+    """What a file, or a block of a file, goes by whatever its folder; refusals of either end once it is read."""
+    return {file_slug(Path(file.name)), file_slug(Path(file.name), file.block)}
+
+
 def rejection(
-    error: MTLError, subject: str, digest: str, material_id: str, parameters: IngestParameters
+    error: MTLError,
+    file_name: str,
+    digest: str,
+    parameters: IngestParameters,
+    material_id: str = "",
+    *,
+    block: str = "",
 ) -> RejectionDocument:
-    """Refusal by this stage, under the parameters it was read with."""
-    return RejectionDocument.of(
+    """Refusal by this stage, under the parameters it was read with; `block` is one of several in the file."""
+    return RejectionDocument.of_file(
         error,
-        stage=STAGE,
-        subject=subject,
+        subject=f"{file_name} [{block}]" if block else file_name,
+        file_stem=file_slug(Path(file_name), block),
         file_sha256=digest,
         material_id=material_id,
         mobile_ion=parameters.mobile_ion,

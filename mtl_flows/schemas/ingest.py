@@ -96,21 +96,49 @@ class StructureDocument(Document):
         return self.flags.ordered
 
 
-class RejectionDocument(Document):
-    """Why a file or a material was refused by a stage."""
+class RejectionEvent(BaseModel):
+    """What became of a refusal at one time."""
 
-    schema_version: int = Field(2, description="version of this document's layout")
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: datetime = Field(description="UTC")
+    accepted: bool = Field(description="it was resolved; else it was met, for the first time or again")
+    release: str = Field("", description="release in which; empty for later stages")
+    subject: str = Field("", description="file or structure that was refused; empty where it was resolved")
+    file_sha256: str = Field("", description="hash of the file")
+    message: str = Field("", description="what was wrong")
+
+
+class RejectionDocument(Document):
+    """Why a file or a material was refused by a stage.
+
+    At ingest one document stands for a material and a reason, or, where no material could be read, for the source,
+    the stem of the file and a reason, whatever folder and release the file lies in.
+    """
+
+    schema_version: int = Field(3, description="version of this document's layout")
     stage: str = Field(description="stage noun, such as ingest")
-    subject: str = Field(description="file name or structure id")
+    subject: str = Field(description="file name or structure id; of several, the latest")
     reason: str = Field(description="reason code of the error, such as no_mobile_ion")
     message: str = Field(description="what was wrong")
     remedy: str = Field("", description="what can be done about it")
     file_sha256: str = Field("", description="hash of the file; empty for later stages")
+    source: str = Field("", description="source that delivered the file; empty for later stages")
+    file_stem: str = Field(
+        "", description="name of the file without folder and ending; empty for later stages"
+    )
     material_id: str = Field("", description="material concerned, where it is known")
     releases: list[str] = Field(default_factory=list, description="releases it was met in")
     mobile_ion: str = Field("", description="mobile ion the stage looked for")
     created_at: datetime = Field(description="UTC, first met")
     resolved: bool = Field(False, description="the subject was accepted later")
+    resolved_at: datetime | None = Field(
+        None,
+        description="UTC; null while it was not, and where an early version did not say",
+    )
+    events: list[RejectionEvent] = Field(
+        default_factory=list, description="when it was met and resolved, oldest first"
+    )
     provenance: Provenance | None = Field(
         None, description="where the refusal comes from; null where the stage recorded none"
     )
@@ -122,13 +150,12 @@ class RejectionDocument(Document):
         *,
         stage: str,
         subject: str,
-        file_sha256: str = "",
         material_id: str = "",
         mobile_ion: str = "",
         provenance: Provenance | None = None,
     ) -> Self:
-        """Document for `error`; the same refusal always gets the same id."""
-        key = content_hash([stage, subject, error.reason, file_sha256, mobile_ion])
+        """Document for `error` of a stage after ingest; the same refusal always gets the same id."""
+        key = content_hash([stage, subject, error.reason, "", mobile_ion])
         return cls(
             id=key[:32],
             stage=stage,
@@ -136,19 +163,58 @@ class RejectionDocument(Document):
             reason=error.reason,
             message=error.message,
             remedy=error.remedy,
-            file_sha256=file_sha256,
             material_id=material_id,
             mobile_ion=mobile_ion,
             created_at=utc_now(),
             provenance=provenance,
         )
 
+    @classmethod
+    def of_file(
+        cls,
+        error: MTLError,
+        *,
+        subject: str,
+        file_stem: str,
+        file_sha256: str = "",
+        material_id: str = "",
+        mobile_ion: str = "",
+        provenance: Provenance | None = None,
+    ) -> Self:
+        """Document for `error` of reading a file, from a source without a name; see `delivered_by`."""
+        return cls(
+            id=cls.file_key("", material_id, file_stem, error.reason),
+            stage="ingest",
+            subject=subject,
+            reason=error.reason,
+            message=error.message,
+            remedy=error.remedy,
+            file_sha256=file_sha256,
+            file_stem=file_stem,
+            material_id=material_id,
+            mobile_ion=mobile_ion,
+            created_at=utc_now(),
+            provenance=provenance,
+        )
+
+    def delivered_by(self, source: str) -> Self:
+        """The same refusal of a file that a source delivered."""
+        key = self.file_key(source, self.material_id, self.file_stem, self.reason)
+        return self.model_copy(update={"id": key, "source": source})
+
+    @staticmethod
+    def file_key(source: str, material_id: str, file_stem: str, reason: str) -> str:
+        """Id of a refusal at ingest: of the material, else of the source, whatever its case, and the file's stem."""
+        about = [material_id] if material_id else [source.casefold(), file_stem]
+        return content_hash(["ingest", *about, reason])[:32]
+
 
 class FileDocument(Document):
     """Ledger of the files read: a file whose outcome stands here is not read again."""
 
-    schema_version: int = Field(2, description="version of this document's layout")
+    schema_version: int = Field(3, description="version of this document's layout")
     name: str = Field(description="file name, with the path inside its archive")
+    stem: str = Field(description="name of the file without folder and ending")
     sha256: str = Field(description="hash of the file's bytes")
     parameters_hash: str = Field(description="hash of the parameters it was read with")
     structures: list[str] = Field(default_factory=list, description="ids of the revisions it holds")
@@ -158,17 +224,40 @@ class FileDocument(Document):
     read_at: datetime | None = Field(None, description="UTC, when it was read")
 
 
+class IngestRecord(BaseModel):
+    """One ingest into a release."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(description="random identifier")
+    started_at: datetime = Field(description="UTC")
+    ended_at: datetime | None = Field(None, description="UTC; null while it runs, and if it was cut off")
+    counts: dict[str, int] = Field(
+        default_factory=dict, description="what it met so far, by what became of it"
+    )
+    parameters_hash: str = Field("", description="hash of the parameters it read with")
+    code_version: str = Field("", description="version of mtl_flows")
+
+
 class ReleaseDocument(Document):
     """One delivery of files by a source."""
 
-    schema_version: int = Field(2, description="version of this document's layout")
+    schema_version: int = Field(3, description="version of this document's layout")
     name: str = Field(description="name the user gave it")
     source: str = Field("", description="name of the source, such as ICSD")
     sequence: int = Field(description="order of arrival, from 1")
     complete: bool = Field(False, description="what it does not hold has been withdrawn by the source")
-    counts: dict[str, int] = Field(default_factory=dict, description="summary of the latest ingest")
     created_at: datetime = Field(description="UTC, first ingest")
-    updated_at: datetime = Field(description="UTC, latest ingest that ended")
+    ingests: list[IngestRecord] = Field(default_factory=list, description="every ingest, oldest first")
     provenance: Provenance | None = Field(
         None, description="code that entered it; null for releases of early versions"
     )
+
+    def total(self, name: str) -> int:
+        """Sum of one count over all ingests: of ``new`` and ``changed``, what the release brought."""
+        return sum(ingest.counts.get(name, 0) for ingest in self.ingests)
+
+    def latest(self, name: str) -> int | None:
+        """One count of the latest ingest that ended; None if none has."""
+        ended = [ingest for ingest in self.ingests if ingest.ended_at is not None]
+        return ended[-1].counts.get(name) if ended else None

@@ -4,22 +4,31 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
+from mtl_flows import __version__
 from mtl_flows.errors import (
     ConfigurationError,
-    ConflictingIdError,
     DatabaseUnavailableError,
     MTLError,
     NotFoundError,
 )
 from mtl_flows.schemas.base import Provenance, utc_now
-from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
+from mtl_flows.schemas.ingest import (
+    FileDocument,
+    IngestRecord,
+    RejectionDocument,
+    RejectionEvent,
+    ReleaseDocument,
+)
 from mtl_flows.store.collection import DocumentCollection
 
 _ATTEMPTS = 50
+# Of a refusal met again: what it says now; the rest is what it said first.
+_LATEST = ("subject", "message", "remedy", "file_sha256", "provenance", "resolved", "resolved_at")
 
 
 class RejectionGroup(NamedTuple):
@@ -38,9 +47,18 @@ class FileCollection(DocumentCollection[FileDocument]):
     name = "files"
     model = FileDocument
 
+    indexes = (IndexModel([("stem", ASCENDING)]),)
+
     def look_up(self, keys: Iterable[str]) -> dict[str, FileDocument]:
         """Those of `keys` that stand in the ledger."""
         return {document.id: document for document in self.find({"_id": {"$in": list(keys)}})}
+
+    def structures_by_stem(self, stems: Iterable[str]) -> dict[str, set[str]]:
+        """Revisions that files of these stems gave, by stem."""
+        found: dict[str, set[str]] = {}
+        for stored in self.raw.find({"stem": {"$in": sorted(set(stems))}}, {"stem": 1, "structures": 1}):
+            found.setdefault(stored["stem"], set()).update(stored["structures"])
+        return found
 
 
 class RejectionCollection(DocumentCollection[RejectionDocument]):
@@ -61,63 +79,95 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         stage: str,
         subject: str,
         *,
-        file_sha256: str = "",
         material_id: str = "",
         mobile_ion: str = "",
-        release: str = "",
         provenance: Provenance | None = None,
     ) -> RejectionDocument:
-        """Note that `stage` refused `subject`; the same refusal twice is one document."""
+        """Note that a stage after ingest refused `subject`; the same refusal twice is one document."""
         document = RejectionDocument.of(
             error,
             stage=stage,
             subject=subject,
-            file_sha256=file_sha256,
             material_id=material_id,
             mobile_ion=mobile_ion,
             provenance=provenance,
         )
-        self.record_many([document], release)
+        self.record_many([document])
         return document
 
     def record_many(self, documents: Sequence[RejectionDocument], release: str = "") -> None:
-        """Note several refusals at once."""
-        writes = []
-        for document in documents:
-            fields = self._sized(document)
-            key, releases = fields.pop("_id"), fields.pop("releases")
-            fields.pop("resolved")
-            update: dict[str, Any] = {"$setOnInsert": fields, "$set": {"resolved": False}}
-            update["$addToSet"] = {"releases": {"$each": [*releases, release] if release else releases}}
-            writes.append(UpdateOne({"_id": key}, update, upsert=True))
-        if writes:
-            self.raw.bulk_write(writes, ordered=False)
+        """Note several refusals, of files of a release at ingest.
+
+        A refusal met before stands again if it was resolved, and says what is wrong now; that it was met, and in
+        which release, is added to its history unless it says so already.
+        """
+        if documents:
+            self.raw.bulk_write([self._met(document, release) for document in documents], ordered=False)
+
+    def _met(self, document: RejectionDocument, release: str) -> UpdateOne:
+        fields = self._sized(document)
+        key = fields.pop("_id")
+        event = RejectionEvent(
+            at=document.created_at,
+            accepted=False,
+            release=release,
+            subject=document.subject,
+            file_sha256=document.file_sha256,
+            message=document.message,
+        )
+        elsewhere = {"$not": [{"$in": [{"$literal": release}, _listed("releases")]}]} if release else False
+        news = [
+            {"$eq": [{"$type": "$created_at"}, "missing"]},
+            {"$eq": ["$resolved", True]},
+            {"$ne": ["$message", {"$literal": document.message}]},
+            elsewhere,
+        ]
+        says = {name: {"$literal": fields.pop(name)} for name in _LATEST}
+        told = {
+            **{name: {"$ifNull": [f"${name}", {"$literal": value}]} for name, value in fields.items()},
+            **{name: {"$cond": ["$news", value, f"${name}"]} for name, value in says.items()},
+            "events": _with("events", event.model_dump(), "$news"),
+            "releases": _with("releases", release, elsewhere),
+        }
+        pipeline: list[dict[str, Any]] = [
+            {"$set": {"news": {"$or": news}}},
+            {"$set": told},
+            {"$unset": "news"},
+        ]
+        return UpdateOne({"_id": key}, pipeline, upsert=True)
 
     def assign_release(self, ids: Sequence[str], release: str) -> None:
         """Note that `release` holds these refused files too; met anew, a resolved refusal stands again."""
+        event = {"at": utc_now(), "accepted": False, "release": {"$literal": release}}
+        event |= {name: f"${name}" for name in ("subject", "file_sha256", "message")}
         self.raw.update_many(
             {"_id": {"$in": list(ids)}, "releases": {"$ne": release}},
-            {"$addToSet": {"releases": release}, "$set": {"resolved": False}},
+            [
+                {
+                    "$set": {
+                        "releases": {"$concatArrays": ["$releases", [{"$literal": release}]]},
+                        "events": {"$concatArrays": ["$events", [event]]},
+                        "resolved": False,
+                        "resolved_at": None,
+                    }
+                }
+            ],
         )
 
-    def settle_files(self, files: Iterable[str], materials: Iterable[str]) -> None:
-        """Mark refusals of files or materials that have been accepted since as resolved."""
-        self.resolve("ingest", {"subject": {"$in": sorted(set(files))}})
-        others = {
-            "material_id": {"$in": sorted(set(materials))},
-            "reason": {"$ne": ConflictingIdError.reason},
-        }
-        self.resolve("ingest", others)
-
-    def resolve(self, stage: str, query: Mapping[str, Any]) -> int:
+    def resolve(self, stage: str, query: Mapping[str, Any], release: str = "") -> int:
         """Mark refusals by `stage` that no longer hold; returns how many."""
-        update = {"$set": {"resolved": True}}
+        event = RejectionEvent(at=utc_now(), accepted=True, release=release)
+        update = {
+            "$set": {"resolved": True, "resolved_at": event.at},
+            "$push": {"events": event.model_dump()},
+        }
         return self.raw.update_many({**query, "stage": stage, "resolved": False}, update).modified_count
 
     def about(self, subject: str) -> list[RejectionDocument]:
         """Refusals of a material, a structure or a file; a file's folder may be left out."""
         named = re.compile(rf"(^|/){re.escape(subject)}( \[[^]]*\])?$")
-        query = {"$or": [{"material_id": subject}, {"subject": subject}, {"subject": named}]}
+        files = {"$in": [subject, named]}
+        query = {"$or": [{"material_id": subject}, {"subject": files}, {"events.subject": files}]}
         return list(self.find(query, sort=[("created_at", ASCENDING), ("_id", ASCENDING)]))
 
     def groups(self, query: Mapping[str, Any] | None = None) -> list[RejectionGroup]:
@@ -186,14 +236,12 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
                     )
                 return release
             latest = self.raw.find_one({}, {"sequence": 1}, sort=[("sequence", DESCENDING)])
-            now = utc_now()
             release = ReleaseDocument(
                 id=name,
                 name=name,
                 source=source,
                 sequence=latest["sequence"] + 1 if latest else 1,
-                created_at=now,
-                updated_at=now,
+                created_at=utc_now(),
                 provenance=Provenance.declared("release", {}),
             )
             with suppress(DuplicateKeyError):
@@ -206,9 +254,23 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
         """Note that what the release does not hold has been withdrawn; it stays so."""
         self.raw.update_one({"_id": name}, {"$set": {"complete": True}})
 
-    def end(self, name: str, counts: Mapping[str, int]) -> None:
-        """Note the counts of an ingest that ended."""
-        self.raw.update_one({"_id": name}, {"$set": {"counts": dict(counts), "updated_at": utc_now()}})
+    def begin_ingest(self, name: str, parameters_hash: str) -> str:
+        """Enter an ingest into the history of a release; gives its id."""
+        record = IngestRecord(
+            id=uuid4().hex,
+            started_at=utc_now(),
+            parameters_hash=parameters_hash,
+            code_version=__version__,
+        )
+        self.raw.update_one({"_id": name}, {"$push": {"ingests": record.model_dump()}})
+        return record.id
+
+    def note_ingest(self, name: str, ingest: str, counts: Mapping[str, int], *, ended: bool = False) -> None:
+        """Note what an ingest has met so far; that of other ingests stays."""
+        found: dict[str, Any] = {"ingests.$.counts": dict(counts)}
+        if ended:
+            found["ingests.$.ended_at"] = utc_now()
+        self.raw.update_one({"_id": name, "ingests.id": ingest}, {"$set": found})
 
     def named(self, name: str) -> ReleaseDocument:
         """Return the release of this name.
@@ -239,3 +301,13 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
                 names.clear()
             names.append(release.name)
         return [name for names in standing.values() for name in names]
+
+
+def _listed(name: str) -> dict[str, Any]:
+    """A list of a document, as an expression; empty where it has none yet."""
+    return {"$ifNull": [f"${name}", []]}
+
+
+def _with(name: str, item: Any, when: Any) -> dict[str, Any]:
+    """A list of a document with one more item if an expression holds."""
+    return {"$cond": [when, {"$concatArrays": [_listed(name), [{"$literal": item}]]}, _listed(name)]}

@@ -1,45 +1,97 @@
 """From the layout of earlier versions to today's: steps from one schema version to the next."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pymongo import ReplaceOne
 
 from mtl_flows.schemas.base import Provenance
+from mtl_flows.schemas.ingest import IngestRecord, RejectionDocument
 from mtl_flows.schemas.labels import LabelDocument, LabelFacts, LabelStatement
+from mtl_flows.science.reading import file_slug
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.database import MTLStore
 
 _BATCH = 200
 
 Stored = dict[str, Any]
-Step = Callable[[Stored], Stored]
+Step = Callable[[Stored, MTLStore], Stored]
 
 
 class Migration(NamedTuple):
     """One step: documents of `collection` with schema version `version` become those of the next.
 
-    A step may give a document another id; `unite` makes one document of two that come to the same, and changes
-    nothing where the second has gone into the first already.
+    A step may give a document another id. Then `unite` makes one document of two that come to the same, and changes
+    nothing where the second has gone into the first already; `named_by` is a collection and its list of these ids.
     """
 
     collection: str
     version: int
     step: Step
     unite: Callable[[Stored, Stored], Stored] | None = None
+    named_by: tuple[str, str] | None = None
 
 
-def _files_2(stored: dict[str, Any]) -> dict[str, Any]:
+def _files_2(stored: Stored, _: MTLStore) -> Stored:
     """Files record which version read them and when; of earlier ones nobody knows."""
     return {"code_version": "", "read_at": None, **stored}
 
 
-def _with_provenance(stored: dict[str, Any]) -> dict[str, Any]:
+def _files_3(stored: Stored, _: MTLStore) -> Stored:
+    """Files are found by their stem."""
+    return {"stem": file_slug(Path(stored["name"])), **stored}
+
+
+def _with_provenance(stored: Stored, _: MTLStore) -> Stored:
     """Documents carry provenance; that of earlier ones is lost."""
     return {"provenance": None, **stored}
 
 
-def _labels_3(stored: Stored) -> Stored:
+def _releases_3(stored: Stored, _: MTLStore) -> Stored:
+    """Releases keep every ingest; of those before, the counts of the latest are known."""
+    kept = {name: value for name, value in stored.items() if name not in ("counts", "updated_at")}
+    record = IngestRecord(
+        id="latest", started_at=stored["created_at"], ended_at=stored["updated_at"], counts=stored["counts"]
+    )
+    return {**kept, "ingests": [record.model_dump()] if stored["counts"] else []}
+
+
+def _rejections_3(stored: Stored, store: MTLStore) -> Stored:
+    """A refusal at ingest belongs to a material, else to a source and a stem, wherever the file lies."""
+    met = {"at": stored["created_at"], "accepted": False, "release": ""}
+    met |= {name: stored[name] for name in ("subject", "file_sha256", "message")}
+    moved = {"source": "", "file_stem": "", "resolved_at": None, "events": [met], **stored}
+    if stored["stage"] != "ingest":
+        return moved
+    releases = {r["_id"]: r for r in store.releases.raw.find({"_id": {"$in": stored["releases"]}})}
+    source = next((releases[name]["source"] for name in stored["releases"] if name in releases), "")
+    file, _, block = stored["subject"].removesuffix("]").partition(" [")
+    stem = file_slug(Path(file), block)
+    met_in = [name for name in stored["releases"] if name in releases]
+    events = [
+        {**met, "at": max(stored["created_at"], releases[name]["created_at"]), "release": name}
+        for name in met_in
+    ]
+    key = RejectionDocument.file_key(source, stored["material_id"], stem, stored["reason"])
+    return {**moved, "_id": key, "source": source, "file_stem": stem, "events": events or [met]}
+
+
+def _one_rejection(one: Stored, other: Stored) -> Stored:
+    """Two refusals that were told apart by folder or content: what was met last, and open while one is."""
+    first, last = sorted((one, other), key=lambda stored: (stored["events"][-1]["at"], stored["subject"]))
+    events = [*first["events"], *(event for event in last["events"] if event not in first["events"])]
+    events.sort(key=lambda event: event["at"])
+    return {
+        **last,
+        "created_at": min(one["created_at"], other["created_at"]),
+        "releases": list(dict.fromkeys([*first["releases"], *last["releases"]])),
+        "resolved": one["resolved"] and other["resolved"],
+        "events": events,
+    }
+
+
+def _labels_3(stored: Stored, _: MTLStore) -> Stored:
     """Labels name their ion, which was lithium, and keep what was stated; every one of them stated who is known."""
     provenance = Provenance.model_validate(stored["provenance"]) if stored["provenance"] else None
     statement = LabelStatement(
@@ -67,6 +119,9 @@ def _when(statement: LabelStatement) -> float:
 
 MIGRATIONS = (
     Migration("files", 1, _files_2),
+    Migration("files", 2, _files_3),
+    Migration("releases", 2, _releases_3),
+    Migration("rejections", 2, _rejections_3, _one_rejection, ("files", "rejections")),
     Migration("labels", 2, _labels_3, _one_label),
     *(Migration(name, 1, _with_provenance) for name in ("rejections", "labels", "entries", "releases")),
 )
@@ -104,13 +159,14 @@ def migrate(store: MTLStore, migrations: tuple[Migration, ...] = MIGRATIONS) -> 
             for stored in batch:
                 moved = stored
                 for number in range(stored["schema_version"], latest):
-                    moved = {**steps[collection.name, number].step(moved), "schema_version": number + 1}
+                    step = steps[collection.name, number].step
+                    moved = {**step(moved, store), "schema_version": number + 1}
                 collection.model.from_mongo(moved)  # refuse to write what could not be read
                 key = {"_id": stored["_id"], "schema_version": stored["schema_version"]}
                 if moved["_id"] == stored["_id"]:
                     writes.append(ReplaceOne(key, moved))
                 else:
-                    _rename(collection, key, moved, steps[collection.name, latest - 1])
+                    _rename(store, collection, key, moved, steps[collection.name, latest - 1])
                     done += 1
             if writes:
                 done += collection.raw.bulk_write(writes, ordered=False).modified_count
@@ -119,13 +175,20 @@ def migrate(store: MTLStore, migrations: tuple[Migration, ...] = MIGRATIONS) -> 
 
 
 def _rename(
-    collection: DocumentCollection[Any], old: Mapping[str, Any], moved: Stored, last: Migration
+    store: MTLStore,
+    collection: DocumentCollection[Any],
+    old: Mapping[str, Any],
+    moved: Stored,
+    last: Migration,
 ) -> None:
     """Write a document under its new id, made one with what stands there, and take the old one away."""
     standing = collection.raw.find_one({"_id": moved["_id"]})
     if standing is not None and last.unite is not None:
         moved = last.unite(standing, moved)
     collection.raw.replace_one({"_id": moved["_id"]}, moved, upsert=True)
+    if last.named_by is not None:
+        name, ids = last.named_by
+        store.database[name].update_many({ids: old["_id"]}, {"$set": {f"{ids}.$": moved["_id"]}})
     collection.raw.delete_one(old)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 from cli_answers import Mtl
+from old_store import restore
 from samples import write_cifs
 
 from mtl_flows.store.database import MTLStore
@@ -48,22 +49,20 @@ def test_what_would_lose_results_fails(mtl_here: Mtl, store: MTLStore, server: s
 def test_documents_of_earlier_and_later_versions(
     mtl_here: Mtl, store: MTLStore, server: str, project: Path
 ) -> None:
-    crystals = write_cifs(project / "crystals", "li3n", "licl")
-    (crystals / "broken.cif").write_text("no crystal")
-    mtl_here("ingest", crystals, "-r", "one", "-j", 0)
+    restore(store.database, only=("files", "rejections", "labels", "releases"))
     old = {"$set": {"schema_version": 1}}
     store.files.raw.update_many({}, {**old, "$unset": {"code_version": 1, "read_at": 1}})
-    mtl_here("label", "licl", "--unknown")
     for collection in (store.rejections, store.labels, store.releases):
         collection.raw.update_many({}, {**old, "$unset": {"provenance": 1}})
     assert findings(mtl_here("doctor", "--json", "--blob-mib", 1))["schema versions"]["status"] == "warn"
     assert json.loads(mtl_here("migrate", "--json").out) == {
-        "files": 3, "rejections": 1, "labels": 1, "releases": 1,
+        "files": 28, "rejections": 7, "labels": 4, "releases": 2,
     }  # fmt: skip
     assert json.loads(mtl_here("migrate", "--json").out) == {}
-    assert {f.schema_version for f in store.files.find()} == {2}
+    assert {f.schema_version for f in store.files.find()} == {3}
     assert store.files.raw.find_one()["code_version"] == ""  # type: ignore[index]
 
+    mtl_here("ingest", write_cifs(project / "crystals", "licl"), "-r", "one", "-j", 0)
     store.structures.raw.update_one({"_id": "licl.r1"}, {"$set": {"schema_version": 9}})
     later = findings(mtl_here("doctor", "--json", "--blob-mib", 1))["schema versions"]
     assert (later["status"], later["remedy"]) == ("fail", "update mtl_flows")

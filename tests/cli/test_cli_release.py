@@ -25,7 +25,15 @@ def test_what_a_release_changed(mtl_here: Mtl, store: MTLStore, server: str, pro
     screen(store, store.structures.current_ids())
 
     listed = json.loads(mtl_here("release", "list", "--json").out)
-    assert [(r["name"], r["complete"]) for r in listed] == [("one", True), ("two", True)]
+    assert [(r["name"], r["complete"], r["materials"]) for r in listed] == [
+        ("one", True, 6),
+        ("two", True, 6),
+    ]
+    # Delivered again, nothing is new, and what was new the first time is still told.
+    mtl_here("ingest", crystals, "-r", "two", "--complete", "-j", 0)
+    listed = json.loads(mtl_here("release", "list", "--json").out)
+    assert [[i["counts"]["new"] for i in r["ingests"]] for r in listed] == [[6], [1, 0]]
+    assert " new " in mtl_here("release", "list").out
     found = json.loads(mtl_here("release", "diff", "one", "two", "--json").out)
     assert (found["changed"], found["withdrawn"], found["unchanged"]) == (["li10gep2s12"], ["licl"], 4)
     assert len(found["new"]) == 1

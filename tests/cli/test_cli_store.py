@@ -53,10 +53,22 @@ def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, 
     assert (retried["unchanged"], retried["rejected"]) == (2, 4)
     assert contents(store) == before
 
+    # Another part of the release: what it refuses is told, and not what was refused before.
+    (bad.parent / "more").mkdir()
+    (bad.parent / "more" / "also-broken.cif").write_text("no crystal")
+    more = mtl_here("ingest", bad.parent / "more", bad / "licl.cif", "-r", "one", "-j", 0)
+    assert (more.code, more.err.count("refused ")) == (0, 1)
+    assert "refused more/also-broken.cif: " in more.err
+    (bad.parent / "more" / "also-broken.cif").unlink()
+
     (bad / "overfull.cif").write_text((bad / "licl.cif").read_text().replace("5.13", "5.23"))
     mtl_here("ingest", bad, "-r", "two", "-j", 0)
-    assert len(json.loads(mtl_here("rejections", "--json").out)) == 3
-    assert len(json.loads(mtl_here("rejections", "--all", "--json").out)) == 4
+    assert len(json.loads(mtl_here("rejections", "--json").out)) == 4
+    everything = {r["file_stem"]: r for r in json.loads(mtl_here("rejections", "--all", "--json").out)}
+    assert len(everything) == 5
+    assert everything["overfull"]["resolved_at"]
+    assert everything["also-broken"]["releases"] == ["one"]
+    assert "one, two" in mtl_here("rejections").out
 
 
 def test_filters_set_aside_and_take_back(mtl_here: Mtl, store: MTLStore, server: str, project: Path) -> None:

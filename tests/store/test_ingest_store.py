@@ -4,9 +4,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from old_store import restore
 from pymongo.errors import DuplicateKeyError
 
-from mtl_flows.errors import ConfigurationError, NoMobileIonError, NotFoundError, OccupancyError
+from mtl_flows.errors import (
+    ConfigurationError,
+    NoMobileIonError,
+    NotFoundError,
+    OccupancyError,
+    OrderingError,
+    UnreadableStructureError,
+)
 from mtl_flows.schemas.base import Provenance, StageParameters
 from mtl_flows.schemas.ingest import (
     RejectionDocument,
@@ -17,6 +25,7 @@ from mtl_flows.schemas.ingest import (
 )
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.migrations import migrate
 from mtl_flows.store.structures import material_of
 
 PARAMETERS = StageParameters(stage="ingest", algorithm_version=1, mobile_ion="Li", values={"x": [1.5, None]})
@@ -212,41 +221,71 @@ class TestRepresentatives:
 
 
 class TestRejections:
-    def test_the_same_refusal_is_one_document(self, store: MTLStore) -> None:
-        error = NoMobileIonError("no Li", subject="x.cif", remedy="look again")
+    def refuse(self, store: MTLStore, release: str, message: str = "no Li") -> str:
+        """Note the refusal of a file in a release; gives its id."""
+        error = NoMobileIonError(message, subject="x.cif", remedy="look again")
+        document = RejectionDocument.of_file(error, subject="x.cif", file_stem="x", file_sha256="0")
+        store.rejections.record_many([document], release)
+        return document.id
+
+    def test_the_same_refusal_is_one_document_that_shows_its_releases(self, store: MTLStore) -> None:
         for release in ("1", "2", "2"):
-            store.rejections.record(
-                error, "ingest", "x.cif", file_sha256="0", mobile_ion="Li", release=release
-            )
+            self.refuse(store, release)
         (found,) = store.rejections.find()
         assert (found.reason, found.message, found.remedy) == ("no_mobile_ion", "no Li", "look again")
         assert found.releases == ["1", "2"]
         assert not found.resolved
+        assert [(e.release, e.accepted, e.message) for e in found.events] == [
+            ("1", False, "no Li"),
+            ("2", False, "no Li"),
+        ]
+
+    def test_another_message_is_told_and_the_first_one_kept(self, store: MTLStore) -> None:
+        self.refuse(store, "1")
+        first = next(store.rejections.find())
+        self.refuse(store, "1", "$no sodium either")
+        (found,) = store.rejections.find()
+        assert (found.message, found.created_at) == ("$no sodium either", first.created_at)
+        assert [e.message for e in found.events] == ["no Li", "$no sodium either"]
+
+    def test_files_are_told_apart_by_material_or_by_source_and_stem(self) -> None:
+        def key(source: str, **fields: str) -> str:
+            told = {"subject": "a/x.cif", "file_stem": "x", **fields}
+            return RejectionDocument.of_file(NoMobileIonError("a"), **told).delivered_by(source).id
+
+        assert key("ICSD") == key("icsd") == key("ICSD", subject="b/x.cif", file_sha256="1")
+        assert key("ICSD") != key("COD")
+        assert key("ICSD") != key("ICSD", file_stem="y")
+        assert key("ICSD", material_id="m") == key("COD", material_id="m", file_stem="y")
 
     def test_other_stages_reasons_and_ions_are_other_documents(self, store: MTLStore) -> None:
-        store.rejections.record(NoMobileIonError("a"), "ingest", "x", mobile_ion="Li")
-        store.rejections.record(NoMobileIonError("a"), "ingest", "x", mobile_ion="Na")
-        store.rejections.record(OccupancyError("a"), "ingest", "x", mobile_ion="Li")
         store.rejections.record(NoMobileIonError("a"), "topology", "x", mobile_ion="Li")
+        store.rejections.record(NoMobileIonError("a"), "topology", "x", mobile_ion="Na")
+        store.rejections.record(OccupancyError("a"), "topology", "x", mobile_ion="Li")
+        store.rejections.record(NoMobileIonError("a"), "ordering", "x", mobile_ion="Li")
+        store.rejections.record(NoMobileIonError("a"), "ordering", "x", mobile_ion="Li")
         assert store.rejections.count() == 4
 
     def test_resolved_and_back_again(self, store: MTLStore) -> None:
-        rejection = store.rejections.record(
-            NoMobileIonError("a"), "ingest", "x.cif", material_id="x", release="1"
-        )
-        store.rejections.settle_files(["other.cif"], ["x"])
+        key = self.refuse(store, "1")
+        assert store.rejections.resolve("ingest", {"_id": key}, "1") == 1
+        assert store.rejections.resolve("ingest", {"_id": key}, "1") == 0
+        resolved = store.rejections.get(key)
+        assert resolved.resolved_at is not None
         assert list(store.rejections.outstanding()) == []
-        store.rejections.assign_release([rejection.id], "1")
+        store.rejections.assign_release([key], "1")
         assert list(store.rejections.outstanding()) == [], "the same delivery says nothing new"
-        store.rejections.assign_release([rejection.id], "2")
-        assert [r.id for r in store.rejections.outstanding({"stage": "ingest"})] == [rejection.id]
-        store.rejections.settle_files(["x.cif"], [])
-        assert list(store.rejections.outstanding()) == []
+        store.rejections.assign_release([key], "2")
+        (found,) = store.rejections.outstanding({"stage": "ingest"})
+        assert (found.id, found.resolved_at) == (key, None)
+        assert [(e.release, e.accepted) for e in found.events] == [("1", False), ("1", True), ("2", False)]
 
     def test_document_equals_its_copy(self, store: MTLStore) -> None:
-        written = RejectionDocument.of(NoMobileIonError("a"), stage="ingest", subject="x")
+        written = RejectionDocument.of(NoMobileIonError("a"), stage="topology", subject="x")
         store.rejections.record_many([written])
-        assert store.rejections.get(written.id) == written
+        stored = store.rejections.get(written.id)
+        assert stored.model_copy(update={"events": []}) == written
+        assert [(e.at, e.subject) for e in stored.events] == [(written.created_at, "x")]
 
 
 class TestReleases:
@@ -274,6 +313,20 @@ class TestReleases:
         store.releases.declare_complete("i2")
         assert store.releases.standing() == ["i2", "i3", "c1", "c2"]
 
+    def test_every_ingest_is_kept(self, store: MTLStore) -> None:
+        store.releases.begin("1", "")
+        first = store.releases.begin_ingest("1", "hash")
+        store.releases.note_ingest("1", first, {"new": 3})
+        second = store.releases.begin_ingest("1", "hash")
+        store.releases.note_ingest("1", first, {"new": 5, "unchanged": 1}, ended=True)
+        release = store.releases.get("1")
+        assert [i.counts for i in release.ingests] == [{"new": 5, "unchanged": 1}, {}]
+        assert [i.ended_at is None for i in release.ingests] == [False, True]
+        assert (release.total("new"), release.latest("unchanged")) == (5, 1)
+        store.releases.note_ingest("1", second, {"new": 0, "unchanged": 6}, ended=True)
+        release = store.releases.get("1")
+        assert (release.total("new"), release.latest("new"), release.latest("nothing")) == (5, 0, None)
+
     def test_many_writers_enter_releases(self, store: MTLStore, address: Connection) -> None:
         def enter(i: int) -> None:
             with MTLStore.connect(address) as mine:
@@ -283,3 +336,48 @@ class TestReleases:
             list(pool.map(enter, range(8)))
         assert sorted(store.releases.order()) == ["r0", "r1", "r2", "r3"]
         assert [r.sequence for r in store.releases.find(sort=[("sequence", 1)])] == [1, 2, 3, 4]
+
+
+class TestEarlierVersions:
+    """What `mtl migrate` makes of refusals that were told apart by folder and content."""
+
+    @pytest.fixture
+    def migrated(self, store: MTLStore) -> MTLStore:
+        restore(store.database, only=("releases", "rejections", "files"))
+        assert migrate(store) == {"releases": 2, "files": 28, "rejections": 7}
+        assert migrate(store) == {}
+        return store
+
+    def test_one_refusal_for_two_folders(self, migrated: MTLStore) -> None:
+        assert migrated.rejections.count() == 6
+        (conflict,) = migrated.rejections.find({"reason": "conflicting_id"})
+        assert (conflict.material_id, conflict.file_stem) == ("icsd-60003", "two-faced-2")
+        assert (conflict.releases, conflict.subject) == (["2024.1", "2025.1"], "2025.1/two-faced-2.cif")
+        assert [(e.release, e.subject) for e in conflict.events] == [
+            ("2024.1", "2024.1/two-faced-2.cif"),
+            ("2025.1", "2025.1/two-faced-2.cif"),
+        ]
+        (broken,) = migrated.rejections.find({"file_stem": "broken"})
+        assert (broken.source, [e.release for e in broken.events]) == ("icsd", ["2024.1", "2025.1"])
+        # Refused again today, it is the same one.
+        again = RejectionDocument.of_file(
+            UnreadableStructureError("x"), subject="new/broken.cif", file_stem="broken"
+        )
+        assert again.delivered_by("ICSD").id == broken.id
+
+    def test_the_ledger_names_them_still(self, migrated: MTLStore) -> None:
+        named = {key for file in migrated.files.find() for key in file.rejections}
+        assert migrated.rejections.existing(named) == named
+        assert len(named) == 3  # conflicts are looked at again each time
+        assert {file.stem for file in migrated.files.find()} >= {"broken", "mended", "lif", "licl-c"}
+
+    def test_later_stages_keep_their_ids(self, migrated: MTLStore) -> None:
+        (ordering,) = migrated.rejections.find({"stage": "ordering"})
+        error = OrderingError("again")
+        again = RejectionDocument.of(error, stage="ordering", subject=ordering.subject, mobile_ion="Li")
+        assert again.id == ordering.id
+
+    def test_counts_of_the_latest_ingest_begin_the_history(self, migrated: MTLStore) -> None:
+        first, second = migrated.releases.find(sort=[("sequence", 1)])
+        assert [len(r.ingests) for r in (first, second)] == [1, 1]
+        assert (second.total("new"), second.total("changed"), second.latest("withdrawn")) == (4, 3, 1)

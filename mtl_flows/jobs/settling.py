@@ -1,0 +1,109 @@
+"""Which refusals of ingest still stand: one ends when its material, or a file of its source and stem, is read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mtl_flows.errors import ConflictingIdError
+from mtl_flows.jobs.reading import STAGE, stems
+from mtl_flows.schemas.ingest import RejectionDocument, ReleaseDocument, StructureDocument
+from mtl_flows.store.database import MTLStore
+
+
+@dataclass
+class Delivered:
+    """What an ingest has met.
+
+    Attributes
+    ----------
+    materials, stems
+        Of everything that was read or was known already.
+    refusals
+        Ids of the rejections that it met.
+    """
+
+    materials: set[str] = field(default_factory=set)
+    stems: set[str] = field(default_factory=set)
+    refusals: set[str] = field(default_factory=set)
+
+
+def settle(store: MTLStore, release: ReleaseDocument, delivered: Delivered) -> int:
+    """Resolve the refusals that have come to an end with an ingest; returns how many.
+
+    The order of the releases counts, not that of the ingests: what an older release holds does not end a refusal met in
+    a later one, and a refusal met in an older release has ended if a later one was read.
+    """
+    rank = {name: i for i, name in enumerate(store.releases.order())}
+    now = rank[release.name]
+    ended, met = [], []
+    for refusal in store.rejections.outstanding({"stage": STAGE}):
+        here = _latest(rank, refusal.releases) <= now
+        if here and _is_read(refusal, release, delivered):
+            ended.append(refusal.id)
+        elif refusal.id in delivered.refusals:
+            met.append(refusal)
+    ended += _read_elsewhere(store, rank, met)
+    return store.rejections.resolve(STAGE, {"_id": {"$in": ended}}, release.name)
+
+
+def settle_all(store: MTLStore) -> int:
+    """Resolve every refusal that has come to an end with what the store holds; returns how many."""
+    rank = {name: i for i, name in enumerate(store.releases.order())}
+    ended = _read_elsewhere(store, rank, list(store.rejections.outstanding({"stage": STAGE})))
+    return store.rejections.resolve(STAGE, {"_id": {"$in": ended}})
+
+
+def _is_read(refusal: RejectionDocument, release: ReleaseDocument, delivered: Delivered) -> bool:
+    """Whether an ingest read what a refusal is about."""
+    material = refusal.material_id in delivered.materials
+    # Of a block known from before the stem is that of the file; without a code, the block's own names its material.
+    file = refusal.file_stem in delivered.stems or refusal.file_stem in delivered.materials
+    file = file and _same(refusal.source, release.source)
+    if refusal.reason != ConflictingIdError.reason:
+        return material or file
+    # Its material is read, from the other file: it ends with a file of its name, or with a release without it.
+    return refusal.id not in delivered.refusals and (
+        file or (material and release.name not in refusal.releases)
+    )
+
+
+def _read_elsewhere(
+    store: MTLStore, rank: Mapping[str, int], refusals: Sequence[RejectionDocument]
+) -> list[str]:
+    """Ids of the refusals that ended with what other ingests read."""
+    if not refusals:
+        return []
+    by_stem = store.files.structures_by_stem(r.file_stem for r in refusals)
+    wanted = {
+        "$or": [
+            {"material_id": {"$in": sorted({r.material_id for r in refusals} - {""})}},
+            {"_id": {"$in": sorted(set().union(*by_stem.values()))}},
+        ]
+    }
+    found = list(store.structures.find(wanted))
+    return [
+        refusal.id
+        for refusal in refusals
+        if any(_ends(structure, refusal, rank, by_stem.get(refusal.file_stem, set())) for structure in found)
+    ]
+
+
+def _ends(
+    structure: StructureDocument, refusal: RejectionDocument, rank: Mapping[str, int], of_stem: set[str]
+) -> bool:
+    """Whether a revision that some release holds is what a refusal waits for."""
+    ours = structure.material_id == refusal.material_id
+    if not ours and not (structure.id in of_stem and _same(structure.source, refusal.source)):
+        return False
+    held, refused = _latest(rank, structure.releases), _latest(rank, refusal.releases)
+    # In one release another file may hold the material; a file that was good and is not any more ends nothing.
+    beside = ours and refusal.reason != ConflictingIdError.reason
+    beside = beside and refusal.file_stem not in stems(structure.file)
+    return held > refused or (held == refused and beside)
+
+
+def _latest(rank: Mapping[str, int], releases: Iterable[str]) -> int:
+    return max((rank[name] for name in releases if name in rank), default=-1)
+
+
+def _same(source: str, other: str) -> bool:
+    return source.casefold() == other.casefold()
