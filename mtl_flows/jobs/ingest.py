@@ -327,7 +327,9 @@ class _Delivery:
         store.rejections.record_many(refused, self.release.name)
         store.rejections.assign_release(batch.known_rejections, self.release.name)
         self.delivered.materials.update(material_of(i) for i in ids)
-        self.delivered.stems.update(stem for d in distinct.values() for stem in stems(d.file))
+        self.delivered.stems.update(
+            stem for d in distinct.values() for stem in stems(d.file.name, d.file.block)
+        )
         self.delivered.refusals.update(r.id for r in refused)
         self.delivered.refusals.update(batch.known_rejections)
         write = store.files.put if self.retry else store.files.add

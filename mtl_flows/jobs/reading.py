@@ -144,9 +144,9 @@ def _reading(parsed: ParsedStructure, parameters: IngestParameters) -> "Reading"
     return Reading(document, crystal)
 
 
-def stems(file: SourceFile) -> set[str]:
-    """What a file, or a block of a file, goes by whatever its folder; refusals of either end once it is read."""
-    return {file_slug(Path(file.name)), file_slug(Path(file.name), file.block)}
+def stems(file_name: str, block: str) -> set[str]:
+    """What a file and a block of it go by whatever the folder; refusals of either end once the block is read."""
+    return {file_slug(Path(file_name)), file_slug(Path(file_name), block)}
 
 
 def rejection(

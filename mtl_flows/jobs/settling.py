@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from mtl_flows.errors import ConflictingIdError
 from mtl_flows.jobs.reading import STAGE, stems
-from mtl_flows.schemas.ingest import RejectionDocument, ReleaseDocument, StructureDocument
+from mtl_flows.schemas.ingest import RejectionDocument, ReleaseDocument
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.structures import Held
 
 
 @dataclass
@@ -73,31 +74,31 @@ def _read_elsewhere(
     if not refusals:
         return []
     by_stem = store.files.structures_by_stem(r.file_stem for r in refusals)
-    wanted = {
-        "$or": [
-            {"material_id": {"$in": sorted({r.material_id for r in refusals} - {""})}},
-            {"_id": {"$in": sorted(set().union(*by_stem.values()))}},
-        ]
-    }
-    found = list(store.structures.find(wanted))
-    return [
-        refusal.id
-        for refusal in refusals
-        if any(_ends(structure, refusal, rank, by_stem.get(refusal.file_stem, set())) for structure in found)
-    ]
+    found = store.structures.held(
+        materials={r.material_id for r in refusals} - {""}, ids=set().union(*by_stem.values())
+    )
+    by_id = {revision.id: revision for revision in found}
+    of_material: dict[str, list[Held]] = {}
+    for revision in found:
+        of_material.setdefault(revision.material_id, []).append(revision)
+    ended = []
+    for refusal in refusals:
+        of_stem = [by_id[key] for key in by_stem.get(refusal.file_stem, ()) if key in by_id]
+        candidates = of_material.get(refusal.material_id, []) + of_stem
+        if any(_ends(revision, refusal, rank) for revision in candidates):
+            ended.append(refusal.id)
+    return ended
 
 
-def _ends(
-    structure: StructureDocument, refusal: RejectionDocument, rank: Mapping[str, int], of_stem: set[str]
-) -> bool:
-    """Whether a revision that some release holds is what a refusal waits for."""
-    ours = structure.material_id == refusal.material_id
-    if not ours and not (structure.id in of_stem and _same(structure.source, refusal.source)):
+def _ends(revision: Held, refusal: RejectionDocument, rank: Mapping[str, int]) -> bool:
+    """Whether a revision, of the material or of a file of the stem of a refusal, is what that waits for."""
+    ours = revision.material_id == refusal.material_id
+    if not ours and not _same(revision.source, refusal.source):
         return False
-    held, refused = _latest(rank, structure.releases), _latest(rank, refusal.releases)
+    held, refused = _latest(rank, revision.releases), _latest(rank, refusal.releases)
     # In one release another file may hold the material; a file that was good and is not any more ends nothing.
     beside = ours and refusal.reason != ConflictingIdError.reason
-    beside = beside and refusal.file_stem not in stems(structure.file)
+    beside = beside and refusal.file_stem not in stems(revision.file_name, revision.block)
     return held > refused or (held == refused and beside)
 
 

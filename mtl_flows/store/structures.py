@@ -26,6 +26,17 @@ class Recorded(NamedTuple):
     outcome: Literal["new", "changed", "unchanged"]
 
 
+class Held(NamedTuple):
+    """Where one revision came from, and which releases hold it."""
+
+    id: str
+    material_id: str
+    source: str
+    file_name: str
+    block: str
+    releases: list[str]
+
+
 class StructureCollection(DocumentCollection[StructureDocument]):
     """Revisions of materials. At most one revision of a material is current, and no content is kept twice."""
 
@@ -149,6 +160,19 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         return sorted(
             self.raw.distinct("material_id", {"current": True, "representative_id": {"$in": heads}})
         )
+
+    def held(self, *, materials: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Held]:
+        """Revisions of some materials, and revisions of some ids, with the releases that hold them."""
+        wanted = dict.fromkeys(("material_id", "source", "file.name", "file.block", "releases"), 1)
+        query = {
+            "$or": [{"material_id": {"$in": sorted(set(materials))}}, {"_id": {"$in": sorted(set(ids))}}]
+        }
+        return [
+            Held(
+                d["_id"], d["material_id"], d["source"], d["file"]["name"], d["file"]["block"], d["releases"]
+            )
+            for d in self.raw.find(query, wanted, sort=[("_id", ASCENDING)])
+        ]
 
     def in_release(self, release: str) -> dict[str, str]:
         """Id of the revision of each material that a release holds."""

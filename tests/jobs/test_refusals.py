@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from old_store import restore
 from test_ingest import cif
 
 from mtl_flows.jobs.ingest import IngestSummary, ingest
 from mtl_flows.jobs.settling import settle_all
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.migrations import migrate
 
 BROKEN = "no crystal at all"
 SODIUM = cif(code="7", cation="Na")
@@ -199,3 +201,17 @@ def test_all_can_be_settled_at_once(store: MTLStore, deliver: Deliver) -> None:
     assert settle_all(store) == 2
     assert [r.file_stem for r in store.rejections.outstanding()] == ["z"]
     assert settle_all(store) == 0
+
+
+def test_what_the_version_before_left_open(store: MTLStore) -> None:
+    """It told files apart by folder, so that one mended in the next release's folder stayed refused."""
+    restore(store.database, only=("releases", "files", "rejections"))
+    migrate(store)
+    restore(store.database, only=("structures",))
+    (mended,) = store.rejections.outstanding({"file_stem": "mended"})
+    assert mended.releases == ["2024.1"]
+    assert settle_all(store) == 1
+    assert store.rejections.get(mended.id).resolved_at
+    assert {r.file_stem for r in store.rejections.outstanding({"stage": "ingest"})} == {
+        *("broken", "sodium", "two-faced-2"),
+    }
