@@ -30,9 +30,9 @@ from mtl_flows.science.dynamics import (
     Trajectory,
     analyse_diffusion,
     fit_arrhenius,
-    ion_charge,
     nernst_einstein,
 )
+from mtl_flows.science.elements import ion_charge
 from mtl_flows.science.ordering import OrderingParameters, order_structure
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "compounds.yaml"

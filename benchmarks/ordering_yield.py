@@ -16,8 +16,8 @@ from pymatgen.core import Structure
 from pymatgen.io.cif import CifParser
 
 from mtl_flows.errors import OrderingError
+from mtl_flows.science.elements import element_amounts
 from mtl_flows.science.ordering import order_structure
-from mtl_flows.science.ordering.oxidation import element_amounts
 
 
 def disordered_structures(folder: Path, mobile_ion: str) -> dict[str, Structure]:
@@ -29,7 +29,7 @@ def disordered_structures(folder: Path, mobile_ion: str) -> dict[str, Structure]
             (structure,) = CifParser(path, occupancy_tolerance=1.1, site_tolerance=1e-2).parse_structures(
                 primitive=False, on_error="ignore"
             )[:1]
-        if not structure.is_ordered and mobile_ion in element_amounts(structure):
+        if not structure.is_ordered and mobile_ion in element_amounts(structure.composition):
             structures[path.stem] = structure
     return structures
 

@@ -10,12 +10,12 @@ from pymatgen.core import Structure
 
 from mtl_flows.errors import NoMobileIonError
 from mtl_flows.science.sublattices import split_sublattices
+from mtl_flows.science.symmetry import free_coordinates
 from mtl_flows.science.topology.clouds import PeriodicPoints
 from mtl_flows.science.topology.compute import TopologyResult, compute_topology
 from mtl_flows.science.topology.features import metrics_from_barcodes
 from mtl_flows.science.topology.homology import rips_barcodes
 from mtl_flows.science.topology.parameters import TopologyParameters
-from mtl_flows.science.topology.symmetry import free_coordinates
 
 Cause = Literal[
     "rounded_coordinates",

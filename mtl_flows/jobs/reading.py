@@ -25,8 +25,8 @@ from mtl_flows.science.reading import (
     file_slug,
     read_structures,
     reduced_formula,
-    space_group,
 )
+from mtl_flows.science.symmetry import space_group
 
 STAGE = "ingest"
 ALGORITHM_VERSION = 1

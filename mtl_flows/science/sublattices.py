@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition, Structure
 
 from mtl_flows.errors import NoMobileIonError
+from mtl_flows.science.elements import element_symbol
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +32,8 @@ def is_mobile(species: Composition, mobile_ion: str) -> bool:
 
     Occupancy, oxidation state and isotope (``D`` and ``T`` are hydrogen) do not matter.
     """
-    wanted = _element_symbol(mobile_ion)
-    return any(_element_symbol(element.symbol) == wanted for element in species.elements)
+    wanted = element_symbol(mobile_ion)
+    return any(element_symbol(element) == wanted for element in species)
 
 
 def split_sublattices(structure: Structure, mobile_ion: str = "Li") -> Sublattices:
@@ -65,7 +66,3 @@ def split_sublattices(structure: Structure, mobile_ion: str = "Li") -> Sublattic
             remedy="check the file, or choose another mobile ion",
         )
     return Sublattices(np.flatnonzero(mobile), np.flatnonzero(~mobile))
-
-
-def _element_symbol(symbol: str) -> str:
-    return "H" if symbol in ("D", "T") else symbol

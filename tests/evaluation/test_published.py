@@ -19,7 +19,7 @@ from mtl_flows.evaluation.published import (
     run_published_benchmark,
 )
 from mtl_flows.science.compounds import build_structure, load_compounds
-from mtl_flows.science.spglib_calls import quiet_spglib
+from mtl_flows.science.symmetry import quiet_spglib
 from mtl_flows.science.topology import FEATURE_NAMES, TopologyParameters, compute_topology
 
 SCREENING = TopologyParameters(extended=False)

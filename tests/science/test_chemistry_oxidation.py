@@ -11,7 +11,7 @@ from pymatgen.core import Composition, Element, Lattice, Structure
 
 from mtl_flows.science.chemistry import RuleVerdict, check_chemistry, check_composition
 from mtl_flows.science.chemistry.balance import Group, SearchLimitError, balance
-from mtl_flows.science.chemistry.states import is_observed, oxidation_state_table, states_of
+from mtl_flows.science.elements import is_observed, oxidation_state_table, states_of
 
 
 def oxidation_rule(crystal: Structure, **options: object) -> RuleVerdict:

@@ -10,12 +10,11 @@ from pymatgen.symmetry.groups import SpaceGroup
 from mtl_flows.errors import UnreadableStructureError
 from mtl_flows.science.reading.cif import CifBlock
 from mtl_flows.science.reading.symmetry import (
-    Operations,
     operations_of_group,
     parse_operations,
     read_settings,
-    space_group,
 )
+from mtl_flows.science.symmetry import Operations, space_group
 
 
 def as_set(operations: Operations) -> set[tuple[float, ...]]:

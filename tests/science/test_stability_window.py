@@ -17,7 +17,7 @@ from pymatgen.core import Composition, Element
 from pymatgen.entries.computed_entries import ComputedEntry
 from scipy.optimize import linprog
 
-from mtl_flows.errors import NoFrameworkError, NoMobileIonError, StabilityError
+from mtl_flows.errors import ConfigurationError, NoFrameworkError, NoMobileIonError, StabilityError
 from mtl_flows.science.stability import EntrySet, StabilityParameters, electrochemical_window
 
 KJ_PER_EV = 96.485
@@ -258,7 +258,7 @@ def test_refusals():
         window("Li", entries)
     with pytest.raises(StabilityError, match="not the symbol"):
         StabilityParameters(mobile_ion="Xx")
-    with pytest.raises(StabilityError, match="usual charge"):
+    with pytest.raises(ConfigurationError, match="usual charge"):
         StabilityParameters(mobile_ion="La")
     with pytest.raises(StabilityError, match="neutral"):
         StabilityParameters(ion_charge=0)

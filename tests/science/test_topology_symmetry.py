@@ -6,8 +6,8 @@ import spglib
 from pymatgen.core import Lattice, Structure
 from topology_structures import LI2MGCL4, LI3N, LI3OBR, LITI2PO43, OTHERS, STRUCTURES
 
-from mtl_flows.science.spglib_calls import quiet_spglib
-from mtl_flows.science.topology.symmetry import find_symmetry, free_coordinates
+from mtl_flows.science.symmetry import free_coordinates, quiet_spglib
+from mtl_flows.science.topology.symmetry import find_symmetry
 
 SYMPREC_A = 1e-5
 

@@ -7,9 +7,8 @@ from mtl_flows.science.chemistry.balance import SearchLimitError, balance
 from mtl_flows.science.chemistry.groups import signless_groups
 from mtl_flows.science.chemistry.parameters import ChemistryParameters
 from mtl_flows.science.chemistry.report import Finding
-from mtl_flows.science.chemistry.species import electronegativity, is_metal
-from mtl_flows.science.chemistry.states import states_of
 from mtl_flows.science.chemistry.wording import listed
+from mtl_flows.science.elements import electronegativity, is_metal, states_of
 
 _INTERSTITIAL = ("H", "C", "N", "P", "As")
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mtl_flows.science.chemistry.species import EQUAL_ELECTRONEGATIVITY, electronegativity, is_nonmetal
+from mtl_flows.science.elements import EQUAL_ELECTRONEGATIVITY, electronegativity, is_nonmetal
 
 _MAX_NODES = 50_000
 _ROUNDING = 1e-6

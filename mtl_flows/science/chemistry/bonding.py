@@ -7,7 +7,7 @@ from typing import Self
 
 from pymatgen.core import Structure
 
-from mtl_flows.science.chemistry.species import bond_length_A, electronegativity, element_symbol
+from mtl_flows.science.elements import bond_length_A, electronegativity, element_amounts
 
 _HYDROGEN_REACH_A = 2.1
 # Atoms nearer than this share of a bond length are alternative positions of one another.
@@ -46,7 +46,7 @@ class Bonding:
     @classmethod
     def of(cls, structure: Structure, bond_factor: float) -> Self:
         """Find all contacts within the longest bond that can matter in the structure."""
-        sites = [site_elements(site.species) for site in structure]
+        sites = [element_amounts(site.species) for site in structure]
         elements = sorted(
             {
                 symbol
@@ -79,12 +79,3 @@ class Bonding:
             length_A = bond_length_A(symbol, contact.symbol)
             if _MIN_BOND_SHARE * length_A < contact.distance_A <= self.bond_factor * length_A:
                 yield contact
-
-
-def site_elements(species: Mapping[object, float]) -> dict[str, float]:
-    """Return the occupancy of each element on a site or in a composition, decorations merged."""
-    merged: dict[str, float] = {}
-    for one, amount in species.items():
-        symbol = element_symbol(one)
-        merged[symbol] = merged.get(symbol, 0.0) + float(amount)
-    return merged

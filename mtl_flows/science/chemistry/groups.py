@@ -13,13 +13,14 @@ from typing import Literal
 
 from mtl_flows.science.chemistry.balance import Group
 from mtl_flows.science.chemistry.bonding import Bonding, Contact
-from mtl_flows.science.chemistry.species import (
+from mtl_flows.science.elements import (
     EQUAL_ELECTRONEGATIVITY,
     electronegativity,
     is_alkali_or_alkaline_earth,
     is_nonmetal,
+    mixed_ranges,
+    states_of,
 )
-from mtl_flows.science.chemistry.states import mixed_ranges, states_of
 
 Role = Literal["own kind", "electron donor", "electron acceptor", "either"]
 

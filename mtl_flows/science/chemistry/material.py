@@ -9,14 +9,15 @@ from functools import cached_property
 from pymatgen.core import Composition, Element, Structure
 
 from mtl_flows.errors import ConfigurationError, InputError
+from mtl_flows.science.charges import stated_amounts, without_charges
 from mtl_flows.science.chemistry.alloy import judge_alloy
 from mtl_flows.science.chemistry.balance import SearchLimitError
-from mtl_flows.science.chemistry.bonding import Bonding, site_elements
+from mtl_flows.science.chemistry.bonding import Bonding
 from mtl_flows.science.chemistry.formula import parse_formula
 from mtl_flows.science.chemistry.oxidation import Assignment, assign_states
 from mtl_flows.science.chemistry.parameters import ChemistryParameters
 from mtl_flows.science.chemistry.report import Finding
-from mtl_flows.science.chemistry.species import element_symbol, is_element
+from mtl_flows.science.elements import element_amounts, element_symbol, is_element
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class Material:
     located
         Elements that the sites hold.
     structure
-        ``None`` for a bare formula.
+        Without oxidation states; ``None`` for a bare formula.
     mobile_ion, parameters
         As given to the check.
     formula_text
         The formula as written, empty if none was given.
     given_states
         Mean oxidation states given by the caller, by element.
+    stated_atoms
+        For each element whose sites all bear an oxidation state, the states and how many atoms are in each.
     """
 
     composition: Mapping[str, float]
@@ -47,6 +50,7 @@ class Material:
     parameters: ChemistryParameters
     formula_text: str = ""
     given_states: Mapping[str, float] = field(default_factory=dict)
+    stated_atoms: Mapping[str, Mapping[float, float]] = field(default_factory=dict)
 
     @property
     def unlocated(self) -> list[str]:
@@ -86,28 +90,13 @@ class Material:
         return judge_alloy(self.composition, self.parameters)
 
     @cached_property
-    def decoration(self) -> Mapping[str, Mapping[float, float]]:
-        """Oxidation states on the sites: for each element, states and amounts; empty if not all are given.
-
-        Zero is what files hold that know no state, so a zero counts as not given.
-        """
-        found: dict[str, dict[float, float]] = {}
-        if self.structure is None:
-            return found
-        for species, amount in self.structure.composition.items():
-            state = getattr(species, "oxi_state", None)
-            if state is None or state == 0:
-                return {}
-            states = found.setdefault(element_symbol(species), {})
-            states[float(state)] = states.get(float(state), 0.0) + float(amount)
-        return found
-
-    @cached_property
-    def has_neutral_decoration(self) -> bool:
-        """Whether all sites bear oxidation states and these add up to zero."""
-        if not self.decoration or self.given_states or self.unlocated:
+    def has_neutral_charges(self) -> bool:
+        """Whether the file puts all atoms in an oxidation state and these add up to zero."""
+        if set(self.stated_atoms) != set(self.composition) or self.given_states:
             return False
-        charges = [state * amount for states in self.decoration.values() for state, amount in states.items()]
+        charges = [
+            state * amount for states in self.stated_atoms.values() for state, amount in states.items()
+        ]
         positive = math.fsum(charge for charge in charges if charge > 0)
         return abs(math.fsum(charges)) <= self.parameters.charge_tolerance * positive
 
@@ -116,7 +105,15 @@ class Material:
         """Oxidation states given by the caller, else those on the sites, by element."""
         if self.given_states:
             return {symbol: [state] for symbol, state in self.given_states.items()}
-        return {symbol: sorted(states) for symbol, states in self.decoration.items()}
+        return {symbol: sorted(states) for symbol, states in self.stated_atoms.items()}
+
+    @cached_property
+    def known_means(self) -> dict[str, float]:
+        """Mean oxidation states given by the caller, else those on the sites, by element."""
+        return dict(self.given_states) or {
+            symbol: math.fsum(state * amount for state, amount in states.items()) / math.fsum(states.values())
+            for symbol, states in self.stated_atoms.items()
+        }
 
     @cached_property
     def assignment(self) -> Assignment | None:
@@ -127,8 +124,8 @@ class Material:
         SearchLimitError
             No answer within the bounds of the search.
         """
-        found = self._assign(self.given_states)
-        if found is None and self.given_states:
+        found = self._assign(self.known_means)
+        if found is None and self.known_means:
             found = self._assign({})
             return None if found is None else replace(found, confidence="low", ignores_given=True)
         return found
@@ -139,7 +136,7 @@ class Material:
 
     def states(self, symbol: str) -> list[float]:
         """Return the oxidation states of an element as given or found; empty if unknown."""
-        if self.has_neutral_decoration:
+        if self.has_neutral_charges:
             return self.stated_oxidation.get(symbol, [])
         try:
             assignment = self.assignment
@@ -166,21 +163,22 @@ def from_structure(
     ConfigurationError
         The mobile ion or an element with a given state is no element.
     """
-    located = site_elements(structure.composition)
+    located = element_amounts(structure.composition)
     if not located:
         raise InputError("the structure holds no atoms", remedy="check the file")
     stated = None if not formula_text else parse_formula(formula_text)
     composition = located
-    if stated is not None and set(located) < set(site_elements(stated)):
-        composition = site_elements(stated)
+    if stated is not None and set(located) < set(element_amounts(stated)):
+        composition = element_amounts(stated)
     return Material(
         composition=composition,
         located=frozenset(located),
-        structure=structure,
+        structure=without_charges(structure),
         mobile_ion=_require_element(mobile_ion),
         parameters=parameters,
         formula_text=formula_text or "",
         given_states=_require_states(oxidation_states),
+        stated_atoms=stated_amounts(structure),
     )
 
 
@@ -202,7 +200,7 @@ def from_formula(
     parsed = parse_formula(formula) if isinstance(formula, str) else formula
     if parsed is None or parsed.num_atoms <= 0:
         raise InputError("not a chemical formula", subject=str(formula), remedy="write it like Li7La3Zr2O12")
-    composition = site_elements(parsed)
+    composition = element_amounts(parsed)
     return Material(
         composition=composition,
         located=frozenset(composition),

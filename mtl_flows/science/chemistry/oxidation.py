@@ -15,8 +15,7 @@ from mtl_flows.science.chemistry.groups import (
 )
 from mtl_flows.science.chemistry.parameters import ChemistryParameters
 from mtl_flows.science.chemistry.report import Confidence
-from mtl_flows.science.chemistry.species import is_alkali_or_alkaline_earth
-from mtl_flows.science.chemistry.states import states_of
+from mtl_flows.science.elements import is_alkali_or_alkaline_earth, states_of
 
 Method = Literal[
     "one state per element",

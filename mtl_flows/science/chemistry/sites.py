@@ -2,10 +2,10 @@
 
 import math
 
-from mtl_flows.science.chemistry.cells import conventional_volume_factor
 from mtl_flows.science.chemistry.material import Material
 from mtl_flows.science.chemistry.report import Finding
 from mtl_flows.science.chemistry.wording import counted, listed
+from mtl_flows.science.symmetry import conventional_volume_factor
 
 # A conventional cell holds at most four primitive cells (F centring).
 _MOST_PRIMITIVE_CELLS = 4

@@ -6,8 +6,8 @@ from mtl_flows.science.chemistry.balance import SearchLimitError
 from mtl_flows.science.chemistry.material import Material
 from mtl_flows.science.chemistry.oxidation import required_states, suspect
 from mtl_flows.science.chemistry.report import Finding
-from mtl_flows.science.chemistry.states import is_observed, is_observed_mean, states_of
 from mtl_flows.science.chemistry.wording import listed, signed
+from mtl_flows.science.elements import is_observed, is_observed_mean, states_of
 
 
 def check_oxidation_states(material: Material) -> Finding:
@@ -27,7 +27,7 @@ def check_oxidation_states(material: Material) -> Finding:
     if unknown:
         return _undecided(f"no oxidation states are known of {listed(unknown)}")
     given = material.stated_oxidation
-    known = is_observed_mean if material.given_states else is_observed
+    known = is_observed_mean if material.given_states else _is_known
     strange = {
         symbol: odd
         for symbol, states in given.items()
@@ -39,7 +39,7 @@ def check_oxidation_states(material: Material) -> Finding:
             f"Given but never observed: {_described(strange)}.",
             {"method": "given", "states": given, "abnormal": strange},
         )
-    if material.has_neutral_decoration:
+    if material.has_neutral_charges:
         return Finding(
             True,
             f"The given states are observed ones and add up to zero: {_described(given)}.",
@@ -70,6 +70,11 @@ def _search(material: Material) -> Finding:
         },
         assignment.confidence,
     )
+
+
+def _is_known(symbol: str, state: float) -> bool:
+    """Whether a site may bear a state; one that is not whole is a mean over atoms that the file does not tell apart."""
+    return is_observed(symbol, state) or (not state.is_integer() and is_observed_mean(symbol, state))
 
 
 def _no_assignment(material: Material) -> Finding:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pymatgen.core import Structure
 
-from mtl_flows.science.chemistry.bonding import Bonding, site_elements
-from mtl_flows.science.chemistry.species import is_nonmetal
+from mtl_flows.science.chemistry.bonding import Bonding
+from mtl_flows.science.elements import element_amounts, is_nonmetal
 
 # Two hydrogens per oxygen, with room for rounded occupancies of disordered hydrogens.
 _FEWEST_HYDROGENS, _TOO_MANY_HYDROGENS = 1.5, 2.5
@@ -56,7 +56,7 @@ def labelled_water(structure: Structure) -> list[str]:
         {
             str(site.label)
             for site in structure
-            if "O" in site_elements(site.species) and _WATER_LABEL.match(str(site.label))
+            if "O" in element_amounts(site.species) and _WATER_LABEL.match(str(site.label))
         }
     )
 

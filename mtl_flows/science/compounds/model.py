@@ -3,14 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
-import spglib
 from pymatgen.core.operations import SymmOp
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.science.spglib_calls import quiet_spglib
+from mtl_flows.science.symmetry import database_operations, settings
 
 Coordinates = Literal["published", "approximate", "computed"]
 """Where free coordinates come from: the source; known to about 0.01 only; an energy minimisation."""
@@ -49,9 +47,9 @@ class SpaceGroup:
             If symbol, number and setting do not name exactly one setting.
         """
         choices = {
-            entry.choice: hall
-            for hall, entry in _settings(self.number)
-            if self.symbol in (entry.international_short, entry.international_full.replace(" ", ""))
+            setting.choice: setting.hall_number
+            for setting in settings()
+            if setting.number == self.number and self.symbol in (setting.short, setting.full)
         }
         if self.setting:
             found = [choices[self.setting]] if self.setting in choices else []
@@ -69,24 +67,15 @@ class SpaceGroup:
     @property
     def hall_symbol(self) -> str:
         """Hall symbol of the setting."""
-        return str(dict(_settings(self.number))[self.hall_number].hall_symbol)
+        return settings()[self.hall_number - 1].hall_symbol
 
     @property
     def operations(self) -> tuple[SymmOp, ...]:
         """All symmetry operations of the conventional cell, centring included."""
-        with quiet_spglib():
-            table: Any = spglib.get_symmetry_from_database(self.hall_number)
         return tuple(
             SymmOp.from_rotation_and_translation(rotation, translation)
-            for rotation, translation in zip(table["rotations"], table["translations"], strict=True)
+            for rotation, translation in zip(*database_operations(self.hall_number), strict=True)
         )
-
-
-@cache
-def _settings(number: int) -> tuple[tuple[int, Any], ...]:
-    with quiet_spglib():
-        entries: list[tuple[int, Any]] = [(hall, spglib.get_spacegroup_type(hall)) for hall in range(1, 531)]
-    return tuple((hall, entry) for hall, entry in entries if entry.number == number)
 
 
 @dataclass(frozen=True, slots=True)

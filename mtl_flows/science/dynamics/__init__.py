@@ -6,7 +6,7 @@ from mtl_flows.science.dynamics.arrhenius import (
     ArrheniusStatus,
     fit_arrhenius,
 )
-from mtl_flows.science.dynamics.conductivity import ion_charge, nernst_einstein
+from mtl_flows.science.dynamics.conductivity import nernst_einstein
 from mtl_flows.science.dynamics.convergence import Action, ActionKind, DynamicsBudget, next_action
 from mtl_flows.science.dynamics.density import IonDensity, ion_density
 from mtl_flows.science.dynamics.diffusion import analyse_diffusion
@@ -31,7 +31,6 @@ __all__ = [
     "Trajectory",
     "analyse_diffusion",
     "fit_arrhenius",
-    "ion_charge",
     "ion_density",
     "nernst_einstein",
     "next_action",

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mtl_flows.errors import DynamicsError
-from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K, ion_charge, nernst_einstein
+from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K, nernst_einstein
 from mtl_flows.science.dynamics.freedom import freedom_of_sum
 from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus
+from mtl_flows.science.elements import ion_charge
 
 
 class ArrheniusStatus(StrEnum):

@@ -2,28 +2,7 @@
 
 from scipy import constants
 
-from mtl_flows.errors import DynamicsError
-
 BOLTZMANN_EV_PER_K = constants.k / constants.e
-
-# Formal charge of the mobile ions in use, in units of e.
-ION_CHARGES: dict[str, int] = {
-    "H": 1, "Li": 1, "Na": 1, "K": 1, "Rb": 1, "Cs": 1, "Cu": 1, "Ag": 1,
-    "Mg": 2, "Ca": 2, "Zn": 2, "Al": 3, "F": -1, "Cl": -1, "Br": -1, "I": -1, "O": -2, "S": -2,
-}  # fmt: skip
-
-
-def ion_charge(element: str) -> int:
-    """Return the formal charge of a mobile ion in units of e.
-
-    Raises
-    ------
-    DynamicsError
-        If the element has no charge on record.
-    """
-    if element not in ION_CHARGES:
-        raise DynamicsError("no formal charge on record", subject=element, remedy="give the charge yourself")
-    return ION_CHARGES[element]
 
 
 def nernst_einstein(

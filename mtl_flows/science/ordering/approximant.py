@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from mtl_flows.errors import NoMobileIonError, OrderingError
+from mtl_flows.science.charges import without_charges
+from mtl_flows.science.elements import element_amounts
 from mtl_flows.science.ordering.annealing import Arrangement, anneal
 from mtl_flows.science.ordering.cell import DisorderedCell, plain_supercell
 from mtl_flows.science.ordering.distances import shortest_distances_A
 from mtl_flows.science.ordering.ewald import ewald_matrix
-from mtl_flows.science.ordering.oxidation import assign_oxidation_states, element_amounts, total_charge
+from mtl_flows.science.ordering.oxidation import Ions
 from mtl_flows.science.ordering.parameters import OrderingParameters
 from mtl_flows.science.ordering.supercell import choose_supercell
 
@@ -43,7 +45,7 @@ class OrderedApproximant:
     composition_error
         Fraction of the atoms by which the composition departs from the parent's.
     oxidation_states
-        Charge of each element.
+        Mean charge of each element.
     parent_formula
         Formula of the parent's cell, occupancies included.
     was_ordered
@@ -115,26 +117,26 @@ def order_structure(
     OrderingError
         If no arrangement is neutral, close to the parent's composition and free of overlaps.
     """
-    amounts = element_amounts(structure)
-    if mobile_ion not in amounts:
-        raise NoMobileIonError(f"no {mobile_ion} in the structure", subject=structure.composition.formula)
-    states = assign_oxidation_states(structure)
-    matrix = choose_supercell(structure, parameters, mobile_ion)
-    if structure.is_ordered:
-        return (_ordered_supercell(structure, matrix, states, parameters),)
+    crystal = without_charges(structure)
+    if mobile_ion not in element_amounts(crystal.composition):
+        raise NoMobileIonError(f"no {mobile_ion} in the structure", subject=crystal.composition.formula)
+    ions = Ions.of(structure, mobile_ion)
+    matrix = choose_supercell(crystal, parameters, mobile_ion)
+    if crystal.is_ordered:
+        return (_ordered_supercell(crystal, matrix, ions, parameters),)
     deadline_s = time.monotonic() + parameters.time_limit_s
-    cell = DisorderedCell.build(structure, matrix, states, mobile_ion, parameters)
+    cell = DisorderedCell.build(crystal, matrix, ions, mobile_ion, parameters)
     approximants = []
     for seed in range(parameters.seed, parameters.seed + parameters.n_orderings):
         arrangement = _best_arrangement(cell, parameters, np.random.default_rng(seed), deadline_s)
         if arrangement.n_conflicts:
             raise OrderingError(
                 f"{arrangement.n_conflicts} pairs of atoms are too close in the best arrangement",
-                subject=structure.composition.formula,
+                subject=crystal.composition.formula,
             )
         approximants.append(
             _describe(
-                cell.ordered(arrangement), structure, matrix, states, parameters, seed, arrangement.energy_eV
+                cell.ordered(arrangement), crystal, matrix, ions, parameters, seed, arrangement.energy_eV
             )
         )
     return tuple(sorted(approximants, key=lambda approximant: approximant.ewald_energy_eV))
@@ -170,31 +172,36 @@ def _best_arrangement(
 def _ordered_supercell(
     structure: Structure,
     matrix: NDArray[np.int64],
-    states: dict[str, float],
+    ions: Ions,
     parameters: OrderingParameters,
 ) -> OrderedApproximant:
     """Return the supercell of a crystal without disorder."""
     supercell = plain_supercell(structure, matrix)
-    charges = np.array([states[site.specie.symbol] for site in supercell])
+    parents = supercell.site_properties["parent_site"]
+    charges = np.array(
+        [
+            ions.charges[ions.on_sites[parent][site.specie.symbol]]
+            for site, parent in zip(supercell, parents, strict=True)
+        ]
+    )
     energy = charges @ ewald_matrix(supercell.lattice, supercell.frac_coords) @ charges
-    return _describe(supercell, structure, matrix, states, parameters, parameters.seed, float(energy))
+    return _describe(supercell, structure, matrix, ions, parameters, parameters.seed, float(energy))
 
 
 def _describe(
     ordered: Structure,
     parent: Structure,
     matrix: NDArray[np.int64],
-    states: dict[str, float],
+    ions: Ions,
     parameters: OrderingParameters,
     seed: int,
     energy_eV: float,
 ) -> OrderedApproximant:
     """Measure an ordered structure against its parent, refusing one that is no approximant of it."""
-    amounts = element_amounts(ordered)
-    charge = total_charge(states, amounts)
-    wanted = {
-        element: amount * abs(np.linalg.det(matrix)) for element, amount in element_amounts(parent).items()
-    }
+    amounts = element_amounts(ordered.composition)
+    charge = ions.total_charge(ordered)
+    copies = abs(np.linalg.det(matrix))
+    wanted = {element: amount * copies for element, amount in element_amounts(parent.composition).items()}
     departure = sum(abs(amounts.get(element, 0.0) - amount) for element, amount in wanted.items())
     composition_error = departure / sum(wanted.values())
     if not parent.is_ordered and abs(charge) > parameters.max_charge_e:
@@ -212,7 +219,7 @@ def _describe(
         charge_e=charge,
         min_distances_A=shortest_distances_A(ordered),
         composition_error=composition_error,
-        oxidation_states=states,
+        oxidation_states=dict(ions.states),
         parent_formula=parent.composition.formula,
         was_ordered=parent.is_ordered,
         parameters=parameters,

@@ -1,23 +1,23 @@
 """The disordered supercell as an ordering problem: sites, whole occupants, interactions, pools."""
 
 from collections import defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Structure
 
+from mtl_flows.science.elements import element_amounts
 from mtl_flows.science.ordering.annealing import Arrangement, OrderingProblem, Pool
 from mtl_flows.science.ordering.distances import closest_distance_A
 from mtl_flows.science.ordering.ewald import ewald_matrix
-from mtl_flows.science.ordering.oxidation import element_symbol
+from mtl_flows.science.ordering.oxidation import Ions
 from mtl_flows.science.ordering.parameters import OrderingParameters
 from mtl_flows.science.ordering.rounding import VACANCY, SiteGroup, round_occupancies
-from mtl_flows.science.spglib_calls import quiet_spglib
+from mtl_flows.science.symmetry import equivalent_sites
 
-_SYMPREC_A = 0.01
 _LEAST_OCCUPANCY = 1e-3
 _LENIENCE = 0.85
 
@@ -31,7 +31,7 @@ class DisorderedCell:
     supercell
         All sites, with the site property ``parent_site``.
     elements
-        Element of each kind of occupant; kind 0 is the vacancy.
+        Element of each kind of occupant; kind 0 is the vacancy. One element makes several kinds if its ions differ.
     kinds
         Kind on each site, in an arbitrary arrangement.
     problem
@@ -52,7 +52,7 @@ class DisorderedCell:
         cls,
         parent: Structure,
         matrix: NDArray[np.int64],
-        states: dict[str, float],
+        ions: Ions,
         mobile_ion: str,
         parameters: OrderingParameters,
     ) -> Self:
@@ -64,15 +64,15 @@ class DisorderedCell:
             If occupancies cannot be rounded.
         """
         supercell = plain_supercell(parent, matrix)
-        groups = _site_groups(parent, supercell)
-        counts = round_occupancies(groups, states, mobile_ion)
-        elements = (VACANCY, *sorted({element for count in counts for element in count} - {VACANCY}))
+        groups = _site_groups(parent, supercell, ions)
+        counts = round_occupancies(groups, ions.charges, mobile_ion)
+        occupants = (VACANCY, *sorted({ion for count in counts for ion in count} - {VACANCY}))
         kinds = np.zeros(len(supercell), dtype=np.int64)
         pools: list[Pool] = []
         optional: set[int] = set()
         mobile_sites: set[int] = set()
         for group, count in zip(groups, counts, strict=True):
-            contents = [elements.index(element) for element, n in count.items() for _ in range(n)]
+            contents = [occupants.index(ion) for ion, n in count.items() for _ in range(n)]
             kinds[list(group.sites)] = contents
             if len(count) > 1:
                 pools.append(Pool(group.sites, frozenset(contents)))
@@ -82,21 +82,22 @@ class DisorderedCell:
                 mobile_sites.update(group.sites)
 
         closest = np.array(
-            [[_closest(a, b, states, mobile_ion, parameters) for b in elements] for a in elements]
+            [[_closest(a, b, ions, mobile_ion, parameters) for b in occupants] for a in occupants]
         )
         problem = OrderingProblem(
             matrix=ewald_matrix(supercell.lattice, supercell.frac_coords),
-            charges=tuple(states.get(element, 0.0) for element in elements),
+            charges=tuple(0.0 if ion == VACANCY else ions.charges[ion] for ion in occupants),
             neighbours=_close_neighbours(supercell, optional, mobile_sites, float(closest.max())),
             closest_A=tuple(map(tuple, closest.tolist())),
             pools=tuple(pools),
         )
-        mobile_kinds = frozenset({0, elements.index(mobile_ion)} if mobile_ion in elements else {0})
+        mobile_kinds = frozenset({0, occupants.index(mobile_ion)} if mobile_ion in occupants else {0})
         relaxed = replace(
             problem,
             closest_A=tuple(map(tuple, (_LENIENCE * closest).tolist())),
             pools=(*pools, Pool(tuple(sorted(mobile_sites)), mobile_kinds)),
         )
+        elements = tuple(ions.elements.get(ion, VACANCY) for ion in occupants)
         return cls(supercell, elements, tuple(kinds.tolist()), problem, relaxed)
 
     def ordered(self, arrangement: Arrangement) -> Structure:
@@ -113,7 +114,7 @@ class DisorderedCell:
 
 
 def plain_supercell(parent: Structure, matrix: NDArray[np.int64]) -> Structure:
-    """Return the supercell with bare elements, its sites labelled with the parent's site they come from."""
+    """Return the supercell of a structure without charges, its sites labelled with the parent's site they come from."""
     compositions = [_plain_composition(site.species) for site in parent]
     plain = Structure(
         parent.lattice,
@@ -125,10 +126,8 @@ def plain_supercell(parent: Structure, matrix: NDArray[np.int64]) -> Structure:
 
 
 def _plain_composition(species: Composition) -> Composition:
-    """Merge isotopes and oxidation states, drop traces, and cut an occupancy above one back to one."""
-    amounts: dict[str, float] = defaultdict(float)
-    for item, amount in species.items():
-        amounts[element_symbol(item)] += float(amount)
+    """Merge isotopes, drop traces, and cut an occupancy above one back to one."""
+    amounts = element_amounts(species)
     kept = {symbol: amount for symbol, amount in amounts.items() if amount > _LEAST_OCCUPANCY}
     total = sum(kept.values())
     # Thirds and sixths written with few digits add up to 0.999 or 1.001.
@@ -136,16 +135,18 @@ def _plain_composition(species: Composition) -> Composition:
     return Composition({symbol: amount * scale for symbol, amount in kept.items()})
 
 
-def _site_groups(parent: Structure, supercell: Structure) -> list[SiteGroup]:
-    """Group the supercell's sites by the orbit of the parent's site they come from."""
-    mixtures = [site.species for site in supercell]
-    orbit_of = _orbits(parent)
-    members: dict[int, list[int]] = defaultdict(list)
-    for index, parent_site in enumerate(supercell.site_properties["parent_site"]):
-        members[orbit_of[parent_site]].append(index)
+def _site_groups(parent: Structure, supercell: Structure, ions: Ions) -> list[SiteGroup]:
+    """Group the supercell's sites by the orbit of the parent's site they come from, and by their ions."""
+    orbit_of = equivalent_sites(parent).tolist()
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    parents = supercell.site_properties["parent_site"]
+    for index, site in enumerate(parents):
+        members[orbit_of[site], tuple(sorted(ions.on_sites[site].items()))].append(index)
     groups = []
     for sites in members.values():
-        occupancy = {element_symbol(item): float(amount) for item, amount in mixtures[sites[0]].items()}
+        ion_of = ions.on_sites[parents[sites[0]]]
+        amounts = element_amounts(supercell[sites[0]].species)
+        occupancy = {ion_of[symbol]: amount for symbol, amount in amounts.items()}
         vacant = 1.0 - sum(occupancy.values())
         if vacant > _LEAST_OCCUPANCY:
             occupancy[VACANCY] = vacant
@@ -153,31 +154,16 @@ def _site_groups(parent: Structure, supercell: Structure) -> list[SiteGroup]:
     return groups
 
 
-def _orbits(parent: Structure) -> list[int]:
-    """Return the orbit of each site; sites of one mixture form one where no symmetry is found."""
-    mixtures: dict[Composition, int] = {}
-    numbers = [mixtures.setdefault(site.species, len(mixtures) + 1) for site in parent]
-    cell = (parent.lattice.matrix, parent.frac_coords, numbers)
-    try:
-        with quiet_spglib():
-            dataset = spglib.get_symmetry_dataset(cell, symprec=_SYMPREC_A)
-    except spglib.SpglibError:
-        dataset = None
-    return numbers if dataset is None else [int(orbit) for orbit in dataset.equivalent_atoms]
-
-
-def _closest(
-    first: str, second: str, states: dict[str, float], mobile_ion: str, parameters: OrderingParameters
-) -> float:
+def _closest(first: str, second: str, ions: Ions, mobile_ion: str, parameters: OrderingParameters) -> float:
     if VACANCY in (first, second):
         return 0.0
     return closest_distance_A(
-        first,
-        second,
-        states,
+        ions.elements[first],
+        ions.elements[second],
         mobile_ion,
         parameters.min_mobile_distance_A,
         parameters.min_distance_fraction,
+        like=ions.charges[first] * ions.charges[second] > 0.0,
     )
 
 

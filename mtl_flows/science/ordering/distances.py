@@ -3,26 +3,24 @@
 from itertools import combinations_with_replacement
 
 import numpy as np
-from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
 from pymatgen.core import Structure
 
-_UNKNOWN_RADIUS_A = 1.5
+from mtl_flows.science.elements import bond_length_A
+
 _LIKE_CHARGES = 1.2  # repel: kept further apart than bonded atoms
 
 
 def closest_distance_A(
-    first: str, second: str, states: dict[str, float], mobile_ion: str, mobile_A: float, fraction: float
+    first: str, second: str, mobile_ion: str, mobile_A: float, fraction: float, *, like: bool
 ) -> float:
     """Return the smallest allowed distance between two elements.
 
-    ``mobile_A`` between two mobile ions; otherwise ``fraction`` of the sum of the covalent radii (Cordero et
-    al. 2008, doi:10.1039/b801115j), a fifth more between charges of the same sign.
+    ``mobile_A`` between two mobile ions; otherwise ``fraction`` of the sum of the covalent radii, a fifth more
+    where their charges are ``like``.
     """
     if first == second == mobile_ion:
         return mobile_A
-    radii = [float(CovalentRadius.radius.get(symbol, _UNKNOWN_RADIUS_A)) for symbol in (first, second)]
-    like = states.get(first, 0.0) * states.get(second, 0.0) > 0.0
-    return fraction * sum(radii) * (_LIKE_CHARGES if like else 1.0)
+    return fraction * bond_length_A(first, second) * (_LIKE_CHARGES if like else 1.0)
 
 
 def shortest_distances_A(structure: Structure) -> dict[str, float]:

@@ -1,39 +1,87 @@
-"""Oxidation states of elements in crystals whose composition need not be an integer one.
+"""Oxidation states of the ions of crystals whose composition need not be an integer one.
 
-Every element gets one state. The combination of plausible states that balances the charge best wins; where
-none does, an element of variable valence takes the fractional mean that balances it, if that mean lies between
-two states it is known in. Otherwise the charge stays unbalanced, as it is in a file that lacks atoms.
+What the file says counts first. For the rest every element gets one state. The combination of plausible states that
+balances the charge best wins; where none does, an element of variable valence takes the fractional mean that balances
+it, if that mean lies between two states it is known in. Otherwise the charge stays unbalanced, as it is in a file that
+lacks atoms.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import product
+from typing import Self
 
-from pymatgen.core import Element, Structure
+from pymatgen.core import Composition, Structure
 
-# States in order of preference; elements not listed use their common states, highest first.
-_PREFERRED: dict[str, tuple[int, ...]] = {
-    "H": (1, -1), "B": (3,), "C": (4, -4, 2), "N": (-3, 5, 3), "O": (-2,), "F": (-1,),
-    "Si": (4, -4), "P": (5, -3, 3), "S": (-2, 6, 4), "Cl": (-1, 7, 5),
-    "Ge": (4, 2, -4), "As": (5, 3, -3), "Se": (-2, 4, 6), "Br": (-1, 5),
-    "Sn": (4, 2), "Sb": (5, 3, -3), "Te": (-2, 6, 4), "I": (-1, 5, 7), "Pb": (2, 4), "Bi": (3, 5, -3),
-    "Ti": (4, 3, 2), "V": (5, 4, 3, 2), "Cr": (3, 6, 2), "Mn": (2, 3, 4), "Fe": (3, 2), "Co": (2, 3, 4),
-    "Ni": (2, 3, 4), "Cu": (2, 1), "Zn": (2,), "Nb": (5, 4), "Mo": (6, 4, 5, 3), "Tc": (7, 4), "Ru": (4, 5),
-    "Rh": (3,),
-    "Pd": (2, 4), "Ag": (1,), "Cd": (2,), "Ta": (5,), "W": (6, 4, 5), "Re": (7, 5), "Os": (4, 6), "Ir": (4, 5),
-    "Pt": (4, 2), "Au": (3, 1), "Hg": (2, 1), "In": (3, 1), "Tl": (1, 3), "Ga": (3,), "Al": (3,),
-    "Ce": (3, 4), "Pr": (3, 4), "Eu": (3, 2), "Yb": (3, 2), "Sm": (3, 2), "Tb": (3, 4),
-    "Th": (4,), "U": (6, 4, 5), "Zr": (4,), "Hf": (4,),
-}  # fmt: skip
+from mtl_flows.science.charges import species_name, stated_amounts
+from mtl_flows.science.elements import electronegativity, element_amounts, element_symbol, states_of
+
 _CHARGE_TOLERANCE = 0.02  # e for each atom: site occupancies are not known better
 _CHARGE_COST = (
     100.0  # cost of one e for each atom beyond that, against one for each step down the preferences
 )
+_EQUAL_STATES = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Ions:
+    """The ions of a crystal: its elements, those apart whose sites the file puts in different states.
+
+    Attributes
+    ----------
+    charges
+        Charge of each ion in e, by its name: the element (``Li``), or the species (``Mn3+``) where the sites of an
+        element differ.
+    elements
+        Element of each ion.
+    on_sites
+        For each site of the crystal, the name of the ion that each of its elements is there.
+    states
+        Mean charge of each element.
+    """
+
+    charges: Mapping[str, float]
+    elements: Mapping[str, str]
+    on_sites: tuple[Mapping[str, str], ...]
+    states: Mapping[str, float]
+
+    @classmethod
+    def of(cls, structure: Structure, mobile_ion: str) -> Self:
+        """Take the charges that the file puts on the sites, or find some; the mobile ions are all alike."""
+        states, given = _states(structure)
+        by_site = [_site_means(site.species) if given else {} for site in structure]
+        several = {
+            symbol for symbol in given - {mobile_ion} if _differ(means.get(symbol) for means in by_site)
+        }
+        charges: dict[str, float] = {}
+        elements: dict[str, str] = {}
+        on_sites = []
+        for site, means in zip(structure, by_site, strict=True):
+            names = {}
+            for symbol in element_amounts(site.species):
+                state = means[symbol] if symbol in several else states[symbol]
+                name = species_name(symbol, round(state, 3)) if symbol in several else symbol
+                names[symbol] = name
+                charges.setdefault(name, state)
+                elements[name] = symbol
+            on_sites.append(names)
+        return cls(charges, elements, tuple(on_sites), states)
+
+    def total_charge(self, structure: Structure) -> float:
+        """Return the charge of a structure in e whose sites know the site of the crystal that they come from."""
+        return sum(
+            self.charges[self.on_sites[parent][symbol]] * amount
+            for site, parent in zip(structure, structure.site_properties["parent_site"], strict=True)
+            for symbol, amount in element_amounts(site.species).items()
+        )
 
 
 def assign_oxidation_states(structure: Structure) -> dict[str, float]:
     """Assign one oxidation state to each element of an ordered or disordered structure.
 
-    States that the structure carries itself are kept if they balance. Never raises: elements without known
-    states are neutral, and a composition that cannot be balanced gets the best compromise.
+    States on the sites are kept, as means over the atoms of an element, if a neutral assignment can be made with
+    them; those of other elements are found. Never raises: elements without known states are neutral, and a
+    composition that cannot be balanced gets the best compromise.
 
     Parameters
     ----------
@@ -45,13 +93,51 @@ def assign_oxidation_states(structure: Structure) -> dict[str, float]:
     dict
         Element symbol → state; fractional for mixed valence.
     """
-    amounts = element_amounts(structure)
-    n_atoms = sum(amounts.values())
-    carried = _carried_states(structure)
-    if carried and abs(total_charge(carried, amounts)) <= _CHARGE_TOLERANCE * n_atoms:
-        return carried
+    return _states(structure)[0]
 
-    options = _options(amounts)
+
+def total_charge(states: Mapping[str, float], amounts: Mapping[str, float]) -> float:
+    """Return the charge of a composition in e."""
+    return sum(states[element] * amount for element, amount in amounts.items())
+
+
+def _states(structure: Structure) -> tuple[dict[str, float], frozenset[str]]:
+    """Return the state of each element, and the elements whose state the file gives."""
+    amounts = element_amounts(structure.composition)
+    given = {symbol: _mean(atoms) for symbol, atoms in stated_amounts(structure).items()}
+    if given:
+        states = _balanced(amounts, given)
+        if abs(total_charge(states, amounts)) <= _CHARGE_TOLERANCE * sum(amounts.values()):
+            return states, frozenset(given)
+    return _balanced(amounts, {}), frozenset()
+
+
+def _differ(states: Iterable[float | None]) -> bool:
+    known = [state for state in states if state is not None]
+    return max(known) - min(known) > _EQUAL_STATES
+
+
+def _mean(amounts: Mapping[float, float]) -> float:
+    return sum(state * amount for state, amount in amounts.items()) / sum(amounts.values())
+
+
+def _site_means(species: Composition) -> dict[str, float]:
+    """Return the mean state of each element on one site, over those of its atoms there that bear one."""
+    atoms: dict[str, dict[float, float]] = {}
+    for one, amount in species.items():
+        if state := getattr(one, "oxi_state", None):
+            found = atoms.setdefault(element_symbol(one), {})
+            found[float(state)] = found.get(float(state), 0.0) + float(amount)
+    return {symbol: _mean(amounts) for symbol, amounts in atoms.items()}
+
+
+def _balanced(amounts: Mapping[str, float], given: Mapping[str, float]) -> dict[str, float]:
+    """Return the states that balance best, those that are given among them."""
+    n_atoms = sum(amounts.values())
+    options: dict[str, tuple[float, ...]] = {
+        symbol: (given[symbol],) if symbol in given else states
+        for symbol, states in _options(amounts).items()
+    }
     best = min(
         product(*options.values()),
         key=lambda states: _cost(dict(zip(options, states, strict=True)), options, amounts, n_atoms),
@@ -59,49 +145,16 @@ def assign_oxidation_states(structure: Structure) -> dict[str, float]:
     states: dict[str, float] = dict(zip(options, map(float, best), strict=True))
     residue = total_charge(states, amounts)
     if abs(residue) > 2.0 * _CHARGE_TOLERANCE * n_atoms:
-        _balance_by_mixed_valence(states, residue, amounts)
+        _balance_by_mixed_valence(states, residue, amounts, given)
     return states
 
 
-def total_charge(states: dict[str, float], amounts: dict[str, float]) -> float:
-    """Return the charge of a composition in e."""
-    return sum(states[element] * amount for element, amount in amounts.items())
-
-
-def element_amounts(structure: Structure) -> dict[str, float]:
-    """Return atoms of each element in the cell, isotopes and oxidation states merged."""
-    amounts: dict[str, float] = {}
-    for species, amount in structure.composition.items():
-        symbol = element_symbol(species)
-        amounts[symbol] = amounts.get(symbol, 0.0) + float(amount)
-    return amounts
-
-
-def element_symbol(species: object) -> str:
-    """Return the element symbol of a pymatgen species; deuterium is hydrogen."""
-    number = getattr(species, "Z", 0)
-    return Element.from_Z(number).symbol if number else str(species)
-
-
-def _carried_states(structure: Structure) -> dict[str, float]:
-    """Return mean states given with the structure; empty unless every species has one."""
-    sums: dict[str, float] = {}
-    for species, amount in structure.composition.items():
-        state = getattr(species, "oxi_state", None)
-        if state is None:
-            return {}
-        symbol = element_symbol(species)
-        sums[symbol] = sums.get(symbol, 0.0) + float(state) * float(amount)
-    amounts = element_amounts(structure)
-    return {symbol: total / amounts[symbol] for symbol, total in sums.items()}
-
-
-def _options(amounts: dict[str, float]) -> dict[str, tuple[int, ...]]:
+def _options(amounts: Mapping[str, float]) -> dict[str, tuple[int, ...]]:
     """Return the states each element may take, preferred ones first."""
-    most_electronegative = max(amounts, key=_electronegativity)
+    most_electronegative = max(amounts, key=electronegativity)
     options: dict[str, tuple[int, ...]] = {}
     for symbol in amounts:
-        states = _known_states(symbol)
+        states = states_of(symbol).preferred or (0,)
         if symbol == most_electronegative and len(amounts) > 1:
             # Nothing is there to take its electrons.
             states = tuple(state for state in states if state < 0) or states
@@ -109,39 +162,30 @@ def _options(amounts: dict[str, float]) -> dict[str, tuple[int, ...]]:
     return options
 
 
-def _known_states(symbol: str) -> tuple[int, ...]:
-    if symbol in _PREFERRED:
-        return _PREFERRED[symbol]
-    try:
-        common = Element(symbol).common_oxidation_states
-    except ValueError:
-        return (0,)
-    return tuple(sorted(common, reverse=True)) or (0,)
-
-
-def _electronegativity(symbol: str) -> float:
-    try:
-        value = Element(symbol).X
-    except ValueError:
-        return 0.0
-    return float(value) if value == value else 0.0  # noble gases have none (NaN)
-
-
 def _cost(
-    states: dict[str, int], options: dict[str, tuple[int, ...]], amounts: dict[str, float], n_atoms: float
+    states: Mapping[str, float],
+    options: Mapping[str, tuple[float, ...]],
+    amounts: Mapping[str, float],
+    n_atoms: float,
 ) -> float:
     """Return how implausible a combination is: unbalanced charge, then rarity of the states."""
-    excess = abs(total_charge({k: float(v) for k, v in states.items()}, amounts)) / n_atoms
+    excess = abs(total_charge(states, amounts)) / n_atoms
     rarity = sum(options[element].index(state) for element, state in states.items())
     return _CHARGE_COST * max(excess - _CHARGE_TOLERANCE, 0.0) + rarity
 
 
-def _balance_by_mixed_valence(states: dict[str, float], residue: float, amounts: dict[str, float]) -> None:
+def _balance_by_mixed_valence(
+    states: dict[str, float], residue: float, amounts: Mapping[str, float], given: Mapping[str, float]
+) -> None:
     """Shift one element to the fractional state that balances the charge, changing ``states``.
 
     Of the elements that have known states of one sign on both sides of the mean, the one shifted least.
     """
-    means = {element: state - residue / amounts[element] for element, state in states.items()}
+    means = {
+        element: state - residue / amounts[element]
+        for element, state in states.items()
+        if element not in given
+    }
     able = [element for element, mean in means.items() if _is_mixed_valence(element, mean)]
     if able:
         chosen = min(able, key=lambda element: abs(means[element] - states[element]))
@@ -149,5 +193,5 @@ def _balance_by_mixed_valence(states: dict[str, float], residue: float, amounts:
 
 
 def _is_mixed_valence(symbol: str, mean: float) -> bool:
-    same_sign = [state for state in _known_states(symbol) if state * mean > 0.0]
+    same_sign = [state for state in states_of(symbol).preferred if state * mean > 0.0]
     return bool(same_sign) and min(same_sign) <= mean <= max(same_sign)

@@ -1,6 +1,6 @@
 """From partial occupancies to whole atoms: an integer programme that balances the charge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ class SiteGroup:
     sites
         Indices of the sites.
     occupancy
-        Element (or vacancy) → fraction; the fractions add up to one.
+        Ion (or vacancy) → fraction; the fractions add up to one.
     """
 
     sites: tuple[int, ...]
@@ -33,26 +33,26 @@ class SiteGroup:
 
 
 def round_occupancies(
-    groups: Sequence[SiteGroup], states: dict[str, float], mobile_ion: str
+    groups: Sequence[SiteGroup], charges: Mapping[str, float], mobile_ion: str
 ) -> list[dict[str, int]]:
-    """Choose how many sites of each group each element takes.
+    """Choose how many sites of each group each ion takes.
 
-    Minimised is, in this order of weight: the net charge, the departure of each element's total from the
+    Minimised is, in this order of weight: the net charge, the departure of each ion's total from the
     parent's, and the departure within each group. At least one mobile ion is left.
 
     Parameters
     ----------
     groups
         All sites, ordered ones included.
-    states
-        Charge of each element in e.
+    charges
+        Charge of each ion in e.
     mobile_ion
         Its sites may be vacated, even full ones, where nothing else balances the charge.
 
     Returns
     -------
     list of dict
-        For each group, element (or vacancy) → number of sites; numbers add up to the size of the group.
+        For each group, ion (or vacancy) → number of sites; numbers add up to the size of the group.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def round_occupancies(
     elements = sorted({s for _, s in choices if s != VACANCY})
     n_choices, n_elements = len(choices), len(elements)
     target = np.array([len(groups[g].sites) * groups[g].occupancy.get(s, 0.0) for g, s in choices])
-    charge = np.array([states.get(s, 0.0) for _, s in choices])
+    charge = np.array([charges.get(s, 0.0) for _, s in choices])
     membership = np.zeros((len(groups), n_choices))
     for column, (g, _) in enumerate(choices):
         membership[g, column] = 1.0

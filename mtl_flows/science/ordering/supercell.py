@@ -2,16 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Structure
 
-from mtl_flows.science.ordering.oxidation import element_amounts
+from mtl_flows.science.elements import element_amounts
 from mtl_flows.science.ordering.parameters import OrderingParameters
-
-
-def plane_spacings_A(lattice: Lattice) -> NDArray[np.float64]:
-    """Return the distances between opposite faces of the cell, shape (3,)."""
-    spacings: NDArray[np.float64] = 1.0 / np.linalg.norm(np.linalg.inv(lattice.matrix), axis=0)
-    return spacings
+from mtl_flows.science.symmetry import plane_spacings_A
 
 
 def choose_supercell(
@@ -24,9 +19,9 @@ def choose_supercell(
     beyond it already: then that cell); enough mobile ions; faces far enough apart; where both can not be
     had, as many ions, or as much distance, as there can be. Atoms are counted by occupancy. Never raises.
     """
-    amounts = element_amounts(structure)
+    amounts = element_amounts(structure.composition)
     n_atoms, n_mobile = sum(amounts.values()), amounts.get(mobile_ion, 0.0)
-    spacings = plane_spacings_A(structure.lattice)
+    spacings = plane_spacings_A(structure.lattice.matrix)
     most = max(int((parameters.max_atoms + 1e-6) // max(n_atoms, 1e-6)), 1)
 
     best, best_rank = (1, 1, 1), None

@@ -5,7 +5,6 @@ from mtl_flows.science.reading.files import file_slug, read_structures
 from mtl_flows.science.reading.formula import reduced_formula
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
 from mtl_flows.science.reading.sources import FoundFile, find_files
-from mtl_flows.science.reading.symmetry import space_group
 
 __all__ = [
     "FoundFile",
@@ -18,5 +17,4 @@ __all__ = [
     "find_files",
     "read_structures",
     "reduced_formula",
-    "space_group",
 ]

@@ -10,7 +10,7 @@ from pymatgen.core import Composition, Lattice
 from mtl_flows.errors import OccupancyError, UnreadableStructureError
 from mtl_flows.science.reading.model import ReadingParameters
 from mtl_flows.science.reading.sites import SiteRow
-from mtl_flows.science.reading.symmetry import Operations
+from mtl_flows.science.symmetry import Operations
 
 _METRIC_TOLERANCE = 0.05
 

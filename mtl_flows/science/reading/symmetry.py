@@ -3,18 +3,13 @@
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
-from pymatgen.core import Structure
 
 from mtl_flows.errors import UnreadableStructureError
 from mtl_flows.science.reading.cif import UNKNOWN, CifBlock
-from mtl_flows.science.spglib_calls import quiet_spglib
-
-Operations = tuple[NDArray[np.float64], NDArray[np.float64]]
+from mtl_flows.science.symmetry import Operations, Setting, database_operations, settings
 
 _OPERATION_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 _MAGNETIC_TAGS = ("_space_group_symop_magn_operation_xyz", "_space_group_symop_magn_centering_xyz")
@@ -53,10 +48,10 @@ def read_settings(block: CifBlock, notes: list[str]) -> tuple[Operations, ...]:
         raise UnreadableStructureError(f"symmetry operations cannot be read: {error}") from None
     hall, symbol, text = block.first(*_HALL_TAGS), block.first(*_SYMBOL_TAGS), block.first(*_NUMBER_TAGS)
     name = hall or symbol or text
-    settings = operations_of_group(hall, symbol, int(text) if text.isdecimal() else 0)
-    if settings:
+    known = operations_of_group(hall, symbol, int(text) if text.isdecimal() else 0)
+    if known:
         notes.append(f"no symmetry operations given, those of {name} used")
-        return settings
+        return known
     if name or block.ragged.intersection(_OPERATION_TAGS):
         raise UnreadableStructureError(
             f"no readable symmetry operations, nor a known space group ({name or 'none'})"
@@ -121,75 +116,35 @@ def operations_of_group(hall: str, symbol: str, number: int) -> tuple[Operations
     """
     for matches in (_settings_by_hall(hall), _settings_by_symbol(symbol), _settings_by_number(number)):
         if matches:
-            return tuple(_database_operations(hall_number) for hall_number in matches)
+            return tuple(database_operations(setting.hall_number) for setting in matches)
     return ()
-
-
-@lru_cache(maxsize=1)
-def _settings() -> dict[int, tuple[str, set[str], int, str]]:
-    """Hall number to Hall symbol, Hermann–Mauguin symbols, number and choice, all without spaces."""
-    with quiet_spglib():
-        kinds = {hall_number: spglib.get_spacegroup_type(hall_number) for hall_number in range(1, 531)}
-    found = {}
-    for hall_number, kind in kinds.items():
-        if kind is None:
-            continue
-        symbols = {kind.international_short, kind.international_full}
-        symbols.update(kind.international.split("="))
-        names = {_squeeze(symbol) for symbol in symbols}
-        found[hall_number] = (_squeeze(kind.hall_symbol), names, int(kind.number), kind.choice)
-    return found
 
 
 def _squeeze(symbol: str) -> str:
     return re.sub(r"[\s_']", "", symbol).lower()
 
 
-def _settings_by_hall(hall: str) -> list[int]:
+def _settings_by_hall(hall: str) -> list[Setting]:
     wanted = _squeeze(hall)
-    return [n for n, (symbol, *_) in _settings().items() if wanted and symbol == wanted][:1]
+    return [setting for setting in settings() if wanted and _squeeze(setting.hall_symbol) == wanted][:1]
 
 
-def _settings_by_symbol(symbol: str) -> list[int]:
+def _settings_by_symbol(symbol: str) -> list[Setting]:
     name, _, choice = _squeeze(symbol).partition(":")
     if not choice and len(name) > 2 and name[0] == "r" and name[-1] in "hr":
         name, choice = name[:-1], name[-1]
     if not choice and len(name) > 2 and name[-1] in "sz":
         name, choice = name[:-1], {"s": "1", "z": "2"}[name[-1]]
-    matches = [n for n, (_, names, _, _) in _settings().items() if name and name in names]
-    exact = [n for n in matches if choice and _settings()[n][3].lower() == choice]
+    matches = [setting for setting in settings() if name and name in map(_squeeze, setting.names)]
+    exact = [setting for setting in matches if choice and setting.choice.lower() == choice]
     return exact or _conventional_first(matches)
 
 
-def _settings_by_number(number: int) -> list[int]:
-    matches = [n for n, (_, _, found, _) in _settings().items() if found == number]
-    origins = {_settings()[n][3] for n in matches}
-    return _conventional_first(matches if origins & {"1", "2", "H", "R"} else matches[:1])
+def _settings_by_number(number: int) -> list[Setting]:
+    matches = [setting for setting in settings() if setting.number == number]
+    choices = {setting.choice for setting in matches}
+    return _conventional_first(matches if choices & {"1", "2", "H", "R"} else matches[:1])
 
 
-def _conventional_first(hall_numbers: list[int]) -> list[int]:
-    return sorted(hall_numbers, key=lambda n: (_settings()[n][3] not in ("2", "H"), n))
-
-
-def _database_operations(hall_number: int) -> Operations:
-    with quiet_spglib():
-        stored = spglib.get_symmetry_from_database(hall_number)
-    if stored is None:
-        raise LookupError(f"spglib knows no Hall number {hall_number}")
-    return stored["rotations"].astype(float), stored["translations"].astype(float)
-
-
-def space_group(structure: Structure, symprec_A: float = 0.01) -> tuple[int, str]:
-    """Number and Hermann–Mauguin symbol of the space group; (1, ``P1``) where spglib finds none.
-
-    Sites with the same species and occupancies count as alike.
-    """
-    kinds: dict[object, int] = {}
-    numbers = [kinds.setdefault(species, len(kinds)) for species in structure.species_and_occu]
-    cell: Any = (structure.lattice.matrix, structure.frac_coords, numbers)
-    with quiet_spglib():
-        try:
-            dataset = spglib.get_symmetry_dataset(cell, symprec=symprec_A)
-        except spglib.SpglibError:
-            dataset = None
-    return (int(dataset.number), str(dataset.international)) if dataset else (1, "P1")
+def _conventional_first(found: list[Setting]) -> list[Setting]:
+    return sorted(found, key=lambda setting: (setting.choice not in ("2", "H"), setting.hall_number))

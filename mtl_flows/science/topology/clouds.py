@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
 
-from mtl_flows.science.spglib_calls import quiet_spglib
+from mtl_flows.science.symmetry import plane_spacings_A, reduce_lattice
 
 Array = NDArray[np.float64]
 
@@ -58,7 +57,7 @@ class PeriodicPoints:
     def spheres(self, centres: Array, radius_A: float) -> Iterator[tuple[Array, NDArray[np.intp]]]:
         """Yield what :meth:`sphere` gives for each centre, and the point that each position is an image of."""
         radius = radius_A + _INCLUSION_TOLERANCE_A
-        reach = np.floor(radius / cell_heights(self.lattice) + 0.5).astype(int)
+        reach = np.floor(radius / plane_spacings_A(self.lattice) + 0.5).astype(int)
         images = lattice_translations(*reach.tolist()) @ self.lattice
         for centre in centres:
             offsets = self.fractional - centre
@@ -75,7 +74,7 @@ class PeriodicPoints:
         """
         home = np.floor(self.fractional)
         wrapped = self.fractional - home
-        reach = margin_A / cell_heights(self.lattice)
+        reach = margin_A / plane_spacings_A(self.lattice)
         shifts = lattice_translations(*np.ceil(reach).astype(int).tolist())
         fractional = (wrapped[:, None, :] + shifts[None, :, :]).reshape(-1, 3)
         inside = np.flatnonzero((np.abs(fractional - 0.5) <= 0.5 + reach).all(axis=1))
@@ -103,11 +102,6 @@ class Images:
     translations: NDArray[np.intp]
 
 
-def cell_heights(lattice: Array) -> Array:
-    """Distances between opposite faces of a cell, shape ``(3,)`` in Å."""
-    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0))
-
-
 @lru_cache(maxsize=32)
 def lattice_translations(x: int, y: int, z: int) -> Array:
     """All integer translations with components up to these in absolute value, shape ``(m, 3)``; not to be changed."""
@@ -115,10 +109,3 @@ def lattice_translations(x: int, y: int, z: int) -> Array:
     translations = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(float)
     translations.flags.writeable = False
     return np.asarray(translations)
-
-
-def reduce_lattice(lattice: Array) -> Array:
-    """Niggli-reduce a lattice given as rows; the Cartesian frame is kept."""
-    with quiet_spglib():
-        reduced = spglib.niggli_reduce(lattice, eps=1e-8)
-    return lattice if reduced is None else np.asarray(reduced, dtype=float)

@@ -4,18 +4,16 @@ Only which sites are equivalent matters here, not the space group, so operations
 and tried on the sites. (spglib, which finds far more, takes ten times as long.)
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from mtl_flows.science.spglib_calls import quiet_spglib
-from mtl_flows.science.topology.clouds import Array, PeriodicPoints, cell_heights, reduce_lattice
+from mtl_flows.science.symmetry import plane_spacings_A, reduce_lattice, site_kinds
+from mtl_flows.science.topology.clouds import Array, PeriodicPoints
 
 Integers = NDArray[np.intp]
 
@@ -47,24 +45,6 @@ class CrystalSymmetry:
     primitive_sites: Integers
 
 
-def free_coordinates(structure: Structure, symprec_A: float) -> Integers:
-    """Count the coordinates of each site that the symmetry of the crystal leaves free, shape ``(n_sites,)``."""
-    kinds = _kinds(structure)
-    with quiet_spglib():
-        dataset = spglib.get_symmetry_dataset(
-            (structure.lattice.matrix, structure.frac_coords, kinds), symprec=symprec_A
-        )
-    if dataset is None:
-        return np.full(len(structure), 3)
-    coords = np.asarray(structure.frac_coords)
-    moved = np.einsum("oij,sj->osi", dataset.rotations, coords) + dataset.translations[:, None, :] - coords
-    distances = np.linalg.norm((moved - np.round(moved)) @ structure.lattice.matrix, axis=2)
-    # The mean of the operations that keep a site in place projects on the directions it may move in.
-    traces = np.trace(dataset.rotations, axis1=1, axis2=2)
-    keeps = distances <= 10 * symprec_A
-    return np.asarray(np.rint(traces @ keeps / keeps.sum(axis=0)), dtype=np.intp)
-
-
 def find_symmetry(
     structure: Structure, symprec_A: float, of_interest: Integers | None = None
 ) -> CrystalSymmetry:
@@ -90,7 +70,7 @@ def find_symmetry(
         # A site that is alone in its cell has no equivalents there, and a cell with such a site is primitive.
         alone = np.arange(len(structure))
         return CrystalSymmetry(alone, reduce_lattice(given.lattice), alone)
-    kinds = _kinds(structure)
+    kinds = site_kinds(structure)
 
     pattern = _Pattern(given, kinds, symprec_A)
     rarest = pattern.rarest
@@ -104,12 +84,6 @@ def find_symmetry(
     fractional = given.fractional[sites] @ given.lattice @ np.linalg.inv(lattice)
     equivalent = _equivalent_points(PeriodicPoints(lattice, fractional), kinds[sites], symprec_A)
     return CrystalSymmetry(sites[equivalent][site_class], lattice, sites)
-
-
-def _kinds(structure: Structure) -> Integers:
-    """Number the sites by their species and occupancies, shape ``(n_sites,)``."""
-    known: dict[Hashable, int] = {}
-    return np.array([known.setdefault(frozenset(site.species.items()), len(known)) for site in structure])
 
 
 def _equivalent_points(points: PeriodicPoints, kinds: Integers, symprec_A: float) -> Integers:
@@ -144,7 +118,7 @@ class _Pattern:
         labels = self._labels(wrapped)
         self.order = np.argsort(labels)
         self.labels, self.wrapped = labels[self.order], wrapped[self.order]
-        self.label_tolerance = 2.0 * float(_PROJECTION @ (symprec_A / cell_heights(points.lattice)))
+        self.label_tolerance = 2.0 * float(_PROJECTION @ (symprec_A / plane_spacings_A(points.lattice)))
 
     @property
     def rarest(self) -> Integers:
