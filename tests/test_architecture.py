@@ -106,6 +106,11 @@ def test_giotto_is_imported_in_one_module() -> None:
     assert users == {"mtl_flows.science.topology.homology"}
 
 
+def test_spglib_is_called_in_one_module() -> None:
+    users = {name for name in MODULES if "spglib" in {other.split(".")[0] for other in IMPORTS[name]}}
+    assert users == {"mtl_flows.science.symmetry"}
+
+
 def test_modules_are_short() -> None:
     lengths = {name_of(file): len(file.read_text().splitlines()) for file in PACKAGE.rglob("*.py")}
     assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}

@@ -30,6 +30,7 @@ from mtl_flows.schemas.dynamics import (
     TrajectoryDocument,
 )
 from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.science.charges import with_charges
 from mtl_flows.science.dynamics import ActionKind, Trajectory, analyse_diffusion, next_action
 from mtl_flows.science.ordering import order_structure
 from mtl_flows.store.database import MTLStore
@@ -56,9 +57,9 @@ def find_ordering(
         return store.orderings.get(key)
     stage = parameters.ordering_stage()
     wanted = replace(parameters.ordering, n_orderings=1, seed=parameters.ordering.seed + ordering)
-    (made,) = order_structure(
-        store.crystals.get(structure.crystal_id).to_structure(), parameters.mobile_ion, wanted
-    )
+    crystal = store.crystals.get(structure.crystal_id).to_structure()
+    charged = with_charges(crystal, structure.site_charges, structure.oxidation_states)
+    (made,) = order_structure(charged, parameters.mobile_ion, wanted)
     elements = [site.specie.symbol for site in made.structure]
     document = OrderingDocument(
         id=key,

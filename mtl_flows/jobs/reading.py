@@ -29,7 +29,7 @@ from mtl_flows.science.reading import (
 from mtl_flows.science.symmetry import space_group
 
 STAGE = "ingest"
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,10 @@ def _reading(parsed: ParsedStructure, parameters: IngestParameters) -> "Reading"
     provenance = Provenance.record(parameters.stage(), {"file": parsed.file_sha256}, STAGE)
     crystal = CrystalDocument.of(structure, reduced_formula(composition), provenance)
     metadata = asdict(parsed.metadata)
+    site_charges = [dict(parsed.site_charges[int(i)]) for i in order] if parsed.site_charges else []
     said = [crystal.id, parsed.formula_text, metadata, parsed.oxidation_states, parsed.implicit_hydrogens]
+    if site_charges:
+        said.append(site_charges)
     document = StructureDocument(
         id=f"{parsed.source_id}.r1",
         material_id=parsed.source_id,
@@ -136,6 +139,7 @@ def _reading(parsed: ParsedStructure, parameters: IngestParameters) -> "Reading"
         flags=StructureFlags(**asdict(flags(parsed, parameters.mobile_ion, parameters.curation))),
         metadata=SourceMetadata(**metadata),
         oxidation_states=parsed.oxidation_states,
+        site_charges=site_charges,
         implicit_hydrogens=parsed.implicit_hydrogens,
         site_labels=[parsed.structure[int(i)].label for i in order],
         warnings=list(parsed.warnings),

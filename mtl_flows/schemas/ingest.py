@@ -81,6 +81,11 @@ class StructureDocument(Document):
     oxidation_states: dict[str, float] = Field(
         default_factory=dict, description="mean oxidation state by element, where the file gives them"
     )
+    site_charges: list[dict[str, float]] = Field(
+        default_factory=list,
+        description="species with their oxidation states on each site of the crystal, such as Mn3+; empty unless atoms "
+        "of one element differ in it",
+    )
     implicit_hydrogens: float = Field(
         0.0, description="hydrogen atoms of the cell that the file gives no sites"
     )

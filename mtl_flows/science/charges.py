@@ -1,7 +1,7 @@
 """Oxidation states that a file writes on its sites: kept beside a structure, since no geometry depends on them.
 
-A list of *site charges* is aligned with the sites of a structure and holds, for each, its species with their oxidation
-states and occupancies, such as ``{"Mn3+": 0.5, "Mn4+": 0.5}``; a species without a state is a bare element.
+*Site charges* are aligned with the sites of a structure and hold, for each, its species with their oxidation states and
+occupancies, such as ``{"Mn3+": 0.5, "Mn4+": 0.5}``; a species without a state is a bare element.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -12,34 +12,86 @@ from pymatgen.core import Composition, Structure
 from mtl_flows.science.elements import element_amounts, element_symbol
 
 SiteCharges = Sequence[Mapping[str, float]]
+Ion = tuple[str, float | None]
+"""Element symbol and oxidation state; None where no state is known."""
 
 
 def species_name(symbol: str, state: float | None) -> str:
-    """Return the name of a species, such as ``Mn3+`` or ``Fe2.5+``; the element itself where no state is known."""
+    """Return the name of an ion, such as ``Mn3+`` or ``Fe2.5+``; the element itself where no state is known."""
     if state is None:
         return symbol
     # pymatgen's own text has two decimals: too few for the 8/3 of Fe3O4.
-    size = "" if abs(state) == 1 else f"{abs(state):g}"
+    size = "" if abs(state) == 1 else f"{abs(state):.8g}"
     return f"{symbol}{size}{'-' if state < 0 else '+'}"
 
 
+def ion_amounts(species: Mapping[Any, float]) -> dict[Ion, float]:
+    """Return the amount of each ion on a site or in a composition."""
+    amounts: dict[Ion, float] = {}
+    for one, amount in species.items():
+        state = getattr(one, "oxi_state", None)
+        ion = element_symbol(one), None if state is None else float(state)
+        amounts[ion] = amounts.get(ion, 0.0) + float(amount)
+    return amounts
+
+
+def mean_states(amounts: Mapping[Ion, float]) -> dict[str, float]:
+    """Return the mean oxidation state of each element over those of its atoms that bear one."""
+    sums: dict[str, tuple[float, float]] = {}
+    for (symbol, state), amount in amounts.items():
+        if state is not None:
+            charge, atoms = sums.get(symbol, (0.0, 0.0))
+            sums[symbol] = (charge + amount * state, atoms + amount)
+    return {symbol: round(charge / atoms, 6) for symbol, (charge, atoms) in sorted(sums.items())}
+
+
+def known_states(amounts: Mapping[Ion, float]) -> dict[str, dict[float, float]]:
+    """Return the oxidation states of every element whose states are all known, and how many atoms are in each.
+
+    Zero is what files hold that know no state, so a zero counts as not known.
+    """
+    found: dict[str, dict[float, float]] = {}
+    for (symbol, state), amount in amounts.items():
+        if state:
+            found.setdefault(symbol, {})[state] = amount
+    unknown = {symbol for symbol, state in amounts if not state}
+    return {symbol: states for symbol, states in found.items() if symbol not in unknown}
+
+
+def has_several_states(amounts: Mapping[Ion, float]) -> bool:
+    """Whether atoms of one element differ in what is known of their state, so that means do not tell all."""
+    return len(amounts) > len({symbol for symbol, _ in amounts})
+
+
 def site_charges(structure: Structure) -> list[dict[str, float]]:
-    """Return the charges that the sites of a structure bear; empty if none bears any."""
-    if not _is_charged(structure):
-        return []
+    """Return the charges that the sites of a structure bear."""
     return [
-        _summed(
-            (species_name(element_symbol(one), _state(one)), amount) for one, amount in site.species.items()
-        )
+        {species_name(*ion): amount for ion, amount in ion_amounts(site.species).items()}
         for site in structure
     ]
 
 
-def with_charges(structure: Structure, charges: SiteCharges) -> Structure:
-    """Return a copy of a structure whose sites bear these charges; the structure itself if there are none."""
-    if not charges:
-        return structure
+def with_charges(structure: Structure, charges: SiteCharges, means: Mapping[str, float]) -> Structure:
+    """Return a copy of a structure whose sites bear charges.
+
+    Parameters
+    ----------
+    structure
+        Without charges.
+    charges
+        Aligned with its sites; empty where `means` tell all.
+    means
+        Oxidation state by element; an element that is left out bears none.
+    """
     known: dict[Hashable, Composition] = {}
+    if not charges:
+        charges = [
+            {
+                species_name(symbol, means.get(symbol)): x
+                for symbol, x in element_amounts(site.species).items()
+            }
+            for site in structure
+        ]
     species = []
     for charged in charges:
         key = tuple(charged.items())
@@ -50,59 +102,13 @@ def with_charges(structure: Structure, charges: SiteCharges) -> Structure:
 
 
 def without_charges(structure: Structure) -> Structure:
-    """Return a copy of a structure without oxidation states; the structure itself if it bears none."""
-    if not _is_charged(structure):
+    """Return a structure without oxidation states; the structure itself if it bears none."""
+    if all(state is None for _, state in ion_amounts(structure.composition)):
         return structure
+    return bare_structure(structure)
+
+
+def bare_structure(structure: Structure) -> Structure:
+    """Return a copy with elements and labels on its sites and nothing else."""
     species = [Composition(element_amounts(site.species)) for site in structure]
     return Structure(structure.lattice, species, structure.frac_coords, labels=structure.labels)
-
-
-def mean_states(structure: Structure) -> dict[str, float]:
-    """Return the mean oxidation state of each element over those of its atoms that bear one."""
-    sums: dict[str, tuple[float, float]] = {}
-    for one, amount in structure.composition.items():
-        if (state := _state(one)) is not None:
-            charge, weight = sums.get(element_symbol(one), (0.0, 0.0))
-            sums[element_symbol(one)] = (charge + amount * state, weight + amount)
-    return {symbol: round(charge / weight, 6) for symbol, (charge, weight) in sorted(sums.items())}
-
-
-def stated_amounts(structure: Structure) -> dict[str, dict[float, float]]:
-    """Return how many atoms the sites put in each oxidation state, for every element whose states are all known.
-
-    Zero is what files hold that know no state, so a zero counts as not known.
-    """
-    stated: dict[str, dict[float, float]] = {}
-    open_elements = set()
-    for one, amount in structure.composition.items():
-        symbol, state = element_symbol(one), _state(one)
-        if not state:
-            open_elements.add(symbol)
-            continue
-        amounts = stated.setdefault(symbol, {})
-        amounts[state] = amounts.get(state, 0.0) + float(amount)
-    return {symbol: amounts for symbol, amounts in stated.items() if symbol not in open_elements}
-
-
-def has_several_states(structure: Structure) -> bool:
-    """Whether some element bears different oxidation states, so that its mean does not tell all."""
-    states: dict[str, set[float | None]] = {}
-    for one in structure.composition:
-        states.setdefault(element_symbol(one), set()).add(_state(one))
-    return any(len(found) > 1 for found in states.values())
-
-
-def _state(species: Any) -> float | None:
-    state = getattr(species, "oxi_state", None)
-    return None if state is None else float(state)
-
-
-def _is_charged(structure: Structure) -> bool:
-    return any(_state(species) is not None for species in structure.composition)
-
-
-def _summed(amounts: Any) -> dict[str, float]:
-    summed: dict[str, float] = {}
-    for name, amount in amounts:
-        summed[name] = summed.get(name, 0.0) + float(amount)
-    return summed

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from pymatgen.core import Structure
 
 from mtl_flows.schemas.base import CrystalResult, Document, Header, Provenance, StageParameters
+from mtl_flows.science.charges import with_charges
 from mtl_flows.stages.subjects import Statement, Subject
 
 D = TypeVar("D", bound=Document)
@@ -52,6 +53,11 @@ class StageInput:
     structure: Structure
     mobile_ion: str
     upstream: Mapping[str, CrystalResult] = field(default_factory=dict)
+
+    @property
+    def charged_structure(self) -> Structure:
+        """The crystal with the oxidation states that the file writes on its sites."""
+        return with_charges(self.structure, self.subject.site_charges, self.subject.oxidation_states)
 
 
 @dataclass(frozen=True)

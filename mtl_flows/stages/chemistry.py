@@ -8,10 +8,9 @@ from mtl_flows.stages.base import CrystalStage, StageInput
 
 def _build(given: StageInput, parameters: ChemistryParameters, header: Header) -> ChemistryDocument:
     report = check_chemistry(
-        given.structure,
+        given.charged_structure,
         given.mobile_ion,
         parameters,
-        oxidation_states=given.subject.oxidation_states or None,
         formula_text=given.subject.formula,
     )
     return ChemistryDocument.of(header, report)

@@ -1,8 +1,8 @@
 """What stages may read of one revision of a material: its crystal, and what its file states beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from mtl_flows.schemas.base import content_hash
 
@@ -21,7 +21,9 @@ class Subject:
     crystal_id
         The crystal; every stage reads it.
     formula, oxidation_states, implicit_hydrogens
-        What the file states beside the crystal.
+        What the file states beside the crystal; oxidation states as means by element.
+    site_charges
+        Species with their oxidation states on each site; empty where the means tell all.
     """
 
     structure_id: str
@@ -30,9 +32,16 @@ class Subject:
     formula: str
     oxidation_states: Mapping[str, float]
     implicit_hydrogens: float
+    site_charges: Sequence[Mapping[str, float]] = ()
+
+    def stated(self, what: Statement) -> Any:
+        """What the file states, oxidation states site by site where the atoms of one element differ."""
+        if what == "oxidation_states" and self.site_charges:
+            return self.site_charges
+        return getattr(self, what)
 
     def key(self, reads: tuple[Statement, ...] = ()) -> str:
         """Key of what a stage reads: materials that agree in it share the stage's document."""
         if not reads:
             return self.crystal_id
-        return f"{self.crystal_id}.{content_hash({name: getattr(self, name) for name in reads})[:8]}"
+        return f"{self.crystal_id}.{content_hash({name: self.stated(name) for name in reads})[:8]}"

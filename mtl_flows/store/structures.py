@@ -108,7 +108,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         return found
 
     def _subjects(self, query: Mapping[str, Any]) -> Iterator[Subject]:
-        wanted = dict.fromkeys(("material_id", "crystal_id", *get_args(Statement)), 1)
+        wanted = dict.fromkeys(("material_id", "crystal_id", "site_charges", *get_args(Statement)), 1)
         for stored in self.raw.find(dict(query), wanted, sort=[("_id", ASCENDING)]):
             yield Subject(structure_id=stored.pop("_id"), **stored)
 

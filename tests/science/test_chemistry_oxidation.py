@@ -327,6 +327,40 @@ def test_decorations_that_do_not_add_up_are_not_trusted() -> None:
     assert verdict.evidence["states"]["Fe"] == [2.0]
 
 
+def test_charges_of_one_element_are_judged_one_by_one() -> None:
+    crystal = spinel()
+    states = iter(["Mn3+", "Mn4+"] * 8)
+    charged = Structure(
+        crystal.lattice,
+        [
+            next(states) if s.specie.symbol == "Mn" else {"Li": "Li+", "O": "O2-"}[s.specie.symbol]
+            for s in crystal
+        ],
+        crystal.frac_coords,
+    )
+    verdict = oxidation_rule(charged)
+    assert verdict.passed
+    assert verdict.evidence == {"method": "given", "states": {"Li": [1.0], "Mn": [3.0, 4.0], "O": [-2.0]}}
+    strange = charged.copy().replace_species({"Mn3+": "Mn9+", "Mn4+": "Mn2-"})
+    # Their mean, 3.5, would be one of manganese.
+    assert oxidation_rule(strange).evidence["abnormal"] == {"Mn": [-2.0, 9.0]}
+
+
+def test_a_state_that_is_not_whole_is_a_mean_over_atoms() -> None:
+    assert oxidation_rule(scattered("LiMn2O4").replace_species({"Mn": "Mn3.5+"})).passed
+    unlike = scattered("Li2BNH6").replace_species({"Li": "Li+", "B": "B3+", "N": "N3-", "H": "H0.333333-"})
+    assert oxidation_rule(unlike).evidence["method"] == "given"  # borohydride and amide
+    assert not oxidation_rule(scattered("LiZnPS4").replace_species({"Zn": "Zn2.5+"})).passed
+
+
+def test_states_of_some_elements_are_kept_in_the_search() -> None:
+    crystal = scattered("LiTiMnO4")
+    found = oxidation_rule(crystal).evidence["states"]
+    stated = crystal.copy().replace_species({"Ti": "Ti3+"})
+    assert oxidation_rule(stated).evidence["states"] == {"Li": [1.0], "Ti": [3.0], "Mn": [4.0], "O": [-2.0]}
+    assert found["Ti"] == [4.0]
+
+
 def test_alloys_have_no_oxidation_states() -> None:
     assert check_composition("LiAg").rules[3].evidence["method"] == "not applicable"
 

@@ -196,7 +196,37 @@ class TestCrystals:
     def test_mixed_valence_is_averaged(self) -> None:
         extra = "loop_\n_atom_type_symbol\n_atom_type_oxidation_number\nFe2+ 2\nFe3+ 3\nO2- -2\n"
         rows = ("Fe1 Fe2+ 0 0 0 0.5", "Fe2 Fe3+ 0 0 0 0.25", "O1 O2- 0.5 0.5 0.5 1")
-        assert read(cif(*rows, extra=extra)).oxidation_states == {"Fe": pytest.approx(7 / 3), "O": -2.0}
+        parsed = read(cif(*rows, extra=extra))
+        assert parsed.oxidation_states == {"Fe": pytest.approx(7 / 3), "O": -2.0}
+        assert parsed.site_charges == [{"Fe2+": 0.5, "Fe3+": 0.25}, {"O2-": 1.0}]
+        assert parsed.structure.composition.as_dict() == {"Fe": 0.75, "O": 1.0}
+
+    def test_charges_of_sites_that_differ_are_kept(self) -> None:
+        rows = ("Mn1 Mn3+ 0 0 0 1", "Mn2 Mn4+ 0.5 0.5 0 1", "O1 O2- 0.5 0.5 0.5 1")
+        parsed = read(cif(*rows))
+        assert parsed.site_charges == [{"Mn3+": 1.0}, {"Mn4+": 1.0}, {"O2-": 1.0}]
+        assert [str(site.specie) for site in parsed.charged_structure] == ["Mn3+", "Mn4+", "O2-"]
+        swapped = read(cif(*(row.translate(str.maketrans("34", "43")) for row in rows[:2]), rows[2]))
+        assert crystal_hash(swapped.structure) == crystal_hash(parsed.structure)
+        assert swapped.site_charges != parsed.site_charges
+
+    def test_charges_that_the_means_tell_are_not_repeated(self) -> None:
+        parsed = read(cif("Li1 Li+ 0 0 0 0.5", "O1 O2- 0.5 0.5 0.5 1"))
+        assert parsed.oxidation_states == {"Li": 1.0, "O": -2.0}
+        assert parsed.site_charges == []
+        assert [str(site.species) for site in parsed.charged_structure] == ["Li+0.5", "O2-1"]
+
+    @pytest.mark.parametrize(
+        ("symbol", "state"),
+        [("Fe2.67+", 2.67), ("Mn3.5+", 3.5), ("O0.5-", -0.5), ("Li+1", 1.0), ("S-", -1.0)],
+    )
+    def test_charges_written_into_symbols(self, symbol: str, state: float) -> None:
+        assert list(read(cif(f"X1 {symbol} 0 0 0 1")).oxidation_states.values()) == [state]
+
+    def test_a_shared_symbol_has_a_charge_for_each_element(self) -> None:
+        parsed = read(cif("M1 '0.615(5)Li1+ + 0.385(5)Fe2.5+' 0 0 0 1", "N1 '0.5Fe2+ + 0.5Fe3+' 0.5 0 0 1"))
+        assert parsed.structure.composition.as_dict() == pytest.approx({"Li": 0.615, "Fe": 1.385})
+        assert parsed.site_charges == [{"Li+": 0.615, "Fe2.5+": 0.385}, {"Fe2+": 0.5, "Fe3+": 0.5}]
 
 
 class TestMetadata:
@@ -370,6 +400,8 @@ class TestOtherFormats:
         parsed = read(json.dumps(decorated.as_dict()), "x.json")
         assert parsed.oxidation_states == {"Li": 1.0, "O": -2.0}
         assert parsed.structure.composition.as_dict() == {"Li": 0.5, "O": 1.0}
+        several = Structure(Lattice.cubic(4), ["Fe2+", "Fe3+"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        assert read(json.dumps(several.as_dict()), "x.json").site_charges == [{"Fe2+": 1.0}, {"Fe3+": 1.0}]
 
     @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"lattice": 1}', '"x"', "null"])
     def test_broken_json(self, text: str) -> None:

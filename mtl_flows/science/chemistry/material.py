@@ -9,7 +9,7 @@ from functools import cached_property
 from pymatgen.core import Composition, Element, Structure
 
 from mtl_flows.errors import ConfigurationError, InputError
-from mtl_flows.science.charges import stated_amounts, without_charges
+from mtl_flows.science.charges import ion_amounts, known_states, without_charges
 from mtl_flows.science.chemistry.alloy import judge_alloy
 from mtl_flows.science.chemistry.balance import SearchLimitError
 from mtl_flows.science.chemistry.bonding import Bonding
@@ -178,7 +178,7 @@ def from_structure(
         parameters=parameters,
         formula_text=formula_text or "",
         given_states=_require_states(oxidation_states),
-        stated_atoms=stated_amounts(structure),
+        stated_atoms=known_states(ion_amounts(structure.composition)),
     )
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Self
 
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Structure
 
-from mtl_flows.science.charges import species_name, stated_amounts
-from mtl_flows.science.elements import electronegativity, element_amounts, element_symbol, states_of
+from mtl_flows.science.charges import ion_amounts, known_states, mean_states, species_name
+from mtl_flows.science.elements import electronegativity, element_amounts, states_of
 
 _CHARGE_TOLERANCE = 0.02  # e for each atom: site occupancies are not known better
 _CHARGE_COST = (
@@ -49,7 +49,7 @@ class Ions:
     def of(cls, structure: Structure, mobile_ion: str) -> Self:
         """Take the charges that the file puts on the sites, or find some; the mobile ions are all alike."""
         states, given = _states(structure)
-        by_site = [_site_means(site.species) if given else {} for site in structure]
+        by_site = [mean_states(ion_amounts(site.species)) if given else {} for site in structure]
         several = {
             symbol for symbol in given - {mobile_ion} if _differ(means.get(symbol) for means in by_site)
         }
@@ -104,7 +104,9 @@ def total_charge(states: Mapping[str, float], amounts: Mapping[str, float]) -> f
 def _states(structure: Structure) -> tuple[dict[str, float], frozenset[str]]:
     """Return the state of each element, and the elements whose state the file gives."""
     amounts = element_amounts(structure.composition)
-    given = {symbol: _mean(atoms) for symbol, atoms in stated_amounts(structure).items()}
+    given = {
+        symbol: _mean(atoms) for symbol, atoms in known_states(ion_amounts(structure.composition)).items()
+    }
     if given:
         states = _balanced(amounts, given)
         if abs(total_charge(states, amounts)) <= _CHARGE_TOLERANCE * sum(amounts.values()):
@@ -119,16 +121,6 @@ def _differ(states: Iterable[float | None]) -> bool:
 
 def _mean(amounts: Mapping[float, float]) -> float:
     return sum(state * amount for state, amount in amounts.items()) / sum(amounts.values())
-
-
-def _site_means(species: Composition) -> dict[str, float]:
-    """Return the mean state of each element on one site, over those of its atoms there that bear one."""
-    atoms: dict[str, dict[float, float]] = {}
-    for one, amount in species.items():
-        if state := getattr(one, "oxi_state", None):
-            found = atoms.setdefault(element_symbol(one), {})
-            found[float(state)] = found.get(float(state), 0.0) + float(amount)
-    return {symbol: _mean(amounts) for symbol, amounts in atoms.items()}
 
 
 def _balanced(amounts: Mapping[str, float], given: Mapping[str, float]) -> dict[str, float]:

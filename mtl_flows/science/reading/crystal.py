@@ -7,6 +7,7 @@ import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 
 from mtl_flows.errors import UnreadableStructureError
+from mtl_flows.science.charges import Ion, SiteCharges, has_several_states, mean_states
 from mtl_flows.science.reading.cif import CifBlock, number
 from mtl_flows.science.reading.formula import declared_composition, proportional
 from mtl_flows.science.reading.model import ReadingParameters
@@ -25,12 +26,15 @@ class Crystal:
     ----------
     oxidation_states
         Mean by element; empty unless the file gives them.
+    site_charges
+        Species with their oxidation states on each site; empty unless atoms of one element differ in it.
     implicit_hydrogens
         Hydrogen atoms in the cell that have no site.
     """
 
     structure: Structure
     oxidation_states: dict[str, float]
+    site_charges: SiteCharges
     implicit_hydrogens: float
     warnings: tuple[str, ...]
 
@@ -65,7 +69,16 @@ def build_crystal(block: CifBlock, parameters: ReadingParameters) -> Crystal:
         labels=[orbit.label for orbit in orbits for _ in orbit.coords],
     )
     hydrogens = sum(row.hydrogens * len(orbit.coords) for orbit in orbits for row in orbit.rows)
-    return Crystal(structure, _mean_oxidation_states(orbits), hydrogens, tuple(dict.fromkeys(notes)))
+    ions = _ion_amounts(orbits)
+    return Crystal(
+        structure,
+        oxidation_states=mean_states(ions),
+        site_charges=[orbit.charged_species for orbit in orbits for _ in orbit.coords]
+        if has_several_states(ions)
+        else [],
+        implicit_hydrogens=hydrogens,
+        warnings=tuple(dict.fromkeys(notes)),
+    )
 
 
 def _lattice(block: CifBlock, notes: list[str]) -> Lattice:
@@ -89,15 +102,11 @@ def _composition(orbits: Sequence[Orbit]) -> Composition:
     return sum((orbit.composition * len(orbit.coords) for orbit in orbits), Composition())
 
 
-def _mean_oxidation_states(orbits: Sequence[Orbit]) -> dict[str, float]:
-    """Mean oxidation state by element, weighted by occupancy and multiplicity."""
-    sums: dict[str, tuple[float, float]] = {}
+def _ion_amounts(orbits: Sequence[Orbit]) -> dict[Ion, float]:
+    """Amount of each ion in the cell."""
+    amounts: dict[Ion, float] = {}
     for orbit in orbits:
         for row in orbit.rows:
-            if row.oxidation_state is None:
-                continue
-            for element, occupancy in row.species.items():
-                charge, weight = sums.get(element, (0.0, 0.0))
-                atoms = occupancy * len(orbit.coords)
-                sums[element] = (charge + atoms * row.oxidation_state, weight + atoms)
-    return {element: round(charge / weight, 6) for element, (charge, weight) in sorted(sums.items())}
+            for ion, occupancy in row.ions.items():
+                amounts[ion] = amounts.get(ion, 0.0) + occupancy * len(orbit.coords)
+    return amounts

@@ -11,6 +11,14 @@ from pathlib import Path, PurePosixPath
 from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
+from mtl_flows.science.charges import (
+    SiteCharges,
+    bare_structure,
+    has_several_states,
+    ion_amounts,
+    mean_states,
+    site_charges,
+)
 from mtl_flows.science.reading.cif import CifBlock, parse_cif
 from mtl_flows.science.reading.crystal import build_crystal
 from mtl_flows.science.reading.metadata import database_code, formula_text, read_metadata
@@ -32,6 +40,7 @@ class _Content:
     formula: str = ""
     metadata: Metadata = field(default_factory=Metadata)
     oxidation_states: dict[str, float] = field(default_factory=dict)
+    site_charges: SiteCharges = ()
     implicit_hydrogens: float = 0.0
     warnings: tuple[str, ...] = ()
 
@@ -78,6 +87,7 @@ def read_structures(
             block_name=name,
             metadata=held.metadata,
             oxidation_states=held.oxidation_states,
+            site_charges=held.site_charges,
             implicit_hydrogens=held.implicit_hydrogens,
             warnings=held.warnings,
         )
@@ -138,6 +148,7 @@ def _read_cif(text: str, parameters: ReadingParameters) -> Iterator[tuple[str, _
                 formula_text(block),
                 read_metadata(block),
                 crystal.oxidation_states,
+                crystal.site_charges,
                 crystal.implicit_hydrogens,
                 crystal.warnings,
             ),
@@ -187,20 +198,13 @@ def _read_json(text: str) -> _Content:
 
 def _plain_content(structure: Structure, messages: tuple[str, ...]) -> _Content:
     """Content of a format that holds a structure and nothing else."""
-    states: dict[str, tuple[float, float]] = {}
-    for species, amount in structure.composition.items():
-        charge = getattr(species, "oxi_state", None)
-        if charge is not None:
-            total, weight = states.get(species.symbol, (0.0, 0.0))
-            states[species.symbol] = (total + amount * charge, weight + amount)
-    bare = Structure(
-        structure.lattice,
-        [site.species.element_composition for site in structure],
-        structure.frac_coords,
-        labels=structure.labels,
+    ions = ion_amounts(structure.composition)
+    return _Content(
+        bare_structure(structure),
+        oxidation_states=mean_states(ions),
+        site_charges=site_charges(structure) if has_several_states(ions) else (),
+        warnings=messages,
     )
-    means = {symbol: round(total / weight, 6) for symbol, (total, weight) in sorted(states.items())}
-    return _Content(bare, oxidation_states=means, warnings=messages)
 
 
 def _about(subject: str, error: InputError) -> InputError:

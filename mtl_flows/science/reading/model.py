@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError
+from mtl_flows.science.charges import SiteCharges, with_charges
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class ParsedStructure:
         Database code (``icsd-188887``) or, without one, a slug of the file name.
     oxidation_states
         Mean by element; empty unless the file gives them.
+    site_charges
+        Species with their oxidation states on each site of the structure; empty unless atoms of one element differ in
+        it.
     implicit_hydrogens
         Hydrogen atoms in the cell that the file declares without giving them sites.
     """
@@ -64,8 +68,14 @@ class ParsedStructure:
     block_name: str = ""
     metadata: Metadata = field(default_factory=Metadata)
     oxidation_states: dict[str, float] = field(default_factory=dict)
+    site_charges: SiteCharges = ()
     implicit_hydrogens: float = 0.0
     warnings: tuple[str, ...] = ()
+
+    @property
+    def charged_structure(self) -> Structure:
+        """The structure with the charges on its sites."""
+        return with_charges(self.structure, self.site_charges, self.oxidation_states)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition, Lattice
 
 from mtl_flows.errors import OccupancyError, UnreadableStructureError
+from mtl_flows.science.charges import species_name
 from mtl_flows.science.reading.model import ReadingParameters
 from mtl_flows.science.reading.sites import SiteRow
 from mtl_flows.science.symmetry import Operations
@@ -28,6 +29,17 @@ class Orbit:
     rows: list[SiteRow]
     coords: NDArray[np.float64]
     composition: Composition = field(default_factory=Composition)
+
+    @property
+    def charged_species(self) -> dict[str, float]:
+        """Occupancy by species, with the oxidation states of the rows; those of `composition`, told apart by charge."""
+        species: dict[str, float] = {}
+        for row in self.rows:
+            for ion, occupancy in row.ions.items():
+                name = species_name(*ion)
+                species[name] = species.get(name, 0.0) + occupancy
+        scale = max(sum(species.values()), 1.0)
+        return {name: amount / scale for name, amount in species.items()}
 
     @property
     def label(self) -> str:
@@ -88,7 +100,7 @@ def _check_metric(rotations: NDArray[np.float64], lattice: Lattice) -> None:
 def _composition(orbit: Orbit, tolerance: float, notes: list[str]) -> Composition:
     species: dict[str, float] = {}
     for row in orbit.rows:
-        for element, occupancy in row.species.items():
+        for (element, _), occupancy in row.ions.items():
             species[element] = species.get(element, 0.0) + occupancy
     occupied = sum(species.values())
     if occupied > tolerance:

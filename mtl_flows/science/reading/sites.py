@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Element
 
 from mtl_flows.errors import NegativeOccupancyError, UnreadableStructureError
+from mtl_flows.science.charges import Ion
 from mtl_flows.science.reading.cif import UNKNOWN, CifBlock, number
 from mtl_flows.science.reading.formula import declared_composition
 
@@ -23,8 +24,8 @@ _GROUPS = {
     "ow": ("O", 0),
     "hw": ("H", 0),
 }
-_SHARED_SITE = re.compile(r"(\d*\.\d+|\d+)\s*(?:\([^)]*\))?\s*([A-Z][a-z]?)")
-_CHARGE = re.compile(r"(?:(\d*)([+-])|([+-])(\d+))$")
+_SHARED_SITE = re.compile(r"(\d*\.\d+|\d+)\s*(?:\([^)]*\))?\s*([A-Z][a-z]?)(\d*\.?\d*[+-](?![\d.]))?")
+_CHARGE = re.compile(r"(?:(\d*\.?\d*)([+-])|([+-])(\d*\.?\d+))$")
 _ROUNDED_THIRD = 1e-4  # 0.3333 and 0.6667 stand for 1/3 and 2/3
 
 
@@ -34,8 +35,8 @@ class SiteRow:
 
     Attributes
     ----------
-    species
-        Occupancy by element symbol.
+    ions
+        Occupancy by element symbol and oxidation state, None where the file gives none.
     multiplicity
         As the file gives it; 0 where it says nothing.
     hydrogens
@@ -43,10 +44,9 @@ class SiteRow:
     """
 
     label: str
-    species: dict[str, float]
+    ions: dict[Ion, float]
     coords: NDArray[np.float64]
     multiplicity: int
-    oxidation_state: float | None
     hydrogens: float
 
 
@@ -117,10 +117,10 @@ class _RowReader:
             return None
         if symbol in UNKNOWN:
             symbol = label
-        species, hydrogens = self._species(symbol, occupancy, label)
-        if not species:
+        ions, hydrogens = self._ions(symbol, occupancy, label)
+        if not ions:
             return None
-        if set(species) == {"H"} and {x, y, z} & UNKNOWN:
+        if {element for element, _ in ions} == {"H"} and {x, y, z} & UNKNOWN:
             self.notes.append(f"hydrogen site {label} without coordinates left out")
             return None
         try:
@@ -132,18 +132,21 @@ class _RowReader:
             ) from None
         return SiteRow(
             label,
-            species,
+            ions,
             coords,
             int(multiplicity) if multiplicity.isdecimal() else 0,
-            self.charges.get(symbol, _charge_in(symbol) if not self.charges else None),
             hydrogens,
         )
 
-    def _species(self, symbol: str, occupancy: str, label: str) -> tuple[dict[str, float], float]:
-        """Occupancy by element symbol, and hydrogen atoms without a site of their own."""
+    def _ions(self, symbol: str, occupancy: str, label: str) -> tuple[dict[Ion, float], float]:
+        """Occupancy by element symbol and oxidation state, and hydrogen atoms without a site of their own."""
         shared = _SHARED_SITE.findall(symbol) if "+" in symbol and "." in symbol else []
         if shared:
-            return {element: float(amount) for amount, element in shared}, 0.0
+            ions: dict[Ion, float] = {}
+            for amount, element, charge in shared:
+                ion = element, _charge_in(charge)
+                ions[ion] = ions.get(ion, 0.0) + float(amount)
+            return ions, 0.0
         try:
             occupied = 1.0 if occupancy in UNKNOWN else number(occupancy)
         except ValueError:
@@ -155,7 +158,8 @@ class _RowReader:
         element, hydrogens = self._element(symbol)
         if not element or occupied == 0:
             return {}, 0.0
-        return {element: occupied}, hydrogens * occupied
+        state = self.charges.get(symbol, _charge_in(symbol) if not self.charges else None)
+        return {(element, state): occupied}, hydrogens * occupied
 
     def _element(self, symbol: str) -> tuple[str, int]:
         """Element symbol and implicit hydrogens of ``Li1+``, ``CO2``, ``Wat``, ``D`` and the like.
@@ -213,9 +217,9 @@ def _is_number(text: str) -> bool:
 
 
 def _charge_in(symbol: str) -> float | None:
-    """Charge written into a symbol such as ``Fe3+``, ``O2-``, ``Li+`` or ``Li+1``."""
+    """Charge written into a symbol such as ``Fe3+``, ``O2-``, ``Li+``, ``Li+1`` or ``Mn3.5+``."""
     match = _CHARGE.search(symbol)
     if match is None:
         return None
-    size = int(match[1] or match[4] or 1)
-    return float(size if (match[2] or match[3]) == "+" else -size)
+    size = float(match[1] or match[4] or 1)
+    return size if (match[2] or match[3]) == "+" else -size
