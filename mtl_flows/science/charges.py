@@ -21,8 +21,8 @@ def species_name(symbol: str, state: float | None) -> str:
     if state is None:
         return symbol
     # pymatgen's own text has two decimals: too few for the 8/3 of Fe3O4.
-    size = "" if abs(state) == 1 else f"{abs(state):.8g}"
-    return f"{symbol}{size}{'-' if state < 0 else '+'}"
+    size = f"{abs(state):.6f}".rstrip("0").rstrip(".")
+    return f"{symbol}{'' if size == '1' else size}{'-' if state < 0 else '+'}"
 
 
 def ion_amounts(species: Mapping[Any, float]) -> dict[Ion, float]:
