@@ -8,6 +8,7 @@ so a batch turns any of them into a record and goes on.
     ├── DatabaseUnavailableError  no server answers
     ├── DocumentTooLargeError     would not fit MongoDB's 16 MB limit
     ├── NotFoundError             an id nobody knows
+    ├── OwnershipLostError        the job was given to another worker meanwhile
     ├── InputError(reason)        something is wrong with one material or file
     │   ├── UnreadableStructureError
     │   ├── NoMobileIonError
@@ -84,6 +85,12 @@ class NotFoundError(MTLError):
     """An id, name or release that the store does not hold."""
 
     reason = "not_found"
+
+
+class OwnershipLostError(MTLError):
+    """A job was given to another worker while this one was away: it must not write any more."""
+
+    reason = "ownership_lost"
 
 
 class InputError(MTLError):

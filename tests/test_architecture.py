@@ -36,6 +36,10 @@ NOT_FOR_SCIENCE = {
 ENVIRONMENT = {"environ", "environb", "getenv", "putenv"}
 SLOW_TO_IMPORT = {"numpy", "scipy", "pymatgen", "pymongo", "jobflow", "fireworks", "ase", "torch", "sklearn"}
 LONGEST_MODULE = 400
+WRITES = {
+    *("bulk_write", "insert_one", "insert_many", "replace_one", "update_one", "update_many"),
+    *("delete_one", "delete_many", "find_one_and_delete", "find_one_and_replace", "find_one_and_update"),
+}
 
 
 def name_of(file: Path) -> str:
@@ -138,6 +142,24 @@ def test_only_the_store_addresses_collections_by_name() -> None:
         and node.value.attr in {"database", "client"}
     }
     assert addressed == set()
+
+
+def test_every_write_asks_whether_its_job_is_still_owned() -> None:
+    """Collections are written through `writable`; only what compares with the owner itself writes past it."""
+    asking = {"claim", "advance"}
+    past = {
+        f"{name}.{function.name}"
+        for name, tree in MODULES.items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute)
+        and node.attr in WRITES
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "raw"
+    }
+    assert {name for name in past if name.rpartition(".")[2] not in asking} == set()
+    assert len(past) == len(asking)
 
 
 def test_the_command_line_starts_without_slow_libraries() -> None:

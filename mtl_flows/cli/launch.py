@@ -297,6 +297,7 @@ def recover(
         "refreshed": len(summary.refreshed),
         "unlocked": len(summary.unlocked),
         "removed": len(summary.removed),
+        "swept": summary.swept,
     }
     if json:
         print_json(counts)

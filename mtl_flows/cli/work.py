@@ -47,6 +47,8 @@ def run_workers(
                 reporter.advance(1, note=f"{event.name} done in {event.elapsed_s:.1f} s")
             elif event.outcome is Outcome.FIZZLED:
                 reporter.advance(1, note=f"{event.name} failed")
+            elif event.outcome is Outcome.LOST:
+                complain("lost", f"{event.name}: given to another worker meanwhile; nothing was changed here")
 
         summary = work(
             address,

@@ -2,16 +2,33 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from jobflow import CURRENT_JOB
 
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.owner import Owner
+
+_owner: ContextVar[Owner | None] = ContextVar("owner", default=None)
+
+
+@contextmanager
+def owned_by(owner: Owner) -> Iterator[None]:
+    """Let the jobs that run meanwhile write as `owner`; whoever hands out jobs knows who that is."""
+    previous = _owner.set(owner)
+    try:
+        yield
+    finally:
+        _owner.reset(previous)
 
 
 @contextmanager
 def worker_store() -> Iterator[MTLStore]:
-    """Open the store of the worker that runs the job; its address never travels with the job."""
-    with MTLStore.open() as store:
+    """Open the store of the worker that runs the job; its address never travels with the job.
+
+    It refuses to write for a job that was given to another worker.
+    """
+    with MTLStore.open(owner=_owner.get()) as store:
         yield store
 
 

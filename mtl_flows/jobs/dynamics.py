@@ -137,6 +137,8 @@ class TrajectoryMaker(RecordMaker):
         """Run one chunk once the jobs in `after` have ended; nothing if the simulation is complete."""
         with worker_store() as store:
             simulation = self._find(store, structure_id, ordering)
+            if simulation.status == RUNNING:
+                simulation = store.dynamics.claim(simulation.id)
             if simulation.status == RUNNING and simulation.steps_done < simulation.steps_wanted:
                 simulation = self._advance(store, simulation)
             if simulation.status == RUNNING and simulation.steps_done >= simulation.steps_wanted:
@@ -165,7 +167,7 @@ class TrajectoryMaker(RecordMaker):
                 update = {"status": status, "reason": reason, "retry": retry}
                 # What has computed nothing yet is bound to no weights.
                 update |= {} if simulation.chunks else {"engine": engine}
-                return _replace(store, simulation, simulation.model_copy(update=update))
+                return store.dynamics.advance(simulation, simulation.model_copy(update=update))
             judged_otherwise = simulation.judged_under not in ("", p.judgement_hash())
             if judged_otherwise and simulation.status not in (HEATED, FAILED):
                 reopened = simulation.model_copy(
@@ -177,7 +179,7 @@ class TrajectoryMaker(RecordMaker):
                         ),
                     }
                 )
-                return _replace(store, simulation, reopened)
+                return store.dynamics.advance(simulation, reopened)
             return simulation
         approximant = store.orderings.get(p.ordering_id(structure_id, ordering))
         md = p.md_parameters(approximant.to_structure().composition, self.temperature_K, ordering)
@@ -265,8 +267,9 @@ class TrajectoryMaker(RecordMaker):
         blocks: list[BlockRecord] = []
 
         def write(block: FrameBlock) -> None:
+            first_step, data, n_frames = int(block.steps[0]), block.to_bytes(), len(block.steps)
             blocks.append(
-                store.frames.write(simulation.id, int(block.steps[0]), block.to_bytes(), len(block.steps))
+                store.frames.write(simulation.id, first_step, data, n_frames, revision=simulation.revision)
             )
 
         chunk_steps = steps(p.chunk_ps, md.timestep_fs)
@@ -302,14 +305,17 @@ class TrajectoryMaker(RecordMaker):
                 "retry": result.status is ChunkStatus.ENGINE_ERROR,
                 "judged_under": p.judgement_hash(),
             }
-        return _replace(store, simulation, simulation.model_copy(update=update))
+        moved = store.dynamics.advance(simulation, simulation.model_copy(update=update))
+        if chunk in moved.chunks:
+            store.frames.settle(blocks)
+        return moved
 
     def _judge(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
         """Analyse what there is; the status is final, or the simulation goes on."""
         p = self.parameters
         if simulation.trajectory_stage == "heat":
             done = {"status": HEATED, "reason": "the ramp is complete", "judged_under": p.judgement_hash()}
-            return _replace(store, simulation, simulation.model_copy(update=done))
+            return store.dynamics.advance(simulation, simulation.model_copy(update=done))
         result = analyse_diffusion(
             load_trajectory(store, simulation), p.mobile_ion, simulation.temperature_K, p.diffusion
         )
@@ -328,7 +334,7 @@ class TrajectoryMaker(RecordMaker):
             )
         else:
             update |= {"status": str(result.status), "judged_under": p.judgement_hash()}
-        return _replace(store, simulation, simulation.model_copy(update=update))
+        return store.dynamics.advance(simulation, simulation.model_copy(update=update))
 
 
 def _identified(parameters: DynamicsParameters) -> tuple[dict[str, Any], str]:
@@ -342,7 +348,7 @@ def _identified(parameters: DynamicsParameters) -> tuple[dict[str, Any], str]:
 def _fail(store: MTLStore, simulation: TrajectoryDocument, why: str) -> TrajectoryDocument:
     """Write that a chunk could not be run; handed in again, the simulation goes on."""
     failed = {"status": FAILED, "reason": f"{why} at step {simulation.steps_done}", "retry": True}
-    return _replace(store, simulation, simulation.model_copy(update=failed))
+    return store.dynamics.advance(simulation, simulation.model_copy(update=failed))
 
 
 class ChunkRunner(Protocol):
@@ -384,8 +390,3 @@ def load_trajectory(store: MTLStore, simulation: TrajectoryDocument) -> Trajecto
         lattice_A=state.cell_A,
         timestep_fs=simulation.timestep_fs,
     )
-
-
-def _replace(store: MTLStore, before: TrajectoryDocument, after: TrajectoryDocument) -> TrajectoryDocument:
-    """Write progress, unless another worker went on from the same point: then take what it wrote."""
-    return after if store.dynamics.advance(before, after) else store.dynamics.get(before.id)

@@ -13,6 +13,8 @@ class Outcome(StrEnum):
     FIZZLED = "fizzled"
     RETURNED = "returned"
     """The worker was interrupted; the job is ready to run again."""
+    LOST = "lost"
+    """The job was given to another worker while this one was away, and is that one's affair now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class WorkSummary:
         How many jobs ended well, and how many went back to be run again.
     failures
         The last event of every job that fizzled.
+    lost
+        The last event of every job that was given to another worker meanwhile.
     interrupted
         Whether Ctrl-C or a termination signal ended it.
     """
@@ -62,6 +66,7 @@ class WorkSummary:
     completed: int = 0
     returned: int = 0
     failures: tuple[RocketEvent, ...] = ()
+    lost: tuple[RocketEvent, ...] = ()
     interrupted: bool = False
 
     @property
@@ -77,6 +82,7 @@ class WorkSummary:
             completed=outcomes.count(Outcome.COMPLETED),
             returned=outcomes.count(Outcome.RETURNED),
             failures=tuple(event for event in events if event.outcome is Outcome.FIZZLED),
+            lost=tuple(event for event in events if event.outcome is Outcome.LOST),
             interrupted=interrupted,
         )
 

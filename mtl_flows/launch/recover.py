@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -13,7 +14,9 @@ from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.lost import as_time, give_back, lost_launches, was_lost
 from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.overview import FailureGroup, failures
+from mtl_flows.launch.ownership import has_ended
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
 
 _LOCK_PATIENCE_S = 10.0
 _LOCK_POLL_S = 0.2
@@ -38,6 +41,8 @@ class RecoverSummary:
         First Firework of workflows that a dead process had left locked.
     removed
         Names of workflows and Fireworks of which only half had been written.
+    swept
+        How many blocks of frames were deleted that lost workers had written and no simulation counts.
     failures
         Failed jobs, grouped by error; ``lpad rerun_fws`` or a new submission runs them again.
     """
@@ -47,6 +52,7 @@ class RecoverSummary:
     refreshed: tuple[int, ...]
     unlocked: tuple[int, ...]
     removed: tuple[str, ...]
+    swept: int
     failures: tuple[FailureGroup, ...]
 
 
@@ -77,6 +83,9 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
         returned += _release_reserved(pad)
         removed = [*_remove_hollow(pad), *_remove_orphans(pad)]
         refreshed = [*_refresh_ended(pad), *_refresh_stale(pad)]
+        with connection.client() as client:
+            store = MTLStore(client, connection.database)
+            swept = store.frames.sweep(store.dynamics, partial(has_ended, pad))
     finally:
         pad.connection.close()
     return RecoverSummary(
@@ -85,6 +94,7 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
         refreshed=tuple(refreshed),
         unlocked=tuple(unlocked),
         removed=tuple(removed),
+        swept=swept,
         failures=tuple(failures(connection)),
     )
 

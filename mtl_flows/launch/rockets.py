@@ -21,6 +21,7 @@ from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
 from mtl_flows.launch.lost import LostLaunch, as_time, give_back, last_sign, lost_launches
 from mtl_flows.launch.names import HEARTBEAT_FIELD, HEARTBEAT_S, LOST_AFTER_S
+from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.process import WorkerProcess
 from mtl_flows.launch.surroundings import ERROR_FILE, OUTPUT_FILE, surroundings, working_directory
 from mtl_flows.store.connection import Connection
@@ -94,6 +95,7 @@ class _Checkout:
     launch_id: int
     folder: Path
     since: float
+    lost: bool = False
 
 
 class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
@@ -122,10 +124,19 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
             self.on_unreadable(fw_id, error)
             raise
 
-    def complete_launch(self, *args: Any, **kwargs: Any) -> Any:
-        """Record how a job ended; keep trying while the server is away, since the work is done."""
+    def complete_launch(self, launch_id: int, *args: Any, **kwargs: Any) -> Any:
+        """Record how a job ended; keep trying while the server is away, since the work is done.
+
+        How a job ended that was given to another worker meanwhile is nobody's concern.
+        """
         with self.interruption.shield():
-            return self.patiently(lambda: super(WorkerLaunchPad, self).complete_launch(*args, **kwargs))
+            mine = self.checkout
+            if mine and mine.launch_id == launch_id and not self.patiently(lambda: owns(self, launch_id)):
+                mine.lost = True
+                return None
+            return self.patiently(
+                lambda: super(WorkerLaunchPad, self).complete_launch(launch_id, *args, **kwargs)
+            )
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
         """Give a sign of life; one that does not get through must not end the heartbeat."""
@@ -261,9 +272,14 @@ class _Worker:
         if checkout is None:
             return
         launch = self.pad.patiently(lambda: self.pad.get_launch_by_id(checkout.launch_id))
-        if launch.state == "COMPLETED":
+        unfinished = launch.state == "RUNNING"
+        if checkout.lost or (
+            unfinished and not self.pad.patiently(lambda: owns(self.pad, checkout.launch_id))
+        ):
+            self._report(Outcome.LOST, checkout)
+        elif launch.state == "COMPLETED":
             self._report(Outcome.COMPLETED, checkout)
-        elif launch.state == "RUNNING":
+        elif unfinished:
             stopped = LostLaunch(
                 checkout.launch_id, checkout.firework.fw_id, "WorkerStopped: before the job ended"
             )

@@ -19,6 +19,7 @@ from mtl_flows.errors import DocumentTooLargeError
 from mtl_flows.launch.categories import jobs_of, set_category
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.names import LIGHT, WORK_KEY
+from mtl_flows.launch.task import own
 from mtl_flows.store.collection import MAX_DOCUMENT_BYTES
 from mtl_flows.store.connection import Connection
 
@@ -130,7 +131,7 @@ def _add(pad: LaunchPad, flow: Flow | Job, name: str, metadata: dict[str, Any]) 
     """Add the workflow and return its ids; nothing if somebody else holds the claim."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Some jobs are not connected")  # they may well be independent
-        workflow = flow_to_workflow(flow, name=name, metadata=metadata)
+        workflow = own(flow_to_workflow(flow, name=name, metadata=metadata))
     for firework in workflow:
         if len(bson.encode(firework.to_db_dict())) > MAX_DOCUMENT_BYTES:
             raise DocumentTooLargeError(

@@ -103,6 +103,8 @@ class TrajectoryDocument(StageDocument):
     frame_interval: int = Field(description="steps between stored frames")
     steps_done: int = Field(description="steps simulated so far")
     steps_wanted: int = Field(description="steps after which the simulation is judged (again)")
+    revision: int = Field(0, description="how often the record has moved")
+    owner: str = Field("", description="execution of a job that took the simulation over last")
     judged_under: str = Field("", description="hash of the analysis and the budget behind `status`")
     chunks: list[ChunkRecord] = Field(default_factory=list, description="what each job added, in order")
     checkpoint: FreeForm | None = Field(

@@ -13,4 +13,4 @@ class CampaignCollection(DocumentCollection[CampaignDocument]):
     def advance(self, before: CampaignDocument, after: CampaignDocument) -> bool:
         """Replace `before` by `after` unless somebody else has decided a round since."""
         claimed = {"_id": before.id, "rounds": {"$size": len(before.rounds)}}
-        return self.raw.replace_one(claimed, self._sized(after)).matched_count == 1
+        return self.writable.replace_one(claimed, self._sized(after)).matched_count == 1

@@ -93,7 +93,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
                 UpdateOne({"_id": row["_id"], **unbinned}, {"$set": {bins.FIELD: bins.bins_of(row)}})
                 for row in batch
             ]
-            self.raw.bulk_write(writes, ordered=False)
+            self.writable.bulk_write(writes, ordered=False)
 
     def input_hashes(self, structure_ids: Collection[str] | None = None) -> dict[str, str]:
         """Hash of what rows were built from, by structure; of every row if none is named."""
@@ -137,7 +137,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         """Discard every other material, such as withdrawn ones; returns how many went."""
         superfluous = {stored["_id"] for stored in self.raw.find({}, {"_id": 1})} - set(materials)
         return sum(
-            self.raw.delete_many({"_id": {"$in": batch}}).deleted_count
+            self.writable.delete_many({"_id": {"$in": batch}}).deleted_count
             for batch in batched(sorted(superfluous), _BATCH)
         )
 

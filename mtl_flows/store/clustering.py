@@ -43,7 +43,7 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
     def make_current(self, clustering_id: str, protocol: Protocol) -> None:
         """Make this run the current one of its protocol, and no other."""
         others = {"protocol": protocol, "current": True, "_id": {"$ne": clustering_id}}
-        self.raw.bulk_write(
+        self.writable.bulk_write(
             [
                 UpdateOne({"_id": clustering_id}, {"$set": {"current": True}}),
                 UpdateMany(others, {"$set": {"current": False}}),
@@ -52,7 +52,7 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
 
     def note_drift(self, clustering_id: str, drift: DriftRecord) -> None:
         """Record how far what was assigned since a run departs from it."""
-        self.raw.update_one({"_id": clustering_id}, {"$set": {"drift": drift.model_dump()}})
+        self.writable.update_one({"_id": clustering_id}, {"$set": {"drift": drift.model_dump()}})
 
     def runs(self, protocol: Protocol) -> list[ClusteringDocument]:
         """Every run of a protocol, the current one first, then the newest."""
@@ -61,7 +61,7 @@ class ClusteringCollection(DocumentCollection[ClusteringDocument]):
 
     def retire(self, protocol: Protocol) -> None:
         """Leave the protocol without a current run."""
-        self.raw.update_many({"protocol": protocol, "current": True}, {"$set": {"current": False}})
+        self.writable.update_many({"protocol": protocol, "current": True}, {"$set": {"current": False}})
 
 
 class AssignmentCollection(DocumentCollection[AssignmentDocument]):

@@ -12,6 +12,7 @@ from pymongo.errors import OperationFailure
 
 from mtl_flows.errors import DocumentTooLargeError, NotFoundError
 from mtl_flows.schemas.base import Document
+from mtl_flows.store.owner import Owner
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 _WRITE_BATCH = 500
@@ -41,8 +42,21 @@ class DocumentCollection(Generic[D]):
     # What earlier versions declared and this one does not. Listed, so that an index that a user added stays.
     retired: ClassVar[Sequence[IndexModel]] = ()
 
-    def __init__(self, database: Database[dict[str, Any]]) -> None:
+    def __init__(self, database: Database[dict[str, Any]], owner: Owner | None = None) -> None:
         self.raw: Collection[dict[str, Any]] = database[self.name]
+        self.owner = owner or Owner.alone()
+
+    @property
+    def writable(self) -> Collection[dict[str, Any]]:
+        """The collection, for one write: every write asks first whether the job that writes still owns its work.
+
+        Raises
+        ------
+        OwnershipLostError
+            If it does not.
+        """
+        self.owner.check()
+        return self.raw
 
     def ensure_indexes(self) -> None:
         """Create what is missing, then drop what earlier versions left; safe to run at any time.
@@ -80,7 +94,7 @@ class DocumentCollection(Generic[D]):
                 fields = self._sized(document)
                 key = fields.pop("_id")
                 writes.append(UpdateOne({"_id": key}, {"$setOnInsert": fields}, upsert=True))
-            inserted += self.raw.bulk_write(writes, ordered=False).upserted_count
+            inserted += self.writable.bulk_write(writes, ordered=False).upserted_count
             seen += len(writes)
         return WriteSummary(inserted, seen - inserted)
 
@@ -89,7 +103,7 @@ class DocumentCollection(Generic[D]):
         inserted = replaced = seen = 0
         for batch in batched(documents, _WRITE_BATCH):
             writes = [ReplaceOne({"_id": d.id}, self._sized(d), upsert=True) for d in batch]
-            result = self.raw.bulk_write(writes, ordered=False)
+            result = self.writable.bulk_write(writes, ordered=False)
             inserted += result.upserted_count
             replaced += result.modified_count
             seen += len(writes)

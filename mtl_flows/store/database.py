@@ -26,6 +26,7 @@ from mtl_flows.store.dynamics import (
 from mtl_flows.store.frames import FrameFiles
 from mtl_flows.store.ingest import FileCollection, RejectionCollection, ReleaseCollection
 from mtl_flows.store.labels import LabelCollection
+from mtl_flows.store.owner import Owner
 from mtl_flows.store.screening import ScreeningCollection
 from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
 from mtl_flows.store.stages import (
@@ -44,6 +45,8 @@ class MTLStore:
 
     Attributes
     ----------
+    owner
+        Who writes; every write is refused once this owner has lost its work to another worker.
     releases, files, structures, rejections, labels
         What was ingested, what was refused, and what is known by measurement.
     crystals
@@ -68,31 +71,34 @@ class MTLStore:
         Frames of molecular dynamics, float32, one file per chunk.
     """
 
-    def __init__(self, client: MongoClient[dict[str, Any]], database: str) -> None:
+    def __init__(
+        self, client: MongoClient[dict[str, Any]], database: str, owner: Owner | None = None
+    ) -> None:
         self.client = client
         self.database = client[database]
-        self.releases = ReleaseCollection(self.database)
-        self.files = FileCollection(self.database)
-        self.crystals = CrystalCollection(self.database)
-        self.structures = StructureCollection(self.database)
-        self.rejections = RejectionCollection(self.database)
-        self.labels = LabelCollection(self.database)
-        self.barcodes = BarcodeCollection(self.database)
-        self.topology = TopologyCollection(self.database)
-        self.clusterings = ClusteringCollection(self.database)
-        self.assignments = AssignmentCollection(self.database)
-        self.chemistry = ChemistryCollection(self.database)
-        self.orderings = OrderingCollection(self.database)
-        self.relaxations = RelaxationCollection(self.database)
-        self.dynamics = TrajectoryCollection(self.database)
-        self.transport = TransportCollection(self.database)
-        self.stability = StabilityCollection(self.database)
-        self.entries = EntryCollection(self.database)
-        self.screenings = ScreeningCollection(self.database)
-        self.verdicts = VerdictCollection(self.database)
-        self.campaigns = CampaignCollection(self.database)
-        self.candidates = CandidateCollection(self.database)
-        self.frames = FrameFiles(self.database)
+        self.owner = owner or Owner.alone()
+        self.releases = ReleaseCollection(self.database, self.owner)
+        self.files = FileCollection(self.database, self.owner)
+        self.crystals = CrystalCollection(self.database, self.owner)
+        self.structures = StructureCollection(self.database, self.owner)
+        self.rejections = RejectionCollection(self.database, self.owner)
+        self.labels = LabelCollection(self.database, self.owner)
+        self.barcodes = BarcodeCollection(self.database, self.owner)
+        self.topology = TopologyCollection(self.database, self.owner)
+        self.clusterings = ClusteringCollection(self.database, self.owner)
+        self.assignments = AssignmentCollection(self.database, self.owner)
+        self.chemistry = ChemistryCollection(self.database, self.owner)
+        self.orderings = OrderingCollection(self.database, self.owner)
+        self.relaxations = RelaxationCollection(self.database, self.owner)
+        self.dynamics = TrajectoryCollection(self.database, self.owner)
+        self.transport = TransportCollection(self.database, self.owner)
+        self.stability = StabilityCollection(self.database, self.owner)
+        self.entries = EntryCollection(self.database, self.owner)
+        self.screenings = ScreeningCollection(self.database, self.owner)
+        self.verdicts = VerdictCollection(self.database, self.owner)
+        self.campaigns = CampaignCollection(self.database, self.owner)
+        self.candidates = CandidateCollection(self.database, self.owner)
+        self.frames = FrameFiles(self.database, self.owner)
 
     def structure(self, key: str) -> Structure:
         """Return a material's current structure, or that of a revision (``icsd-188887.r1``), for pymatgen.
@@ -161,16 +167,16 @@ class MTLStore:
 
     @classmethod
     @contextmanager
-    def connect(cls, address: Connection) -> Iterator[Self]:
+    def connect(cls, address: Connection, owner: Owner | None = None) -> Iterator[Self]:
         """Open the store at `address`; indexes are in place when it is handed out."""
         with address.client() as client:
-            store = cls(client, address.database)
+            store = cls(client, address.database, owner)
             store.ensure_indexes()
             yield store
 
     @classmethod
     @contextmanager
-    def open(cls, settings: Settings | None = None) -> Iterator[Self]:
+    def open(cls, settings: Settings | None = None, owner: Owner | None = None) -> Iterator[Self]:
         """Open the configured store, starting the embedded server if none is configured."""
-        with connection(settings or Settings.load()) as address, cls.connect(address) as store:
+        with connection(settings or Settings.load()) as address, cls.connect(address, owner) as store:
             yield store

@@ -1,7 +1,7 @@
 """Collections of the dynamics stage."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
@@ -12,6 +12,7 @@ from mtl_flows.schemas.dynamics import (
     TrajectoryDocument,
     TransportDocument,
 )
+from mtl_flows.store.owner import Owner
 from mtl_flows.store.stages import StageCollection
 
 
@@ -61,11 +62,70 @@ class TrajectoryCollection(StageCollection[TrajectoryDocument]):
             "no simulation with frames", subject=subject, remedy="see mtl explain, or run mtl launch"
         )
 
-    def advance(self, before: TrajectoryDocument, after: TrajectoryDocument) -> bool:
-        """Replace `before` by `after` unless somebody else went on from `before` already."""
-        claimed = {"_id": before.id, "steps_done": before.steps_done, "status": before.status}
-        fields = self._sized(after)
-        return self.raw.replace_one(claimed, fields).matched_count == 1
+    def claim(self, key: str) -> TrajectoryDocument:
+        """Take a simulation over as it stands, and return it: nothing that another owner still writes will move it.
+
+        Raises
+        ------
+        OwnershipLostError
+            If the work of whoever claims it was given to another worker.
+        """
+        while True:
+            standing = self.get(key)
+            self.owner.check()  # after reading: whoever is given this work claims it, and changes what was read
+            claimed = self.raw.update_one(_stands(standing), {"$set": {"owner": self.owner.token}})
+            if claimed.matched_count:
+                return standing.model_copy(update={"owner": self.owner.token})
+
+    def advance(self, before: TrajectoryDocument, after: TrajectoryDocument) -> TrajectoryDocument:
+        """Move a record on by one revision; if another job moved it on from `before`, return what it wrote.
+
+        Another job that took the simulation over and has written nothing yet does not stand in the way: of two that
+        both own their work the faster wins.
+
+        Raises
+        ------
+        OwnershipLostError
+            If the work of this writer was given to another worker.
+        """
+        moved = after.model_copy(update={"revision": before.revision + 1, "owner": self.owner.token})
+        fields = self._sized(moved)
+        while True:
+            standing = self.get(before.id)
+            self.owner.check()  # after reading, as in `claim`
+            if standing.revision != before.revision:
+                return standing
+            if self.raw.replace_one(_stands(standing), fields).matched_count:
+                return moved
+
+    def disown(self, key: str) -> None:
+        """Change the owner of a simulation to nobody: writes on their way find the record changed."""
+        self.writable.update_one({"_id": key}, {"$set": {"owner": Owner.alone().token}})
+
+    def blocks(self, key: str) -> "StoredBlocks":
+        """Files that the record of a simulation points to; none of one that is not there."""
+        wanted = {"revision": 1, "chunks.blocks.file_id": 1}
+        stored = self.raw.find_one({"_id": key}, wanted)
+        if stored is None:
+            return StoredBlocks(-1, frozenset())
+        files = (block["file_id"] for chunk in stored["chunks"] for block in chunk["blocks"])
+        return StoredBlocks(stored.get("revision", 0), frozenset(files))
+
+
+class StoredBlocks(NamedTuple):
+    """Files of frames that count, as of a revision of the record."""
+
+    revision: int
+    file_ids: frozenset[str]
+
+
+def _stands(simulation: TrajectoryDocument) -> dict[str, Any]:
+    """Match the record of a simulation while nobody changes it; those of earlier versions lack owner and revision."""
+    return {
+        "_id": simulation.id,
+        "owner": simulation.owner or {"$in": ["", None]},
+        "revision": simulation.revision or {"$in": [0, None]},
+    }
 
 
 class TransportCollection(StageCollection[TransportDocument]):

@@ -1,7 +1,9 @@
 """Frames of molecular dynamics in GridFS: blocks of float32 with checksums."""
 
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import gridfs
 from gridfs.errors import CorruptGridFile, NoFile
@@ -9,24 +11,75 @@ from pymongo.database import Database
 
 from mtl_flows.errors import DynamicsError
 from mtl_flows.schemas.dynamics import BlockRecord
+from mtl_flows.store.dynamics import TrajectoryCollection
+from mtl_flows.store.owner import Owner
 
 
 class FrameFiles:
-    """Blocks of frames, named by simulation and first step.
+    """Blocks of frames, each under a name that nobody else writes; the record of the simulation says which count.
 
-    Writing a block again replaces it, so a chunk that is repeated after its worker was lost leaves nothing doubled.
+    A block is noted before it is written, and the note goes once the record points to it. So whatever a lost worker
+    leaves, in part or whole, is found among the notes and nowhere else.
     """
 
-    def __init__(self, database: Database[dict[str, Any]]) -> None:
+    def __init__(self, database: Database[dict[str, Any]], owner: Owner | None = None) -> None:
         self._files = gridfs.GridFS(database, "frames")
+        self._notes = database["frames.pending"]
+        self._owner = owner or Owner.alone()
 
-    def write(self, simulation_id: str, first_step: int, data: bytes, n_frames: int) -> BlockRecord:
-        """Store one block."""
-        file_id = f"{simulation_id}:{first_step:09d}"
-        self._files.delete(file_id)
+    def write(
+        self, simulation_id: str, first_step: int, data: bytes, n_frames: int, *, revision: int = 0
+    ) -> BlockRecord:
+        """Store one block of a simulation; it counts once the record moves on from `revision` and points to it.
+
+        Raises
+        ------
+        OwnershipLostError
+            If the writer's work was given to another worker.
+        """
+        self._owner.check()
+        file_id = f"{simulation_id}:{first_step:09d}:{self._owner.token}:{uuid4().hex[:8]}"
+        self._notes.insert_one(
+            {
+                "_id": file_id,
+                "simulation": simulation_id,
+                "revision": revision,
+                "owner": self._owner.token,
+            }
+        )
         digest = sha256(data).hexdigest()
         self._files.put(data, _id=file_id, simulation=simulation_id, sha256=digest)
+        if not self._notes.find_one({"_id": file_id}, {"_id": 1}):
+            self._files.delete(
+                file_id
+            )  # swept while it was on its way: the record cannot move to it any more
         return BlockRecord(file_id=file_id, sha256=digest, n_frames=n_frames, n_bytes=len(data))
+
+    def settle(self, blocks: Iterable[BlockRecord]) -> None:
+        """Drop the notes of blocks that the record of their simulation points to."""
+        self._notes.delete_many({"_id": {"$in": [block.file_id for block in blocks]}})
+
+    def sweep(self, simulations: TrajectoryCollection, has_ended: Callable[[str], bool]) -> int:
+        """Delete the blocks that no record can point to any more, and return how many.
+
+        A block waits for one move of the record. It is lost if the record moved without it, or if its writer has
+        ended; `has_ended` tells that of an owner's token, and may say no where it cannot know.
+        """
+        swept = 0
+        for note in list(self._notes.find()):
+            ended = has_ended(note["owner"])
+            standing = simulations.blocks(note["simulation"])
+            if ended and standing.revision == note["revision"]:
+                # Its last write may be on its way still: let it find the record changed.
+                simulations.disown(note["simulation"])
+                standing = simulations.blocks(note["simulation"])
+            if note["_id"] not in standing.file_ids:
+                if not ended and standing.revision == note["revision"]:
+                    continue
+                self._files.delete(note["_id"])
+                swept += 1
+            self._notes.delete_one({"_id": note["_id"]})
+        return swept
 
     def read(self, block: BlockRecord) -> bytes:
         """Fetch one block.

@@ -102,7 +102,7 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         which release, is added to its history unless it says so already.
         """
         if documents:
-            self.raw.bulk_write([self._met(document, release) for document in documents], ordered=False)
+            self.writable.bulk_write([self._met(document, release) for document in documents], ordered=False)
 
     def _met(self, document: RejectionDocument, release: str) -> UpdateOne:
         fields = self._sized(document)
@@ -140,7 +140,7 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         """Note that `release` holds these refused files too; met anew, a resolved refusal stands again."""
         event = {"at": utc_now(), "accepted": False, "release": {"$literal": release}}
         event |= {name: f"${name}" for name in ("subject", "file_sha256", "message")}
-        self.raw.update_many(
+        self.writable.update_many(
             {"_id": {"$in": list(ids)}, "releases": {"$ne": release}},
             [
                 {
@@ -161,7 +161,7 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
             "$set": {"resolved": True, "resolved_at": event.at},
             "$push": {"events": event.model_dump()},
         }
-        return self.raw.update_many({**query, "stage": stage, "resolved": False}, update).modified_count
+        return self.writable.update_many({**query, "stage": stage, "resolved": False}, update).modified_count
 
     def about(self, subject: str) -> list[RejectionDocument]:
         """Refusals of a material, a structure or a file; a file's folder may be left out."""
@@ -245,14 +245,14 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
                 provenance=Provenance.declared("release", {}),
             )
             with suppress(DuplicateKeyError):
-                self.raw.insert_one(release.to_mongo())
+                self.writable.insert_one(release.to_mongo())
         raise DatabaseUnavailableError(
             "other writers keep adding releases", subject=self.name, remedy="run again"
         )
 
     def declare_complete(self, name: str) -> None:
         """Note that what the release does not hold has been withdrawn; it stays so."""
-        self.raw.update_one({"_id": name}, {"$set": {"complete": True}})
+        self.writable.update_one({"_id": name}, {"$set": {"complete": True}})
 
     def begin_ingest(self, name: str, parameters_hash: str) -> str:
         """Enter an ingest into the history of a release; gives its id."""
@@ -262,7 +262,7 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
             parameters_hash=parameters_hash,
             code_version=__version__,
         )
-        self.raw.update_one({"_id": name}, {"$push": {"ingests": record.model_dump()}})
+        self.writable.update_one({"_id": name}, {"$push": {"ingests": record.model_dump()}})
         return record.id
 
     def note_ingest(self, name: str, ingest: str, counts: Mapping[str, int], *, ended: bool = False) -> None:
@@ -270,7 +270,7 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
         found: dict[str, Any] = {"ingests.$.counts": dict(counts)}
         if ended:
             found["ingests.$.ended_at"] = utc_now()
-        self.raw.update_one({"_id": name, "ingests.id": ingest}, {"$set": found})
+        self.writable.update_one({"_id": name, "ingests.id": ingest}, {"$set": found})
 
     def named(self, name: str) -> ReleaseDocument:
         """Return the release of this name.

@@ -58,7 +58,7 @@ class LabelCollection(DocumentCollection[LabelDocument]):
                 summary = WriteSummary(inserted, len(stated) - len(open_ones), replaced)
             if not open_ones:
                 return summary
-            self.raw.bulk_write(
+            self.writable.bulk_write(
                 [self._write(k, s, standing.get(i), provenance) for i, (k, s) in open_ones.items()],
                 ordered=False,
             )

@@ -169,7 +169,7 @@ def migrate(store: MTLStore, migrations: tuple[Migration, ...] = MIGRATIONS) -> 
                     _rename(store, collection, key, moved, steps[collection.name, latest - 1])
                     done += 1
             if writes:
-                done += collection.raw.bulk_write(writes, ordered=False).modified_count
+                done += collection.writable.bulk_write(writes, ordered=False).modified_count
             changed[collection.name] = changed.get(collection.name, 0) + done
     return changed
 
@@ -185,11 +185,11 @@ def _rename(
     standing = collection.raw.find_one({"_id": moved["_id"]})
     if standing is not None and last.unite is not None:
         moved = last.unite(standing, moved)
-    collection.raw.replace_one({"_id": moved["_id"]}, moved, upsert=True)
+    collection.writable.replace_one({"_id": moved["_id"]}, moved, upsert=True)
     if last.named_by is not None:
         name, ids = last.named_by
         store.database[name].update_many({ids: old["_id"]}, {"$set": {f"{ids}.$": moved["_id"]}})
-    collection.raw.delete_one(old)
+    collection.writable.delete_one(old)
 
 
 def _counts(store: MTLStore, comparison: str) -> dict[str, int]:

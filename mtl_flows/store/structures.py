@@ -221,7 +221,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
             flags = {"flags": fields["flags"], "provenance": fields["provenance"]}
             writes.append(UpdateOne({"_id": key, "flags": {"$ne": flags["flags"]}}, {"$set": flags}))
         if writes:
-            self.raw.bulk_write(writes, ordered=False)
+            self.writable.bulk_write(writes, ordered=False)
 
     def assign_release(self, ids: Sequence[str], release: str, order: Sequence[str]) -> None:
         """Note that `release` holds these revisions, and no other revision of their materials.
@@ -234,7 +234,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
             Names of all releases, oldest first.
         """
         materials = sorted({material_of(key) for key in ids})
-        self.raw.bulk_write(
+        self.writable.bulk_write(
             [
                 UpdateMany({"_id": {"$in": list(ids)}}, {"$addToSet": {"releases": release}}),
                 UpdateMany(
@@ -274,7 +274,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
                 ),
             ]
             with suppress(BulkWriteError):
-                self.raw.bulk_write(changes, ordered=True)
+                self.writable.bulk_write(changes, ordered=True)
         raise DatabaseUnavailableError(
             "other writers keep adding revisions", subject=self.name, remedy="run again"
         )
@@ -284,7 +284,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         gone = {"releases": {"$nin": list(standing), "$ne": []}}
         back = {"releases": {"$in": list(standing)}}
         for query, withdrawn in ((gone, True), (back, False)):
-            self.raw.update_many(
+            self.writable.update_many(
                 {**query, "current": True, "withdrawn": not withdrawn},
                 {"$set": {"withdrawn": withdrawn, "representative_id": ""}},
             )
@@ -348,7 +348,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         ]
         # One acknowledged write for all groups: the journal, not the matching, sets the pace otherwise.
         if writes:
-            self.raw.bulk_write(writes)
+            self.writable.bulk_write(writes)
         self._stand_alone({**keys, "representative_id": "", "$or": [{"current": False}, {"withdrawn": True}]})
         members: dict[str, set[str]] = {key: set() for key in found}
         for member in self.raw.find(_current(keys), {"composition_key": 1, "material_id": 1}):
@@ -356,7 +356,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         return [key for key, group in found.items() if members[key] != set(group)]
 
     def _stand_alone(self, query: Mapping[str, Any]) -> None:
-        self.raw.update_many(query, [{"$set": {"representative_id": "$material_id"}}])
+        self.writable.update_many(query, [{"$set": {"representative_id": "$material_id"}}])
 
     def _revisions(self, materials: Iterable[str]) -> dict[str, dict[str, int]]:
         """Revision number by material and fingerprint."""
@@ -371,7 +371,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         if not writes:
             return []
         try:
-            self.raw.bulk_write(writes, ordered=False)
+            self.writable.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
             failures = error.details["writeErrors"]
             if any(failure["code"] != _DUPLICATE_KEY for failure in failures):

@@ -316,7 +316,7 @@ def test_the_slower_of_two_workers_takes_what_the_faster_wrote(store: MTLStore, 
     start = done.model_copy(
         update={"chunks": [], "checkpoint": None, "steps_done": 0, "status": "running", "diffusion": None}
     )
-    other = start.model_copy(update={"reason": "somebody else's", "steps_done": 100})
+    other = start.model_copy(update={"reason": "somebody else's", "steps_done": 100, "revision": 9})
     store.dynamics.put([other])
     maker = TrajectoryMaker(temperature_K=1200.0, parameters=p)
     assert maker._advance(store, start) == other
@@ -352,10 +352,10 @@ def test_a_chunk_cut_off_in_the_middle_is_run_again_whole(
 
     write, lives = store.frames.write, iter(range(3))
 
-    def write_or_die(*block: Any) -> BlockRecord:
+    def write_or_die(*block: Any, revision: int) -> BlockRecord:
         if next(lives, None) is None:
             raise KeyboardInterrupt
-        return write(*block)
+        return write(*block, revision=revision)
 
     monkeypatch.setattr(store.frames, "write", write_or_die)
     maker = TrajectoryMaker(temperature_K=1200.0, parameters=p)
@@ -372,5 +372,6 @@ def test_a_chunk_cut_off_in_the_middle_is_run_again_whole(
     steps, positions = frames(store, again)
     assert steps == list(range(1201))
     assert np.array_equal(positions, uninterrupted)
+    assert store.frames.sweep(store.dynamics, lambda owner: False) == 3
     stored = {f["_id"] for f in files.find({"simulation": again.id})}
     assert stored == {block.file_id for chunk in again.chunks for block in chunk.blocks}

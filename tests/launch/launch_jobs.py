@@ -8,6 +8,7 @@ from pathlib import Path
 from jobflow import Flow, Response, job
 from pymongo import MongoClient
 
+from mtl_flows.jobs.context import worker_store
 from mtl_flows.launch.categories import heavy
 from mtl_flows.settings import Settings
 
@@ -65,6 +66,19 @@ def spread(folder):
 @job(data="blob")
 def big(size):
     return {"blob": "x" * size}
+
+
+@job
+def tell_owner():
+    """Return the name in which the job writes."""
+    with worker_store() as store:
+        return store.owner.token
+
+
+@job
+def spread_owners(n):
+    """Create jobs while running that tell in whose name they write."""
+    return Response(output=None, detour=Flow([tell_owner() for _ in range(n)]))
 
 
 @job

@@ -7,6 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from jobflow import Flow
+from launch_jobs import spread_owners, tell_owner
+from pydantic import SecretStr
+
+from mtl_flows.launch.submit import submit
+from mtl_flows.launch.templates import write_templates
+from mtl_flows.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,28 @@ def test_every_client_waits_for_a_majority_and_its_journals_unless_the_address_s
         *("outputs", "outputs_blobs.files", "outputs_blobs.chunks"),
         *("frames.files", "frames.chunks", "labels"),
     }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("python", "-m", "mtl_flows", "worker", "--all"),
+        ("rlaunch", "rapidfire"),
+        ("rlaunch", "multi", "2"),
+    ],
+)
+def test_jobs_write_in_the_name_of_their_launch(address, database, tmp_path, command):
+    """Also those created by others; whatever part of FireWorks runs them tells which launch they belong to."""
+    submit(Flow([tell_owner(), spread_owners(2)]), address, name="owners")
+    write_templates(tmp_path, Settings(mongo_uri=SecretStr(address.uri)), address)
+    environment = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "MTL_MONGO_URI": address.uri,
+        "FW_CONFIG_FILE": str(tmp_path / "FW_config.yaml"),
+        "JOBFLOW_CONFIG_FILE": str(tmp_path / "jobflow.yaml"),
+    }
+    subprocess.run(command, cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, check=True)
+    launches = {f"launch-{launch['launch_id']}" for launch in database.launches.find({"fw_id": {"$ne": 2}})}
+    assert len(launches) == 3
+    assert {document["output"] for document in database.outputs.find({"output": {"$ne": None}})} == launches

@@ -1,0 +1,67 @@
+"""The task of every Firework: a job of jobflow that writes in the name of its launch, under whatever worker."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jobflow
+from fireworks import FWAction, Workflow, explicit_serialize
+from jobflow.core.store import JobStore
+from jobflow.managers.fireworks import JobFiretask
+
+from mtl_flows.jobs.context import owned_by
+from mtl_flows.launch.ownership import launch_in_hand, owner_of
+from mtl_flows.store.owner import Owner
+
+
+@explicit_serialize
+class OwnedJob(JobFiretask):
+    """jobflow's task, whose writes are refused once the job was given to another worker.
+
+    `mtl worker`, `rlaunch` and `qlaunch` run it alike.
+    """
+
+    def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
+        """Run the job; those that it creates are owned as well.
+
+        Raises
+        ------
+        OwnershipLostError
+            If the job was given to another worker meanwhile; the launch of that one is not touched.
+        """
+        owner = owner_of(self.launchpad, launch_in_hand(self.launchpad, self.fw_id))
+        with owned_by(owner), _outputs_of(owner):
+            action: FWAction = super().run_task(fw_spec)  # type: ignore[no-untyped-call]
+        for workflow in (*action.detours, *action.additions):
+            own(workflow)
+        return action
+
+
+def own(workflow: Workflow) -> Workflow:
+    """Let the jobs of a workflow write in the name of their launches; changed in place and returned."""
+    for firework in workflow:
+        firework.tasks = [OwnedJob(task) for task in firework.tasks]
+    return workflow
+
+
+class _OwnedJobStore(JobStore):
+    """A job store that takes outputs while their job is owned; it shares everything with the one it stands for."""
+
+    def __init__(self, store: JobStore, owner: Owner) -> None:
+        vars(self).update(vars(store))
+        self._owner = owner
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Write outputs, unless the job was given to another worker."""
+        self._owner.check()
+        super().update(*args, **kwargs)
+
+
+@contextmanager
+def _outputs_of(owner: Owner) -> Iterator[None]:
+    previous = jobflow.SETTINGS.JOB_STORE
+    jobflow.SETTINGS.JOB_STORE = _OwnedJobStore(previous, owner)
+    try:
+        yield
+    finally:
+        jobflow.SETTINGS.JOB_STORE = previous
