@@ -17,12 +17,6 @@ from pathlib import Path
 from ase.optimize import FIRE
 from pymatgen.core import Structure
 
-from mtl_flows.jobs.md.chunk import run_chunk
-from mtl_flows.jobs.md.engines import engine_fingerprint, get_engine
-from mtl_flows.jobs.md.frames import assemble_trajectory, file_frame_sink, read_frame_files
-from mtl_flows.jobs.md.guard import ChunkStatus
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.state import MDState
 from mtl_flows.science.compounds import build_structure, load_compounds
 from mtl_flows.science.dynamics import (
     DiffusionParameters,
@@ -34,6 +28,12 @@ from mtl_flows.science.dynamics import (
 )
 from mtl_flows.science.elements import ion_charge
 from mtl_flows.science.ordering import OrderingParameters, order_structure
+from mtl_flows.simulation.chunk import run_chunk
+from mtl_flows.simulation.engines import engine_fingerprint, get_engine
+from mtl_flows.simulation.frames import assemble_trajectory, file_frame_sink, read_frame_files
+from mtl_flows.simulation.guard import ChunkStatus
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "compounds.yaml"
 MATERIALS = ("li10gep2s12", "li6ps5cl", "li3n", "li3ps4-beta", "li3po4-gamma", "lialo2-gamma")

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from mtl_flows.jobs.md.frames import BlockFrameSink, FrameBlock
 from mtl_flows.schemas.dynamics import BlockRecord
+from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.mongod import EmbeddedServer

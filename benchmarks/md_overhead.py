@@ -15,11 +15,11 @@ from ase import units
 from ase.md.bussi import Bussi
 from pymatgen.core import Lattice, Structure
 
-from mtl_flows.jobs.md.chunk import run_chunk
-from mtl_flows.jobs.md.engines import get_engine
-from mtl_flows.jobs.md.frames import file_frame_sink
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.state import MDState
+from mtl_flows.simulation.chunk import run_chunk
+from mtl_flows.simulation.engines import get_engine
+from mtl_flows.simulation.frames import file_frame_sink
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
 
 STEPS_PER_TURN = 100
 

@@ -12,7 +12,7 @@ FLOORS = (
     {"errors"},
     {"parallel", "settings"},
     {"science"},
-    {"schemas"},
+    {"simulation", "schemas"},
     {"stages"},
     {"store"},
     {"jobs"},

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 
 PAUSE = "TOY_ENGINE_PAUSE_S"
 """Environment variable: seconds that each evaluation takes, for tests that have to catch a job at work."""

@@ -130,11 +130,11 @@ def dynamics_maker(
     """Flow Maker for options as they come from the command line."""
     from mtl_flows.errors import ConfigurationError
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
-    from mtl_flows.jobs.md.engines import VASP, get_engine
-    from mtl_flows.jobs.md.plan import DynamicsParameters
-    from mtl_flows.jobs.md.vasp_parameters import VaspParameters
     from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
     from mtl_flows.science.ordering import OrderingParameters
+    from mtl_flows.simulation.engines import VASP, get_engine
+    from mtl_flows.simulation.vasp_parameters import VaspParameters
+    from mtl_flows.stages.dynamics import DynamicsParameters
 
     try:
         temperatures_K = tuple(float(t) for t in temperatures.split(","))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from mtl_flows.errors import InputError
     from mtl_flows.jobs.entry_providers import EntrySource
-    from mtl_flows.jobs.md.plan import DynamicsParameters
     from mtl_flows.science.stability import EntryProvider, StabilityParameters, WindowResult
+    from mtl_flows.stages.dynamics import DynamicsParameters
 
 Entries = Annotated[
     Path | None,
@@ -271,6 +271,6 @@ def _corrections(name: str) -> Any:
 
 
 def _dynamics(engine: str, mobile_ion: str) -> "DynamicsParameters":
-    from mtl_flows.jobs.md.plan import DynamicsParameters
+    from mtl_flows.stages.dynamics import DynamicsParameters
 
     return DynamicsParameters(engine=engine, mobile_ion=mobile_ion)

@@ -7,9 +7,9 @@ from jobflow import Flow
 from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.transport import TransportMaker
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 
 
 @dataclass

@@ -9,10 +9,10 @@ from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
 from mtl_flows.jobs.entry_providers import EntrySource
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.stability import StabilityMaker
 from mtl_flows.jobs.transport import TransportMaker, transport_id
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 
 
 @dataclass

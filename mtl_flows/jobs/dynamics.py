@@ -13,14 +13,6 @@ from jobflow import Response, job
 from mtl_flows.errors import CalculationError, DynamicsError, InputError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.chunk import ChunkResult
-from mtl_flows.jobs.md.engines import VASP
-from mtl_flows.jobs.md.frames import BlockFrameSink, FrameBlock, FrameSink, assemble_trajectory
-from mtl_flows.jobs.md.guard import ChunkStatus
-from mtl_flows.jobs.md.maker import MDChunkMaker
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.plan import DynamicsParameters, steps
-from mtl_flows.jobs.md.state import MDState
 from mtl_flows.jobs.relaxation import relaxation, relaxation_failure
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import (
@@ -33,6 +25,14 @@ from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.science.charges import with_charges
 from mtl_flows.science.dynamics import ActionKind, Trajectory, analyse_diffusion, next_action
 from mtl_flows.science.ordering import order_structure
+from mtl_flows.simulation.chunk import ChunkResult
+from mtl_flows.simulation.engines import VASP
+from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, FrameSink, assemble_trajectory
+from mtl_flows.simulation.guard import ChunkStatus
+from mtl_flows.simulation.maker import MDChunkMaker
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
+from mtl_flows.stages.dynamics import DynamicsParameters, steps
 from mtl_flows.store.database import MTLStore
 
 RUNNING = "running"
@@ -363,7 +363,7 @@ def _runner(parameters: DynamicsParameters, stage: MDParameters) -> ChunkRunner:
     """Return what runs chunks of a stage: VASP through atomate2, or an ASE calculator in this process."""
     if parameters.engine == VASP:
         # Not everybody's worker has custodian's and VASP's input sets to load.
-        from mtl_flows.jobs.md.vasp_chunk import VaspChunk
+        from mtl_flows.simulation.vasp_chunk import VaspChunk
 
         return VaspChunk(stage, parameters.vasp)
     return MDChunkMaker.for_stage(parameters.engine, stage, n_threads=parameters.n_threads)

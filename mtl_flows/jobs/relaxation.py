@@ -10,11 +10,11 @@ from pymatgen.core import Structure
 from mtl_flows.errors import CalculationError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.engines import VASP
-from mtl_flows.jobs.md.maker import EngineRelaxMaker
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import OrderingDocument, RelaxationDocument
+from mtl_flows.simulation.engines import VASP
+from mtl_flows.simulation.maker import EngineRelaxMaker
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 
 
@@ -117,8 +117,8 @@ class VaspRelaxationMaker(RecordMaker):
     @job
     def make(self, ordering_id: str) -> Response[dict[str, Any]]:
         """Run VASP; if it fails beyond repair, that is written and the workflow goes on to say so."""
-        from mtl_flows.jobs.md.vasp import vasp_relax_maker
-        from mtl_flows.jobs.md.vasp_run import run_vasp_maker
+        from mtl_flows.simulation.vasp import vasp_relax_maker
+        from mtl_flows.simulation.vasp_run import run_vasp_maker
 
         p = self.parameters
         with worker_store() as store:
@@ -157,8 +157,8 @@ class VaspStaticMaker(RecordMaker):
         relaxation: dict[str, Any],
     ) -> dict[str, Any]:
         """Run VASP and write the relaxation, or why there is none."""
-        from mtl_flows.jobs.md.vasp import vasp_static_maker
-        from mtl_flows.jobs.md.vasp_run import run_vasp_maker
+        from mtl_flows.simulation.vasp import vasp_static_maker
+        from mtl_flows.simulation.vasp_run import run_vasp_maker
 
         p = self.parameters
         maker = vasp_static_maker(p.vasp)

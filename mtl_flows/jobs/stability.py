@@ -12,9 +12,6 @@ from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.entry_providers import EntrySource, kept_file, materials_project
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.engines import VASP, engine_fingerprint, get_engine
-from mtl_flows.jobs.md.maker import EngineRelaxMaker
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.base import Provenance, StageParameters
 from mtl_flows.schemas.dynamics import RelaxationDocument
 from mtl_flows.schemas.stability import StabilityDocument
@@ -30,6 +27,9 @@ from mtl_flows.science.stability import (
     reference_phases,
     window_among_entries,
 )
+from mtl_flows.simulation.engines import VASP, engine_fingerprint, get_engine
+from mtl_flows.simulation.maker import EngineRelaxMaker
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
 

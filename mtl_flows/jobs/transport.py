@@ -8,10 +8,10 @@ from jobflow import JobConfig, OnMissing, job
 
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionResult, fit_arrhenius
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 
 ALGORITHM_VERSION = 1

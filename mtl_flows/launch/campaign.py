@@ -12,7 +12,6 @@ from pydantic import TypeAdapter
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.campaign import CampaignRoundMaker
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.transport import diffusion_of
 from mtl_flows.launch.categories import set_category
 from mtl_flows.launch.names import HEAVY
@@ -37,6 +36,7 @@ from mtl_flows.science.dynamics.allocation import (
     promise_cm2_per_s,
 )
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

@@ -16,7 +16,6 @@ from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.jobs.entry_providers import EntrySource
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.stability import windows_of_material
 from mtl_flows.launch.categories import set_category
 from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
@@ -29,6 +28,7 @@ from mtl_flows.report.story import tell
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

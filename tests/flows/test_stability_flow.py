@@ -13,12 +13,12 @@ from toy_engines import dynamics
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.entry_providers import EntrySource
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.stability import windows_of_material
 from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 from mtl_flows.launch.events import WorkSummary
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

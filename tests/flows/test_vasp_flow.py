@@ -14,14 +14,14 @@ from toy_engines import dynamics
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.dynamics import load_trajectory
-from mtl_flows.jobs.md.plan import DynamicsParameters
-from mtl_flows.jobs.md.vasp_parameters import VaspParameters
 from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 from mtl_flows.launch.events import WorkSummary
 from mtl_flows.launch.names import HEAVY
 from mtl_flows.report.story import tell
 from mtl_flows.science.dynamics import DynamicsBudget
+from mtl_flows.simulation.vasp_parameters import VaspParameters
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

@@ -12,12 +12,12 @@ from mtl_flows.jobs import candidates as module
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.entry_providers import keep_file
 from mtl_flows.jobs.evidence import judge_candidates
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.stability import windows_of_material
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.verdict import Criterion, VerdictThresholds
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
 

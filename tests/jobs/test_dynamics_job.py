@@ -16,11 +16,11 @@ from toy_engines import Brittle, dynamics
 from mtl_flows.errors import ConfigurationError, DynamicsError, OrderingError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.dynamics import TrajectoryMaker, find_ordering, load_trajectory
-from mtl_flows.jobs.md import engines
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.dynamics import BlockRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
+from mtl_flows.simulation import engines
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

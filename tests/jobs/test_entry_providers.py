@@ -25,12 +25,12 @@ from mtl_flows.jobs.entry_providers import (
     keep_file,
     materials_project,
 )
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.jobs.stability import windows_of_material
 from mtl_flows.jobs.verdict import verdict_stage
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.stability import MP2020_GGA, MemoryEntryCache, window_among_entries
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
 

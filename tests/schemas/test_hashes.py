@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from mtl_flows.errors import NoMobileIonError
-from mtl_flows.jobs.md.plan import DynamicsParameters
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.topology import PrescreenThresholds, TopologyParameters
 from mtl_flows.stages import BARCODES, CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 
 STAGE = StageParameters(
     stage="topology", algorithm_version=1, mobile_ion="Li", values={"cutoff_A": 10.0, "list": [1, 2.5, None]}

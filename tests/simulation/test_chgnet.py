@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from mtl_flows.jobs.md.chunk import ChunkStatus, run_chunk
-from mtl_flows.jobs.md.engines import get_engine
-from mtl_flows.jobs.md.frames import MemoryFrameSink, assemble_trajectory
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.state import MDState
 from mtl_flows.science.dynamics import DiffusionParameters, DiffusionStatus, analyse_diffusion
+from mtl_flows.simulation.chunk import ChunkStatus, run_chunk
+from mtl_flows.simulation.engines import get_engine
+from mtl_flows.simulation.frames import MemoryFrameSink, assemble_trajectory
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
 
 pytestmark = pytest.mark.md
 

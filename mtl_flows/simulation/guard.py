@@ -7,9 +7,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.state import MDState
-from mtl_flows.jobs.md.thermostats import internal_degrees_of_freedom
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
+from mtl_flows.simulation.thermostats import internal_degrees_of_freedom
 
 ENGINE_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
 """What calculators raise when they meet positions that make no sense; a missing package is none of these."""

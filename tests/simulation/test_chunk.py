@@ -12,11 +12,11 @@ from md_calculators import Breaking, Einstein, Expelling, Waves, antiperovskite
 from pymatgen.core import Structure
 
 from mtl_flows.errors import ConfigurationError, InputError, OrderingError
-from mtl_flows.jobs.md.chunk import ChunkStatus, run_chunk
-from mtl_flows.jobs.md.frames import BlockFrameSink, FrameBlock, MemoryFrameSink
-from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
-from mtl_flows.jobs.md.state import MDState, pack_generator, unpack_generator
-from mtl_flows.jobs.md.thermostats import BussiThermostat, internal_temperature_K, thermal_momenta
+from mtl_flows.simulation.chunk import ChunkStatus, run_chunk
+from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, MemoryFrameSink
+from mtl_flows.simulation.parameters import MDParameters, default_timestep_fs
+from mtl_flows.simulation.state import MDState, pack_generator, unpack_generator
+from mtl_flows.simulation.thermostats import BussiThermostat, internal_temperature_K, thermal_momenta
 
 
 def positions(sink: MemoryFrameSink) -> np.ndarray:

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_flows.errors import DynamicsError
-from mtl_flows.jobs.md.arrays import decode_array, encode_array
-from mtl_flows.jobs.md.frames import (
+from mtl_flows.simulation.arrays import decode_array, encode_array
+from mtl_flows.simulation.frames import (
     BlockFrameSink,
     FrameBlock,
     MemoryFrameSink,

@@ -12,11 +12,11 @@ from ase import units
 from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
-from mtl_flows.jobs.md.frames import FrameSink
-from mtl_flows.jobs.md.guard import ENGINE_ERRORS, ChunkStatus, Guard
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.state import MDState, pack_generator
-from mtl_flows.jobs.md.thermostats import BussiThermostat, internal_temperature_K
+from mtl_flows.simulation.frames import FrameSink
+from mtl_flows.simulation.guard import ENGINE_ERRORS, ChunkStatus, Guard
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState, pack_generator
+from mtl_flows.simulation.thermostats import BussiThermostat, internal_temperature_K
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from md_calculators import Einstein, antiperovskite
 from toy_engines import Brittle
 
 from mtl_flows.errors import CalculationError, ConfigurationError
-from mtl_flows.jobs.md.engines import ENGINES, engine_fingerprint, get_engine, weights_sha256
+from mtl_flows.simulation.engines import ENGINES, engine_fingerprint, get_engine, weights_sha256
 
 
 def test_any_ase_calculator_is_an_engine_by_its_import_path() -> None:

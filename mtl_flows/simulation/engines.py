@@ -15,8 +15,8 @@ from typing import Any
 from ase.calculators.calculator import Calculator
 
 from mtl_flows.errors import CalculationError, ConfigurationError, MTLError
-from mtl_flows.jobs.md.guard import ChunkStatus
 from mtl_flows.science.energies import MP2020_GGA, RAW_PBE
+from mtl_flows.simulation.guard import ChunkStatus
 
 VASP = "vasp"
 """Name of the one engine that is a program of its own and no ASE calculator."""
@@ -114,8 +114,8 @@ def building(engine: str) -> Iterator[None]:
 ENGINES: dict[str, Engine] = {
     "chgnet": Engine(
         name="chgnet",
-        calculator="mtl_flows.jobs.md.chgnet_calculators.CHGNetForRelaxation",
-        md_calculator="mtl_flows.jobs.md.chgnet_calculators.CHGNetForDynamics",
+        calculator="mtl_flows.simulation.chgnet_calculators.CHGNetForRelaxation",
+        md_calculator="mtl_flows.simulation.chgnet_calculators.CHGNetForDynamics",
         calculator_kwargs={"use_device": "cpu", "on_isolated_atoms": "ignore"},
         package="chgnet",
         energy_scale=MP2020_GGA,

@@ -12,12 +12,12 @@ from md_calculators import Waves, antiperovskite
 from monty.json import MontyDecoder, MontyEncoder
 
 from mtl_flows.errors import ConfigurationError, DynamicsError
-from mtl_flows.jobs.md.chunk import ChunkStatus, run_chunk
-from mtl_flows.jobs.md.frames import MemoryFrameSink, assemble_trajectory, read_frame_files
-from mtl_flows.jobs.md.maker import EngineRelaxMaker, MDChunkMaker
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.state import MDState
-from mtl_flows.jobs.md.thermostats import BussiThermostat
+from mtl_flows.simulation.chunk import ChunkStatus, run_chunk
+from mtl_flows.simulation.frames import MemoryFrameSink, assemble_trajectory, read_frame_files
+from mtl_flows.simulation.maker import EngineRelaxMaker, MDChunkMaker
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
+from mtl_flows.simulation.thermostats import BussiThermostat
 
 RAMP = MDParameters(temperature_K=(300.0, 800.0), n_steps=60, frame_interval=5, seed=4)
 

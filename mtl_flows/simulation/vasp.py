@@ -17,8 +17,8 @@ from atomate2.vasp.jobs.md import MDMaker
 from atomate2.vasp.sets.core import MDSetGenerator, RelaxSetGenerator, StaticSetGenerator
 from pymatgen.io.vasp.inputs import Kpoints
 
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.vasp_parameters import VaspParameters
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.vasp_parameters import VaspParameters
 
 VaspMaker = TypeVar("VaspMaker", bound=BaseVaspMaker)
 

@@ -23,7 +23,7 @@ from pymatgen.core import SETTINGS as PYMATGEN_SETTINGS
 from pymatgen.core import Structure
 
 from mtl_flows.errors import CalculationError, ConfigurationError
-from mtl_flows.jobs.md.vasp_output import corrections
+from mtl_flows.simulation.vasp_output import corrections
 
 _REMEDY = "see what custodian tried in custodian.json, mend the settings and hand the material in again"
 

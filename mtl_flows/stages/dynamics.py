@@ -6,12 +6,12 @@ from typing import Any
 from pymatgen.core import Composition
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.jobs.md.engines import VASP, engine_fingerprint
-from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
-from mtl_flows.jobs.md.vasp_parameters import VaspParameters
 from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
+from mtl_flows.simulation.engines import VASP, engine_fingerprint
+from mtl_flows.simulation.parameters import MDParameters, default_timestep_fs
+from mtl_flows.simulation.vasp_parameters import VaspParameters
 
 _SEEDS_APART = 1_000_003
 ORDERING_VERSION = 1

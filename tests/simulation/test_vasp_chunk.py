@@ -9,14 +9,14 @@ import pytest
 from samples import crystal
 
 from mtl_flows.errors import CalculationError, ConfigurationError
-from mtl_flows.jobs.md.chunk import ChunkResult
-from mtl_flows.jobs.md.frames import MemoryFrameSink
-from mtl_flows.jobs.md.guard import ChunkStatus
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.state import MDState
-from mtl_flows.jobs.md.vasp_chunk import VaspChunk, _poscar_order, read_chunk
-from mtl_flows.jobs.md.vasp_output import ionic_steps
-from mtl_flows.jobs.md.vasp_parameters import VaspParameters
+from mtl_flows.simulation.chunk import ChunkResult
+from mtl_flows.simulation.frames import MemoryFrameSink
+from mtl_flows.simulation.guard import ChunkStatus
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
+from mtl_flows.simulation.vasp_chunk import VaspChunk, _poscar_order, read_chunk
+from mtl_flows.simulation.vasp_output import ionic_steps
+from mtl_flows.simulation.vasp_parameters import VaspParameters
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:No POTCAR file"),

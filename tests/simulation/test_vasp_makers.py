@@ -7,9 +7,9 @@ from md_calculators import antiperovskite
 from monty.json import MontyDecoder, MontyEncoder
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.jobs.md.plan import DynamicsParameters
-from mtl_flows.jobs.md.vasp import vasp_md_maker, vasp_relax_maker, vasp_static_maker
-from mtl_flows.jobs.md.vasp_parameters import VaspParameters
+from mtl_flows.simulation.vasp import vasp_md_maker, vasp_relax_maker, vasp_static_maker
+from mtl_flows.simulation.vasp_parameters import VaspParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
 
 STRUCTURE = antiperovskite(2, 2, 2)
 HEAT = DynamicsParameters().md_parameters(STRUCTURE.composition, None)

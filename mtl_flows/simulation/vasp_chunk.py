@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import CalculationError
-from mtl_flows.jobs.md.chunk import ChunkResult
-from mtl_flows.jobs.md.frames import FrameSink
-from mtl_flows.jobs.md.guard import ChunkStatus, Guard
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.state import MDState
-from mtl_flows.jobs.md.thermostats import internal_temperature_K
-from mtl_flows.jobs.md.vasp import vasp_md_maker
-from mtl_flows.jobs.md.vasp_output import IonicStep, ionic_steps, read_contcar
-from mtl_flows.jobs.md.vasp_parameters import VaspParameters
-from mtl_flows.jobs.md.vasp_run import run_vasp_maker
+from mtl_flows.simulation.chunk import ChunkResult
+from mtl_flows.simulation.frames import FrameSink
+from mtl_flows.simulation.guard import ChunkStatus, Guard
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
+from mtl_flows.simulation.thermostats import internal_temperature_K
+from mtl_flows.simulation.vasp import vasp_md_maker
+from mtl_flows.simulation.vasp_output import IonicStep, ionic_steps, read_contcar
+from mtl_flows.simulation.vasp_parameters import VaspParameters
+from mtl_flows.simulation.vasp_run import run_vasp_maker
 
 # POSCAR has sixteen digits, vasprun.xml eight.
 _SAME_POSITION = 1e-5

@@ -16,13 +16,13 @@ from pymatgen.core import Structure
 from pymatgen.core.trajectory import Trajectory as PmgTrajectory
 
 from mtl_flows.errors import CalculationError, ConfigurationError, DynamicsError
-from mtl_flows.jobs.md.chunk import ChunkResult, run_chunk
-from mtl_flows.jobs.md.engines import building, get_engine, set_torch_threads
-from mtl_flows.jobs.md.frames import FrameSink, MemoryFrameSink, file_frame_sink
-from mtl_flows.jobs.md.guard import ENGINE_ERRORS, ChunkStatus
-from mtl_flows.jobs.md.parameters import MDParameters, default_timestep_fs
-from mtl_flows.jobs.md.state import MDState
-from mtl_flows.jobs.md.thermostats import BussiThermostat
+from mtl_flows.simulation.chunk import ChunkResult, run_chunk
+from mtl_flows.simulation.engines import building, get_engine, set_torch_threads
+from mtl_flows.simulation.frames import FrameSink, MemoryFrameSink, file_frame_sink
+from mtl_flows.simulation.guard import ENGINE_ERRORS, ChunkStatus
+from mtl_flows.simulation.parameters import MDParameters, default_timestep_fs
+from mtl_flows.simulation.state import MDState
+from mtl_flows.simulation.thermostats import BussiThermostat
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,7 +213,7 @@ class MDChunkMaker(ForceFieldMDMaker):  # type: ignore[misc]
         )
 
     def run_chunk(self, start: Structure | MDState, sink: FrameSink, *, max_steps: int) -> ChunkResult:
-        """Run one chunk here and now; see :func:`mtl_flows.jobs.md.chunk.run_chunk`."""
+        """Run one chunk here and now; see :func:`mtl_flows.simulation.chunk.run_chunk`."""
         parameters = self.parameters_for(start)
         state = MDState.from_structure(start, parameters) if isinstance(start, Structure) else start
         with revert_default_dtype():

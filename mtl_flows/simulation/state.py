@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import InputError, OrderingError
-from mtl_flows.jobs.md.arrays import decode_array, encode_array
-from mtl_flows.jobs.md.parameters import MDParameters
-from mtl_flows.jobs.md.thermostats import internal_temperature_K, thermal_momenta
+from mtl_flows.simulation.arrays import decode_array, encode_array
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.thermostats import internal_temperature_K, thermal_momenta
 
 
 @dataclass(frozen=True, slots=True, eq=False)
