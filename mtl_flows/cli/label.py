@@ -67,7 +67,7 @@ def _comment(store: "MTLStore", material_id: str, ion: str) -> None:
     """Say what somebody may not expect of the label just written."""
     from mtl_flows.jobs.labels import label_contradictions
 
-    if not store.structures.group_of(material_id):
+    if not store.groups.group_of(material_id):
         complain("note", f"no material is called {material_id}; the label waits for one")
     for contradiction in label_contradictions(store, material_id, ion):
         complain("note", contradiction)

@@ -28,7 +28,7 @@ def query(
     json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on standard output.")] = False,
     mongosh: Annotated[
-        bool, typer.Option("--mongosh", help="Print the query as mongosh takes it, and ask nothing.")
+        bool, typer.Option("--mongosh", help="Print the query as mongosh takes it, instead of asking.")
     ] = False,
 ) -> None:
     """Query the candidate table; the highest v3/d3 first.
@@ -39,10 +39,10 @@ def query(
     from mtl_flows.schemas.candidates import CandidateDocument
     from mtl_flows.store.database import MTLStore
 
-    if mongosh:
-        out.print(chosen.mongosh(limit), soft_wrap=True)
-        return
     with MTLStore.open() as store:
+        if mongosh:
+            out.print(chosen.mongosh(store.screening, limit), soft_wrap=True)
+            return
         found = list(store.candidates.select(chosen, limit=limit))
         total = len(found) if not limit or len(found) < limit else store.candidates.count(chosen.query())
     if json:

@@ -46,6 +46,7 @@ def input_hashes(
     mine: dict[str, Any] = {} if everything else {"structure_id": {"$in": list(ids)}}
     subjects = store.structures.subjects(list(ids))
     crystals = {subject.structure_id: subject.crystal_id for subject in subjects}
+    heads = {subject.structure_id: subject.representative_id for subject in subjects}
     on_crystals: dict[str, Any] = (
         {} if everything else {"crystal_id": {"$in": sorted(set(crystals.values()))}}
     )
@@ -72,6 +73,7 @@ def input_hashes(
         ALGORITHM_VERSION,
         CandidateDocument.model_fields["schema_version"].default,
         sorted(CandidateDocument.model_fields),
+        parameters.screening,
         parameters.mobile_ion,
         asdict(parameters.thresholds),
         sorted(clusterings.items()),
@@ -82,7 +84,7 @@ def input_hashes(
     for structure_id in ids:
         material = canonical_id(material_of(structure_id))
         label = labels.get(material)
-        own = [material in known, label.conductivity_S_per_cm if label else None]
+        own = [canonical_id(heads[structure_id]) in known, label.conductivity_S_per_cm if label else None]
         digest = head.copy()
         own_marks = [marks.get(structure_id, []) for marks in by_stage]
         digest.update(json.dumps([own, own_marks], default=str).encode())

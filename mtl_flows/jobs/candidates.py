@@ -10,7 +10,9 @@ from mtl_flows.jobs.candidate_inputs import input_hashes
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.ensembles import ensemble_fields
 from mtl_flows.jobs.evidence import shown_evidence
+from mtl_flows.jobs.labels import known_groups
 from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.jobs.screening import register
 from mtl_flows.jobs.verdict import (
     judge,
     verdict_document,
@@ -64,7 +66,10 @@ def rebuild_candidates(
     int
         How many documents were new, changed or discarded.
     """
-    ids = list(structure_ids) if structure_ids is not None else store.structures.current_ids()
+    store = store.under(parameters.screening)
+    register(store, parameters)
+    with_ion = {"elements": parameters.mobile_ion}
+    ids = list(structure_ids) if structure_ids is not None else store.structures.current_ids(with_ion)
     context = _Context.of(store, parameters)
     hashes = input_hashes(
         store,
@@ -106,8 +111,7 @@ class _Context:
             if store.clusterings.has_current(protocol)
         }
         ion = parameters.mobile_ion
-        known, labels = store.labels.known_conductors(ion), store.labels.by_material(ion)
-        return cls(parameters, clusterings, known, labels)
+        return cls(parameters, clusterings, known_groups(store, ion), store.labels.by_material(ion))
 
 
 def _build_batch(
@@ -147,7 +151,7 @@ def _build_batch(
             fits=fits.get(structure.id, ()),
             windows=windows.get(structure.id, ()),
             trajectories=trajectories.get(structure.id, ()),
-            is_known_conductor=material in context.known,
+            is_known_conductor=canonical_id(structure.representative_id) in context.known,
             conductivity_S_per_cm=label.conductivity_S_per_cm if label else None,
         )
         built.append(row.model_copy(update={"inputs_hash": hashes[structure.id]}))
@@ -193,7 +197,8 @@ def build_candidate(
         potentials. What other parameters gave stays in its own collections.
     """
     fields: dict[str, Any] = {
-        "_id": structure.material_id,
+        "_id": CandidateDocument.key(parameters.screening, structure.material_id),
+        "screening": parameters.screening,
         "material_id": structure.material_id,
         "structure_id": structure.id,
         "crystal_id": structure.crystal_id,

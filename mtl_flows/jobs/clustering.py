@@ -1,5 +1,6 @@
 """The clustering stage: clusters everything that passed the prescreen, and places newcomers between two clusterings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,8 @@ from mtl_flows.jobs.clustering_run import is_done, run_task
 from mtl_flows.jobs.clustering_task import ClusteringTask, plan_clustering
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, DriftRecord
+from mtl_flows.jobs.screening import register
+from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, ClusterRecord, DriftRecord
 from mtl_flows.science.clustering import (
     Assignment,
     ClusteringParameters,
@@ -46,6 +48,8 @@ def update_clustering(
     ClusteringError
         As `run_clustering`.
     """
+    store = store.under(parameters.screening)
+    register(store, parameters)
     task = plan_clustering(store, protocol, parameters)
     return _update(store, task, parameters.clustering(protocol), recluster=recluster)
 
@@ -67,6 +71,7 @@ def _update(
 
 def clustering_is_current(store: MTLStore, protocol: Protocol, parameters: ScreeningParameters) -> bool:
     """Whether `update_clustering` would leave everything as it is."""
+    store = store.under(parameters.screening)
     task = plan_clustering(store, protocol, parameters)
     if not task.members or not store.clusterings.has_current(protocol):
         return not task.members and not store.clusterings.has_current(protocol)
@@ -116,12 +121,16 @@ def _change(store: MTLStore, task: ClusteringTask, run: ClusteringDocument) -> _
 def _provisional(
     store: MTLStore, task: ClusteringTask, run: ClusteringDocument, change: _Change
 ) -> list[AssignmentDocument]:
-    """Assignments of the newcomers, with the nearest of the known conductors that were clustered."""
+    """Assignments of the newcomers, with the nearest of the known conductors that were clustered.
+
+    Who came to stand for a group that was clustered keeps the cluster of the one that stood before.
+    """
     material_of = {member.crystal_id: member.material_id for member in task.members}
     known = [m.crystal_id for m in task.members if canonical_id(m.material_id) in task.known]
     together = [*change.newcomers, *known]
     features = store.topology.features(together, task.topology_hash, task.protocol)
     nearest = nearest_known(features, [material_of[key] for key in together], task.known, _scaler(run))
+    inherited = _inherited(store, task, run, change.newcomers)
     assignments = []
     for key, label, distance, known_id, known_distance in zip(
         change.newcomers,
@@ -131,7 +140,7 @@ def _provisional(
         nearest.distances,
         strict=False,
     ):
-        cluster = run.clusters[int(label)]
+        cluster = inherited.get(key, run.clusters[int(label)])
         assignments.append(
             AssignmentDocument(
                 id=f"{run.id}:{key}",
@@ -149,6 +158,25 @@ def _provisional(
             )
         )
     return assignments
+
+
+def _inherited(
+    store: MTLStore, task: ClusteringTask, run: ClusteringDocument, newcomers: Sequence[str]
+) -> dict[str, ClusterRecord]:
+    """Clusters of those newcomers of whose group another crystal was clustered."""
+    new = set(newcomers)
+    heads = {member.crystal_id: member.material_id for member in task.members if member.crystal_id in new}
+    held = store.groups.crystals_of_groups(heads.values())
+    assigned = store.assignments.of(
+        run.id, {crystal for crystals in held.values() for crystal in crystals} - new
+    )
+    clusters = {cluster.name: cluster for cluster in run.clusters}
+    return {
+        crystal: clusters[assigned[sibling].cluster]
+        for crystal, head in heads.items()
+        for sibling in held.get(head, ())
+        if sibling in assigned
+    }
 
 
 def _scaler(run: ClusteringDocument) -> Scaler:
@@ -174,7 +202,9 @@ class ClusteringMaker(RecordMaker):
     @job(config=JobConfig(on_missing_references=OnMissing.NONE))
     def make(self, after: list[Any]) -> dict[str, Any]:
         """Cluster, once the jobs whose outputs are listed in `after` have ended; return a summary."""
-        with worker_store() as store:
+        with worker_store() as opened:
+            store = opened.under(self.parameters.screening)
+            register(store, self.parameters)
             task = plan_clustering(store, self.protocol, self.parameters)
             if not task.members:
                 # A gate that nobody passes is a result, not a failure.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mtl_flows.errors import ClusteringError
 from mtl_flows.jobs.clustering_task import ClusteringTask, plan_clustering
 from mtl_flows.jobs.context import job_id
+from mtl_flows.jobs.screening import register
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.clustering import (
     AssignmentDocument,
@@ -49,6 +50,8 @@ def run_clustering(
     ClusteringError
         If nothing passed the prescreen, or the clustering did not converge or is degenerate.
     """
+    store = store.under(parameters.screening)
+    register(store, parameters)
     return run_task(store, plan_clustering(store, protocol, parameters), parameters.clustering(protocol))
 
 
@@ -106,7 +109,6 @@ def run_task(store: MTLStore, task: ClusteringTask, parameters: ClusteringParame
             LineageRecord(kind=event.kind, old=list(event.old), new=list(event.new))
             for event in (lineage.events if previous_id else ())
         ],
-        current=False,
     )
     store.clusterings.put([clustering])
     store.assignments.put(_assignments(clustering, task, result, labels, set(selection.clusters), features))

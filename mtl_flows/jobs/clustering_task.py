@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mtl_flows.jobs.labels import known_groups
 from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.schemas.clustering import ClusteringDocument
 from mtl_flows.science.known import canonical_id
@@ -70,6 +71,6 @@ def plan_clustering(store: MTLStore, protocol: Protocol, parameters: ScreeningPa
     ]
     members_hash = content_hash(sorted(member.crystal_id for member in members))
     ids = {canonical_id(member.material_id) for member in members}
-    known = store.labels.known_conductors(parameters.mobile_ion) & ids
+    known = known_groups(store, parameters.mobile_ion) & ids
     key = content_hash([stage.hash, topology_hash, members_hash, sorted(known)])[:16]
     return ClusteringTask(f"{protocol}:{key}", protocol, stage, topology_hash, members, members_hash, known)

@@ -2,14 +2,11 @@
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
-
-from pymatgen.core import Structure
 
 from mtl_flows import __version__
 from mtl_flows.errors import (
@@ -20,22 +17,19 @@ from mtl_flows.errors import (
     UnreadableStructureError,
 )
 from mtl_flows.jobs.crystals import settle_crystals
+from mtl_flows.jobs.groups import Guard, find_groups
 from mtl_flows.jobs.reading import Documents, IngestParameters, Reading, read_file, rejection, stems
 from mtl_flows.jobs.settling import Delivered, settle
 from mtl_flows.parallel import Outcome, guarded_map
 from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
 from mtl_flows.science.curation import FILTERS, CurationLimits
-from mtl_flows.science.duplicates import DuplicateParameters, representatives
 from mtl_flows.science.reading import FoundFile, ReadingParameters, file_slug, find_files
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import material_of
 
 _BATCH = 200
-_GROUP_TIMEOUT_S = 3600.0
-
-Guard = Callable[..., Iterator[Outcome[Any]]]
 
 
 @dataclass(frozen=True)
@@ -145,7 +139,7 @@ def ingest(
     if complete:
         store.releases.declare_complete(release)
     store.structures.refresh_withdrawn(store.releases.standing())
-    find_duplicates(store, guard)
+    find_groups(store, guard)
     summary = replace(
         delivery.summary,
         duplicates=len(store.structures.duplicate_ids({"releases": release})),
@@ -153,40 +147,6 @@ def ingest(
     )
     delivery.note(summary, ended=True)
     return summary
-
-
-def find_duplicates(store: MTLStore, guard: Guard, parameters: DuplicateParameters | None = None) -> None:
-    """Compare every structure that has not been compared with those of its composition.
-
-    A group that fails, or takes more than an hour, is recorded as a rejection; its materials stand for
-    themselves.
-    """
-    groups: deque[tuple[str, dict[str, Structure]]] = deque()
-
-    def load() -> Iterator[dict[str, Structure]]:
-        for key in store.structures.uncompared():
-            groups.append((key, _group(store, key)))
-            yield groups[-1][1]
-
-    compare = partial(representatives, parameters=parameters)
-
-    def settle(found: Mapping[str, Mapping[str, str]]) -> None:
-        while moved := store.structures.set_representatives(found):
-            # Somebody else added to these groups while we compared.
-            found = {key: compare(_group(store, key)) for key in moved}
-
-    found: dict[str, Mapping[str, str]] = {}
-    for outcome in guard(compare, load(), timeout_s=_GROUP_TIMEOUT_S):
-        key, group = groups.popleft()
-        if outcome.error is None:
-            found[key] = outcome.value
-        else:
-            store.rejections.record(_as_known(outcome.error), stage="duplicates", subject=key)
-            found[key] = {material: material for material in group}
-        if len(found) >= _BATCH:
-            settle(found)
-            found = {}
-    settle(found)
 
 
 class _Delivery:
@@ -381,9 +341,3 @@ def _as_known(error: Exception) -> MTLError:
     if isinstance(error, MTLError):
         return error
     return UnreadableStructureError(f"{type(error).__name__}: {error}", remedy="report it with the file")
-
-
-def _group(store: MTLStore, composition_key: str) -> dict[str, Structure]:
-    documents = list(store.structures.current({"composition_key": composition_key}))
-    crystals = store.crystals.structures(document.crystal_id for document in documents)
-    return {document.material_id: crystals[document.crystal_id] for document in documents}

@@ -13,6 +13,7 @@ from pymatgen.core import Element
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.base import Provenance, utc_now
 from mtl_flows.schemas.labels import LabelFacts, LabelStatement, contradictions
+from mtl_flows.science.known import canonical_id
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import LabelKey, listed_conductors
@@ -65,9 +66,15 @@ def label_material(
     return state_labels(store, {key: checked}, replace=replace)
 
 
+def known_groups(store: MTLStore, ion: str) -> frozenset[str]:
+    """Canonical ids of the materials that stand for a group of which some member counts as known, withdrawn or not."""
+    known = store.labels.known_conductors(ion)
+    return frozenset(canonical_id(head) for head in store.groups.standing_for(known).values())
+
+
 def label_contradictions(store: MTLStore, material_id: str, ion: str) -> list[str]:
     """What is stated of a material or of its duplicates and cannot all hold; see `contradictions`."""
-    members = store.structures.group_of(material_id) or [material_id]
+    members = store.groups.group_of(material_id) or [material_id]
     return contradictions(store.labels.of(members, ion), listed_conductors(ion))
 
 

@@ -58,7 +58,7 @@ def plan_screening(store: MTLStore, maker: ScreeningFlowMaker, *, retry: bool = 
     p = maker.parameters
     todo: list[str] = []
     screened = refused = 0
-    for ids in batched(store.structures.stream_ids(), _BATCH):
+    for ids in batched(store.structures.stream_ids({"elements": p.mobile_ion}), _BATCH):
         lacking, wanted = _pending(store, ids, p, retry=retry)
         todo += sorted(wanted)
         screened += len(ids) - len(lacking)

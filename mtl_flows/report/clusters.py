@@ -41,7 +41,7 @@ def list_runs(store: MTLStore) -> list[dict[str, Any]]:
     return [
         {
             "id": run.id,
-            "current": run.current,
+            "current": number == 0 and store.clusterings.has_current(protocol),
             "made_at": run.provenance.created_at,
             "materials": run.n_materials,
             "clusters": len(run.clusters),
@@ -54,7 +54,7 @@ def list_runs(store: MTLStore) -> list[dict[str, Any]]:
             "drift": run.drift.reason if run.drift else "nothing new",
         }
         for protocol in PROTOCOLS
-        for run in store.clusterings.runs(protocol)
+        for number, run in enumerate(store.clusterings.runs(protocol))
     ]
 
 

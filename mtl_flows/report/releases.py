@@ -98,6 +98,7 @@ def difference(
     ConfigurationError
         If both are the same.
     """
+    store = store.under(parameters.screening)
     if before == after:
         raise ConfigurationError("a release does not differ from itself", subject=before, remedy="name two")
     one, two = store.releases.named(before), store.releases.named(after)
@@ -138,17 +139,17 @@ def difference(
 
 
 def _runs_at(store: MTLStore, release: ReleaseDocument) -> Runs:
-    """Newest run of each protocol before the next release came; the current one after the latest release."""
+    """Clustering of each protocol that was current when the next release came; after the latest, the current one."""
     later = [r for r in store.releases.find() if r.sequence > release.sequence]
     limit = min((r.created_at for r in later), default=None)
     found: Runs = {}
     for protocol in PROTOCOLS:
-        runs = store.clusterings.runs(protocol)
-        if limit is None:
-            found[protocol] = next((run for run in runs if run.current), None)
+        if limit is not None:
+            found[protocol] = next(iter(store.clusterings.current_at(protocol, limit)), None)
+        elif store.clusterings.has_current(protocol):
+            found[protocol] = store.clusterings.current(protocol)
         else:
-            earlier = [run for run in runs if run.provenance.created_at < limit]
-            found[protocol] = max(earlier, key=lambda run: run.provenance.created_at, default=None)
+            found[protocol] = None
     return found
 
 

@@ -28,6 +28,7 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
     NotFoundError
         If the store knows neither.
     """
+    store = store.under(parameters.screening)
     refused = store.rejections.about(subject)
     materials = store.structures.materials_named(subject)
     if not materials:

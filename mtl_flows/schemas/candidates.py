@@ -32,6 +32,8 @@ class CandidateDocument(Document):
     ``None`` stands for *not computed*; the stage that is missing is named by `pending`.
     """
 
+    schema_version: int = Field(2, description="version of this document's layout")
+    screening: str = Field(description="name of the screening")
     material_id: str = Field(description="id of the material, such as icsd-188887")
     structure_id: str = Field(description="the current revision")
     crystal_id: str = Field(description="id of the crystal that it holds")
@@ -172,6 +174,11 @@ class CandidateDocument(Document):
     inputs_hash: str = Field(
         "", description="hash of what the row was built from; a rebuild leaves rows whose inputs stand"
     )
+
+    @staticmethod
+    def key(screening: str, material_id: str) -> str:
+        """Id of the row of a material in a screening."""
+        return f"{screening}:{material_id}"
 
     @property
     def survives(self) -> bool:

@@ -92,7 +92,6 @@ class ClusteringDocument(Document):
     previous: str = Field("", description="id of the run whose cluster names were carried over")
     lineage: list[LineageRecord] = Field(description="what became of the clusters of the previous run")
     drift: DriftRecord | None = Field(None, description="of what was assigned since; null while nothing was")
-    current: bool = Field(description="whether candidates are built from this run")
 
 
 class AssignmentDocument(Document):

@@ -19,6 +19,8 @@ class ScreeningParameters:
     ----------
     published_clustering, text_clustering
         Of affinity propagation under each protocol.
+    name
+        Of the screening; the symbol of the ion if empty.
     """
 
     mobile_ion: str = "Li"
@@ -31,6 +33,12 @@ class ScreeningParameters:
         default_factory=lambda: ClusteringParameters.for_protocol("text")
     )
     chemistry: ChemistryParameters = field(default_factory=ChemistryParameters)
+    name: str = ""
+
+    @property
+    def screening(self) -> str:
+        """Name of the screening."""
+        return self.name or self.mobile_ion
 
     def of(self, stage: CrystalStage[Any]) -> StageParameters:
         """Key part that a stage's parameters make."""
@@ -46,5 +54,5 @@ class ScreeningParameters:
         return CLUSTERING.parameters(values, self.mobile_ion)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain mappings, as a job's document holds them."""
+        """Plain mappings, as the document of a screening holds them."""
         return asdict(self)

@@ -16,8 +16,8 @@ class Subject:
 
     Attributes
     ----------
-    structure_id, material_id
-        Whose revision it is: nothing that a stage reads.
+    structure_id, material_id, representative_id
+        Whose revision it is, and who stands for that material: nothing that a stage reads.
     crystal_id
         The crystal; every stage reads it.
     formula, oxidation_states, implicit_hydrogens
@@ -28,6 +28,7 @@ class Subject:
 
     structure_id: str
     material_id: str
+    representative_id: str
     crystal_id: str
     formula: str
     oxidation_states: Mapping[str, float]

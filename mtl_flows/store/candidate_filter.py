@@ -158,9 +158,10 @@ class CandidateFilter:
             found = {"priority": {"$exists": True}, **bins, **found}
         return found
 
-    def mongosh(self, limit: int = 0) -> str:
-        """The question as one types it into mongosh, the highest priority first."""
-        asked = f"db.candidates.find({json.dumps(self.query())}).sort({{priority: -1, _id: 1}})"
+    def mongosh(self, screening: str, limit: int = 0) -> str:
+        """The question about a screening as one types it into mongosh, the highest priority first."""
+        query = {"screening": screening, **self.query()}
+        asked = f"db.candidates.find({json.dumps(query)}).sort({{priority: -1, _id: 1}})"
         return f"{asked}.limit({limit})" if limit else asked
 
     def _gates(self) -> dict[str, Any]:

@@ -4,13 +4,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.database import Database
 
-from mtl_flows.errors import ConfigurationError
+from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store import bins
 from mtl_flows.store.candidate_filter import CandidateFilter, Range
 from mtl_flows.store.collection import DocumentCollection, batched
+from mtl_flows.store.owner import Owner
+from mtl_flows.store.screening import ScreeningCollection
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -49,14 +52,39 @@ class GateRow(NamedTuple):
 
 
 class CandidateCollection(DocumentCollection[CandidateDocument]):
-    """Flat, indexed, one document per material."""
+    """Flat, indexed, one document per screening and material; seen from one screening.
+
+    Parameters
+    ----------
+    screening
+        Name of the screening; the store's default if empty.
+    """
 
     name = "candidates"
     model = CandidateDocument
     indexes = (
-        IndexModel([("material_id", ASCENDING)], unique=True),
+        IndexModel([("screening", ASCENDING), ("material_id", ASCENDING)], unique=True),
         # Where nothing but limits is asked, they are judged by these keys, in order, before a row is fetched:
         # of the bins that a limit meets, or of all rows.
+        *(
+            IndexModel(
+                [
+                    ("screening", ASCENDING),
+                    (first, ASCENDING),
+                    *_WITH_LIMITS,
+                    *((b, ASCENDING) for b in _BINS if b != first),
+                ],
+                name=f"screening_best_first_by_{first}",
+            )
+            for first in _BINS
+        ),
+        IndexModel([("screening", ASCENDING), *_WITH_LIMITS], name="screening_best_first_with_limits"),
+        *(IndexModel([("screening", ASCENDING), (field, ASCENDING), *_BEST_FIRST]) for field in _ASKED_FIRST),
+        *(IndexModel([("screening", ASCENDING), (field, ASCENDING)]) for field in _LIMITED),
+    )
+    retired = (
+        IndexModel([("material_id", ASCENDING)]),
+        IndexModel(list(_WITH_LIMITS), name="best_first_with_limits"),
         *(
             IndexModel(
                 [(first, ASCENDING), *_WITH_LIMITS, *((b, ASCENDING) for b in _BINS if b != first)],
@@ -64,11 +92,8 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
             )
             for first in _BINS
         ),
-        IndexModel(list(_WITH_LIMITS), name="best_first_with_limits"),
         *(IndexModel([(field, ASCENDING), *_BEST_FIRST]) for field in _ASKED_FIRST),
         *(IndexModel([(field, ASCENDING)]) for field in _LIMITED),
-    )
-    retired = (
         IndexModel(list(_BEST_FIRST)),
         IndexModel([("priority", DESCENDING)]),
         *(
@@ -82,6 +107,61 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         ),
         *(IndexModel([(field, ASCENDING)]) for field in ("furthest_stage", "cluster_published")),
     )
+
+    def __init__(
+        self, database: Database[dict[str, Any]], owner: Owner | None = None, screening: str = ""
+    ) -> None:
+        super().__init__(database, owner)
+        self._screenings = ScreeningCollection(database, owner)
+        self._screening = screening
+
+    @property
+    def screening(self) -> str:
+        """Name of the screening whose rows are meant."""
+        return self._screening or self._screenings.default()
+
+    def scoped(self, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Restrict a query to the rows of the screening."""
+        return {"screening": self.screening, **(query or {})}
+
+    def get(self, key: str) -> CandidateDocument:
+        """Return the row of a material.
+
+        Raises
+        ------
+        NotFoundError
+            If it has none in this screening.
+        """
+        stored = self.raw.find_one(self.scoped({"material_id": key}))
+        if stored is None:
+            raise NotFoundError(
+                f"not in the candidate table of the screening {self.screening!r}",
+                subject=key,
+                remedy="see `mtl query`",
+            )
+        return self._load(stored)
+
+    def existing(self, keys: Iterable[str]) -> set[str]:
+        """Those of some materials that have a row."""
+        found: set[str] = set()
+        for batch in batched(keys, _BATCH):
+            query = self.scoped({"material_id": {"$in": batch}})
+            found.update(d["material_id"] for d in self.raw.find(query, {"material_id": 1}))
+        return found
+
+    def find(
+        self,
+        query: Mapping[str, Any] | None = None,
+        *,
+        sort: Sequence[tuple[str, int]] = (("_id", 1),),
+        limit: int = 0,
+    ) -> Iterator[CandidateDocument]:
+        """Stream the rows that match, in a deterministic order."""
+        return super().find(self.scoped(query), sort=sort, limit=limit)
+
+    def count(self, query: Mapping[str, Any] | None = None) -> int:
+        """Count the rows that match."""
+        return super().count(self.scoped(query))
 
     def ensure_indexes(self) -> None:
         """Create what is missing, also the bins of rows that an earlier version wrote; drop retired indexes."""
@@ -98,7 +178,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
     def input_hashes(self, structure_ids: Collection[str] | None = None) -> dict[str, str]:
         """Hash of what rows were built from, by structure; of every row if none is named."""
         query = {} if structure_ids is None else {"structure_id": {"$in": list(structure_ids)}}
-        found = self.raw.find(query, {"structure_id": 1, "inputs_hash": 1})
+        found = self.raw.find(self.scoped(query), {"structure_id": 1, "inputs_hash": 1})
         return {stored["structure_id"]: stored.get("inputs_hash", "") for stored in found}
 
     def judgeable(self) -> Iterator[CandidateDocument]:
@@ -112,16 +192,16 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         """Stream the gates of every unique material, by id."""
         plain = ("r_connected_A", "passes_connectivity", "passes_chemistry")
         by_protocol = ("rho_cycles", "passes_prescreen", "selected")
-        names = [*plain, "crystal_id", "reduced_formula", "is_known_conductor"]
+        names = [*plain, "material_id", "crystal_id", "reduced_formula", "is_known_conductor"]
         names += [f"{name}_{protocol}" for name in by_protocol for protocol in PROTOCOLS]
         query = {"is_representative": True}
-        for found in self.raw.find(query, dict.fromkeys(names, 1), sort=[("_id", ASCENDING)]):
+        for found in self.raw.find(self.scoped(query), dict.fromkeys(names, 1), sort=[("_id", ASCENDING)]):
             r_connected_A, connected, chemical = (found.get(name) for name in plain)
             rho, prescreen, selected = (
                 {protocol: found.get(f"{name}_{protocol}") for protocol in PROTOCOLS} for name in by_protocol
             )
             yield GateRow(
-                found["_id"],
+                found["material_id"],
                 found["crystal_id"],
                 found["reduced_formula"],
                 found["is_known_conductor"],
@@ -135,9 +215,10 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
 
     def keep(self, materials: Iterable[str]) -> int:
         """Discard every other material, such as withdrawn ones; returns how many went."""
-        superfluous = {stored["_id"] for stored in self.raw.find({}, {"_id": 1})} - set(materials)
+        standing = {stored["material_id"] for stored in self.raw.find(self.scoped(), {"material_id": 1})}
+        superfluous = standing - set(materials)
         return sum(
-            self.writable.delete_many({"_id": {"$in": batch}}).deleted_count
+            self.writable.delete_many(self.scoped({"material_id": {"$in": batch}})).deleted_count
             for batch in batched(sorted(superfluous), _BATCH)
         )
 
@@ -174,14 +255,16 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
                 f"no fields of the candidate table: {', '.join(unknown)}", remedy="see docs/fields.md"
             )
         shown = list(columns or fields)
-        found = self.raw.find(chosen.query(), dict.fromkeys(shown, 1), sort=list(_BEST_FIRST), limit=limit)
-        rows = [[row["_id"], *(row.get(name) for name in shown)] for row in found]
+        query = self.scoped(chosen.query())
+        wanted = dict.fromkeys(["material_id", *shown], 1)
+        found = self.raw.find(query, wanted, sort=list(_BEST_FIRST), limit=limit)
+        rows = [[row["material_id"], *(row.get(name) for name in shown)] for row in found]
         table = DataFrame(rows, columns=["_id", *shown]).set_index("_id")
         return table.rename_axis(index="material")
 
     def explain(self, chosen: CandidateFilter, *, limit: int = 0) -> dict[str, object]:
         """How the server answers `select`: the winning plan and what it examined."""
-        cursor = self.raw.find(chosen.query(), sort=list(_BEST_FIRST), limit=limit)
+        cursor = self.raw.find(self.scoped(chosen.query()), sort=list(_BEST_FIRST), limit=limit)
         plan: dict[str, object] = cursor.explain()
         return plan
 

@@ -59,16 +59,18 @@ class DocumentCollection(Generic[D]):
         return self.raw
 
     def ensure_indexes(self) -> None:
-        """Create what is missing, then drop what earlier versions left; safe to run at any time.
+        """Drop what earlier versions left, then create what is missing; safe to run at any time.
 
         A retired index goes only if its name and keys are those that mtl_flows gave it and it has no option: one made
         by hand is safe under any name of its own.
         """
+        # In this order: a collection holds 64 indexes at most.
+        self._drop_retired()
         if self.indexes:
             self.raw.create_indexes(list(self.indexes))
-        if not self.retired:
-            return
-        standing = self.raw.index_information()
+
+    def _drop_retired(self) -> None:
+        standing = self.raw.index_information() if self.retired else {}
         for index in self.retired:
             name = index.document["name"]
             found = standing.get(name, {})

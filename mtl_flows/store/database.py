@@ -24,6 +24,7 @@ from mtl_flows.store.dynamics import (
     TransportCollection,
 )
 from mtl_flows.store.frames import FrameFiles
+from mtl_flows.store.groups import GroupCollection
 from mtl_flows.store.ingest import FileCollection, RejectionCollection, ReleaseCollection
 from mtl_flows.store.labels import LabelCollection
 from mtl_flows.store.owner import Owner
@@ -49,8 +50,8 @@ class MTLStore:
         Who writes; every write is refused once this owner has lost its work to another worker.
     releases, files, structures, rejections, labels
         What was ingested, what was refused, and what is known by measurement.
-    crystals
-        What is computed on, each kept once.
+    crystals, groups
+        What is computed on, each kept once, and which materials are the same.
     barcodes, topology, chemistry
         One document per crystal (and what else the stage reads) and set of parameters.
     clusterings, assignments
@@ -60,7 +61,7 @@ class MTLStore:
     stability, entries
         Electrochemical windows, and the energies of competing phases they rest on.
     screenings
-        The parameters that everything is screened under.
+        Names, ions and parameters that everything is screened under, side by side.
     verdicts
         Every criterion with its number, interval and origin, by material and thresholds.
     campaigns
@@ -72,7 +73,11 @@ class MTLStore:
     """
 
     def __init__(
-        self, client: MongoClient[dict[str, Any]], database: str, owner: Owner | None = None
+        self,
+        client: MongoClient[dict[str, Any]],
+        database: str,
+        owner: Owner | None = None,
+        screening: str = "",
     ) -> None:
         self.client = client
         self.database = client[database]
@@ -81,11 +86,12 @@ class MTLStore:
         self.files = FileCollection(self.database, self.owner)
         self.crystals = CrystalCollection(self.database, self.owner)
         self.structures = StructureCollection(self.database, self.owner)
+        self.groups = GroupCollection(self.database, self.owner)
         self.rejections = RejectionCollection(self.database, self.owner)
         self.labels = LabelCollection(self.database, self.owner)
         self.barcodes = BarcodeCollection(self.database, self.owner)
         self.topology = TopologyCollection(self.database, self.owner)
-        self.clusterings = ClusteringCollection(self.database, self.owner)
+        self.clusterings = ClusteringCollection(self.database, self.owner, screening)
         self.assignments = AssignmentCollection(self.database, self.owner)
         self.chemistry = ChemistryCollection(self.database, self.owner)
         self.orderings = OrderingCollection(self.database, self.owner)
@@ -97,8 +103,17 @@ class MTLStore:
         self.screenings = ScreeningCollection(self.database, self.owner)
         self.verdicts = VerdictCollection(self.database, self.owner)
         self.campaigns = CampaignCollection(self.database, self.owner)
-        self.candidates = CandidateCollection(self.database, self.owner)
+        self.candidates = CandidateCollection(self.database, self.owner, screening)
         self.frames = FrameFiles(self.database, self.owner)
+
+    def under(self, screening: str) -> Self:
+        """Return the same store with the candidates and current clusterings of another screening."""
+        return type(self)(self.client, self.database.name, self.owner, screening)
+
+    @property
+    def screening(self) -> str:
+        """Name of the screening whose candidates and clusterings are meant: the one named, else the default."""
+        return self.candidates.screening
 
     def structure(self, key: str) -> Structure:
         """Return a material's current structure, or that of a revision (``icsd-188887.r1``), for pymatgen.

@@ -51,7 +51,7 @@ def ranked(
     if by == "verdict":
         key = {"$indexOfArray": [list(_VERDICTS), key]}
     stages: list[dict[str, Any]] = [
-        {"$match": chosen.query()},
+        {"$match": candidates.scoped(chosen.query())},
         {"$set": {"_missing": {"$lte": [f"${field}", None]}, "_key": key}},
         {"$sort": {"_missing": 1, "_key": direction, "priority": -1, "_id": 1}},
         *([{"$limit": limit}] if limit else []),

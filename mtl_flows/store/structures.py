@@ -108,7 +108,9 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         return found
 
     def _subjects(self, query: Mapping[str, Any]) -> Iterator[Subject]:
-        wanted = dict.fromkeys(("material_id", "crystal_id", "site_charges", *get_args(Statement)), 1)
+        wanted = dict.fromkeys(
+            ("material_id", "representative_id", "crystal_id", "site_charges", *get_args(Statement)), 1
+        )
         for stored in self.raw.find(dict(query), wanted, sort=[("_id", ASCENDING)]):
             yield Subject(structure_id=stored.pop("_id"), **stored)
 
@@ -152,14 +154,6 @@ class StructureCollection(DocumentCollection[StructureDocument]):
             if found := self.raw.distinct("material_id", query):
                 return sorted(found)
         return []
-
-    def group_of(self, material_id: str) -> list[str]:
-        """Ids of a material, whatever the case of the name given, and of its duplicates; none if it is unknown."""
-        named = {"material_id": {"$in": [material_id, material_id.lower()]}, "current": True}
-        heads = self.raw.distinct("representative_id", named)
-        return sorted(
-            self.raw.distinct("material_id", {"current": True, "representative_id": {"$in": heads}})
-        )
 
     def held(self, *, materials: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Held]:
         """Revisions of some materials, and revisions of some ids, with the releases that hold them."""
@@ -288,75 +282,6 @@ class StructureCollection(DocumentCollection[StructureDocument]):
                 {**query, "current": True, "withdrawn": not withdrawn},
                 {"$set": {"withdrawn": withdrawn, "representative_id": ""}},
             )
-
-    def uncompared(self) -> list[str]:
-        """Composition keys that several materials share and of which some have not been compared.
-
-        Materials alone with their composition, and revisions out of use, are noted to stand for themselves.
-        """
-        new = self.raw.aggregate(
-            [
-                {"$match": {"representative_id": ""}},
-                {"$group": {"_id": "$composition_key"}},
-                {"$sort": {"_id": 1}},
-            ]
-        )
-        shared: list[str] = []
-        for keys in batched((group["_id"] for group in new), _BATCH):
-            shared += self._shared(keys)
-        return shared
-
-    def _shared(self, keys: Sequence[str]) -> list[str]:
-        """Those of `keys` that several materials in use share; the others are settled."""
-        in_use = {"$and": ["$current", {"$not": ["$withdrawn"]}]}
-        new = {"$eq": ["$representative_id", ""]}
-        groups = list(
-            self.raw.aggregate(
-                [
-                    {"$match": {"composition_key": {"$in": list(keys)}}},
-                    {
-                        "$group": {
-                            "_id": "$composition_key",
-                            "in_use": {"$sum": {"$cond": [in_use, 1, 0]}},
-                            "new": {"$push": {"$cond": [new, "$_id", "$$REMOVE"]}},
-                        }
-                    },
-                    {"$sort": {"_id": 1}},
-                ]
-            )
-        )
-        alone = [key for group in groups if group["in_use"] <= 1 for key in group["new"]]
-        self._stand_alone({"_id": {"$in": alone}})
-        return [group["_id"] for group in groups if group["in_use"] > 1]
-
-    def set_representatives(self, found: Mapping[str, Mapping[str, str]]) -> list[str]:
-        """Note the representative of each material of some groups, by composition key.
-
-        Returns
-        -------
-        list of str
-            Keys of the groups that others joined or left meanwhile.
-        """
-        keys = {"composition_key": {"$in": list(found)}}
-        writes = [
-            UpdateMany(
-                _current({"composition_key": key, "material_id": material}),
-                {"$set": {"representative_id": representative}},
-            )
-            for key, group in found.items()
-            for material, representative in sorted(group.items())
-        ]
-        # One acknowledged write for all groups: the journal, not the matching, sets the pace otherwise.
-        if writes:
-            self.writable.bulk_write(writes)
-        self._stand_alone({**keys, "representative_id": "", "$or": [{"current": False}, {"withdrawn": True}]})
-        members: dict[str, set[str]] = {key: set() for key in found}
-        for member in self.raw.find(_current(keys), {"composition_key": 1, "material_id": 1}):
-            members[member["composition_key"]].add(member["material_id"])
-        return [key for key, group in found.items() if members[key] != set(group)]
-
-    def _stand_alone(self, query: Mapping[str, Any]) -> None:
-        self.writable.update_many(query, [{"$set": {"representative_id": "$material_id"}}])
 
     def _revisions(self, materials: Iterable[str]) -> dict[str, dict[str, int]]:
         """Revision number by material and fingerprint."""

@@ -19,7 +19,7 @@ def screened(store: MTLStore, server: str) -> MTLStore:
 
 
 def ids(answer: Any) -> list[str]:
-    return [row["_id"] for row in json.loads(answer.out)]
+    return [row["material_id"] for row in json.loads(answer.out)]
 
 
 def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, bad: Path) -> None:
@@ -174,15 +174,15 @@ def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
         mtl_here("query", "--elements", "P,S", "--without", "Ge, Sn", "--json")
     )
     assert set(ids(mtl_here("query", "--max", "r_connected=2.6", "--json"))) == {
-        c.id for c in screened.candidates.find() if c.r_connected_A <= 2.6
+        c.material_id for c in screened.candidates.find() if c.r_connected_A <= 2.6
     }
     rows = list(csv.DictReader(io.StringIO(mtl_here("query", "--csv", "--limit", 0).out)))
-    assert [row["material_id"] for row in rows] == [row["_id"] for row in everything]
+    assert [row["material_id"] for row in rows] == [row["material_id"] for row in everything]
     assert rows[0]["elements"] == " ".join(everything[0]["elements"])
     some = mtl_here("query", "--limit", 2)
     assert f"2 of {len(SCREENED)} shown" in some.err
-    assert everything[0]["_id"] in some.out
-    assert everything[2]["_id"] not in some.out
+    assert everything[0]["material_id"] in some.out
+    assert everything[2]["material_id"] not in some.out
     unknown = mtl_here("query", "--survivors", "--protocol", "both")
     assert (unknown.code, "'both'" in unknown.err) == (4, True)
     assert mtl_here("query", "--elements", "Xe", "--json").out.strip() == "[]"

@@ -115,7 +115,7 @@ def test_wrong_questions(mtl_here: Mtl, screened: MTLStore, command: list[str], 
 
 def test_materials_that_are_not_screened_are_said_to_be_left_out(mtl_here: Mtl, screened: MTLStore) -> None:
     screened.barcodes.raw.delete_one({"crystal_id": structure_document("li3ocl").crystal_id})
-    screened.candidates.raw.update_one({"_id": "licl"}, {"$set": {"r_connected_A": None}})
+    screened.candidates.raw.update_one({"material_id": "licl"}, {"$set": {"r_connected_A": None}})
     found = json.loads(mtl_here("whatif", "--at", "3", "--json").out)
     assert (found["without_barcodes"], found["without_topology"]) == (1, 1)
     assert "1 materials have no barcodes" in mtl_here("whatif", "--at", "3").err

@@ -94,7 +94,7 @@ def test_a_fresh_structure_has_everything_before_it() -> None:
     assert (candidate.furthest_stage, candidate.pending) == ("ingested", ["topology", "chemistry"])
     assert (candidate.survives_published, candidate.passes_chemistry, candidate.failed_rules) == (None,) * 3
     assert (candidate.id, candidate.is_representative, candidate.elements) == (
-        "icsd-34280",
+        "Li:icsd-34280",
         True,
         ["Li", "N"],
     )

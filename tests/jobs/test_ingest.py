@@ -268,7 +268,7 @@ class TestIdentity:
         run(store, tmp_path)
         (tmp_path / "b.cif").write_text(cif(code="999"))
         run(store, tmp_path, "2")
-        assert store.structures.representative_ids() == ["icsd-999.r1"]
+        assert store.structures.representative_ids() == ["icsd-1000.r1"], "newcomers never take over"
 
 
 def test_read_file_reports_a_file_that_could_not_be_opened() -> None:

@@ -71,7 +71,7 @@ def test_wide_limits_are_answered_in_order(table: MTLStore) -> None:
     assert table.candidates.count(wide.query()) > N_ROWS / 8
     index, keys, rows = examined(table, wide)
     # In order of priority alone, the quarter of all rows beyond 5 Å would come first.
-    assert index == "best_first_by_bins.r_connected_A"
+    assert index == "screening_best_first_by_bins.r_connected_A"
     assert keys < N_ROWS / 10
     assert rows == LIMIT
 

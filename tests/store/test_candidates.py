@@ -17,7 +17,8 @@ from mtl_flows.store.funnel import funnel_counts
 def candidate(material_id: str, elements: str = "Li S", **fields: Any) -> CandidateDocument:
     symbols = sorted(elements.split())
     basics = {
-        "id": material_id,
+        "id": CandidateDocument.key("Li", material_id),
+        "screening": "Li",
         "material_id": material_id,
         "structure_id": f"{material_id}.r1",
         "crystal_id": f"crystal of {material_id}",
@@ -198,7 +199,7 @@ def test_what_is_no_longer_current_is_discarded(store: MTLStore) -> None:
     store.candidates.put(TABLE)
     assert store.candidates.keep(c.material_id for c in TABLE[:4]) == 2
     assert store.candidates.keep(["a", "b", "c", "d", "new"]) == 0
-    assert [c.id for c in store.candidates.find()] == ["a", "b", "c", "d"]
+    assert [c.material_id for c in store.candidates.find()] == ["a", "b", "c", "d"]
 
 
 def test_the_funnel_counts_unique_materials_gate_by_gate(store: MTLStore) -> None:

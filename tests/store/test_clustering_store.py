@@ -32,7 +32,6 @@ def run(key: str, protocol: Protocol = "published") -> ClusteringDocument:
             subsample_ari=[], n_failed_subsamples=0, damping_ari={}, held_out_distances=[]
         ),
         lineage=[],
-        current=False,
     )
 
 
@@ -58,15 +57,24 @@ def test_one_run_of_each_protocol_is_current(store: MTLStore) -> None:
         store.clusterings.current("published")
     assert "mtl screen" in caught.value.remedy
     store.clusterings.add([run("a"), run("b"), run("t", "text")])
+    store.screenings.register("Li", "Li", {})
+    store.screenings.register("tight", "Li", {"thresholds": {}})
     assert not store.clusterings.has_current("published")
     for key in ("a", "b", "a", "a"):
         store.clusterings.make_current(key, "published")
         store.clusterings.make_current("t", "text")
         assert store.clusterings.current("published").id == key
-        assert store.clusterings.count({"current": True}) == 2
     store.clusterings.retire("published")
     assert not store.clusterings.has_current("published")
     assert store.clusterings.current("text").id == "t"
+    assert [found.id for found in store.clusterings.runs("published")] == ["b", "a"]
+    # What is current is the screening's history.
+    tight = store.under("tight")
+    assert not tight.clusterings.has_current("text")
+    tight.clusterings.make_current("b", "published")
+    assert tight.clusterings.current("published").id == "b"
+    assert not store.clusterings.has_current("published")
+    assert store.under("Li").screening == store.screening == "Li"
 
 
 def test_assignments_belong_to_their_run(store: MTLStore) -> None:
@@ -78,7 +86,9 @@ def test_assignments_belong_to_their_run(store: MTLStore) -> None:
 
 def test_what_came_since_is_noted_with_the_run(store: MTLStore) -> None:
     store.clusterings.add([run("published:a"), run("published:b")])
-    store.clusterings.make_current("published:b", "published")
+    store.screenings.register("Li", "Li", {})
+    for key in ("published:a", "published:b"):
+        store.clusterings.make_current(key, "published")
     drift = DriftRecord(
         n_new=3, n_departed=1, outside_fraction=0.0, p_value=1.0, growth=0.1, recluster=False, reason="alike"
     )

@@ -182,42 +182,35 @@ class TestWithdrawals:
         assert set(current(store)) == {"x"}
 
 
-class TestRepresentatives:
-    def test_lonely_materials_stand_for_themselves(self, store: MTLStore) -> None:
-        deliver(store, "1", document("x"), document("y", composition_key="other"))
-        assert store.structures.uncompared() == []
-        assert store.structures.representative_ids() == ["x.r1", "y.r1"]
-
-    def test_groups_are_compared_once_and_again_when_they_change(self, store: MTLStore) -> None:
-        deliver(store, "1", document("x"), document("y"))
-        assert store.structures.uncompared() == ["Li1.000"]
-        assert store.structures.set_representatives({"Li1.000": {"x": "x", "y": "x"}}) == []
-        assert store.structures.uncompared() == []
-        assert store.structures.representative_ids() == ["x.r1"]
+class TestGroups:
+    def test_what_came_changed_or_went_is_compared_again(self, store: MTLStore) -> None:
+        deliver(store, "1", document("x"), document("y"), document("w", composition_key="other"))
+        assert store.groups.ungrouped() == ["Li1.000", "other"]
+        assert store.groups.place({"Li1.000": {"x": "x", "y": "x"}, "other": {"w": "w"}}) == []
+        assert store.groups.ungrouped() == []
+        assert store.structures.representative_ids() == ["w.r1", "x.r1"]
         assert store.structures.duplicate_ids() == ["y.r1"]
         deliver(store, "2", document("z"))
-        assert store.structures.uncompared() == ["Li1.000"]
-        moved = store.structures.set_representatives({"Li1.000": {"x": "x", "y": "x"}, "nothing": {}})
+        assert store.groups.ungrouped() == ["Li1.000"]
+        moved = store.groups.place({"Li1.000": {"x": "x", "y": "x"}, "nothing": {}})
         assert moved == ["Li1.000"], "z has joined"
-        assert store.structures.set_representatives({"Li1.000": {"x": "x", "y": "x", "z": "z"}}) == []
+        assert store.groups.place({"Li1.000": {"x": "x", "y": "x", "z": "z"}}) == []
+        assert store.groups.place({}) == []
 
-    def test_withdrawal_of_a_representative(self, store: MTLStore) -> None:
+    def test_the_withdrawn_are_compared_too(self, store: MTLStore) -> None:
         deliver(store, "1", document("x"), document("y"), document("z"))
-        store.structures.set_representatives({"Li1.000": {"x": "x", "y": "x", "z": "x"}})
+        store.groups.place({"Li1.000": {"x": "x", "y": "x", "z": "x"}})
         deliver(store, "2", document("y"), document("z"))
         store.releases.declare_complete("2")
         store.structures.refresh_withdrawn(store.releases.standing())
-        assert store.structures.uncompared() == ["Li1.000"]
-        assert store.structures.set_representatives({"Li1.000": {"y": "y", "z": "y"}}) == []
-        assert store.structures.uncompared() == []
+        assert store.groups.ungrouped() == ["Li1.000"]
+        (held,) = store.groups.held_by_composition(["Li1.000"]).values()
+        assert [(h.material_id, h.withdrawn) for h in held] == [("x", True), ("y", False), ("z", False)]
+        assert [sorted(h.releases) for h in held] == [["1"], ["1", "2"], ["1", "2"]]
+        assert store.groups.place({"Li1.000": {"x": "y", "y": "y", "z": "y"}}) == []
+        assert store.groups.ungrouped() == []
         assert store.structures.representative_ids() == ["y.r1"]
-
-    def test_group_that_vanished(self, store: MTLStore) -> None:
-        assert (
-            store.structures.set_representatives({"nothing": {}})
-            == store.structures.set_representatives({})
-            == []
-        )
+        assert store.groups.standing_for(["X", "z"]) == {"x": "y", "z": "y"}
 
 
 class TestRejections:

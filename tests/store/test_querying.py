@@ -112,9 +112,9 @@ def test_three_ways_give_the_same_answer(
     names = {"store": table, "CandidateFilter": CandidateFilter, "Range": Range}
     python = list(eval(question.python, names).index)
     app([*question.command, "--json"], standalone_mode=False)
-    command_line = [found["_id"] for found in json.loads(capsys.readouterr().out)]
+    command_line = [found["material_id"] for found in json.loads(capsys.readouterr().out)]
     cursor = table.candidates.raw.find(question.mongosh).sort({"priority": -1, "_id": 1}).limit(LIMIT)
-    mongosh = [found["_id"] for found in cursor]
+    mongosh = [found["material_id"] for found in cursor]
     assert python == command_line == mongosh
     assert 0 < table.candidates.count(question.mongosh) < table.candidates.count()
 
@@ -132,7 +132,8 @@ def test_rows_outside_limits_are_not_fetched(table: MTLStore) -> None:
     limits = CandidateFilter(ranges=(Range("r_connected", 3, 4), Range("rho_cycles_published", at_most=0.3)))
     order = {"priority": -1, "_id": 1}
     # Of a small table the planner may rather sort all that one limit admits.
-    found = table.candidates.raw.find(limits.query()).sort(order).limit(LIMIT).hint("best_first_with_limits")
+    found = table.candidates.raw.find(table.candidates.scoped(limits.query()))
+    found = found.sort(order).limit(LIMIT).hint("screening_best_first_with_limits")
     statistics = found.explain()["executionStats"]
     assert statistics["totalDocsExamined"] == statistics["nReturned"] > 0
 
