@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.types import (
     Budget,
     ChunkPs,
@@ -15,9 +16,9 @@ from mtl_flows.cli.types import (
     Json,
     LagFraction,
     MaxAtoms,
-    MobileIon,
     Orderings,
     ProductionPs,
+    ScreeningName,
     Survivors,
     TargetError,
     Temperatures,
@@ -63,19 +64,21 @@ def start(
     chunk_ps: ChunkPs = 5.0,
     orderings: Orderings = 1,
     max_atoms: MaxAtoms = 200,
-    mobile_ion: MobileIon = "Li",
+    screening: ScreeningName = "",
     incar: Incar = None,
     run: Annotated[bool, typer.Option(help="Work here until the campaign has ended.")] = False,
 ) -> None:
     """Begin a campaign and hand in its first round; the same command again does no harm."""
+    from dataclasses import replace
+
     from mtl_flows.cli.launch import dynamics_maker
+    from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.campaign import start_campaign
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
 
     parameters = dynamics_maker(
-        mobile_ion=mobile_ion,
         engine=engine,
         temperatures=temperatures,
         heat_ps=heat_ps,
@@ -89,7 +92,10 @@ def start(
         max_atoms=max_atoms,
         incar=incar or [],
     ).parameters
-    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+    with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
+        store = in_screening(opened, screening)
+        ion = screening_parameters(store, store.screening).mobile_ion
+        parameters = replace(parameters, mobile_ion=ion)
         chosen = (
             [store.candidates.get(material) for material in materials]
             if materials
@@ -185,7 +191,8 @@ def _go_on(store: Any, address: Any, name: str, *, run: bool) -> None:
 
     while True:
         campaign = store.campaigns.get(name)
-        screening = screening_parameters(store, campaign.provenance.parameters.mobile_ion)
+        ion = campaign.provenance.parameters.mobile_ion
+        screening = screening_parameters(store, campaign.screening or ion)
         progress = advance_campaign(store, address, campaign, screening)
         for workflow in progress.workflows:
             err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")

@@ -9,7 +9,8 @@ import typer
 
 from mtl_flows.cli.console import as_typed, err, out, print_json, table
 from mtl_flows.cli.filters import with_filter
-from mtl_flows.cli.types import Json, MobileIon
+from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.types import Json, ScreeningName
 
 if TYPE_CHECKING:
     from mtl_flows.schemas.candidates import CandidateDocument
@@ -45,7 +46,7 @@ def candidates(
         bool, typer.Option("--rebuild", help="First bring the table up to date; only rows that changed.")
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="First build every row anew.")] = False,
-    mobile_ion: MobileIon = "Li",
+    screening: ScreeningName = "",
 ) -> None:
     """Rank, filter and export the candidates; every row names the command that shows its evidence.
 
@@ -54,12 +55,11 @@ def candidates(
     from mtl_flows.jobs.candidates import rebuild_candidates
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.bundle import evidence, write_bundle
-    from mtl_flows.store.database import MTLStore
     from mtl_flows.store.ranking import ranked
 
-    with MTLStore.open() as store:
+    with open_screening(screening) as store:
         if rebuild or full:
-            changed = rebuild_candidates(store, screening_parameters(store, mobile_ion), full=full)
+            changed = rebuild_candidates(store, screening_parameters(store, store.screening), full=full)
             err.print(f"candidates: {changed} rows changed")
         found = list(ranked(store.candidates, chosen, by=by, limit=limit))
         total = store.candidates.count(chosen.query())
@@ -67,7 +67,7 @@ def candidates(
             written = write_bundle(store, found, cif)
             err.print(f"{written} structures: {cif}", soft_wrap=True)
     if json:
-        print_json([row.model_dump(by_alias=True) | {"evidence": evidence(row.id)} for row in found])
+        print_json([row.model_dump(by_alias=True) | {"evidence": evidence(row.material_id)} for row in found])
     elif as_csv:
         _print_csv(found)
     elif cif is None:
@@ -85,7 +85,7 @@ def _print_table(found: "list[CandidateDocument]", by: str) -> None:
     columns = ["material", "formula", "v3/d3", "E_a eV", "window V", "verdict"]
     rows = [
         [
-            evidence(row.id) if wide else row.id,
+            evidence(row.material_id) if wide else row.material_id,
             row.reduced_formula,
             None if row.priority is None else f"{row.priority:.3f}",
             activation_energy(row),
@@ -110,7 +110,7 @@ def _print_csv(found: "list[CandidateDocument]") -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow([*fields, "evidence"])
     for row in found:
-        writer.writerow([*(_flat(getattr(row, name)) for name in fields), evidence(row.id)])
+        writer.writerow([*(_flat(getattr(row, name)) for name in fields), evidence(row.material_id)])
 
 
 def _flat(value: Any) -> Any:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
-from mtl_flows.cli.types import Json
+from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.types import Json, ScreeningName
 
 _NAME_HELP = "Id of a run; or published, text for the current one, text~1 for the one before."
 
@@ -19,12 +20,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="clusters")
 
 
-def list_(json: Json = False) -> None:
+def list_(screening: ScreeningName = "", json: Json = False) -> None:
     """List every run: size, quality, and whether newcomers still fit it."""
     from mtl_flows.report.clusters import list_runs
-    from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store:
+    with open_screening(screening) as store:
         runs = list_runs(store)
     if json:
         print_json(runs)
@@ -56,13 +56,13 @@ def list_(json: Json = False) -> None:
 
 def show(
     run: Annotated[str, typer.Argument(help=_NAME_HELP)] = "published",
+    screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
     """Show the clusters of one run: exemplar, size, known conductors; and how stable the partition is."""
     from mtl_flows.report.clusters import find_run
-    from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store:
+    with open_screening(screening) as store:
         found = find_run(store, run)
     if json:
         print_json(found.model_dump(by_alias=True))
@@ -88,6 +88,7 @@ def show(
 def diff(
     old: Annotated[str, typer.Argument(help=_NAME_HELP)],
     new: Annotated[str, typer.Argument(help=_NAME_HELP)],
+    screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
     """Say what became of the clusters of one run in another.
@@ -95,9 +96,8 @@ def diff(
     Example: `mtl clusters diff text~1 text`
     """
     from mtl_flows.report.clusters import compare_runs, find_run
-    from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store:
+    with open_screening(screening) as store:
         found = compare_runs(store, find_run(store, old), find_run(store, new))
     if json:
         print_json(found)

@@ -6,7 +6,8 @@ import typer
 from rich.text import Text
 
 from mtl_flows.cli.console import out, print_json, table
-from mtl_flows.cli.types import Json, MobileIon
+from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.types import Json, ScreeningName
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     subject: Annotated[str, typer.Argument(help="Material id, such as icsd-188887, or a file.")],
-    mobile_ion: MobileIon = "Li",
+    screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
     """Tell the whole story of one material, or of a file that was refused.
@@ -27,10 +28,9 @@ def explain(
     """
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.story import tell
-    from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store:
-        story = tell(store, subject, screening_parameters(store, mobile_ion))
+    with open_screening(screening) as store:
+        story = tell(store, subject, screening_parameters(store, store.screening))
     if json:
         print_json(story)
         return

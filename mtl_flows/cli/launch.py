@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.stability import CorrectionsOption, Entries, Provider, entry_source
 from mtl_flows.cli.types import (
     Budget,
@@ -18,9 +19,9 @@ from mtl_flows.cli.types import (
     Json,
     LagFraction,
     MaxAtoms,
-    MobileIon,
     Orderings,
     ProductionPs,
+    ScreeningName,
     Survivors,
     TargetError,
     Temperatures,
@@ -76,7 +77,7 @@ def launch(
     chunk_ps: ChunkPs = 5.0,
     orderings: Orderings = 1,
     max_atoms: MaxAtoms = 200,
-    mobile_ion: MobileIon = "Li",
+    screening: ScreeningName = "",
     entries: Entries = None,
     provider: Provider = "",
     corrections: CorrectionsOption = "as_given",
@@ -92,7 +93,6 @@ def launch(
     from mtl_flows.store.database import MTLStore
 
     maker = dynamics_maker(
-        mobile_ion=mobile_ion,
         engine=engine,
         temperatures=temperatures,
         heat_ps=heat_ps,
@@ -106,14 +106,14 @@ def launch(
         max_atoms=max_atoms,
         incar=incar or [],
     )
-    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+    with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
+        store = in_screening(opened, screening)
         maker.entries = entry_source(store, entries, provider, corrections)
         hand_in_dynamics(store, address, maker, materials=materials or [], survivors=survivors)
 
 
 def dynamics_maker(
     *,
-    mobile_ion: str,
     engine: str,
     temperatures: str,
     heat_ps: float,
@@ -151,7 +151,6 @@ def dynamics_maker(
     get_engine(engine)  # a name nobody knows is refused before anything is handed in
     return DynamicsFlowMaker(
         parameters=DynamicsParameters(
-            mobile_ion=mobile_ion,
             engine=engine,
             vasp=VaspParameters.from_tags(incar),
             ordering=OrderingParameters(n_orderings=orderings, max_atoms=max_atoms),
@@ -178,7 +177,9 @@ def hand_in_dynamics(
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 
-    maker = replace(maker, screening=screening_parameters(store, maker.parameters.mobile_ion))
+    screening = screening_parameters(store, store.screening)
+    ours = replace(maker.parameters, mobile_ion=screening.mobile_ion)
+    maker = replace(maker, screening=screening, parameters=ours)
     plan = plan_dynamics(store, maker, materials=materials, limit=survivors)
     chosen = len(plan.todo) + len(plan.done)
     if not materials:
@@ -229,6 +230,7 @@ def worker(
 def status(
     errors: Annotated[bool, typer.Option("--errors", help="Show failed jobs, grouped by error.")] = False,
     limit: Annotated[int, typer.Option(min=0, help="Show so many workflows; 0: all.")] = 20,
+    screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
     """Show the funnel, the workflows and their states, and what is left to do."""
@@ -239,7 +241,8 @@ def status(
     from mtl_flows.store.database import MTLStore
     from mtl_flows.store.funnel import funnel_counts
 
-    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+    with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
+        store = in_screening(opened, screening)
         counts = funnel_counts(store.candidates)
         collections = {c.name: c.raw.estimated_document_count() for c in store.collections}
         workflows = workflow_overview(address, limit=limit)

@@ -9,7 +9,8 @@ import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.filters import with_filter
-from mtl_flows.cli.types import Json
+from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.types import Json, ScreeningName
 
 if TYPE_CHECKING:
     from mtl_flows.schemas.candidates import CandidateDocument
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
 def query(
     chosen: "CandidateFilter",
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 50,
+    screening: ScreeningName = "",
     json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on standard output.")] = False,
     mongosh: Annotated[
@@ -37,9 +39,8 @@ def query(
     `mtl query --status fitted --min conductivity_300K_low=1e-4 --csv`
     """
     from mtl_flows.schemas.candidates import CandidateDocument
-    from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store:
+    with open_screening(screening) as store:
         if mongosh:
             out.print(chosen.mongosh(store.screening, limit), soft_wrap=True)
             return

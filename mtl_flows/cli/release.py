@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
-from mtl_flows.cli.types import Json, MobileIon
+from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.types import Json, ScreeningName
 
 _SHOWN = 40
 
@@ -58,7 +59,7 @@ def list_(json: Json = False) -> None:
 def diff(
     before: Annotated[str, typer.Argument(help="The earlier release.")],
     after: Annotated[str, typer.Argument(help="The later release.")],
-    mobile_ion: MobileIon = "Li",
+    screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
     """Show which structures two releases differ in, and what that did to gates, clusters and candidates.
@@ -67,10 +68,9 @@ def diff(
     """
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.releases import difference
-    from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store:
-        found = difference(store, before, after, screening_parameters(store, mobile_ion))
+    with open_screening(screening) as store:
+        found = difference(store, before, after, screening_parameters(store, store.screening))
     if json:
         print_json(found.as_dict())
         return

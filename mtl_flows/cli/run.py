@@ -9,10 +9,9 @@ from mtl_flows.cli.console import as_typed, err, out, table
 from mtl_flows.cli.ingest import fail_if_nothing_was_taken, ingest_line, take_in
 from mtl_flows.cli.launch import dynamics_maker, hand_in_dynamics
 from mtl_flows.cli.query import print_candidates
-from mtl_flows.cli.screen import run_screening
+from mtl_flows.cli.screen import chosen_parameters, run_screening
 from mtl_flows.cli.types import (
     Budget,
-    ChemistryFile,
     ChunkPs,
     DiscardPs,
     EngineName,
@@ -22,6 +21,7 @@ from mtl_flows.cli.types import (
     MaxAtoms,
     MobileIon,
     Orderings,
+    ParametersFile,
     ProductionPs,
     Survivors,
     TargetError,
@@ -42,7 +42,10 @@ def run(
     labels: Annotated[
         Path | None, typer.Option(help="Table of measured facts, as `mtl label` takes it.")
     ] = None,
-    chemistry: ChemistryFile = None,
+    screening: Annotated[
+        str, typer.Option("--screening", help="Name of the screening; the symbol of the ion if not given.")
+    ] = "",
+    parameters: ParametersFile = None,
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
     batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one screening job.")] = 500,
@@ -75,7 +78,6 @@ def run(
     from mtl_flows.store.funnel import funnel_counts
 
     maker = dynamics_maker(
-        mobile_ion=mobile_ion,
         engine=engine,
         temperatures=temperatures,
         heat_ps=heat_ps,
@@ -96,9 +98,9 @@ def run(
             err.print(f"labels: {written.inserted} new, {written.replaced} changed")
         read = take_in(store, paths, release=release, mobile_ion=mobile_ion, workers=workers)
         err.print(ingest_line(read))
-        run_screening(
-            store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size, chemistry=chemistry
-        )
+        chosen = chosen_parameters(store, screening, mobile_ion, parameters)
+        run_screening(store, address, chosen, workers=workers, batch_size=batch_size)
+        store = store.under(chosen.screening)
         workflows = hand_in_dynamics(store, address, maker, materials=[], survivors=survivors)
         failed = None
         if workflows:

@@ -2,12 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
-from mtl_flows.cli.types import ChemistryFile, Json, MobileIon, Workers
+from mtl_flows.cli.types import Json, ParametersFile, Workers
+from mtl_flows.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mtl_flows.stages import ScreeningParameters
+    from mtl_flows.store.database import MTLStore
 
 
 def register(app: typer.Typer) -> None:
@@ -16,14 +21,22 @@ def register(app: typer.Typer) -> None:
 
 
 def screen(
-    mobile_ion: MobileIon = "Li",
+    mobile_ion: Annotated[
+        str,
+        typer.Option(
+            "--mobile-ion", "-m", help="Element symbol of the mobile ion; that of the screening if not given."
+        ),
+    ] = "",
+    screening: Annotated[
+        str, typer.Option("--screening", help="Name of the screening; the symbol of the ion if not given.")
+    ] = "",
+    parameters: ParametersFile = None,
     workers: Workers = 2,
     batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one job.")] = 500,
     retry: Annotated[bool, typer.Option(help="Try again what a stage refused.")] = False,
     recluster: Annotated[
         bool, typer.Option(help="Cluster anew, even where new structures could join the current clusters.")
     ] = False,
-    chemistry: ChemistryFile = None,
     submit_only: Annotated[
         bool, typer.Option("--submit-only", help="Leave the work to workers that run elsewhere.")
     ] = False,
@@ -32,7 +45,8 @@ def screen(
     """Screen what is in the store: topology, prescreen under both protocols, clusters, chemical rules.
 
     The work is handed in as a FireWorks workflow and run by workers here, unless --submit-only is given. Only
-    what is missing is computed.
+    what is missing is computed. Another ion, or other parameters under a name of their own, are another screening
+    beside: `mtl screen -m Na` · `mtl screen --screening tight --parameters tight.yaml`
     """
     from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
     from mtl_flows.settings import Settings
@@ -41,27 +55,64 @@ def screen(
     from mtl_flows.store.funnel import funnel_counts
 
     with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        chosen = chosen_parameters(store, screening, mobile_ion, parameters)
         run_screening(
-            store, address, mobile_ion=mobile_ion, workers=workers, batch_size=batch_size, retry=retry,
-            recluster=recluster, chemistry=chemistry, submit_only=submit_only,
+            store, address, chosen, workers=workers, batch_size=batch_size, retry=retry,
+            recluster=recluster, submit_only=submit_only,
         )  # fmt: skip
-        counts = funnel_counts(store.candidates)
+        counts = funnel_counts(store.under(chosen.screening).candidates)
     if json:
         print_json(counts)
     elif not submit_only:
         out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts)))
 
 
+def chosen_parameters(
+    store: "MTLStore", screening: str, mobile_ion: str, file: Path | None
+) -> "ScreeningParameters":
+    """Parameters that a command means, entered as a screening; says what an update of the software makes anew.
+
+    Raises
+    ------
+    ConfigurationError
+        If the name stands for another ion or other parameters, or the file is wrong.
+    NotFoundError
+        If no structure holds the ion.
+    """
+    from mtl_flows.jobs.screening import check_ion, choose_screening, read_screening, screening_parameters
+
+    known = screening in store.screenings.names()
+    ion = mobile_ion or (store.screenings.named(screening).mobile_ion if known else "Li")
+    name = screening or ion
+    if not mobile_ion and not screening and file is None:
+        name = store.screenings.default()
+    if file is not None:
+        parameters = read_screening(file, ion, name)
+    elif name in store.screenings.names():
+        parameters = screening_parameters(store, name)
+        if mobile_ion and parameters.mobile_ion != mobile_ion:
+            raise ConfigurationError(
+                f"is about {parameters.mobile_ion}, not {mobile_ion}",
+                subject=f"screening {name}",
+                remedy="give the other ion a screening of its own",
+            )
+    else:
+        check_ion(store, ion)
+        parameters = replace(screening_parameters(store, ion), name=name)
+    for noun in choose_screening(store, parameters):
+        err.print(f"screening {name}: {noun} has another version now, its results are made anew")
+    return parameters
+
+
 def run_screening(
-    store: Any,
+    store: "MTLStore",
     address: Any,
+    parameters: "ScreeningParameters",
     *,
-    mobile_ion: str,
     workers: int,
     batch_size: int,
     retry: bool = False,
     recluster: bool = False,
-    chemistry: Path | None = None,
     submit_only: bool = False,
 ) -> None:
     """Plan, hand in and, unless told otherwise, do the screening; says what it does on standard error."""
@@ -69,16 +120,18 @@ def run_screening(
     from mtl_flows.flows.screening import ScreeningFlowMaker
     from mtl_flows.jobs.batch import Limits
     from mtl_flows.jobs.candidates import rebuild_candidates
-    from mtl_flows.jobs.parameter_files import read_parameters
-    from mtl_flows.jobs.screening import choose_chemistry, screening_parameters
+    from mtl_flows.jobs.labels import known_groups
     from mtl_flows.launch.names import LIGHT
     from mtl_flows.launch.screening import plan_screening, submit_screening
-    from mtl_flows.science.chemistry import ChemistryParameters
 
-    if chemistry is None:
-        parameters = screening_parameters(store, mobile_ion)
-    else:
-        parameters = choose_chemistry(store, mobile_ion, read_parameters(chemistry, ChemistryParameters))
+    ion = parameters.mobile_ion
+    if not known_groups(store, ion):
+        err.print(
+            f"screening {parameters.screening}: no known conductor of {ion}, so the cluster gate cannot decide; "
+            f"state some (mtl label ID --known -m {ion}), or take what passes the others "
+            "(mtl query --passes prescreen,chemistry)",
+            soft_wrap=True,
+        )
     maker = ScreeningFlowMaker(
         parameters=parameters,
         limits=Limits(workers=min(workers, 1)),  # several jobs at a time rather than several processes in one

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtl_flows.cli.console import complain, err, out, print_json, table
-from mtl_flows.cli.types import EngineName, Json, MobileIon
+from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.types import EngineName, Json, MobileIon, ScreeningName
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
@@ -94,7 +95,7 @@ def stability(
     provider: Provider = "",
     corrections: CorrectionsOption = "as_given",
     engine: EngineName = "chgnet",
-    mobile_ion: MobileIon = "Li",
+    screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
     """Compute and store the windows of materials, and their verdicts; safe to run again.
@@ -106,21 +107,21 @@ def stability(
     from mtl_flows.jobs.candidates import rebuild_candidates
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.jobs.stability import windows_of_material
-    from mtl_flows.store.database import MTLStore
 
     written, failed = [], []
-    with MTLStore.open() as store:
+    with open_screening(screening) as store:
+        parameters = screening_parameters(store, store.screening)
         source = entry_source(store, entries, provider or ("file" if entries else "potential"), corrections)
         for material in materials:
             try:
-                written += windows_of_material(store, material, _dynamics(engine, mobile_ion), source)
+                written += windows_of_material(
+                    store, material, _dynamics(engine, parameters.mobile_ion), source
+                )
             except ConfigurationError:
                 raise
             except MTLError as refused:
                 failed.append(refused)
-        rebuild_candidates(
-            store, screening_parameters(store, mobile_ion), sorted({w.structure_id for w in written})
-        )
+        rebuild_candidates(store, parameters, sorted({w.structure_id for w in written}))
         verdicts = {w.material_id: store.candidates.get(w.material_id).verdict for w in written}
     for error in failed:
         complain("error", f"({error.reason}) {error}")

@@ -7,11 +7,15 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 MobileIon = Annotated[str, typer.Option("--mobile-ion", "-m", help="Element symbol of the mobile ion.")]
-ChemistryFile = Annotated[
+ScreeningName = Annotated[
+    str, typer.Option("--screening", help="Name of the screening; the default one if not given.")
+]
+ParametersFile = Annotated[
     Path | None,
     typer.Option(
-        "--chemistry",
-        help="YAML file of parameters of the chemical rules; they hold until others are given.",
+        "--parameters",
+        help="YAML file of what departs from the defaults, a section for each stage, as `mtl screening show --yaml` "
+        "prints it.",
     ),
 ]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Worker processes; 0: none, no limits.")]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtl_flows.cli.console import out, print_json, table
-from mtl_flows.cli.types import Json
+from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.types import Json, ScreeningName
 
 if TYPE_CHECKING:
     from mtl_flows.science.verdict import VerdictThresholds
@@ -43,6 +44,7 @@ def verdict(
             "--window-uncertainty", min=0, help="Half-width of a window's interval, V; 0.2, of tables 0."
         ),
     ] = None,
+    screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
     """Judge materials: an interval across a threshold leaves the verdict undecided, and what would decide it is said.
@@ -58,7 +60,7 @@ def verdict(
         )
         told = [row.as_dict() for row in rows]
     else:
-        told = _from_store(materials or [], thresholds, window_uncertainty_V)
+        told = _from_store(materials or [], thresholds, window_uncertainty_V, screening)
     if json:
         print_json(told)
         return
@@ -73,13 +75,15 @@ def verdict(
 
 
 def _from_store(
-    materials: list[str], thresholds: "VerdictThresholds", window_uncertainty_V: float | None
+    materials: list[str],
+    thresholds: "VerdictThresholds",
+    window_uncertainty_V: float | None,
+    screening: str,
 ) -> list[dict[str, Any]]:
     from mtl_flows.jobs.evidence import judge_candidates
     from mtl_flows.jobs.verdict import WINDOW_UNCERTAINTY_V
-    from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store:
+    with open_screening(screening) as store:
         if materials:
             chosen = [store.candidates.get(material) for material in materials]
         else:

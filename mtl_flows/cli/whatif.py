@@ -7,7 +7,8 @@ import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.filters import split_limit
-from mtl_flows.cli.types import Json, MobileIon
+from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.types import Json, ScreeningName
 
 if TYPE_CHECKING:
     from mtl_flows.report.whatif import Moved
@@ -50,7 +51,7 @@ def whatif(
         list[str] | None,
         typer.Option("--max", metavar="BARS=NUMBER", help="At most, such as mobile_h0_death_p90=4."),
     ] = None,
-    mobile_ion: MobileIon = "Li",
+    screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
     """Screen otherwise, from stored barcodes, and compare; nothing is written.
@@ -60,10 +61,9 @@ def whatif(
     """
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.whatif import GATES, what_if
-    from mtl_flows.store.database import MTLStore
 
-    with MTLStore.open() as store:
-        parameters = screening_parameters(store, mobile_ion)
+    with open_screening(screening) as store:
+        parameters = screening_parameters(store, store.screening)
         alternative = _alternative(
             parameters.thresholds,
             r_connected_A,

@@ -107,6 +107,7 @@ def start_campaign(
     document = CampaignDocument(
         id=name,
         name=name,
+        screening=store.screening,
         materials=materials,
         core_hours=core_hours,
         material_core_hours=material_core_hours,

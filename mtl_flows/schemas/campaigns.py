@@ -60,6 +60,9 @@ class CampaignDocument(Document):
     """A campaign: its materials, budget, protocol and rounds."""
 
     name: str = Field(description="what it is called; also its id")
+    screening: str = Field(
+        "", description="screening whose candidates it simulates; empty before there were several"
+    )
     materials: list[CampaignMaterial] = Field(description="in the order of their promise at the start")
     core_hours: float = Field(description="budget of all materials together")
     material_core_hours: float = Field(description="budget of one material")

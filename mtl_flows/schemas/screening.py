@@ -25,6 +25,9 @@ class ScreeningDocument(Document):
     mobile_ion: str = Field(description="element symbol of the mobile ion")
     parameters: FreeForm = Field(description="of every stage of the screening")
     chosen_at: datetime = Field(description="UTC, when these parameters were chosen")
+    versions: dict[str, int] = Field(
+        default_factory=dict, description="version of each stage's algorithm that screened last"
+    )
     default: bool = Field(False, description="the screening that commands mean where none is named")
     current: dict[Protocol, str] = Field(
         default_factory=dict, description="id of the clustering that candidates are built from, by protocol"

@@ -9,11 +9,17 @@ from mtl_flows.stages.barcodes import BARCODES
 from mtl_flows.stages.base import CrystalStage, Stage, StageInput
 from mtl_flows.stages.chemistry import CHEMISTRY
 from mtl_flows.stages.clustering import CLUSTERING
+from mtl_flows.stages.groups import GROUPS
 from mtl_flows.stages.screening import ScreeningParameters
 from mtl_flows.stages.subjects import Statement, Subject
 from mtl_flows.stages.topology import TOPOLOGY
 
-CRYSTAL_STAGES: Final[tuple[CrystalStage[Any], ...]] = (BARCODES, TOPOLOGY, CHEMISTRY)
+STAGES: Final[tuple[Stage[Any], ...]] = (GROUPS, BARCODES, TOPOLOGY, CLUSTERING, CHEMISTRY)
+"""Every stage, in the order of the pipeline."""
+
+CRYSTAL_STAGES: Final[tuple[CrystalStage[Any], ...]] = tuple(
+    stage for stage in STAGES if isinstance(stage, CrystalStage)
+)
 """Stages that compute one crystal alone, each after those that it needs."""
 
 __all__ = [
@@ -21,6 +27,8 @@ __all__ = [
     "CHEMISTRY",
     "CLUSTERING",
     "CRYSTAL_STAGES",
+    "GROUPS",
+    "STAGES",
     "TOPOLOGY",
     "CrystalStage",
     "ScreeningParameters",

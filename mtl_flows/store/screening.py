@@ -57,18 +57,28 @@ class ScreeningCollection(DocumentCollection[ScreeningDocument]):
             )
         return self._load(stored)
 
-    def register(self, name: str, mobile_ion: str, parameters: dict[str, Any]) -> None:
+    def register(
+        self, name: str, mobile_ion: str, parameters: dict[str, Any], versions: dict[str, int] | None = None
+    ) -> None:
         """Enter a screening unless one of this name is there."""
         document = ScreeningDocument(
-            id=name, mobile_ion=mobile_ion, parameters=parameters, chosen_at=utc_now(), default=False
+            id=name,
+            mobile_ion=mobile_ion,
+            parameters=parameters,
+            versions=versions or {},
+            chosen_at=utc_now(),
         )
         self.add([document])
 
-    def choose(self, name: str, mobile_ion: str, parameters: dict[str, Any]) -> None:
-        """Let a screening go by these parameters from now on; its clusterings stay until they are made anew."""
-        self.register(name, mobile_ion, parameters)
-        update = {"mobile_ion": mobile_ion, "parameters": parameters, "chosen_at": utc_now()}
-        self.writable.update_one({"_id": name, "parameters": {"$ne": parameters}}, {"$set": update})
+    def note_versions(self, name: str, versions: dict[str, int]) -> None:
+        """Note which versions of the stages a screening goes by now."""
+        self.writable.update_one(
+            {"_id": name, "versions": {"$ne": versions}}, {"$set": {"versions": versions}}
+        )
+
+    def remove(self, name: str) -> None:
+        """Forget a screening."""
+        self.writable.delete_one({"_id": name})
 
     def clustering(self, name: str, protocol: Protocol) -> str:
         """Id of the clustering that is current in a screening; empty where there is none."""

@@ -95,33 +95,3 @@ def test_one_material_is_labelled(mtl_here: Mtl, store: MTLStore, server: str) -
     for wrong in (["--conductivity", "12"], ["--below-detection"], ["--known", "-m", "Xx"]):
         assert mtl_here("label", "li3ocl", *wrong).code == 4
     assert mtl_here("label", "nowhere.csv").code == 4
-
-
-def test_rules_of_the_users_own_hold_until_others_are_chosen(
-    mtl_here: Mtl, store: MTLStore, server: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    fill(store, "li3n", "li3ocl", "licl")
-    rules = tmp_path_factory.mktemp("rules")
-    (rules / "two.yaml").write_text("disabled_rules: [1]\n")
-    assert mtl_here("screen", "-j", 0, "--chemistry", rules / "two.yaml").code == 0
-    row = store.candidates.get("icsd-34280")
-    assert row.failed_rules is not None
-    assert 1 not in row.failed_rules
-    assert "nothing to do" in mtl_here("screen", "-j", 0).err
-    assert store.candidates.get("icsd-34280") == row
-    told = json.loads(mtl_here("explain", "icsd-34280", "--json").out)
-    assert told["rules"][0]["passed"]
-    (rules / "defaults.yaml").write_text("")
-    mtl_here("screen", "-j", 0, "--chemistry", rules / "defaults.yaml")
-    assert 1 in (store.candidates.get("icsd-34280").failed_rules or [])
-
-    for text, wrong in (
-        ("max_element: 3", "max_element"),
-        ("- 1", "parameter: value"),
-        ("max_elements: many", "integer"),
-        ("disabled_rules: [9]", "rule 9"),
-    ):
-        (rules / "wrong.yaml").write_text(text)
-        answer = mtl_here("screen", "-j", 0, "--chemistry", rules / "wrong.yaml")
-        assert (answer.code, wrong in answer.err) == (4, True), answer
-    assert mtl_here("screen", "--chemistry", rules / "none.yaml").code == 4
