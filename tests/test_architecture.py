@@ -172,3 +172,16 @@ def test_a_screening_job_starts_without_phase_diagrams() -> None:
     code = "import mtl_flows.jobs.topology, sys; print('pymatgen.analysis.phase_diagram' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "False"
+
+
+def test_the_store_opens_without_engines() -> None:
+    """Who only queries needs neither homology nor potentials nor the workflow engine."""
+    code = "import mtl_flows.store.database, sys; print(*sys.modules)"
+    loaded = set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
+    unwanted = {"gph", "gtda", "sklearn", "torch", "ase", "scipy.stats", "jobflow", "fireworks", "atomate2"}
+    assert loaded & unwanted == set()
+    assert len(loaded) < 1000

@@ -7,7 +7,6 @@ import typer
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.types import Json
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.settings import Settings
 
 if TYPE_CHECKING:
     from mtl_flows.store.mongod import EmbeddedServer
@@ -22,9 +21,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="db")
 
 
-def _embedded(settings: Settings) -> "EmbeddedServer":
+def _embedded() -> "EmbeddedServer":
+    from mtl_flows.settings import Settings
     from mtl_flows.store.mongod import EmbeddedServer
 
+    settings = Settings.load()
     if settings.mongo_uri is not None:
         raise ConfigurationError(
             "a server of yours is configured",
@@ -40,18 +41,19 @@ def start() -> None:
     Not required: any command starts it when needed and the last one out stops it. Started here it stays, which
     saves a second per command and lets `mongosh`, `lpad` and `rlaunch` connect.
     """
-    server = _embedded(Settings.load()).start()
+    server = _embedded().start()
     out.print(f"{server.uri}  (data in {server.folder}, process {server.pid})")
 
 
 def stop() -> None:
     """Stop the embedded server cleanly. The data stay."""
-    stopped = _embedded(Settings.load()).stop()
+    stopped = _embedded().stop()
     err.print("stopped" if stopped else "it was not running")
 
 
 def status(json: Json = False) -> None:
     """Show which server is used, whether it answers, and what each collection holds."""
+    from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
 

@@ -5,10 +5,10 @@ from math import inf
 from typing import Final, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 from pymatgen.util.coord import pbc_shortest_vectors
-from scipy.optimize import linear_sum_assignment
 
 SAME_CRYSTAL_A: Final = 1e-3
 """Readings of one material whose cell and sites all agree within this are one crystal."""
@@ -88,7 +88,7 @@ def difference(one: Structure, other: Structure) -> Difference:
         here = np.asarray(one.frac_coords)[[k == kind for k in kinds_of_one]]
         there = np.asarray(other.frac_coords)[[k == kind for k in kinds_of_other]]
         distances = np.linalg.norm(pbc_shortest_vectors(one.lattice, here, there), axis=2)
-        paired = distances[linear_sum_assignment(distances**2)]
+        paired = distances[scipy.optimize.linear_sum_assignment(distances**2)]
         furthest = max(furthest, float(paired.max()))
     return Difference(cell_A, furthest)
 

@@ -4,9 +4,12 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pymatgen.analysis.structure_matcher import SpeciesComparator, StructureMatcher
 from pymatgen.core import Structure
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
 
 _PRIMITIVE_A = (0.1, 0.25)
 
@@ -43,6 +46,8 @@ def representatives(
     Duplicates are the connected components of "StructureMatcher finds a fit", so the answer does not depend on
     the order of `structures`; the representative is the smallest id, numbers in ids compared as numbers.
     """
+    from pymatgen.analysis.structure_matcher import SpeciesComparator, StructureMatcher
+
     parameters = parameters or DuplicateParameters()
     matcher = StructureMatcher(
         ltol=parameters.length_tolerance,
@@ -71,7 +76,7 @@ def natural_order(key: str) -> tuple[tuple[int, int, str], ...]:
 def _components(
     keys: Sequence[str],
     structures: Mapping[str, Structure],
-    matcher: StructureMatcher,
+    matcher: "StructureMatcher",
     parameters: DuplicateParameters,
 ) -> dict[str, str]:
     parent = {key: key for key in keys}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final, get_args
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.evaluation.conductivity.families import Halves, Mask
@@ -75,7 +75,7 @@ def _judge_halves(
     for train, test in sample.halves(kind):
         seeds, positive = train & sample.positive, sample.positive[test]
         kept = np.isin(clustering.labels[test], clustering.labels[seeds])
-        distances = KDTree(points[seeds]).query(points[test])[0]
+        distances = scipy.spatial.KDTree(points[seeds]).query(points[test])[0]
         nearest = np.zeros(len(positive), dtype=bool)
         nearest[np.argsort(distances, kind="stable")[: np.count_nonzero(kept)]] = True
         whole = np.ones((1, len(positive)))

@@ -8,8 +8,8 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.science.clustering.parameters import ClusteringParameters
@@ -155,5 +155,5 @@ def silhouette(points: NDArray[np.float64], labels: NDArray[np.intp], *, sample:
 
 
 def _squared_distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    squared: NDArray[np.float64] = cdist(a, b, "sqeuclidean")
+    squared: NDArray[np.float64] = scipy.spatial.distance.cdist(a, b, "sqeuclidean")
     return squared

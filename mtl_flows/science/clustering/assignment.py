@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.science.clustering.affinity import nearest
@@ -138,7 +138,7 @@ def measure_drift(
 
     n_outside = int(np.count_nonzero(new > np.quantile(reference, quantile)))
     outside = n_outside / new.size
-    p_value = float(binomtest(n_outside, new.size, 1 - quantile, alternative="greater").pvalue)
+    p_value = float(scipy.stats.binomtest(n_outside, new.size, 1 - quantile, alternative="greater").pvalue)
     drifted = p_value < significance and outside > 2 * (1 - quantile)
     if drifted:
         reason = f"{outside:.0%} of the newcomers lie outside the clusters; {1 - quantile:.0%} are expected"

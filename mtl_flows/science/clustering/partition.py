@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.science.clustering.affinity import aggregate, nearest, propagate, silhouette
@@ -133,9 +131,11 @@ def _distinct(
         return scaler, exact, exact_group
     points = scaler.transform(rows)
     radius = parameters.twin_tolerance * float(np.sqrt(points.var(axis=0).sum()))
-    pairs = KDTree(points).query_pairs(radius, output_type="ndarray")
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(rows), len(rows)))
-    close, close_group = _number_by_first(connected_components(links, directed=False)[1])
+    pairs = scipy.spatial.KDTree(points).query_pairs(radius, output_type="ndarray")
+    links = scipy.sparse.coo_array(
+        (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(rows), len(rows))
+    )
+    close, close_group = _number_by_first(scipy.sparse.csgraph.connected_components(links, directed=False)[1])
     return scaler, exact[close], close_group[exact_group]
 
 
@@ -157,7 +157,7 @@ def _exemplars(
         return found.exemplars, found.damping, found.n_iterations, "affinity_propagation"
     centres = aggregate(points, parameters.n_aggregates, parameters.seed)
     found = propagate(centres, parameters, weight=parameters.preaggregate_above / len(centres))
-    nearest_material = KDTree(points).query(centres[found.exemplars])[1]
+    nearest_material = scipy.spatial.KDTree(points).query(centres[found.exemplars])[1]
     return np.unique(nearest_material), found.damping, found.n_iterations, "preaggregated"
 
 

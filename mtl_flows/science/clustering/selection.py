@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import KDTree
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.science.clustering.scaling import Scaler
@@ -114,7 +114,7 @@ def nearest_known(
     known = np.array(sorted(np.flatnonzero(is_known(ids, known_ids)), key=ids.__getitem__), dtype=np.intp)
     if known.size == 0:
         return NearestKnown((None,) * len(ids), np.full(len(ids), np.inf))
-    distances, positions = KDTree(points[known]).query(points, k=2)
+    distances, positions = scipy.spatial.KDTree(points[known]).query(points, k=2)
     own_position = np.full(len(ids), -1)
     own_position[known] = np.arange(known.size)
     column = (positions[:, 0] == own_position).astype(np.intp)  # a known conductor may find itself first

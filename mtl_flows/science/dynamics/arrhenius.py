@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from mtl_flows.errors import DynamicsError
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K, nernst_einstein
@@ -146,7 +146,7 @@ def fit_arrhenius(
     activation_energy, ln_D0 = (float(value) for value in coefficients)
     target = np.array([-1.0 / (BOLTZMANN_EV_PER_K * target_temperature_K), 1.0])
     ln_D_target = float(target @ coefficients)
-    spread = float(stats.norm.ppf(0.5 + 0.5 * confidence) * np.sqrt(target @ covariance @ target))
+    spread = float(scipy.stats.norm.ppf(0.5 + 0.5 * confidence) * np.sqrt(target @ covariance @ target))
     D_target, D_low, D_high = (float(np.exp(ln_D_target + shift)) for shift in (0.0, -spread, spread))
     density = float(np.mean([result.number_density_per_A3 for result in used]))
     charge = ion_charge(used[0].mobile_ion) if charge_e is None else charge_e

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
-from scipy import stats
 
 from mtl_flows.errors import ConfigurationError, DynamicsError, NoFrameworkError, NoMobileIonError
 from mtl_flows.science.dynamics.motion import (
@@ -287,7 +287,7 @@ def _upper_bound(
     With no jump in the run, their mean number is below −ln(1 − confidence) (3.0 jumps at 95 %); with some,
     below the Poisson bound; never below what the slope itself allows.
     """
-    hops = 0.5 * float(stats.chi2.ppf(parameters.confidence, 2.0 * (fit.n_effective_hops + 1.0)))
+    hops = 0.5 * float(scipy.stats.chi2.ppf(parameters.confidence, 2.0 * (fit.n_effective_hops + 1.0)))
     from_hops = hops * parameters.hop_distance_A**2 / (6.0 * n_mobile * production_ps)
-    quantile = float(stats.t.ppf(parameters.confidence, estimate.degrees_of_freedom))
+    quantile = float(scipy.stats.t.ppf(parameters.confidence, estimate.degrees_of_freedom))
     return max(from_hops, estimate.D + quantile * estimate.standard_error) * CM2_PER_S

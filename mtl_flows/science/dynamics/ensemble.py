@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from mtl_flows.errors import DynamicsError
 from mtl_flows.science.dynamics.freedom import freedom_of_sum, student_quantile
@@ -109,7 +109,7 @@ def summarise_orderings(lines: Sequence[Line], *, confidence: float = 0.95) -> E
     energies = np.array([line.activation_energy_eV for line in lines])
     energy_errors = np.array([line.activation_energy_error_eV for line in lines])
     logs = np.log([line.conductivity_S_per_cm for line in lines])
-    normal = float(stats.norm.ppf(0.5 + 0.5 * confidence))
+    normal = float(scipy.stats.norm.ppf(0.5 + 0.5 * confidence))
     log_errors = np.array(
         [
             np.log(high / low) / (2.0 * normal)
@@ -122,7 +122,7 @@ def summarise_orderings(lines: Sequence[Line], *, confidence: float = 0.95) -> E
     own_energy = float(np.sqrt((energy_errors**2).sum())) / n
     half, energy_half, energy_error = normal * own, normal * own_energy, own_energy
     if n > 1:
-        student = float(stats.t.ppf(0.5 + 0.5 * confidence, n - 1))
+        student = float(scipy.stats.t.ppf(0.5 + 0.5 * confidence, n - 1))
         scatter = float(logs.std(ddof=1) / np.sqrt(n))
         energy_scatter = float(energies.std(ddof=1) / np.sqrt(n))
         half = max(half, student * scatter)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 
 def freedom_of_sum(variances: Sequence[float], freedoms: Sequence[float | None]) -> float | None:
@@ -32,4 +32,4 @@ def freedom_of_sum(variances: Sequence[float], freedoms: Sequence[float | None])
 
 def student_quantile(freedom: float | None, confidence: float = 0.95) -> float:
     """Return half the width of a two-sided interval in standard errors; None means the normal distribution."""
-    return float(stats.t.ppf(0.5 + 0.5 * confidence, np.inf if freedom is None else freedom))
+    return float(scipy.stats.t.ppf(0.5 + 0.5 * confidence, np.inf if freedom is None else freedom))

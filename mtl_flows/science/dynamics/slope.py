@@ -17,8 +17,8 @@ above that of as many independent ions.
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 # Weight of the model variance when pooled with the scatter of the ions, in degrees of freedom.
 _PRIOR_DOF = 8.0
@@ -49,7 +49,7 @@ class SlopeEstimate:
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the two-sided interval: log-normal, or from zero where D is not positive."""
-        quantile = float(stats.t.ppf(0.5 + 0.5 * confidence, self.degrees_of_freedom))
+        quantile = float(scipy.stats.t.ppf(0.5 + 0.5 * confidence, self.degrees_of_freedom))
         if self.D <= 0.0:
             return 0.0, max(0.0, self.D + quantile * self.standard_error)
         spread = np.exp(quantile * np.sqrt(np.log1p((self.standard_error / self.D) ** 2)))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from mtl_flows.science.dynamics.trajectory import Trajectory
 
@@ -82,5 +82,5 @@ class SyntheticWalk:
     def _vibration(self, rng: np.random.Generator, n_frames: int, n_atoms: int) -> FloatArray:
         memory = np.exp(-self.timestep_fs / 80.0)
         noise = rng.standard_normal((n_frames, n_atoms, 3)) * self.vibration_A * np.sqrt(1.0 - memory**2)
-        vibration: FloatArray = lfilter([1.0], [1.0, -memory], noise, axis=0)
+        vibration: FloatArray = scipy.signal.lfilter([1.0], [1.0, -memory], noise, axis=0)
         return vibration

@@ -1,10 +1,10 @@
 """Electrostatic energy of any charge assignment to fixed sites, from one matrix."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 from scipy import constants
-from scipy.special import erfc
 
 COULOMB_EV_A = constants.e / (4.0 * np.pi * constants.epsilon_0) * 1e10
 _SPLITTING_PER_A = 0.45
@@ -41,7 +41,7 @@ def ewald_matrix(
     points = Structure(lattice, ["H"] * n_sites, frac_coords)
     first, second, _images, distance = points.get_neighbor_list(reach / alpha, exclude_self=True)
     softened = np.maximum(distance, 1e-6)
-    pair = erfc(alpha * softened) / softened
+    pair = scipy.special.erfc(alpha * softened) / softened
     close = softened < _SOFT_CORE_A
     pair[close] += 1.0 / _SOFT_CORE_A - 1.0 / softened[close]
     np.add.at(matrix, (first, second), 0.5 * pair)

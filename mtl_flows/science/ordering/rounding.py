@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
+import scipy
 
 from mtl_flows.errors import OrderingError
 
@@ -86,17 +86,19 @@ def round_occupancies(
     upper = np.concatenate(
         [[float(len(groups[g].sites)) for g, _ in choices], np.full(n_unknowns - n_choices, np.inf)]
     )
-    solution = milp(
+    solution = scipy.optimize.milp(
         cost,
         integrality=np.concatenate([np.ones(n_choices), np.zeros(n_unknowns - n_choices)]),
-        bounds=Bounds(np.zeros(n_unknowns), upper),
+        bounds=scipy.optimize.Bounds(np.zeros(n_unknowns), upper),
         constraints=[
-            LinearConstraint(np.hstack([measured, -slack]), -np.inf, wanted),
-            LinearConstraint(np.hstack([measured, slack]), wanted, np.inf),
-            LinearConstraint(
+            scipy.optimize.LinearConstraint(np.hstack([measured, -slack]), -np.inf, wanted),
+            scipy.optimize.LinearConstraint(np.hstack([measured, slack]), wanted, np.inf),
+            scipy.optimize.LinearConstraint(
                 np.hstack([membership, np.zeros((len(groups), n_unknowns - n_choices))]), sizes, sizes
             ),
-            LinearConstraint(np.hstack([mobile, np.zeros(n_unknowns - n_choices)]), 1.0, np.inf),
+            scipy.optimize.LinearConstraint(
+                np.hstack([mobile, np.zeros(n_unknowns - n_choices)]), 1.0, np.inf
+            ),
         ],
         options={"time_limit": 5.0, "mip_rel_gap": 1e-3},
     )

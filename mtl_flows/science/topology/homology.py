@@ -13,10 +13,8 @@ from math import inf
 from typing import Final
 
 import numpy as np
-from gph import ripser_parallel
+import scipy
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import pdist, squareform
 
 from mtl_flows.science.topology.barcodes import Barcodes
 
@@ -49,7 +47,9 @@ def rips_components(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
     """
     deaths = np.full(len(points), np.inf, dtype=np.float32)
     if len(points) > 1:
-        heights = _on_grid(linkage(pdist(points), method="single")[:, 2])
+        heights = _on_grid(
+            scipy.cluster.hierarchy.linkage(scipy.spatial.distance.pdist(points), method="single")[:, 2]
+        )
         deaths[:-1] = np.where(heights <= cutoff_A, heights, np.inf)
     return Barcodes(deaths, np.empty((0, 2), np.float32), max_dimension=0)
 
@@ -70,7 +70,7 @@ def rips_barcodes(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
     from_centre = points - points.mean(axis=0)
     outermost_first = np.argsort(-np.einsum("ij,ij->i", from_centre, from_centre), kind="stable")
     lengths = pair_lengths(points[outermost_first])
-    distances = squareform(lengths)
+    distances = scipy.spatial.distance.squareform(lengths)
     threshold = cutoff_A
     if n > _FEW_POINTS:
         spacing = float(np.cbrt(np.prod(np.maximum(np.ptp(points, axis=0), 1.0)) / n))
@@ -109,7 +109,7 @@ def _barcodes_of_few(points: NDArray[np.float64], cutoff_A: float) -> Barcodes:
 
 def pair_lengths(points: NDArray[np.float64]) -> Lengths:
     """All distances between points in SciPy's condensed order, rounded to 2⁻²⁰ Å."""
-    return _on_grid(pdist(points))
+    return _on_grid(scipy.spatial.distance.pdist(points))
 
 
 def longest_relative_neighbours(
@@ -172,6 +172,8 @@ def condensed_pairs(n: int) -> tuple[Indices, Indices]:
 
 def _rips(distances: Lengths, threshold_A: float) -> tuple[Lengths, Lengths]:
     """Sorted H0 deaths and H1 birth–death pairs of the complex with edges up to a threshold."""
+    from gph import ripser_parallel  # it loads scikit-learn; who only reads barcodes needs neither
+
     components, loops = ripser_parallel(distances, metric="precomputed", maxdim=1, thresh=threshold_A)["dgms"]
     # The engine leaves out what dies at once: points that coincide, loops without length.
     deaths = np.zeros(len(distances), dtype=np.float32)

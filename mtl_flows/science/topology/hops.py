@@ -1,7 +1,7 @@
 """Shortest hops between mobile sites that take an ion across the crystal."""
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from mtl_flows.science.topology.clouds import PeriodicPoints
 from mtl_flows.science.topology.percolation import Thresholds, percolation_weights
@@ -36,8 +36,8 @@ def percolating_hops(mobile: PeriodicPoints) -> Thresholds:
 def _percolation_within(mobile: PeriodicPoints, reach_A: float) -> Thresholds:
     images = mobile.images(reach_A)
     home = np.flatnonzero((images.translations == -np.floor(mobile.fractional[images.sites])).all(axis=1))
-    hops = cKDTree(images.positions[home]).sparse_distance_matrix(
-        cKDTree(images.positions), reach_A, output_type="ndarray"
+    hops = scipy.spatial.cKDTree(images.positions[home]).sparse_distance_matrix(
+        scipy.spatial.cKDTree(images.positions), reach_A, output_type="ndarray"
     )
     start, stop = home[hops["i"]], hops["j"]
     # Images are sorted by site: this keeps one of the two directions in which each hop is found.

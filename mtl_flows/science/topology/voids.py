@@ -5,8 +5,8 @@ from itertools import cycle
 from math import inf
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, cKDTree
 
 from mtl_flows.science.topology.clouds import Array, PeriodicPoints
 from mtl_flows.science.topology.percolation import Thresholds, percolation_weights
@@ -90,7 +90,7 @@ def _voronoi_network(framework: PeriodicPoints, margin_A: float) -> _Network | N
     points = _around_the_cell(framework, margin_A) - 0.5 * lattice.sum(axis=0)
     if np.linalg.matrix_rank(points[1:] - points[0], tol=_FLAT_A) < 3:
         return None
-    triangulation = Delaunay(points)
+    triangulation = scipy.spatial.Delaunay(points)
     corners = triangulation.simplices
     # The plane of a lifted tetrahedron gives its circumcentre, also for flat ones among cospherical sites.
     planes = triangulation.equations
@@ -135,7 +135,7 @@ def _merge_images(fractional: Array, lattice: Array) -> tuple[NDArray[np.intp], 
     wrapped = fractional - np.floor(fractional)
     wrapped[wrapped >= 1.0] = 0.0
     tolerance = _SAME_VERTEX_A / float(np.linalg.norm(lattice))
-    same = cKDTree(wrapped, boxsize=1.0).query_pairs(tolerance, output_type="ndarray")
+    same = scipy.spatial.cKDTree(wrapped, boxsize=1.0).query_pairs(tolerance, output_type="ndarray")
     first = np.arange(len(wrapped))
     np.minimum.at(first, same[:, 1], same[:, 0])
     firsts, classes = np.unique(first, return_inverse=True)
