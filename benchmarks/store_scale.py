@@ -26,7 +26,8 @@ from generated import fill_topology, generate, write_archive
 from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.clustering import update_clustering
-from mtl_flows.jobs.ingest import IngestSummary, ingest
+from mtl_flows.jobs.delivery import IngestSummary
+from mtl_flows.jobs.ingest import ingest
 from mtl_flows.jobs.labels import state_labels
 from mtl_flows.report.whatif import what_if
 from mtl_flows.schemas.labels import LabelFacts

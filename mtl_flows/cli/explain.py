@@ -59,7 +59,7 @@ def explain(
     if story.get("pending"):
         out.print(f"Pending: {', '.join(story['pending'])}")
     if "other_materials" in story:
-        out.print(f"The file also holds {', '.join(story['other_materials'])}")
+        out.print(f"The name also stands for {', '.join(story['other_materials'])}")
     _print_list("Provenance", story.get("provenance", []))
 
 

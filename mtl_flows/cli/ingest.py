@@ -10,7 +10,7 @@ from mtl_flows.cli.console import complain, err, out, print_json, progress, tabl
 from mtl_flows.cli.types import Json, MobileIon, Workers
 
 if TYPE_CHECKING:
-    from mtl_flows.jobs.ingest import IngestSummary
+    from mtl_flows.jobs.delivery import IngestSummary
     from mtl_flows.schemas.ingest import RejectionDocument
     from mtl_flows.science.curation import CurationLimits
     from mtl_flows.store.database import MTLStore
@@ -111,7 +111,7 @@ def take_in(
         def refuse(found: "Sequence[RejectionDocument]") -> None:
             refused.extend(found[: max(0, _REFUSALS_SHOWN - len(refused))])
 
-        def advance(summary: stage.IngestSummary) -> None:
+        def advance(summary: "IngestSummary") -> None:
             nonlocal done
             reporter.advance(summary.files - done)
             done = summary.files

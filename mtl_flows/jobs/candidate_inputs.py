@@ -8,13 +8,12 @@ from typing import Any
 
 from mtl_flows.jobs.verdict import verdict_stage
 from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.labels import LabelDocument, label_of
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import Protocol
 from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, Subject
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.marks import marks_by
-from mtl_flows.store.structures import material_of
 
 ALGORITHM_VERSION = 3
 """Raised whenever the same documents would give another row."""
@@ -47,6 +46,7 @@ def input_hashes(
     subjects = store.structures.subjects(list(ids))
     crystals = {subject.structure_id: subject.crystal_id for subject in subjects}
     heads = {subject.structure_id: subject.representative_id for subject in subjects}
+    names = {subject.structure_id: subject.names for subject in subjects}
     on_crystals: dict[str, Any] = (
         {} if everything else {"crystal_id": {"$in": sorted(set(crystals.values()))}}
     )
@@ -82,9 +82,8 @@ def input_hashes(
     head = hashlib.sha256(json.dumps(common).encode())
     hashes = {}
     for structure_id in ids:
-        material = canonical_id(material_of(structure_id))
-        label = labels.get(material)
-        own = [canonical_id(heads[structure_id]) in known, label.conductivity_S_per_cm if label else None]
+        label = label_of(names[structure_id], labels)
+        own = [canonical_id(heads[structure_id]) in known, label.conductivity_S_per_cm]
         digest = head.copy()
         own_marks = [marks.get(structure_id, []) for marks in by_stage]
         digest.update(json.dumps([own, own_marks], default=str).encode())

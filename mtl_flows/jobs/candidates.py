@@ -26,7 +26,7 @@ from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.ingest import StructureDocument
-from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.labels import LabelDocument, label_of
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
@@ -135,8 +135,6 @@ def _build_batch(
     stage = verdict_stage(parameters.mobile_ion)
     built, verdicts = [], []
     for structure in structures.values():
-        material = canonical_id(structure.material_id)
-        label = context.labels.get(material)
         row = build_candidate(
             structure,
             parameters,
@@ -152,7 +150,7 @@ def _build_batch(
             windows=windows.get(structure.id, ()),
             trajectories=trajectories.get(structure.id, ()),
             is_known_conductor=canonical_id(structure.representative_id) in context.known,
-            conductivity_S_per_cm=label.conductivity_S_per_cm if label else None,
+            conductivity_S_per_cm=label_of(structure.names, context.labels).conductivity_S_per_cm,
         )
         built.append(row.model_copy(update={"inputs_hash": hashes[structure.id]}))
         if row.verdict is not None:

@@ -67,14 +67,22 @@ def label_material(
 
 
 def known_groups(store: MTLStore, ion: str) -> frozenset[str]:
-    """Canonical ids of the materials that stand for a group of which some member counts as known, withdrawn or not."""
-    known = store.labels.known_conductors(ion)
-    return frozenset(canonical_id(head) for head in store.groups.standing_for(known).values())
+    """Canonical ids of the materials that stand for a group of which some member counts as known, withdrawn or not.
+
+    A code holds for every material that carries it, unless what is said of that material alone says otherwise.
+    """
+    known, denied = store.labels.known_conductors(ion), store.labels.denied(ion)
+    heads = set()
+    for named in store.groups.answering_to(known):
+        if next(name for name in named.names if name in known or name in denied) in known:
+            heads.add(canonical_id(named.representative_id))
+    return frozenset(heads)
 
 
 def label_contradictions(store: MTLStore, material_id: str, ion: str) -> list[str]:
     """What is stated of a material or of its duplicates and cannot all hold; see `contradictions`."""
-    members = store.groups.group_of(material_id) or [material_id]
+    answering = store.groups.names_of(store.groups.group_of(material_id))
+    members = sorted({name for names in answering for name in names}) or [material_id]
     return contradictions(store.labels.of(members, ion), listed_conductors(ion))
 
 

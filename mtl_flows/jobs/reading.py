@@ -23,6 +23,8 @@ from mtl_flows.science.reading import (
     ReadingParameters,
     check_structure,
     file_slug,
+    material_id,
+    names,
     read_structures,
     reduced_formula,
 )
@@ -63,29 +65,29 @@ class IngestParameters:
         )
 
 
-def read_file(file: FoundFile, parameters: IngestParameters) -> Documents:
-    """Documents of everything one file holds; revisions are provisional."""
+def read_file(file: FoundFile, parameters: IngestParameters, source: str = "") -> Documents:
+    """Documents of everything one file of a source holds; revisions are provisional."""
     if isinstance(file.content, InputError):
-        return [rejection(file.content, file.name, "", parameters)]
+        return [rejection(file.content, file.name, "", parameters, source)]
     blocks = read_structures((file.name, file.content), parameters.reading)
     several = len(blocks) > 1
     documents: Documents = []
     for block in blocks:
         subject = f"{file.name} [{block.name}]" if several else file.name
-        parsed, material_id = block.result, ""
+        parsed, material = block.result, ""
         try:
             if isinstance(parsed, InputError):
                 raise parsed
-            material_id = parsed.source_id
+            material = material_id(parsed.codes, parsed.stem, source)
             check_structure(
                 parsed.structure, parameters.mobile_ion, subject=subject, parameters=parameters.reading
             )
             _filter(parsed, parameters, subject)
-            documents.append(_reading(parsed, parameters))
+            documents.append(_reading(parsed, parameters, material, source))
         except InputError as error:
             digest = sha256(file.content).hexdigest()
             name = block.name if several else ""
-            documents.append(rejection(error, file.name, digest, parameters, material_id, block=name))
+            documents.append(rejection(error, file.name, digest, parameters, source, material, block=name))
     return documents
 
 
@@ -102,7 +104,7 @@ def _filter(parsed: ParsedStructure, parameters: IngestParameters, subject: str)
         )
 
 
-def _reading(parsed: ParsedStructure, parameters: IngestParameters) -> "Reading":
+def _reading(parsed: ParsedStructure, parameters: IngestParameters, material: str, source: str) -> "Reading":
     structure, order = canonical(parsed.structure)
     composition = structure.composition.element_composition
     number, symbol = space_group(structure)
@@ -114,9 +116,11 @@ def _reading(parsed: ParsedStructure, parameters: IngestParameters) -> "Reading"
     if site_charges:
         said.append(site_charges)
     document = StructureDocument(
-        id=f"{parsed.source_id}.r1",
-        material_id=parsed.source_id,
+        id=f"{material}.r1",
+        material_id=material,
         revision=1,
+        names=names(material, parsed.codes),
+        source=source,
         file=SourceFile(
             name=parsed.file_name,
             sha256=parsed.file_sha256,
@@ -158,17 +162,19 @@ def rejection(
     file_name: str,
     digest: str,
     parameters: IngestParameters,
-    material_id: str = "",
+    source: str = "",
+    material: str = "",
     *,
     block: str = "",
 ) -> RejectionDocument:
-    """Refusal by this stage, under the parameters it was read with; `block` is one of several in the file."""
+    """Refusal of a file under the parameters it was read with; `block` is one of several in the file."""
     return RejectionDocument.of_file(
         error,
         subject=f"{file_name} [{block}]" if block else file_name,
         file_stem=file_slug(Path(file_name), block),
         file_sha256=digest,
-        material_id=material_id,
+        source=source,
+        material_id=material,
         mobile_ion=parameters.mobile_ion,
         provenance=Provenance.record(parameters.stage(), {"file": digest} if digest else {}, STAGE),
     )

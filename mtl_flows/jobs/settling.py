@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mtl_flows.errors import ConflictingIdError
 from mtl_flows.jobs.reading import STAGE, stems
 from mtl_flows.schemas.ingest import RejectionDocument, ReleaseDocument
+from mtl_flows.science.reading import bare_name, source_key
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import Held
 
@@ -25,6 +27,11 @@ class Delivered:
     materials: set[str] = field(default_factory=set)
     stems: set[str] = field(default_factory=set)
     refusals: set[str] = field(default_factory=set)
+
+    @cached_property
+    def bare_names(self) -> frozenset[str]:
+        """Of the materials, once all of them are known: without their source."""
+        return frozenset(map(bare_name, self.materials))
 
 
 def settle(store: MTLStore, release: ReleaseDocument, delivered: Delivered) -> int:
@@ -57,7 +64,7 @@ def _is_read(refusal: RejectionDocument, release: ReleaseDocument, delivered: De
     """Whether an ingest read what a refusal is about."""
     material = refusal.material_id in delivered.materials
     # Of a block known from before the stem is that of the file; without a code, the block's own names its material.
-    file = refusal.file_stem in delivered.stems or refusal.file_stem in delivered.materials
+    file = refusal.file_stem in delivered.stems or refusal.file_stem in delivered.bare_names
     file = file and _same(refusal.source, release.source)
     if refusal.reason != ConflictingIdError.reason:
         return material or file
@@ -107,4 +114,4 @@ def _latest(rank: Mapping[str, int], releases: Iterable[str]) -> int:
 
 
 def _same(source: str, other: str) -> bool:
-    return source.casefold() == other.casefold()
+    return source_key(source) == source_key(other)

@@ -17,7 +17,13 @@ from mtl_flows.schemas.dynamics import (
     TrajectoryDocument,
     TransportDocument,
 )
-from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument, StructureDocument
+from mtl_flows.schemas.ingest import (
+    DeliveryDocument,
+    FileDocument,
+    RejectionDocument,
+    ReleaseDocument,
+    StructureDocument,
+)
 from mtl_flows.schemas.labels import LabelDocument
 from mtl_flows.schemas.screening import ScreeningDocument
 from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
@@ -28,6 +34,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "candidates": CandidateDocument,
     "releases": ReleaseDocument,
     "files": FileDocument,
+    "deliveries": DeliveryDocument,
     "structures": StructureDocument,
     "rejections": RejectionDocument,
     "labels": LabelDocument,

@@ -1,12 +1,13 @@
 """Documents of the ingest stage: structures, files read, rejections and releases."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtl_flows.errors import MTLError
 from mtl_flows.schemas.base import Document, Provenance, content_hash, utc_now
+from mtl_flows.science.reading import names, source_key
 
 
 class SourceFile(BaseModel):
@@ -53,7 +54,13 @@ class StructureFlags(BaseModel):
 class StructureDocument(Document):
     """One revision of one material, as its source gives it."""
 
-    material_id: str = Field(description="id of the material at its source, such as icsd-188887")
+    material_id: str = Field(
+        description="id of the material at its source, such as icsd-188887 or lif@our-lab"
+    )
+    names: list[str] = Field(
+        default_factory=list,
+        description="what it answers to, in lower case: id, the same without the source, database codes",
+    )
     revision: int = Field(ge=1, description="1 for the first content seen, one more for each change")
     current: bool = Field(False, description="the revision that stages work on")
     withdrawn: bool = Field(False, description="absent from the latest complete release of its source")
@@ -94,6 +101,13 @@ class StructureDocument(Document):
     )
     warnings: list[str] = Field(default_factory=list, description="what reading had to mend or assume")
     provenance: Provenance = Field(description="where the document comes from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _answers_to_its_id(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and not fields.get("names") and "material_id" in fields:
+            return {**fields, "names": names(fields["material_id"])}
+        return fields
 
     @property
     def ordered(self) -> bool:
@@ -181,20 +195,22 @@ class RejectionDocument(Document):
         *,
         subject: str,
         file_stem: str,
+        source: str = "",
         file_sha256: str = "",
         material_id: str = "",
         mobile_ion: str = "",
         provenance: Provenance | None = None,
     ) -> Self:
-        """Document for `error` of reading a file, from a source without a name; see `delivered_by`."""
+        """Document for `error` of reading a file of a source; the same refusal always gets the same id."""
         return cls(
-            id=cls.file_key("", material_id, file_stem, error.reason),
+            id=cls.file_key(source, material_id, file_stem, error.reason),
             stage="ingest",
             subject=subject,
             reason=error.reason,
             message=error.message,
             remedy=error.remedy,
             file_sha256=file_sha256,
+            source=source,
             file_stem=file_stem,
             material_id=material_id,
             mobile_ion=mobile_ion,
@@ -202,15 +218,15 @@ class RejectionDocument(Document):
             provenance=provenance,
         )
 
-    def delivered_by(self, source: str) -> Self:
-        """The same refusal of a file that a source delivered."""
-        key = self.file_key(source, self.material_id, self.file_stem, self.reason)
-        return self.model_copy(update={"id": key, "source": source})
+    def about(self, material_id: str) -> Self:
+        """The same refusal of a material under another id."""
+        key = self.file_key(self.source, material_id, self.file_stem, self.reason)
+        return self.model_copy(update={"id": key, "material_id": material_id})
 
     @staticmethod
     def file_key(source: str, material_id: str, file_stem: str, reason: str) -> str:
         """Id of a refusal at ingest: of the material, else of the source, whatever its case, and the file's stem."""
-        about = [material_id] if material_id else [source.casefold(), file_stem]
+        about = [material_id] if material_id else [source_key(source), file_stem]
         return content_hash(["ingest", *about, reason])[:32]
 
 
@@ -227,6 +243,21 @@ class FileDocument(Document):
     rejections: list[str] = Field(default_factory=list, description="ids of the rejections it caused")
     code_version: str = Field("", description="version of mtl_flows that read it")
     read_at: datetime | None = Field(None, description="UTC, when it was read")
+
+
+class DeliveryDocument(Document):
+    """What a release holds of a material, and the file that delivered it."""
+
+    release: str = Field(description="name of the release")
+    material_id: str = Field(description="material that it holds")
+    structure_id: str = Field(description="revision of the material that it holds")
+    file_name: str = Field(description="file that delivered it, with the path inside its archive")
+    stem: str = Field(description="name of that file without folder and ending")
+
+    @staticmethod
+    def key(release: str, material_id: str) -> str:
+        """Id of what a release holds of a material."""
+        return content_hash([release, material_id])[:32]
 
 
 class IngestRecord(BaseModel):

@@ -104,6 +104,23 @@ def merge_all(statements: Sequence[LabelStatement]) -> LabelFacts:
     return facts
 
 
+def label_of(names: Sequence[str], labels: Mapping[str, LabelFacts]) -> LabelFacts:
+    """What is labelled of a material, under any name that it answers to.
+
+    Parameters
+    ----------
+    names
+        In lower case, its id first: what is said of that goes before what is said of a code.
+    labels
+        By canonical name.
+    """
+    facts = LabelFacts()
+    for name in reversed(names):
+        if name in labels:
+            facts = merge(facts, labels[name])
+    return facts
+
+
 def is_known(material_id: str, facts: LabelFacts | None, listed: Collection[str]) -> bool:
     """Whether a material counts as a known conductor: the user's word, else the list's.
 

@@ -16,8 +16,8 @@ class Subject:
 
     Attributes
     ----------
-    structure_id, material_id, representative_id
-        Whose revision it is, and who stands for that material: nothing that a stage reads.
+    structure_id, material_id, names, representative_id
+        Whose revision it is, what that material answers to, and who stands for it: nothing that a stage reads.
     crystal_id
         The crystal; every stage reads it.
     formula, oxidation_states, implicit_hydrogens
@@ -28,6 +28,7 @@ class Subject:
 
     structure_id: str
     material_id: str
+    names: Sequence[str]
     representative_id: str
     crystal_id: str
     formula: str

@@ -17,6 +17,7 @@ from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollectio
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.connection import Connection, connection
 from mtl_flows.store.crystals import CrystalCollection
+from mtl_flows.store.deliveries import DeliveryCollection
 from mtl_flows.store.dynamics import (
     OrderingCollection,
     RelaxationCollection,
@@ -48,7 +49,7 @@ class MTLStore:
     ----------
     owner
         Who writes; every write is refused once this owner has lost its work to another worker.
-    releases, files, structures, rejections, labels
+    releases, files, deliveries, structures, rejections, labels
         What was ingested, what was refused, and what is known by measurement.
     crystals, groups
         What is computed on, each kept once, and which materials are the same.
@@ -84,6 +85,7 @@ class MTLStore:
         self.owner = owner or Owner.alone()
         self.releases = ReleaseCollection(self.database, self.owner)
         self.files = FileCollection(self.database, self.owner)
+        self.deliveries = DeliveryCollection(self.database, self.owner)
         self.crystals = CrystalCollection(self.database, self.owner)
         self.structures = StructureCollection(self.database, self.owner)
         self.groups = GroupCollection(self.database, self.owner)

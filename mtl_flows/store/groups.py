@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pymongo import ASCENDING, IndexModel, UpdateMany
-from pymongo.collation import Collation
 from pymongo.database import Database
 
 from mtl_flows.schemas.groups import MembershipDocument
@@ -14,7 +13,13 @@ from mtl_flows.store.owner import Owner
 from mtl_flows.store.structures import StructureCollection
 
 _BATCH = 2000
-_WHATEVER_CASE = Collation("en", strength=2)
+
+
+class Named(NamedTuple):
+    """What a material answers to, its id first, and who stands for it."""
+
+    names: list[str]
+    representative_id: str
 
 
 class Holding(NamedTuple):
@@ -54,8 +59,8 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
         return sorted(self.raw.distinct("composition_key", {"parameters_hash": {"$ne": parameters_hash}}))
 
     def group_of(self, material_id: str) -> list[str]:
-        """Ids of a material, whatever the case of the name given, and of its duplicates; none if it is unknown."""
-        named = {"material_id": {"$in": [material_id, material_id.lower()]}, "current": True}
+        """Ids of the materials that answer to a name, and of their duplicates; none if it is unknown."""
+        named = {"names": material_id.casefold(), "current": True}
         heads = self._structures.raw.distinct("representative_id", named)
         return sorted(
             self._structures.raw.distinct(
@@ -63,13 +68,16 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
             )
         )
 
-    def standing_for(self, materials: Iterable[str]) -> dict[str, str]:
-        """Who stands for some materials, withdrawn ones included, whatever the case of their ids."""
+    def answering_to(self, names: Iterable[str]) -> list[Named]:
+        """Materials that answer to one of some names in lower case, withdrawn ones included."""
+        query = {"names": {"$in": sorted(set(names))}, "current": True}
+        found = self._structures.raw.find(query, {"names": 1, "representative_id": 1})
+        return [Named(stored["names"], stored["representative_id"]) for stored in found]
+
+    def names_of(self, materials: Iterable[str]) -> list[list[str]]:
+        """What each of some materials answers to."""
         query = {"material_id": {"$in": sorted(set(materials))}, "current": True}
-        found = self._structures.raw.find(
-            query, {"material_id": 1, "representative_id": 1}, collation=_WHATEVER_CASE
-        )
-        return {stored["material_id"]: stored["representative_id"] for stored in found}
+        return [d["names"] for d in self._structures.raw.find(query, {"names": 1}, sort=[("_id", ASCENDING)])]
 
     def crystals_of_groups(self, representatives: Iterable[str]) -> dict[str, list[str]]:
         """Crystals that the members of some groups hold, withdrawn ones included, by who stands for them."""

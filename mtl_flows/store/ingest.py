@@ -24,6 +24,7 @@ from mtl_flows.schemas.ingest import (
     RejectionEvent,
     ReleaseDocument,
 )
+from mtl_flows.science.reading import source_key
 from mtl_flows.store.collection import DocumentCollection
 
 _ATTEMPTS = 50
@@ -224,11 +225,15 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
         """
         if not name.strip():
             raise ConfigurationError("a release needs a name", subject="release", remedy="give it one")
+        if source and not source_key(source):
+            raise ConfigurationError(
+                "a source needs letters or digits", subject=source, remedy="give it another name"
+            )
         for _ in range(_ATTEMPTS):
             stored = self.raw.find_one({"_id": name})
             if stored is not None:
                 release = self._load(stored)
-                if source not in ("", release.source):
+                if source and source_key(source) != source_key(release.source):
                     raise ConfigurationError(
                         f"belongs to the source {release.source!r}, not {source!r}",
                         subject=f"release {name}",
@@ -296,7 +301,7 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
         """
         standing: dict[str, list[str]] = {}
         for release in self.find(sort=[("sequence", ASCENDING)]):
-            names = standing.setdefault(release.source, [])
+            names = standing.setdefault(source_key(release.source), [])
             if release.complete:
                 names.clear()
             names.append(release.name)

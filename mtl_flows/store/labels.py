@@ -67,10 +67,13 @@ class LabelCollection(DocumentCollection[LabelDocument]):
         )
 
     def known_conductors(self, ion: str) -> frozenset[str]:
-        """Canonical ids of the known conductors of an ion: its list, corrected by the labels here."""
+        """Canonical names of the known conductors of an ion: its list, corrected by the labels here."""
         yes = self.raw.distinct("material_id", {"ion": ion, "known_conductor": True})
-        no = self.raw.distinct("material_id", {"ion": ion, "known_conductor": False})
-        return frozenset((listed_conductors(ion) | set(yes)) - set(no))
+        return frozenset((listed_conductors(ion) | set(yes)) - self.denied(ion))
+
+    def denied(self, ion: str) -> frozenset[str]:
+        """Canonical names that are labelled as no known conductors of an ion."""
+        return frozenset(self.raw.distinct("material_id", {"ion": ion, "known_conductor": False}))
 
     def by_material(self, ion: str) -> dict[str, LabelDocument]:
         """Every label for an ion, by the canonical form of its material's id."""

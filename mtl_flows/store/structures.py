@@ -19,11 +19,14 @@ _BATCH = 2000
 _STANDS: Mapping[str, Any] = {"$expr": {"$eq": ["$representative_id", "$material_id"]}}
 
 
+Change = Literal["new", "changed", "unchanged"]
+
+
 class Recorded(NamedTuple):
     """What became of one structure handed to the store."""
 
     id: str
-    outcome: Literal["new", "changed", "unchanged"]
+    outcome: Change
 
 
 class Held(NamedTuple):
@@ -58,6 +61,7 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         IndexModel([("reduced_formula", ASCENDING)]),
         IndexModel([("crystal_id", ASCENDING)]),
         IndexModel([("file.name", ASCENDING)]),
+        IndexModel([("names", ASCENDING)]),
     )
     retired = (
         IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("elements", ASCENDING)]),
@@ -109,7 +113,8 @@ class StructureCollection(DocumentCollection[StructureDocument]):
 
     def _subjects(self, query: Mapping[str, Any]) -> Iterator[Subject]:
         wanted = dict.fromkeys(
-            ("material_id", "representative_id", "crystal_id", "site_charges", *get_args(Statement)), 1
+            ("material_id", "names", "representative_id", "crystal_id", "site_charges", *get_args(Statement)),
+            1,
         )
         for stored in self.raw.find(dict(query), wanted, sort=[("_id", ASCENDING)]):
             yield Subject(structure_id=stored.pop("_id"), **stored)
@@ -144,15 +149,18 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         return revisions
 
     def materials_named(self, name: str) -> list[str]:
-        """Ids of the materials that a name stands for: an id, a revision's id, or a file with or without its folder."""
+        """Ids of the materials that a name stands for, one of that very id first.
+
+        A name is an id, a code or file name without the source, a revision's id, or a file with or without its folder.
+        """
         for query in (
-            {"material_id": {"$in": [name, name.lower()]}},
+            {"$or": [{"material_id": {"$in": [name, name.lower()]}}, {"names": name.casefold()}]},
             {"_id": name},
             {"file.name": name},
             {"file.name": re.compile(rf"(^|/){re.escape(name)}$")},
         ):
             if found := self.raw.distinct("material_id", query):
-                return sorted(found)
+                return sorted(found, key=lambda material: (material.casefold() != name.casefold(), material))
         return []
 
     def held(self, *, materials: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Held]:
@@ -282,6 +290,18 @@ class StructureCollection(DocumentCollection[StructureDocument]):
                 {**query, "current": True, "withdrawn": not withdrawn},
                 {"$set": {"withdrawn": withdrawn, "representative_id": ""}},
             )
+
+    def revisions(self, materials: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Ids of the revisions of some materials, by material and fingerprint."""
+        return {
+            material: {fingerprint: f"{material}.r{number}" for fingerprint, number in numbers.items()}
+            for material, numbers in self._revisions(materials).items()
+        }
+
+    def first_delivered_by(self, materials: Iterable[str]) -> dict[str, str]:
+        """Source that delivered the first revision of each of some materials; unknown ones are left out."""
+        query = {"material_id": {"$in": sorted(set(materials))}, "revision": 1}
+        return {d["material_id"]: d["source"] for d in self.raw.find(query, {"material_id": 1, "source": 1})}
 
     def _revisions(self, materials: Iterable[str]) -> dict[str, dict[str, int]]:
         """Revision number by material and fingerprint."""

@@ -12,7 +12,8 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import ConfigurationError, InputError
-from mtl_flows.jobs.ingest import IngestSummary, ingest
+from mtl_flows.jobs.delivery import IngestSummary
+from mtl_flows.jobs.ingest import ingest
 from mtl_flows.jobs.reading import IngestParameters, Reading, read_file
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.reading import FoundFile
@@ -140,7 +141,7 @@ class TestOneDelivery:
     ) -> None:
         run(store, folder)
         before = everything(store)
-        monkeypatch.setattr("mtl_flows.jobs.ingest.read_file", pytest.fail)
+        monkeypatch.setattr("mtl_flows.jobs.delivery.read_file", pytest.fail)
         assert run(store, folder) == IngestSummary(files=10, read=10, unchanged=5, rejected=5)
         assert everything(store) == before
 
@@ -164,7 +165,7 @@ class TestOneDelivery:
         assert run(store, tmp_path / "all.zip") == IngestSummary(files=1, read=3, unchanged=2, rejected=1)
 
     def test_progress(self, store: MTLStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("mtl_flows.jobs.ingest._BATCH", 4)
+        monkeypatch.setattr("mtl_flows.jobs.delivery._BATCH", 4)
         seen: list[IngestSummary] = []
         summary = run(store, folder, progress=seen.append)
         assert [s.files for s in seen] == [4, 8, 10]
@@ -285,11 +286,12 @@ def test_read_file_needs_no_database() -> None:
 
 
 def _ingest_in_process(uri: str, database: str, folder: str, batch: int) -> None:
-    import mtl_flows.jobs.ingest as module
+    import mtl_flows.jobs.delivery
+    from mtl_flows.jobs.ingest import ingest
 
-    module._BATCH = batch
+    mtl_flows.jobs.delivery._BATCH = batch
     with MTLStore.connect(Connection(uri, database)) as store:
-        module.ingest(store, [folder], release="1", workers=0)
+        ingest(store, [folder], release="1", workers=0)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from old_store import restore
 from test_ingest import cif
 
-from mtl_flows.jobs.ingest import IngestSummary, ingest
+from mtl_flows.jobs.delivery import IngestSummary
+from mtl_flows.jobs.ingest import ingest
 from mtl_flows.jobs.settling import settle_all
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.store.database import MTLStore
@@ -142,7 +143,7 @@ def test_a_stem_is_of_one_source(store: MTLStore, deliver: Deliver, tmp_path: Pa
 def test_a_block_of_a_file(store: MTLStore, deliver: Deliver) -> None:
     two = cif("one") + cif("two", cation="Na")
     deliver("1", {"pair.cif": two})
-    assert (only(store).material_id, only(store).file_stem) == ("pair-two", "pair-two")
+    assert (only(store).material_id, only(store).file_stem) == ("pair-two@icsd", "pair-two")
     deliver("2", {"pair.cif": cif("one") + cif("two", anion="Cl")})
     assert told(only(store)) == [("1", False), ("2", True)]
 

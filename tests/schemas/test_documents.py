@@ -177,14 +177,16 @@ def test_what_science_finds_survives_the_server(store: MTLStore) -> None:
         written.extend(upstream.values())
 
     metal = Structure(Lattice.cubic(3.51), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    alone = Subject("metal.r1", "metal", "metal", "metal", "Li2", {}, 0.0)
+    alone = Subject("metal.r1", "metal", ["metal"], "metal", "metal", "Li2", {}, 0.0)
     state(alone, metal, ScreeningParameters())
     for slug in TINY:
         revision = structure_document(slug)
         said = {name: getattr(revision, name) for name in get_args(Statement)}
         quick = ScreeningParameters(topology=TopologyParameters(extended=False))
         state(
-            Subject(revision.id, revision.material_id, "", revision.crystal_id, **said), crystal(slug), quick
+            Subject(revision.id, revision.material_id, [], "", revision.crystal_id, **said),
+            crystal(slug),
+            quick,
         )
         written += [revision, crystal_document(slug)]
     of = {collection.model: collection for collection in store.collections}

@@ -16,7 +16,7 @@ def parsed(
 ) -> ParsedStructure:
     coords = [[i / len(species)] * 3 for i in range(len(species))]
     return ParsedStructure(
-        source_id="x",
+        stem="x",
         structure=Structure(CELL, species, coords),
         formula_text="",
         file_name="x.cif",

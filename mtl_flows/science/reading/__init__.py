@@ -4,6 +4,7 @@ from mtl_flows.science.reading.checks import check_structure
 from mtl_flows.science.reading.files import file_slug, read_structures
 from mtl_flows.science.reading.formula import reduced_formula
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
+from mtl_flows.science.reading.naming import bare_name, material_id, names, source_key
 from mtl_flows.science.reading.sources import FoundFile, find_files
 
 __all__ = [
@@ -12,9 +13,13 @@ __all__ = [
     "ParsedBlock",
     "ParsedStructure",
     "ReadingParameters",
+    "bare_name",
     "check_structure",
     "file_slug",
     "find_files",
+    "material_id",
+    "names",
     "read_structures",
     "reduced_formula",
+    "source_key",
 ]

@@ -21,7 +21,7 @@ from mtl_flows.science.charges import (
 )
 from mtl_flows.science.reading.cif import CifBlock, parse_cif
 from mtl_flows.science.reading.crystal import build_crystal
-from mtl_flows.science.reading.metadata import database_code, formula_text, read_metadata
+from mtl_flows.science.reading.metadata import database_codes, formula_text, read_metadata
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
 
 # What pymatgen raises over malformed text, according to where it stumbles.
@@ -36,7 +36,7 @@ class _Content:
     """What one data block holds, before it is known which file it came from."""
 
     structure: Structure
-    database_code: str = ""
+    codes: tuple[str, ...] = ()
     formula: str = ""
     metadata: Metadata = field(default_factory=Metadata)
     oxidation_states: dict[str, float] = field(default_factory=dict)
@@ -78,7 +78,8 @@ def read_structures(
             parsed.append(ParsedBlock(name, _about(f"{path} [{name}]" if several else str(path), held)))
             continue
         structure = ParsedStructure(
-            source_id=held.database_code or file_slug(path, name if several else ""),
+            stem=file_slug(path, name if several else ""),
+            codes=held.codes,
             structure=held.structure,
             formula_text=held.formula or held.structure.composition.reduced_formula,
             file_name=str(path),
@@ -144,7 +145,7 @@ def _read_cif(text: str, parameters: ReadingParameters) -> Iterator[tuple[str, _
             block.name,
             _Content(
                 crystal.structure,
-                database_code(block),
+                database_codes(block),
                 formula_text(block),
                 read_metadata(block),
                 crystal.oxidation_states,

@@ -40,13 +40,14 @@ _THEORY = re.compile(
 )
 
 
-def database_code(block: CifBlock) -> str:
-    """Id such as ``icsd-188887``; empty if the block carries no database code."""
-    for tag, prefix in _DATABASE_TAGS.items():
-        digits = re.sub(r"\W", "", block.first(tag))
-        if digits:
-            return f"{prefix}-{digits}"
-    return ""
+def database_codes(block: CifBlock) -> tuple[str, ...]:
+    """Codes such as ``icsd-188887`` that the block carries, each once."""
+    found = [
+        f"{prefix}-{digits}"
+        for tag, prefix in _DATABASE_TAGS.items()
+        if (digits := re.sub(r"\W", "", block.first(tag)))
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def read_metadata(block: CifBlock) -> Metadata:

@@ -6,6 +6,7 @@ from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError
 from mtl_flows.science.charges import SiteCharges, with_charges
+from mtl_flows.science.reading.naming import material_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,10 @@ class ParsedStructure:
 
     Attributes
     ----------
-    source_id
-        Database code (``icsd-188887``) or, without one, a slug of the file name.
+    stem
+        Slug of the file's name, with that of the block where the file holds several.
+    codes
+        Database codes that it bears, such as ``icsd-188887``.
     oxidation_states
         Mean by element; empty unless the file gives them.
     site_charges
@@ -59,7 +62,7 @@ class ParsedStructure:
         Hydrogen atoms in the cell that the file declares without giving them sites.
     """
 
-    source_id: str
+    stem: str
     structure: Structure
     formula_text: str
     file_name: str
@@ -71,6 +74,12 @@ class ParsedStructure:
     site_charges: SiteCharges = ()
     implicit_hydrogens: float = 0.0
     warnings: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+
+    @property
+    def source_id(self) -> str:
+        """Id where no source is named: a database code, else the stem."""
+        return material_id(self.codes, self.stem, "")
 
     @property
     def charged_structure(self) -> Structure:

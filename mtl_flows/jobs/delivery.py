@@ -1,0 +1,296 @@
+"""The files of one delivery, in their order: read or known, taken or refused, written in batches."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+
+from mtl_flows import __version__
+from mtl_flows.errors import ConflictingIdError, InputError, MTLError, UnreadableStructureError
+from mtl_flows.jobs.claims import Claims, Conflict, Offer
+from mtl_flows.jobs.crystals import settle_crystals
+from mtl_flows.jobs.groups import Guard
+from mtl_flows.jobs.names import as_before
+from mtl_flows.jobs.reading import Documents, IngestParameters, Reading, read_file, rejection, stems
+from mtl_flows.jobs.settling import Delivered
+from mtl_flows.parallel import Outcome
+from mtl_flows.schemas.base import content_hash, utc_now
+from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
+from mtl_flows.science.reading import FoundFile, file_slug, source_key
+from mtl_flows.store.collection import batched
+from mtl_flows.store.database import MTLStore
+from mtl_flows.store.structures import Change, Recorded, material_of
+
+_BATCH = 200
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What an ingest met, in structures (data blocks) but for `files`.
+
+    Attributes
+    ----------
+    files
+        Files found; archives count their members.
+    read
+        Structures met: the sum of `new`, `changed`, `unchanged` and `rejected`.
+    duplicates
+        Materials of the release that another material stands for.
+    withdrawn
+        Materials of the source that its latest complete release no longer holds.
+    """
+
+    files: int = 0
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    withdrawn: int = 0
+
+    def __add__(self, other: "IngestSummary") -> "IngestSummary":
+        mine, theirs = asdict(self), asdict(other)
+        return IngestSummary(**{name: mine[name] + theirs[name] for name in mine})
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """One file with what was read of it; one that the ledger knows was not read."""
+
+    entry: FileDocument
+    known: bool
+    readings: list[Reading] = field(default_factory=list)
+    refused: list[RejectionDocument] = field(default_factory=list)
+
+    def offers(self) -> list[Offer]:
+        """What the file says of each of its materials."""
+        if self.known:
+            pairs = zip(map(material_of, self.entry.structures), self.entry.fingerprints, strict=True)
+            return [Offer(self.entry, material, fingerprint) for material, fingerprint in pairs]
+        revisions = [reading.revision for reading in self.readings]
+        return [Offer(self.entry, revision.material_id, revision.fingerprint) for revision in revisions]
+
+
+class Delivery:
+    """Takes the files of one release in their order."""
+
+    def __init__(
+        self,
+        store: MTLStore,
+        release: ReleaseDocument,
+        parameters: IngestParameters,
+        progress: Callable[[IngestSummary], None] | None,
+        on_refusals: Callable[[Sequence[RejectionDocument]], None] | None,
+        *,
+        retry: bool = False,
+    ) -> None:
+        self.retry = retry
+        self.store = store
+        self.release = release
+        self.parameters = parameters
+        self.parameters_hash = parameters.stage().hash
+        self.progress = progress
+        self.on_refusals = on_refusals
+        self.summary = IngestSummary()
+        self.delivered = Delivered()
+        self.record = store.releases.begin_ingest(release.name, self.parameters_hash)
+        self._claims = Claims(store, release.name)
+        # Files in their order: those being read, and behind them those that the ledger knows.
+        self._queue: deque[tuple[FileDocument, bool]] = deque()
+        self._batch: list[_Sorted] = []
+
+    def take(self, found: Iterable[FoundFile], guard: Guard) -> None:
+        """Read what is new among `found`; write everything in batches."""
+        read = partial(read_file, parameters=self.parameters, source=self.release.source)
+        for outcome in guard(read, self._unknown(found)):
+            entry, _ = self._queue.popleft()
+            self._take(self._sort_fresh(entry, outcome))
+            self._take_known()
+        self._flush()
+
+    def note(self, summary: IngestSummary, *, ended: bool = False) -> None:
+        """Write what was met so far into the history of the release."""
+        self.store.releases.note_ingest(self.release.name, self.record, asdict(summary), ended=ended)
+
+    def _unknown(self, found: Iterable[FoundFile]) -> Iterator[FoundFile]:
+        """Queue every file, and hand out those that have to be read."""
+        for files in batched(found, _BATCH):
+            entries = [self._entry(file) for file in files]
+            ledger = self.store.files.look_up(entry.id for entry in entries)
+            if self.retry:
+                ledger = {key: known for key, known in ledger.items() if not known.rejections}
+            for file, entry in zip(files, entries, strict=True):
+                known = ledger.get(entry.id)
+                self._queue.append((known or entry, known is not None))
+                if known is None:
+                    yield file
+                else:
+                    self._take_known()
+
+    def _take_known(self) -> None:
+        while self._queue and self._queue[0][1]:
+            self._take(_Sorted(self._queue.popleft()[0], known=True))
+
+    def _entry(self, file: FoundFile) -> FileDocument:
+        """Blank ledger entry; its key holds all that reading the file depends on."""
+        if isinstance(file.content, InputError):
+            digest, name = "", file.name
+        else:
+            digest, name = sha256(file.content).hexdigest(), file_slug(Path(file.name))
+        source = source_key(self.release.source)
+        return FileDocument(
+            id=content_hash([digest, name, self.parameters_hash, *([source] if source else [])])[:32],
+            name=file.name,
+            stem=file_slug(Path(file.name)),
+            sha256=digest,
+            parameters_hash=self.parameters_hash,
+            code_version=__version__,
+            read_at=utc_now(),
+        )
+
+    def _sort_fresh(self, entry: FileDocument, outcome: Outcome[Documents]) -> _Sorted:
+        documents = outcome.result or []
+        refused = [document for document in documents if isinstance(document, RejectionDocument)]
+        if outcome.error is not None:
+            refused.append(self._rejection(as_known(outcome.error), entry))
+        readings = [document for document in documents if isinstance(document, Reading)]
+        return _Sorted(entry, known=False, readings=readings, refused=refused)
+
+    def _rejection(self, error: MTLError, entry: FileDocument, material: str = "") -> RejectionDocument:
+        return rejection(error, entry.name, entry.sha256, self.parameters, self.release.source, material)
+
+    def _conflict(self, conflict: Conflict) -> RejectionDocument:
+        entry, material = conflict.offer.entry, conflict.offer.material_id
+        error = ConflictingIdError(
+            f"is {material}, and so is {conflict.file_name}, which differs",
+            subject=entry.name,
+            remedy="rename one of the files or correct its database code",
+        )
+        return self._rejection(error, entry, material)
+
+    def _take(self, file: _Sorted) -> None:
+        self._batch.append(file)
+        if len(self._batch) >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write the batch; the ledger comes last, so that a crash costs one batch and loses nothing."""
+        store, batch, self._batch = self.store, self._named(self._batch), []
+        held, conflicts = self._claims.decide([offer for file in batch for offer in file.offers()])
+        taken = {(offer.material_id, offer.fingerprint) for offer in held}
+        recorded = self._record(
+            [
+                reading
+                for file in batch
+                for reading in file.readings
+                if (reading.revision.material_id, reading.revision.fingerprint) in taken
+            ]
+        )
+        ids = {key: revision.id for key, revision in recorded.items()}
+        for file in batch:
+            if file.known:
+                pairs = zip(file.entry.structures, file.entry.fingerprints, strict=True)
+                ids |= {(material_of(i), fingerprint): i for i, fingerprint in pairs}
+        overtaken = self._claims.enter([(offer, ids[offer.content]) for offer in held])
+        late = {conflict.offer.material_id for conflict in overtaken}
+        held = [offer for offer in held if offer.material_id not in late]
+        beaten = [*conflicts, *overtaken]
+        refused = [*(r for file in batch for r in file.refused), *map(self._conflict, beaten)]
+        known_refusals = [key for file in batch if file.known for key in file.entry.rejections]
+        store.structures.assign_release(
+            sorted({ids[offer.content] for offer in held}), self.release.name, store.releases.order()
+        )
+        store.rejections.record_many(refused, self.release.name)
+        store.rejections.assign_release(known_refusals, self.release.name)
+        self._note_delivered(batch, held, [*(r.id for r in refused), *known_refusals])
+        self._write_ledger(batch, ids, {conflict.offer.entry.id for conflict in beaten})
+        outcomes = Counter(r.outcome for r in recorded.values() if material_of(r.id) not in late)
+        self._sum_up(len(batch), len(held), outcomes, len(refused) + len(known_refusals))
+        if self.on_refusals is not None and (refused or known_refusals):
+            self.on_refusals([*refused, *store.rejections.find({"_id": {"$in": known_refusals}})])
+
+    def _sum_up(self, n_files: int, n_held: int, outcomes: Counter[Change], n_refused: int) -> None:
+        new, changed = outcomes["new"], outcomes["changed"]
+        self.summary += IngestSummary(
+            files=n_files,
+            read=n_held + n_refused,
+            new=new,
+            changed=changed,
+            unchanged=n_held - new - changed,
+            rejected=n_refused,
+        )
+        self.note(self.summary)
+        if self.progress is not None:
+            self.progress(self.summary)
+
+    def _named(self, batch: Sequence[_Sorted]) -> list[_Sorted]:
+        """The same files, their materials under the names that the store has for them."""
+        readings, refused = as_before(
+            self.store,
+            self.release.source,
+            [reading for file in batch for reading in file.readings],
+            [refusal for file in batch for refusal in file.refused],
+        )
+        left, told = iter(readings), iter(refused)
+        return [
+            replace(
+                file,
+                readings=list(islice(left, len(file.readings))),
+                refused=list(islice(told, len(file.refused))),
+            )
+            for file in batch
+        ]
+
+    def _record(self, fresh: Sequence[Reading]) -> dict[tuple[str, str], Recorded]:
+        """Write what was read, by material and fingerprint."""
+        distinct = {
+            (r.revision.material_id, r.revision.fingerprint): r.revision
+            for r in settle_crystals(self.store, fresh)
+        }
+        found = self.store.structures.add_revisions(list(distinct.values()))
+        recorded = dict(zip(distinct, found, strict=True))
+        self.store.structures.reflag(
+            {r.id: distinct[key] for key, r in recorded.items() if r.outcome == "unchanged"}
+        )
+        return recorded
+
+    def _note_delivered(
+        self, batch: Sequence[_Sorted], held: Sequence[Offer], refusals: Iterable[str]
+    ) -> None:
+        """Remember what was met, for the refusals that end with it."""
+        accepted = {(offer.entry.id, offer.material_id) for offer in held}
+        self.delivered.materials.update(offer.material_id for offer in held)
+        self.delivered.stems.update(offer.entry.stem for offer in held)
+        for file in batch:
+            for revision in (reading.revision for reading in file.readings):
+                if (file.entry.id, revision.material_id) in accepted:
+                    self.delivered.stems |= stems(revision.file.name, revision.file.block)
+        self.delivered.refusals.update(refusals)
+
+    def _write_ledger(
+        self, batch: Sequence[_Sorted], ids: Mapping[tuple[str, str], str], beaten: Set[str]
+    ) -> None:
+        write = self.store.files.put if self.retry else self.store.files.add
+        write(
+            file.entry.model_copy(
+                update={
+                    "structures": [ids[offer.content] for offer in file.offers()],
+                    "fingerprints": [offer.fingerprint for offer in file.offers()],
+                    "rejections": [r.id for r in file.refused],
+                }
+            )
+            for file in batch
+            # A file that could not be opened, or that lost to another one, is looked at again next time.
+            if not file.known and file.entry.sha256 and file.entry.id not in beaten
+        )
+
+
+def as_known(error: Exception) -> MTLError:
+    """An unforeseen failure of one file is a refusal like any other."""
+    if isinstance(error, MTLError):
+        return error
+    return UnreadableStructureError(f"{type(error).__name__}: {error}", remedy="report it with the file")

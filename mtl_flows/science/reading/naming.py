@@ -1,0 +1,51 @@
+"""What a material is called: its database code, else the name of its file, and the source where that is another."""
+
+import re
+from collections.abc import Sequence
+
+_OF = "@"
+
+
+def source_key(source: str) -> str:
+    """Form in which sources are compared: no distinction of case, blanks or punctuation."""
+    return re.sub(r"[^\w+]+", "-", source.casefold()).strip("-")
+
+
+def material_id(codes: Sequence[str], stem: str, source: str) -> str:
+    """Id of a material at its source.
+
+    Parameters
+    ----------
+    codes
+        Database codes that the file bears, such as ``icsd-188887``. That of the source itself comes before others.
+    stem
+        Name of the file, for one without a code.
+    source
+        Who delivers it. Without one the id is the code or the stem.
+
+    Returns
+    -------
+    str
+        The name alone, if it begins with the source as ``icsd-188887`` of the ICSD does, else ``name@source``.
+
+    Examples
+    --------
+    >>> material_id(["icsd-188887"], "x", "ICSD"), material_id(["icsd-188887"], "x", "Our lab")
+    ('icsd-188887', 'icsd-188887@our-lab')
+    """
+    key = source_key(source)
+    own = [code for code in codes if key and code.startswith(f"{key}-")]
+    name = next(iter([*own, *codes, stem]))
+    if not key or name.casefold().startswith(f"{key}-"):
+        return name
+    return f"{name}{_OF}{key}"
+
+
+def bare_name(material: str) -> str:
+    """Code or file name in the id of a material, whatever its source."""
+    return material.partition(_OF)[0]
+
+
+def names(material: str, codes: Sequence[str] = ()) -> list[str]:
+    """All that a material answers to, in lower case: its id, the same without the source, its database codes."""
+    return list(dict.fromkeys(name.casefold() for name in (material, bare_name(material), *codes)))
