@@ -1,13 +1,15 @@
 """`mtl ingest`, `mtl rejections`: what comes into the store and what is refused."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mtl_flows.cli.console import complain, err, out, print_json, progress, table
-from mtl_flows.cli.types import Json, MobileIon, Workers
+from mtl_flows.cli.types import DryRun, Json, MobileIon, Workers
 
 if TYPE_CHECKING:
     from mtl_flows.jobs.delivery import IngestSummary
@@ -34,9 +36,14 @@ def ingest(
         str, typer.Option("--release", "-r", help="Name of this delivery, such as 'ICSD 2024.1'.")
     ],
     source: Annotated[str, typer.Option(help="Name of the source, such as 'icsd'.")] = "",
+    date: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Date of the release; by default that of its first ingest."),
+    ] = None,
     complete: Annotated[
         bool, typer.Option("--complete", help="The release is complete: mark what it lacks as withdrawn.")
     ] = False,
+    dry_run: DryRun = False,
     retry: Annotated[
         bool, typer.Option("--retry", help="Read files again that were refused, though they are the same.")
     ] = False,
@@ -60,20 +67,23 @@ def ingest(
 ) -> None:
     """Read structure files into the store; what is known already costs a hash.
 
-    A file that cannot be used becomes a rejection with a reason (`mtl rejections`), the rest goes on. The exit code
-    is 1 if nothing could be used.
+    A release may come in several commands, and from several machines at once; nothing is withdrawn before it is
+    complete (--complete, or `mtl release close`). A file that cannot be used becomes a rejection with a reason
+    (`mtl rejections`), the rest goes on. The exit code is 1 if nothing could be used.
     """
     from mtl_flows.jobs.parameter_files import read_parameters
     from mtl_flows.science.curation import CurationLimits
     from mtl_flows.store.database import MTLStore
+    from mtl_flows.store.rehearsal import rehearsed
 
     curation = CurationLimits() if limits is None else read_parameters(limits, CurationLimits)
-    with MTLStore.open() as store:
+    with MTLStore.open() as opened, rehearsed(opened) if dry_run else nullcontext(opened) as store:
         summary = take_in(
             store,
             paths,
             release=release,
             source=source,
+            date=date.replace(tzinfo=UTC) if date else None,
             complete=complete,
             retry=retry,
             drop=tuple(name.strip() for name in drop.split(",") if name.strip()),
@@ -84,7 +94,7 @@ def ingest(
     if json:
         print_json(vars(summary))
     else:
-        out.print(ingest_line(summary))
+        out.print(f"{'dry run of ' if dry_run else ''}{ingest_line(summary)}")
     fail_if_nothing_was_taken(summary)
 
 
@@ -94,6 +104,7 @@ def take_in(
     *,
     release: str,
     source: str = "",
+    date: datetime | None = None,
     complete: bool = False,
     retry: bool = False,
     drop: Sequence[str] = (),
@@ -105,6 +116,7 @@ def take_in(
     from mtl_flows.jobs import ingest as stage
 
     refused: list[RejectionDocument] = []
+    kept: dict[str, str] = {}
     with progress("ingest") as reporter:
         done = 0
 
@@ -121,6 +133,7 @@ def take_in(
             paths,
             release=release,
             source=source,
+            date=date,
             complete=complete,
             retry=retry,
             drop=drop,
@@ -129,9 +142,14 @@ def take_in(
             workers=workers,
             progress=advance,
             on_refusals=refuse,
+            on_kept=kept.update,
         )
     for document in refused:
         complain("refused", f"{document.subject}: {document.message} ({document.remedy})")
+    for material, reason in sorted(kept.items())[:_REFUSALS_SHOWN]:
+        complain("kept", f"{material} was set aside and is there still: {reason}")
+    if len(kept) > _REFUSALS_SHOWN:
+        err.print(f"and {len(kept) - _REFUSALS_SHOWN} more are there still, held elsewhere")
     if summary.rejected > len(refused):
         err.print(f"and {summary.rejected - len(refused)} more, see mtl rejections")
     return summary

@@ -1,12 +1,20 @@
 """`mtl release`: the deliveries in the store, and what one changed."""
 
-from typing import Annotated
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.screening import open_screening
-from mtl_flows.cli.types import Json, ScreeningName
+from mtl_flows.cli.types import DryRun, Json, ScreeningName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mtl_flows.jobs.groups import Guard
+    from mtl_flows.jobs.releases import ReleaseChange
+    from mtl_flows.store.database import MTLStore
 
 _SHOWN = 40
 
@@ -16,11 +24,13 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Deliveries of structures, and what one changed.")
     group.command("list")(list_)
     group.command(no_args_is_help=True)(diff)
+    group.command(no_args_is_help=True)(close)
+    group.command(no_args_is_help=True)(remove)
     app.add_typer(group, name="release")
 
 
 def list_(json: Json = False) -> None:
-    """Show the releases in the order they arrived, with what they hold and what all their ingests brought.
+    """Show the releases in the order of their dates, with what they hold and what all their ingests brought.
 
     `new` and `changed` are sums over the ingests, `duplicates` and `withdrawn` those that the latest left; --json has
     every ingest with its counts.
@@ -28,7 +38,7 @@ def list_(json: Json = False) -> None:
     from mtl_flows.store.database import MTLStore
 
     with MTLStore.open() as store:
-        releases = list(store.releases.find(sort=[("sequence", 1)]))
+        releases = list(store.releases.in_order())
         held = {r.name: store.structures.count({"releases": r.name}) for r in releases}
         refused = {r.name: store.rejections.count({"releases": r.name}) for r in releases}
     if json:
@@ -40,6 +50,7 @@ def list_(json: Json = False) -> None:
         [
             r.name,
             r.source,
+            f"{r.date:%Y-%m-%d}",
             r.complete,
             held[r.name],
             r.total("new"),
@@ -52,8 +63,55 @@ def list_(json: Json = False) -> None:
         ]
         for r in releases
     ]
-    columns = ["release", "source", "complete", "materials", "new", "changed", "refused", "duplicates"]
-    out.print(table("Releases", [*columns, "withdrawn", "ingests", "last ingest"], rows))
+    columns = ["release", "source", "date", "complete", "materials", "new", "changed", "refused"]
+    out.print(table("Releases", [*columns, "duplicates", "withdrawn", "ingests", "last ingest"], rows))
+
+
+def close(
+    name: Annotated[str, typer.Argument(help="The release.")], dry_run: DryRun = False, json: Json = False
+) -> None:
+    """Declare a release complete: what its source delivered before and this one lacks is withdrawn."""
+    from mtl_flows.jobs.releases import close_release
+
+    _change(close_release, name, dry_run=dry_run, json=json)
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="The release.")], dry_run: DryRun = False, json: Json = False
+) -> None:
+    """Take back what a release brought: its revisions, its refusals and its withdrawals. Results stay."""
+    from mtl_flows.jobs.releases import remove_release
+
+    _change(remove_release, name, dry_run=dry_run, json=json)
+
+
+def _change(
+    change: "Callable[[MTLStore, str, Guard], ReleaseChange]", name: str, *, dry_run: bool, json: bool
+) -> None:
+    from mtl_flows.jobs.ingest import guard_with
+    from mtl_flows.store.database import MTLStore
+    from mtl_flows.store.rehearsal import rehearsed
+
+    with MTLStore.open() as opened, rehearsed(opened) if dry_run else nullcontext(opened) as store:
+        found = change(store, name, guard_with(0))
+    if json:
+        print_json(vars(found))
+        return
+    rows = [
+        ["held by no release any more", *_listed(found.gone)],
+        ["another revision is current", *_listed(found.revised)],
+        ["withdrawn", *_listed(found.withdrawn)],
+        ["withdrawn no more", *_listed(found.back)],
+        ["refusals taken back", found.refusals, ""],
+    ]
+    title = f"{name} (dry run)" if dry_run else name
+    out.print(table(title, ["", "number", "ids"], rows))
+    if not dry_run:
+        err.print("`mtl screen` brings the candidate table up to date")
+
+
+def _listed(ids: list[str]) -> list[object]:
+    return [len(ids), ", ".join(ids[:6]) + (" …" if len(ids) > 6 else "")]
 
 
 def diff(
@@ -75,7 +133,7 @@ def diff(
         print_json(found.as_dict())
         return
     rows = [
-        [name, len(ids), ", ".join(ids[:6]) + (" …" if len(ids) > 6 else "")]
+        [name, *_listed(ids)]
         for name, ids in (
             ("new", found.new),
             ("changed", found.changed),

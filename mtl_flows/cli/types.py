@@ -7,6 +7,12 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 MobileIon = Annotated[str, typer.Option("--mobile-ion", "-m", help="Element symbol of the mobile ion.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Do it on a copy of the store's releases, say what came of it, and forget it."
+    ),
+]
 ScreeningName = Annotated[
     str, typer.Option("--screening", help="Name of the screening; the default one if not given.")
 ]

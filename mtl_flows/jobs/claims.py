@@ -1,10 +1,12 @@
 """Which file of a release speaks for which material: the first that delivers it, until a file of its name is mended."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from mtl_flows.schemas.ingest import FileDocument
+from mtl_flows.science.reading import file_slug
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.deliveries import Claim
 
@@ -45,7 +47,7 @@ class Claims:
         the same, or bears the name of the one that it differs from.
         """
         materials = {offer.material_id for offer in offers} - self._spoken_for.keys()
-        claims = self.store.deliveries.of(self.release, materials)
+        claims = self._standing(materials)
         known = self.store.structures.revisions(materials)
         held, conflicts = [], []
         for offer in offers:
@@ -62,6 +64,28 @@ class Claims:
             else:
                 conflicts.append(Conflict(offer, spoken_for[1]))
         return held, conflicts
+
+    def _standing(self, materials: Set[str]) -> dict[str, Claim]:
+        """What the release holds of some materials, also where an earlier version did not note the file."""
+        claims = self.store.deliveries.of(self.release, materials)
+        for held in self.store.structures.held(materials=materials - claims.keys()):
+            if self.release in held.releases:
+                stem = file_slug(Path(held.file_name))
+                claims[held.material_id] = Claim(held.material_id, held.id, held.file_name, stem)
+        return claims
+
+    def leave(self, set_aside: Iterable[tuple[str, str]]) -> set[str]:
+        """Let the release hold no more what is set aside, by material and stem of the file; gives the materials.
+
+        What another file of the release says of the same material stays.
+        """
+        files = set(set_aside)
+        standing = self._standing({material for material, _ in files} - self._spoken_for.keys())
+        left = {material for material, claim in standing.items() if (material, claim.stem) in files}
+        if left:
+            self.store.structures.leave_release(left, self.release, self.store.releases.order())
+            self.store.deliveries.forget(self.release, left)
+        return left
 
     def enter(self, held: Iterable[tuple[Offer, str]]) -> list[Conflict]:
         """Write who speaks for what, by offers and the revisions they turned out to be.

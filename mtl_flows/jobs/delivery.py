@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from mtl_flows import __version__
-from mtl_flows.errors import ConflictingIdError, InputError, MTLError, UnreadableStructureError
+from mtl_flows.errors import ConflictingIdError, InputError, MTLError, SetAsideError, UnreadableStructureError
 from mtl_flows.jobs.claims import Claims, Conflict, Offer
 from mtl_flows.jobs.crystals import settle_crystals
 from mtl_flows.jobs.groups import Guard
@@ -97,6 +97,7 @@ class Delivery:
         self.on_refusals = on_refusals
         self.summary = IngestSummary()
         self.delivered = Delivered()
+        self.set_aside: set[str] = set()
         self.record = store.releases.begin_ingest(release.name, self.parameters_hash)
         self._claims = Claims(store, release.name)
         # Files in their order: those being read, and behind them those that the ledger knows.
@@ -204,7 +205,11 @@ class Delivery:
         store.structures.assign_release(
             sorted({ids[offer.content] for offer in held}), self.release.name, store.releases.order()
         )
-        store.rejections.record_many(refused, self.release.name)
+        aside = self._set_aside(batch)
+        self.set_aside |= aside.keys()
+        self._claims.leave((material, stem) for material, (stem, _) in aside.items())
+        again = [r for _, r in aside.values() if r.ended_in(self.release.name)]
+        store.rejections.record_many([*refused, *(r.met_again() for r in again)], self.release.name)
         store.rejections.assign_release(known_refusals, self.release.name)
         self._note_delivered(batch, held, [*(r.id for r in refused), *known_refusals])
         self._write_ledger(batch, ids, {conflict.offer.entry.id for conflict in beaten})
@@ -212,6 +217,13 @@ class Delivery:
         self._sum_up(len(batch), len(held), outcomes, len(refused) + len(known_refusals))
         if self.on_refusals is not None and (refused or known_refusals):
             self.on_refusals([*refused, *store.rejections.find({"_id": {"$in": known_refusals}})])
+
+    def _set_aside(self, batch: Sequence[_Sorted]) -> dict[str, tuple[str, RejectionDocument]]:
+        """Refusals by a filter, fresh and known ones, by material, each with the stem of its file."""
+        refused = [(file.entry.stem, r) for file in batch for r in file.refused]
+        known = {key: file.entry.stem for file in batch if file.known for key in file.entry.rejections}
+        refused += [(known[r.id], r) for r in self.store.rejections.find({"_id": {"$in": list(known)}})]
+        return {r.material_id: (stem, r) for stem, r in refused if r.reason == SetAsideError.reason}
 
     def _sum_up(self, n_files: int, n_held: int, outcomes: Counter[Change], n_refused: int) -> None:
         new, changed = outcomes["new"], outcomes["changed"]

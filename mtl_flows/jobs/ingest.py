@@ -1,8 +1,9 @@
 """Reading files into the store: each content once, however often it is delivered."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from mtl_flows.jobs.delivery import Delivery, IngestSummary
 from mtl_flows.jobs.groups import Guard, find_groups
 from mtl_flows.jobs.reading import IngestParameters
 from mtl_flows.jobs.settling import settle
+from mtl_flows.jobs.withdrawal import refresh_withdrawn
 from mtl_flows.parallel import guarded_map
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.curation import FILTERS, CurationLimits
-from mtl_flows.science.reading import ReadingParameters, find_files
+from mtl_flows.science.reading import ReadingParameters, find_files, source_key
 from mtl_flows.store.database import MTLStore
 
 
@@ -24,6 +26,7 @@ def ingest(
     *,
     release: str,
     source: str = "",
+    date: datetime | None = None,
     complete: bool = False,
     retry: bool = False,
     mobile_ion: str = "Li",
@@ -35,6 +38,7 @@ def ingest(
     memory_MB: int = 4000,
     progress: Callable[[IngestSummary], None] | None = None,
     on_refusals: Callable[[Sequence[RejectionDocument]], None] | None = None,
+    on_kept: Callable[[Mapping[str, str]], None] | None = None,
 ) -> IngestSummary:
     """Read structure files into `store` as a release.
 
@@ -48,6 +52,8 @@ def ingest(
         Name of the delivery, such as ``2025.2``.
     source
         Who delivers, such as ``ICSD``; releases of one source follow each other.
+    date
+        Of the release, in UTC: releases are ordered by it. By default its first ingest.
     complete
         The release holds everything its source has: what is missing from it is marked as withdrawn.
     retry
@@ -64,6 +70,8 @@ def ingest(
         Called after every batch with the summary so far.
     on_refusals
         Called after every batch with what was refused in it, known refusals included.
+    on_kept
+        Called at the end with the materials that were set aside by `drop` and are there still, each with the reason.
 
     Raises
     ------
@@ -81,25 +89,53 @@ def ingest(
     parameters = IngestParameters(
         mobile_ion, reading or ReadingParameters(), curation or CurationLimits(), tuple(drop)
     )
-    guard: Guard = partial(
+    guard = guard_with(workers, timeout_s=timeout_s, memory_MB=memory_MB)
+    found = find_files(sources)
+    entered = store.releases.begin(release, source, date)
+    delivery = Delivery(store, entered, parameters, progress, on_refusals, retry=retry)
+    delivery.take(found, guard)
+    if date is not None:
+        # It may have been placed elsewhere before.
+        store.structures.refresh_current(sorted(store.structures.in_release(release)), store.releases.order())
+    settle(store, entered, delivery.delivered)
+    if complete:
+        store.releases.declare_complete(release)
+    refresh_withdrawn(store)
+    find_groups(store, guard)
+    summary = replace(
+        delivery.summary,
+        duplicates=len(store.structures.duplicate_ids({"releases": release})),
+        withdrawn=_withdrawn(store, entered.source),
+    )
+    delivery.note(summary, ended=True)
+    if on_kept is not None and (kept := _still_held(store, release, delivery.set_aside)):
+        on_kept(kept)
+    return summary
+
+
+def _still_held(store: MTLStore, release: str, materials: Iterable[str]) -> dict[str, str]:
+    """Why some materials are there though their files were set aside."""
+    standing = set(store.releases.standing())
+    reasons = {}
+    for held in store.structures.held(materials=materials):
+        if release in held.releases:
+            reasons[held.material_id] = f"{held.file_name} of this release holds it too"
+        elif others := [name for name in held.releases if name in standing]:
+            reasons.setdefault(held.material_id, f"{', '.join(others)} holds it")
+    return reasons
+
+
+def guard_with(workers: int | None = None, *, timeout_s: float = 120.0, memory_MB: int = 4000) -> Guard:
+    """How functions are run over many items; all processors unless `workers` are given, 0 in this process."""
+    return partial(
         guarded_map,
         workers=os.cpu_count() or 1 if workers is None else workers,
         timeout_s=timeout_s,
         memory_MB=memory_MB,
     )
-    found = find_files(sources)
-    entered = store.releases.begin(release, source)
-    delivery = Delivery(store, entered, parameters, progress, on_refusals, retry=retry)
-    delivery.take(found, guard)
-    settle(store, entered, delivery.delivered)
-    if complete:
-        store.releases.declare_complete(release)
-    store.structures.refresh_withdrawn(store.releases.standing())
-    find_groups(store, guard)
-    summary = replace(
-        delivery.summary,
-        duplicates=len(store.structures.duplicate_ids({"releases": release})),
-        withdrawn=store.structures.count({"source": entered.source, "current": True, "withdrawn": True}),
-    )
-    delivery.note(summary, ended=True)
-    return summary
+
+
+def _withdrawn(store: MTLStore, source: str) -> int:
+    """Number of materials that a source has withdrawn."""
+    spellings = [name for name in store.structures.sources() if source_key(name) == source_key(source)]
+    return store.structures.count({"source": {"$in": spellings}, "current": True, "withdrawn": True})

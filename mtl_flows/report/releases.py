@@ -140,8 +140,10 @@ def difference(
 
 def _runs_at(store: MTLStore, release: ReleaseDocument) -> Runs:
     """Clustering of each protocol that was current when the next release came; after the latest, the current one."""
-    later = [r for r in store.releases.find() if r.sequence > release.sequence]
-    limit = min((r.created_at for r in later), default=None)
+    order = list(store.releases.in_order())
+    later = order[[r.name for r in order].index(release.name) + 1 :]
+    # A release that is placed before others but came after them was never screened without them.
+    limit = min((r.created_at for r in later if r.created_at > release.created_at), default=None)
     found: Runs = {}
     for protocol in PROTOCOLS:
         if limit is not None:

@@ -223,6 +223,14 @@ class RejectionDocument(Document):
         key = self.file_key(self.source, material_id, self.file_stem, self.reason)
         return self.model_copy(update={"id": key, "material_id": material_id})
 
+    def ended_in(self, release: str) -> bool:
+        """Whether it stands no more because of what this release holds."""
+        return self.resolved and bool(self.events) and self.events[-1].release == release
+
+    def met_again(self) -> Self:
+        """The same refusal, met now."""
+        return self.model_copy(update={"created_at": utc_now(), "resolved": False, "resolved_at": None})
+
     @staticmethod
     def file_key(source: str, material_id: str, file_stem: str, reason: str) -> str:
         """Id of a refusal at ingest: of the material, else of the source, whatever its case, and the file's stem."""
@@ -278,11 +286,14 @@ class IngestRecord(BaseModel):
 class ReleaseDocument(Document):
     """One delivery of files by a source."""
 
-    schema_version: int = Field(3, description="version of this document's layout")
+    schema_version: int = Field(4, description="version of this document's layout")
     name: str = Field(description="name the user gave it")
     source: str = Field("", description="name of the source, such as ICSD")
     sequence: int = Field(description="order of arrival, from 1")
     complete: bool = Field(False, description="what it does not hold has been withdrawn by the source")
+    date: datetime = Field(
+        description="UTC, decides its place among the releases; by default the first ingest"
+    )
     created_at: datetime = Field(description="UTC, first ingest")
     ingests: list[IngestRecord] = Field(default_factory=list, description="every ingest, oldest first")
     provenance: Provenance | None = Field(

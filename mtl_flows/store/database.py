@@ -26,9 +26,10 @@ from mtl_flows.store.dynamics import (
 )
 from mtl_flows.store.frames import FrameFiles
 from mtl_flows.store.groups import GroupCollection
-from mtl_flows.store.ingest import FileCollection, RejectionCollection, ReleaseCollection
+from mtl_flows.store.ingest import FileCollection, RejectionCollection
 from mtl_flows.store.labels import LabelCollection
 from mtl_flows.store.owner import Owner
+from mtl_flows.store.releases import ReleaseCollection
 from mtl_flows.store.screening import ScreeningCollection
 from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
 from mtl_flows.store.stages import (

@@ -1,7 +1,7 @@
 """What each release holds of each material, and which file delivered it."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
@@ -61,9 +61,12 @@ class DeliveryCollection(DocumentCollection[DeliveryDocument]):
             "other writers keep delivering these materials", subject=release, remedy="run again"
         )
 
-    def withdraw(self, release: str, structure_ids: Iterable[str]) -> None:
-        """Forget that a release holds these revisions."""
-        self.writable.delete_many({"release": release, "structure_id": {"$in": sorted(set(structure_ids))}})
+    def forget(self, release: str, materials: Iterable[str] | None = None) -> None:
+        """Forget what a release holds, of some materials or of all."""
+        query: dict[str, Any] = {"release": release}
+        if materials is not None:
+            query["material_id"] = {"$in": sorted(set(materials))}
+        self.writable.delete_many(query)
 
 
 def _write(release: str, claim: Claim, there: Claim | None) -> UpdateOne:

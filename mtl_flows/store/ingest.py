@@ -1,33 +1,22 @@
-"""Releases, the files they hold, and rejections."""
+"""Files that were read, and rejections."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
-from uuid import uuid4
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
-from pymongo.errors import DuplicateKeyError
+from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from mtl_flows import __version__
 from mtl_flows.errors import (
-    ConfigurationError,
-    DatabaseUnavailableError,
     MTLError,
-    NotFoundError,
 )
 from mtl_flows.schemas.base import Provenance, utc_now
 from mtl_flows.schemas.ingest import (
     FileDocument,
-    IngestRecord,
     RejectionDocument,
     RejectionEvent,
-    ReleaseDocument,
 )
-from mtl_flows.science.reading import source_key
 from mtl_flows.store.collection import DocumentCollection
 
-_ATTEMPTS = 50
 # Of a refusal met again: what it says now; the rest is what it said first.
 _LATEST = ("subject", "message", "remedy", "file_sha256", "provenance", "resolved", "resolved_at")
 
@@ -53,6 +42,10 @@ class FileCollection(DocumentCollection[FileDocument]):
     def look_up(self, keys: Iterable[str]) -> dict[str, FileDocument]:
         """Those of `keys` that stand in the ledger."""
         return {document.id: document for document in self.find({"_id": {"$in": list(keys)}})}
+
+    def forget_refusals(self, rejections: Sequence[str]) -> None:
+        """Read the files that caused these rejections again when they are met."""
+        self.writable.delete_many({"rejections": {"$in": list(rejections)}})
 
     def structures_by_stem(self, stems: Iterable[str]) -> dict[str, set[str]]:
         """Revisions that files of these stems gave, by stem."""
@@ -164,6 +157,36 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         }
         return self.writable.update_many({**query, "stage": stage, "resolved": False}, update).modified_count
 
+    def of_releases(self, releases: Sequence[str], *, besides: str) -> Iterator[RejectionDocument]:
+        """Refusals at ingest that were met in some releases, but those for one reason."""
+        return self.find({"stage": "ingest", "releases": {"$in": list(releases)}, "reason": {"$ne": besides}})
+
+    def take_back(self, release: str) -> list[str]:
+        """Forget that a release was ever ingested: where it was met and what it resolved.
+
+        Returns
+        -------
+        list of str
+            Ids of the refusals that were met in no other release; they are gone.
+        """
+        gone = []
+        for document in list(self.find({"stage": "ingest", "events.release": release})):
+            events = [event for event in document.events if event.release != release]
+            releases = [name for name in document.releases if name != release]
+            if not releases:
+                gone.append(document.id)
+                continue
+            resolved = events[-1].accepted
+            kept = {
+                "events": events,
+                "releases": releases,
+                "resolved": resolved,
+                "resolved_at": events[-1].at if resolved else None,
+            }
+            self.put([document.model_copy(update=kept)])
+        self.writable.delete_many({"_id": {"$in": gone}})
+        return gone
+
     def about(self, subject: str) -> list[RejectionDocument]:
         """Refusals of a material, a structure or a file; a file's folder may be left out."""
         named = re.compile(rf"(^|/){re.escape(subject)}( \[[^]]*\])?$")
@@ -201,111 +224,6 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         """Those of `subjects` that a stage refuses."""
         query = {"stage": stage, "subject": {"$in": list(subjects)}}
         return {r["subject"] for r in self.raw.find({**query, "resolved": False}, {"subject": 1})}
-
-
-class ReleaseCollection(DocumentCollection[ReleaseDocument]):
-    """Deliveries of files, in the order they arrived."""
-
-    name = "releases"
-    model = ReleaseDocument
-    indexes = (IndexModel([("sequence", ASCENDING)], unique=True), IndexModel([("source", ASCENDING)]))
-
-    def begin(self, name: str, source: str) -> ReleaseDocument:
-        """Return the release, entering it as the latest if it is new.
-
-        Parameters
-        ----------
-        source
-            Where the release is known already it may stay empty.
-
-        Raises
-        ------
-        ConfigurationError
-            If the name is empty or belongs to another source.
-        """
-        if not name.strip():
-            raise ConfigurationError("a release needs a name", subject="release", remedy="give it one")
-        if source and not source_key(source):
-            raise ConfigurationError(
-                "a source needs letters or digits", subject=source, remedy="give it another name"
-            )
-        for _ in range(_ATTEMPTS):
-            stored = self.raw.find_one({"_id": name})
-            if stored is not None:
-                release = self._load(stored)
-                if source and source_key(source) != source_key(release.source):
-                    raise ConfigurationError(
-                        f"belongs to the source {release.source!r}, not {source!r}",
-                        subject=f"release {name}",
-                        remedy="use another name for the release, or its own source",
-                    )
-                return release
-            latest = self.raw.find_one({}, {"sequence": 1}, sort=[("sequence", DESCENDING)])
-            release = ReleaseDocument(
-                id=name,
-                name=name,
-                source=source,
-                sequence=latest["sequence"] + 1 if latest else 1,
-                created_at=utc_now(),
-                provenance=Provenance.declared("release", {}),
-            )
-            with suppress(DuplicateKeyError):
-                self.writable.insert_one(release.to_mongo())
-        raise DatabaseUnavailableError(
-            "other writers keep adding releases", subject=self.name, remedy="run again"
-        )
-
-    def declare_complete(self, name: str) -> None:
-        """Note that what the release does not hold has been withdrawn; it stays so."""
-        self.writable.update_one({"_id": name}, {"$set": {"complete": True}})
-
-    def begin_ingest(self, name: str, parameters_hash: str) -> str:
-        """Enter an ingest into the history of a release; gives its id."""
-        record = IngestRecord(
-            id=uuid4().hex,
-            started_at=utc_now(),
-            parameters_hash=parameters_hash,
-            code_version=__version__,
-        )
-        self.writable.update_one({"_id": name}, {"$push": {"ingests": record.model_dump()}})
-        return record.id
-
-    def note_ingest(self, name: str, ingest: str, counts: Mapping[str, int], *, ended: bool = False) -> None:
-        """Note what an ingest has met so far; that of other ingests stays."""
-        found: dict[str, Any] = {"ingests.$.counts": dict(counts)}
-        if ended:
-            found["ingests.$.ended_at"] = utc_now()
-        self.writable.update_one({"_id": name, "ingests.id": ingest}, {"$set": found})
-
-    def named(self, name: str) -> ReleaseDocument:
-        """Return the release of this name.
-
-        Raises
-        ------
-        NotFoundError
-            If there is none.
-        """
-        stored = self.raw.find_one({"_id": name})
-        if stored is None:
-            raise NotFoundError("no such release", subject=name, remedy="see `mtl release list`")
-        return self._load(stored)
-
-    def order(self) -> list[str]:
-        """Names of all releases, oldest first."""
-        return [d["_id"] for d in self.raw.find({}, {"_id": 1}, sort=[("sequence", ASCENDING)])]
-
-    def standing(self) -> list[str]:
-        """Names of the releases that count: of each source its latest complete one and those after it.
-
-        Of a source without a complete release all count, since nothing has been withdrawn.
-        """
-        standing: dict[str, list[str]] = {}
-        for release in self.find(sort=[("sequence", ASCENDING)]):
-            names = standing.setdefault(source_key(release.source), [])
-            if release.complete:
-                names.clear()
-            names.append(release.name)
-        return [name for names in standing.values() for name in names]
 
 
 def _listed(name: str) -> dict[str, Any]:

@@ -57,6 +57,11 @@ def _releases_3(stored: Stored, _: MTLStore) -> Stored:
     return {**kept, "ingests": [record.model_dump()] if stored["counts"] else []}
 
 
+def _releases_4(stored: Stored, _: MTLStore) -> Stored:
+    """Releases are ordered by date; those before came in the order of their first ingests."""
+    return {"date": stored["created_at"], **stored}
+
+
 def _rejections_3(stored: Stored, store: MTLStore) -> Stored:
     """A refusal at ingest belongs to a material, else to a source and a stem, wherever the file lies."""
     met = {"at": stored["created_at"], "accepted": False, "release": ""}
@@ -121,6 +126,7 @@ MIGRATIONS = (
     Migration("files", 1, _files_2),
     Migration("files", 2, _files_3),
     Migration("releases", 2, _releases_3),
+    Migration("releases", 3, _releases_4),
     Migration("rejections", 2, _rejections_3, _one_rejection, ("files", "rejections")),
     Migration("labels", 2, _labels_3, _one_label),
     *(Migration(name, 1, _with_provenance) for name in ("rejections", "labels", "entries", "releases")),

@@ -1,7 +1,7 @@
 """Structures: revisions of materials, which of them is current, and who stands for whom."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -176,6 +176,23 @@ class StructureCollection(DocumentCollection[StructureDocument]):
             for d in self.raw.find(query, wanted, sort=[("_id", ASCENDING)])
         ]
 
+    def leave_release(self, materials: Iterable[str], release: str, order: Sequence[str]) -> None:
+        """Note that `release` holds some materials no more; `order` as for `assign_release`."""
+        gone = sorted(set(materials))
+        self.writable.update_many(
+            {"material_id": {"$in": gone}, "releases": release}, {"$pull": {"releases": release}}
+        )
+        self.refresh_current(gone, order)
+
+    def standings(self) -> dict[str, tuple[str, bool]]:
+        """Of each material its current revision, and whether it is withdrawn."""
+        found = self.raw.find({"current": True}, {"material_id": 1, "withdrawn": 1})
+        return {d["material_id"]: (d["_id"], d["withdrawn"]) for d in found}
+
+    def sources(self) -> list[str]:
+        """Names of the sources that delivered something, as they were written."""
+        return sorted(self.raw.distinct("source"))
+
     def in_release(self, release: str) -> dict[str, str]:
         """Id of the revision of each material that a release holds."""
         found = self.raw.find({"releases": release}, {"material_id": 1}, sort=[("_id", ASCENDING)])
@@ -248,13 +265,19 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         self.refresh_current(materials, order)
 
     def refresh_current(self, materials: Sequence[str], order: Sequence[str]) -> None:
-        """Make of each material the revision in the latest release current, the highest if there are several."""
+        """Make of each material the revision in the latest release current, the highest if there are several.
+
+        A material that no release holds any more has no current revision.
+        """
         rank = {name: i for i, name in enumerate(order)}
         fields = {"material_id": 1, "revision": 1, "releases": 1, "current": 1}
         for _ in range(_ATTEMPTS):
             best: dict[str, tuple[int, int, str]] = {}
             was_current: set[str] = set()
             for found in self.raw.find({"material_id": {"$in": list(materials)}}, fields):
+                if not found["releases"]:
+                    was_current |= {found["_id"]} if found["current"] else set()
+                    continue
                 latest = max((rank.get(name, -1) for name in found["releases"]), default=-1)
                 candidate = (latest, found["revision"], found["_id"])
                 best[found["material_id"]] = max(best.get(found["material_id"], candidate), candidate)
@@ -281,10 +304,20 @@ class StructureCollection(DocumentCollection[StructureDocument]):
             "other writers keep adding revisions", subject=self.name, remedy="run again"
         )
 
-    def refresh_withdrawn(self, standing: Sequence[str]) -> None:
-        """Mark the materials that are in none of the `standing` releases, and unmark those that came back."""
-        gone = {"releases": {"$nin": list(standing), "$ne": []}}
-        back = {"releases": {"$in": list(standing)}}
+    def refresh_withdrawn(self, standing: Sequence[str], refused: Collection[str] = ()) -> None:
+        """Mark the materials that are in none of the `standing` releases, and unmark those that came back.
+
+        Parameters
+        ----------
+        refused
+            Materials that these releases hold though their files are refused.
+        """
+        here, named = {"$in": list(standing)}, {"$in": sorted(refused)}
+        gone = {
+            "releases": {"$nin": list(standing), "$ne": []},
+            "material_id": {"$nin": sorted(refused)},
+        }
+        back = {"$or": [{"releases": here}, {"material_id": named}]}
         for query, withdrawn in ((gone, True), (back, False)):
             self.writable.update_many(
                 {**query, "current": True, "withdrawn": not withdrawn},

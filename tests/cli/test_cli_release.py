@@ -10,6 +10,39 @@ from samples import label_known, screen, write_cifs
 from mtl_flows.store.database import MTLStore
 
 
+def test_a_release_in_parts_from_the_command_line(
+    mtl_here: Mtl, store: MTLStore, server: str, project: Path
+) -> None:
+    whole = write_cifs(project / "whole", "licl", "li2o", "li3ocl")
+    assert mtl_here("ingest", whole, "-r", "one", "--source", "lab", "-j", 0).code == 0
+    part = write_cifs(project / "part", "licl", "li3n")
+    tried = mtl_here("ingest", part, "-r", "two", "--source", "lab", "--complete", "--dry-run", "-j", 0)
+    assert "dry run of ingest: 2 files, 2 read, 1 new, 1 unchanged, 2 withdrawn" in tried.out
+    assert store.releases.order() == ["one"]
+    mtl_here("ingest", part, "-r", "two", "--source", "lab", "-j", 0)
+    assert store.structures.count({"withdrawn": True}) == 0
+    for _ in range(2):
+        found = json.loads(mtl_here("release", "close", "two", "--dry-run", "--json").out)
+        assert found["withdrawn"] == ["icsd-22402@lab", "li3ocl@lab"]
+    assert "withdrawn" in mtl_here("release", "close", "two").out
+    assert store.structures.count({"withdrawn": True}) == 2
+    late = mtl_here("ingest", whole, "-r", "zero", "--source", "lab", "--date", "2020-01-01", "-j", 0)
+    assert late.code == 0
+    assert [r["name"] for r in json.loads(mtl_here("release", "list", "--json").out)] == [
+        "zero",
+        "one",
+        "two",
+    ]
+    assert "2020-01-01" in mtl_here("release", "list").out
+    for options, left in ((["--dry-run"], 3), ([], 2)):
+        found = json.loads(mtl_here("release", "remove", "two", "--json", *options).out)
+        assert found["back"] == ["icsd-22402@lab", "li3ocl@lab"]
+        assert len(store.releases.order()) == left
+    assert len(store.structures.current_ids()) == 3
+    assert mtl_here("release", "remove", "two").code == 5
+    assert mtl_here("ingest", whole, "-r", "one", "--source", "COD", "-j", 0).code == 4
+
+
 def test_what_a_release_changed(mtl_here: Mtl, store: MTLStore, server: str, project: Path) -> None:
     slugs = ("li10gep2s12", "li7p3s11", "li10snp2s12", "li3ocl", "licl", "li3n")
     crystals = write_cifs(project / "crystals", *slugs)
