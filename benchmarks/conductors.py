@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ase.optimize import FIRE
 from pymatgen.core import Structure
 
 from mtl_flows.science.compounds import build_structure, load_compounds
@@ -28,11 +27,10 @@ from mtl_flows.science.dynamics import (
 )
 from mtl_flows.science.elements import ion_charge
 from mtl_flows.science.ordering import OrderingParameters, order_structure
-from mtl_flows.simulation.chunk import run_chunk
-from mtl_flows.simulation.engines import engine_fingerprint, get_engine
-from mtl_flows.simulation.frames import assemble_trajectory, file_frame_sink, read_frame_files
-from mtl_flows.simulation.guard import ChunkStatus
+from mtl_flows.simulation.engine import ChunkStatus, RelaxationGoal
+from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, assemble_trajectory
 from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.registry import get_engine
 from mtl_flows.simulation.state import MDState
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "compounds.yaml"
@@ -58,15 +56,8 @@ def prepared(material: str, folder: Path, engine: str) -> Structure:
         return Structure.from_dict(json.loads(path.read_text()))
     (compound,) = (c for c in load_compounds(EXAMPLES) if c.id == material)
     (approximant,) = order_structure(build_structure(compound), "Li", CELLS)
-    atoms = MDState.from_structure(approximant.structure, stage(300.0, 1.0)).to_atoms()
-    atoms.calc = get_engine(engine).build()
-    FIRE(atoms, logfile=None).run(fmax=0.1, steps=100)
-    relaxed = Structure(
-        approximant.structure.lattice,
-        atoms.get_chemical_symbols(),
-        atoms.positions,
-        coords_are_cartesian=True,
-    )
+    goal = RelaxationGoal(fmax_eV_per_A=0.1, max_steps=100, relax_cell=False)
+    relaxed = get_engine(engine).relax(approximant.structure, goal).structure
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(relaxed.as_dict()))
     return relaxed
@@ -86,7 +77,12 @@ def advance(material: str, temperature_K: float, folder: Path, engine: str, to_p
     missing = round(500.0 * to_ps) - start.step
     if missing <= 0 or status != ChunkStatus.COMPLETED:
         return status
-    result = run_chunk(start, parameters, get_engine(engine).build(), file_frame_sink(run), max_steps=missing)
+    run.mkdir(parents=True, exist_ok=True)
+
+    def store(block: FrameBlock) -> None:
+        (run / f"frames_{int(block.steps[0]):09d}.npz").write_bytes(block.to_bytes())
+
+    result = get_engine(engine).run_chunk(start, parameters, BlockFrameSink(store), max_steps=missing)
     partial = checkpoint.with_suffix(".part")
     partial.write_text(json.dumps({**result.state.as_dict(), "status": str(result.status)}))
     partial.replace(checkpoint)
@@ -103,7 +99,8 @@ def simulated(material: str, temperature_K: float, folder: Path) -> Trajectory |
     if state.step * timestep_fs <= 1e3 * ANALYSIS.discard_ps:
         return None
     # Frames beyond the checkpoint belong to a chunk that was cut off.
-    blocks = [b for b in read_frame_files(run) if int(b.steps[-1]) <= state.step]
+    stored = (FrameBlock.from_bytes(path.read_bytes()) for path in sorted(run.glob("frames_*.npz")))
+    blocks = [block for block in stored if int(block.steps[-1]) <= state.step]
     return assemble_trajectory(blocks, species=state.species, lattice_A=state.cell_A, timestep_fs=timestep_fs)
 
 
@@ -115,7 +112,7 @@ def analysed(material: str, temperature_K: float, folder: Path) -> DiffusionResu
 
 def report(folder: Path, engine: str) -> None:
     """Print Markdown tables of every simulation and of the fits, and write the simulations as JSON lines."""
-    fingerprint = engine_fingerprint(engine)
+    fingerprint = get_engine(engine).fingerprint()
     print(
         "| material | T / K | production / ps | atoms | D / 10⁻⁵ cm²/s | σ(T) / S/cm | framework MSD / Å² | status |"
     )

@@ -16,8 +16,8 @@ from ase.md.bussi import Bussi
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.simulation.chunk import run_chunk
-from mtl_flows.simulation.engines import get_engine
-from mtl_flows.simulation.frames import file_frame_sink
+from mtl_flows.simulation.engines.chgnet import ENGINE
+from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState
 
@@ -38,10 +38,14 @@ def main(n_steps: int) -> None:
     """Print milliseconds a step of both, and the difference in per cent."""
     parameters = MDParameters(temperature_K=1000.0, n_steps=n_steps)
     state = MDState.from_structure(antiperovskite(), parameters)
-    calculator = get_engine("chgnet").build()
+    calculator = ENGINE.build()
     bare_s, chunk_s = [], []
     with tempfile.TemporaryDirectory() as folder:
-        sink = file_frame_sink(Path(folder))
+
+        def store(block: FrameBlock) -> None:
+            (Path(folder) / f"{int(block.steps[0]):09d}.npz").write_bytes(block.to_bytes())
+
+        sink = BlockFrameSink(store)
         while state.step < n_steps:
             atoms = state.to_atoms()
             atoms.calc = calculator

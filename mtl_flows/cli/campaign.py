@@ -11,8 +11,8 @@ from mtl_flows.cli.types import (
     ChunkPs,
     DiscardPs,
     EngineName,
+    EngineSettings,
     HeatPs,
-    Incar,
     Json,
     LagFraction,
     MaxAtoms,
@@ -65,7 +65,7 @@ def start(
     orderings: Orderings = 1,
     max_atoms: MaxAtoms = 200,
     screening: ScreeningName = "",
-    incar: Incar = None,
+    engine_settings: EngineSettings = None,
     run: Annotated[bool, typer.Option(help="Work here until the campaign has ended.")] = False,
 ) -> None:
     """Begin a campaign and hand in its first round; the same command again does no harm."""
@@ -90,7 +90,7 @@ def start(
         chunk_ps=chunk_ps,
         orderings=orderings,
         max_atoms=max_atoms,
-        incar=incar or [],
+        engine_settings=engine_settings or [],
     ).parameters
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)

@@ -14,8 +14,8 @@ from mtl_flows.cli.types import (
     ChunkPs,
     DiscardPs,
     EngineName,
+    EngineSettings,
     HeatPs,
-    Incar,
     Json,
     LagFraction,
     MaxAtoms,
@@ -81,7 +81,7 @@ def launch(
     entries: Entries = None,
     provider: Provider = "",
     corrections: CorrectionsOption = "as_given",
-    incar: Incar = None,
+    engine_settings: EngineSettings = None,
 ) -> None:
     """Hand in molecular dynamics: one FireWorks workflow for each survivor, the most promising first.
 
@@ -104,7 +104,7 @@ def launch(
         chunk_ps=chunk_ps,
         orderings=orderings,
         max_atoms=max_atoms,
-        incar=incar or [],
+        engine_settings=engine_settings or [],
     )
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
@@ -125,15 +125,13 @@ def dynamics_maker(
     chunk_ps: float,
     orderings: int,
     max_atoms: int,
-    incar: Sequence[str] = (),
+    engine_settings: Sequence[str] = (),
 ) -> Any:
     """Flow Maker for options as they come from the command line."""
     from mtl_flows.errors import ConfigurationError
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
     from mtl_flows.science.ordering import OrderingParameters
-    from mtl_flows.simulation.engines import VASP, get_engine
-    from mtl_flows.simulation.vasp_parameters import VaspParameters
     from mtl_flows.stages.dynamics import DynamicsParameters
 
     try:
@@ -144,15 +142,18 @@ def dynamics_maker(
             subject="--temperatures",
             remedy="write 800,1000,1200",
         ) from None
-    if incar and engine != VASP:
-        raise ConfigurationError(
-            f"INCAR tags mean nothing to {engine}", subject="--incar", remedy="add --engine vasp"
-        )
-    get_engine(engine)  # a name nobody knows is refused before anything is handed in
-    return DynamicsFlowMaker(
+    settings = {}
+    for text in engine_settings:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if not (name and value):
+            raise ConfigurationError(
+                f"not a setting of an engine: {text!r}", subject="--set", remedy="write NCORE=4"
+            )
+        settings[name] = value
+    maker = DynamicsFlowMaker(
         parameters=DynamicsParameters(
             engine=engine,
-            vasp=VaspParameters.from_tags(incar),
+            engine_settings=settings,
             ordering=OrderingParameters(n_orderings=orderings, max_atoms=max_atoms),
             heat_ps=heat_ps,
             temperatures_K=temperatures_K,
@@ -166,6 +167,8 @@ def dynamics_maker(
             ),
         ),
     )
+    maker.parameters.configured_engine()  # what nobody knows is refused before anything is handed in
+    return maker
 
 
 def hand_in_dynamics(

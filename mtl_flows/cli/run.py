@@ -15,8 +15,8 @@ from mtl_flows.cli.types import (
     ChunkPs,
     DiscardPs,
     EngineName,
+    EngineSettings,
     HeatPs,
-    Incar,
     LagFraction,
     MaxAtoms,
     MobileIon,
@@ -61,7 +61,7 @@ def run(
     chunk_ps: ChunkPs = 5.0,
     orderings: Orderings = 1,
     max_atoms: MaxAtoms = 200,
-    incar: Incar = None,
+    engine_settings: EngineSettings = None,
 ) -> None:
     """Do everything: ingest, screen, simulate the survivors, and show the candidate table.
 
@@ -89,7 +89,7 @@ def run(
         chunk_ps=chunk_ps,
         orderings=orderings,
         max_atoms=max_atoms,
-        incar=incar or [],
+        engine_settings=engine_settings or [],
     )
     settings = Settings.load()
     with connection(settings) as address, MTLStore.connect(address) as store:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from mtl_flows.simulation.engines import engine_names
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 MobileIon = Annotated[str, typer.Option("--mobile-ion", "-m", help="Element symbol of the mobile ion.")]
 DryRun = Annotated[
@@ -31,14 +33,18 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        help="chgnet, sevennet, vasp or the import path of an ASE calculator.",
+        help=f"{', '.join(engine_names())}, or the import path of an ASE calculator or of an engine (module:ENGINE).",
         rich_help_panel=_PANEL,
     ),
 ]
-Incar = Annotated[
+EngineSettings = Annotated[
     list[str] | None,
     typer.Option(
-        "--incar", help="With --engine vasp: a further INCAR tag, as NCORE=4.", rich_help_panel=_PANEL
+        "--set",
+        "--incar",
+        metavar="NAME=VALUE",
+        help="Setting of the engine, repeatable: NCORE=4 is an INCAR tag of VASP.",
+        rich_help_panel=_PANEL,
     ),
 ]
 Survivors = Annotated[

@@ -6,7 +6,7 @@ returns a short summary. A job that runs twice finds its work done.
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from jobflow import Response, job
 
@@ -25,12 +25,8 @@ from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.science.charges import with_charges
 from mtl_flows.science.dynamics import ActionKind, Trajectory, analyse_diffusion, next_action
 from mtl_flows.science.ordering import order_structure
-from mtl_flows.simulation.chunk import ChunkResult
-from mtl_flows.simulation.engines import VASP
-from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, FrameSink, assemble_trajectory
-from mtl_flows.simulation.guard import ChunkStatus
-from mtl_flows.simulation.maker import MDChunkMaker
-from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.engine import ChunkStatus
+from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, assemble_trajectory
 from mtl_flows.simulation.state import MDState
 from mtl_flows.stages.dynamics import DynamicsParameters, steps
 from mtl_flows.store.database import MTLStore
@@ -263,7 +259,6 @@ class TrajectoryMaker(RecordMaker):
         md = p.md_parameters(start.to_structure().composition, self.temperature_K, simulation.ordering)
         # Extensions are foreseen from whole frames and may end some steps beyond the budget.
         md = replace(md, n_steps=max(md.n_steps, simulation.steps_wanted))
-        runner = _runner(p, md)
         blocks: list[BlockRecord] = []
 
         def write(block: FrameBlock) -> None:
@@ -275,8 +270,9 @@ class TrajectoryMaker(RecordMaker):
         chunk_steps = steps(p.chunk_ps, md.timestep_fs)
         began = time.monotonic()
         try:
-            result = runner.run_chunk(
+            result = p.configured_engine().run_chunk(
                 start,
+                md,
                 BlockFrameSink(write),
                 max_steps=min(chunk_steps, simulation.steps_wanted - simulation.steps_done),
             )
@@ -339,34 +335,17 @@ class TrajectoryMaker(RecordMaker):
 
 def _identified(parameters: DynamicsParameters) -> tuple[dict[str, Any], str]:
     """Fingerprint of the engine, and why the weights are missing from it if the engine cannot be built."""
+    engine = parameters.configured_engine()
     try:
-        return parameters.fingerprint(), ""
+        return engine.fingerprint(), ""
     except CalculationError as error:
-        return parameters.fingerprint(load=False), error.message
+        return engine.fingerprint(load=False), error.message
 
 
 def _fail(store: MTLStore, simulation: TrajectoryDocument, why: str) -> TrajectoryDocument:
     """Write that a chunk could not be run; handed in again, the simulation goes on."""
     failed = {"status": FAILED, "reason": f"{why} at step {simulation.steps_done}", "retry": True}
     return store.dynamics.advance(simulation, simulation.model_copy(update=failed))
-
-
-class ChunkRunner(Protocol):
-    """Engine that advances a simulation by a chunk."""
-
-    def run_chunk(self, start: MDState, sink: FrameSink, *, max_steps: int) -> ChunkResult:
-        """Run so many steps from a state, frames going to the sink."""
-        ...
-
-
-def _runner(parameters: DynamicsParameters, stage: MDParameters) -> ChunkRunner:
-    """Return what runs chunks of a stage: VASP through atomate2, or an ASE calculator in this process."""
-    if parameters.engine == VASP:
-        # Not everybody's worker has custodian's and VASP's input sets to load.
-        from mtl_flows.simulation.vasp_chunk import VaspChunk
-
-        return VaspChunk(stage, parameters.vasp)
-    return MDChunkMaker.for_stage(parameters.engine, stage, n_threads=parameters.n_threads)
 
 
 def load_trajectory(store: MTLStore, simulation: TrajectoryDocument) -> Trajectory:

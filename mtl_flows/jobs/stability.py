@@ -27,8 +27,6 @@ from mtl_flows.science.stability import (
     reference_phases,
     window_among_entries,
 )
-from mtl_flows.simulation.engines import VASP, engine_fingerprint, get_engine
-from mtl_flows.simulation.maker import EngineRelaxMaker
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
@@ -125,8 +123,7 @@ def entry_provider(store: MTLStore, parameters: DynamicsParameters, source: Entr
         case "file":
             return kept_file(cache, source)
         case "potential":
-            fingerprint = engine_fingerprint(parameters.engine, n_threads=parameters.n_threads)
-            return _potential(store, parameters, fingerprint)
+            return _potential(store, parameters, parameters.configured_engine().fingerprint())
     raise ConfigurationError(f"unknown provider {source.provider!r}", remedy="choose potential, mp or file")
 
 
@@ -184,17 +181,16 @@ def _on_given_hull(
 
 def _potential(store: MTLStore, parameters: DynamicsParameters, engine: Mapping[str, Any]) -> EntryProvider:
     label = f"{engine['name']} {engine['version']} {engine['weights_sha256'][:12]}".strip()
-    energy_scale = get_engine(parameters.engine).energy_scale
-    if parameters.engine == VASP:
-        # Relaxing a hull of phases by VASP is a campaign of its own, not part of one material's workflow.
+    computing = parameters.configured_engine()
+    if not computing.relaxes_hulls:
         return FixedEntryProvider(
-            EntrySet.build([], kind="potential", label=label, energy_scale=energy_scale)
+            EntrySet.build([], kind="potential", label=label, energy_scale=computing.energy_scale)
         )
     return PotentialEntryProvider(
         sources=[reference_phases, partial(_stored_phases, store)],
         relax=_Relaxer(parameters),
         label=label,
-        energy_scale=energy_scale,
+        energy_scale=computing.energy_scale,
         cache=StoredEntries(store.entries),
     )
 
@@ -238,19 +234,19 @@ def _stored_phases(store: MTLStore, system: Iterable[str]) -> list[CompetingPhas
 
 @dataclass(frozen=True)
 class _Relaxer:
-    """Relaxation by atomate2's Maker, called in this process."""
+    """Relaxation by the engine, within this job."""
 
     parameters: DynamicsParameters
 
     def __call__(self, structure: Structure, *, keep_cell: bool) -> tuple[Structure, float]:
         p = self.parameters
-        maker = EngineRelaxMaker.for_engine(
-            p.engine, relax_cell=not keep_cell, fmax_eV_per_A=p.relax_fmax_eV_per_A, steps=p.relax_steps
-        )
-        result = maker.relax(structure)
+        goal = replace(p.relaxation_goal(), relax_cell=not keep_cell)
+        engine, result = p.configured_engine(), None
+        while result is None or not result.complete:
+            result = engine.relax(structure, goal, result)
         if not result.converged:
             raise StabilityError(
-                f"not relaxed after {p.relax_steps} steps", subject=structure.composition.reduced_formula
+                f"not relaxed after {goal.max_steps} steps", subject=structure.composition.reduced_formula
             )
         return result.structure, result.energy_eV
 

@@ -59,6 +59,7 @@ class CampaignRound(BaseModel):
 class CampaignDocument(Document):
     """A campaign: its materials, budget, protocol and rounds."""
 
+    schema_version: int = Field(2, description="version of this document's layout")
     name: str = Field(description="what it is called; also its id")
     screening: str = Field(
         "", description="screening whose candidates it simulates; empty before there were several"

@@ -4,72 +4,20 @@ A run cut into chunks gives the same trajectory, bit for bit, as the run in one 
 are carried in double precision, and so is the state of the thermostat's random generator.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from ase import units
 from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
+from mtl_flows.simulation.engine import ENGINE_ERRORS, ChunkResult, ChunkStatus
 from mtl_flows.simulation.frames import FrameSink
-from mtl_flows.simulation.guard import ENGINE_ERRORS, ChunkStatus, Guard
+from mtl_flows.simulation.guard import Guard
+from mtl_flows.simulation.kinetics import internal_temperature_K
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState, pack_generator
-from mtl_flows.simulation.thermostats import BussiThermostat, internal_temperature_K
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ChunkResult:
-    """Outcome of one chunk.
-
-    Attributes
-    ----------
-    state
-        Where to go on from; after a failed guard, the state at the last good frame.
-    status
-        Outcome; anything but ``completed`` ends the simulation.
-    stopped_at_step
-        Last step done, counted from the start of the stage (the failing one after a failed guard).
-    n_frames
-        Frames handed to the sink.
-    mean_temperature_K
-        Mean of the instantaneous temperature over the steps of the chunk.
-    mean_energy_eV, last_energy_eV
-        Potential energy, mean over the stored frames and the starting point, and at the last of them.
-    conserved_drift_meV_per_atom_ps
-        Drift of the conserved quantity (total energy less the thermostat's heat): the integrator's error.
-    message
-        What the engine said when it failed; empty otherwise.
-    calculation
-        Files, settings and repairs of a calculation by an external program; empty otherwise.
-    """
-
-    state: MDState
-    status: ChunkStatus
-    stopped_at_step: int
-    n_frames: int
-    mean_temperature_K: float
-    mean_energy_eV: float
-    last_energy_eV: float
-    conserved_drift_meV_per_atom_ps: float
-    message: str = ""
-    calculation: dict[str, Any] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-able document."""
-        return {
-            "state": self.state.as_dict(),
-            "status": str(self.status),
-            "stopped_at_step": self.stopped_at_step,
-            "n_frames": self.n_frames,
-            "mean_temperature_K": self.mean_temperature_K,
-            "mean_energy_eV": self.mean_energy_eV,
-            "last_energy_eV": self.last_energy_eV,
-            "conserved_drift_meV_per_atom_ps": self.conserved_drift_meV_per_atom_ps,
-            "message": self.message,
-            "calculation": self.calculation,
-        }
+from mtl_flows.simulation.thermostats import BussiThermostat
 
 
 def run_chunk(

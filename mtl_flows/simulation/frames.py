@@ -1,14 +1,11 @@
 """Where frames go while a simulation runs: blocks of float32 positions, never a growing list.
 
-A block travels as bytes with a digest, so a file, a GridFS bucket or memory can hold it alike. Blocks are
-named by their first step: repeating a lost chunk overwrites its own blocks and nothing else.
+A block travels as bytes, so a file, a GridFS bucket or memory can hold it alike.
 """
 
-import hashlib
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
@@ -60,16 +57,8 @@ class FrameBlock:
         return buffer.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, sha256: str = "") -> Self:
-        """Restore a block, checking its digest when one is given.
-
-        Raises
-        ------
-        DynamicsError
-            If the bytes do not have the given SHA-256 digest.
-        """
-        if sha256 and hashlib.sha256(data).hexdigest() != sha256:
-            raise DynamicsError("stored frames are damaged: SHA-256 differs")
+    def from_bytes(cls, data: bytes) -> Self:
+        """Restore a block."""
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return cls(
                 arrays["positions_A"], arrays["steps"], arrays["temperatures_K"], arrays["energies_eV"]
@@ -112,45 +101,6 @@ class BlockFrameSink:
         )
         self._positions.clear()
         self._rows.clear()
-
-
-@dataclass(slots=True)
-class MemoryFrameSink:
-    """Keeps every frame in memory: for tests and short runs."""
-
-    blocks: list[FrameBlock] = field(default_factory=list)
-    _sink: BlockFrameSink = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._sink = BlockFrameSink(self.blocks.append)
-
-    def append(
-        self, positions_A: NDArray[np.float32], step: int, temperature_K: float, energy_eV: float
-    ) -> None:
-        """Take one frame."""
-        self._sink.append(positions_A, step, temperature_K, energy_eV)
-
-    def flush(self) -> None:
-        """Close the present block."""
-        self._sink.flush()
-
-
-def file_frame_sink(directory: Path, *, frames_per_block: int = 200) -> BlockFrameSink:
-    """Return a sink that writes one npz file a block into ``directory``, named by the first step."""
-    directory.mkdir(parents=True, exist_ok=True)
-
-    def write(block: FrameBlock) -> None:
-        path = directory / f"frames_{int(block.steps[0]):09d}.npz"
-        partial = path.with_suffix(".part")
-        partial.write_bytes(block.to_bytes())
-        partial.replace(path)
-
-    return BlockFrameSink(write, frames_per_block)
-
-
-def read_frame_files(directory: Path) -> list[FrameBlock]:
-    """Return the blocks a :func:`file_frame_sink` wrote, in order of step."""
-    return [FrameBlock.from_bytes(path.read_bytes()) for path in sorted(directory.glob("frames_*.npz"))]
 
 
 def assemble_trajectory(

@@ -1,28 +1,15 @@
 """Limits beyond which a simulation is not worth going on with, whatever engine runs it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mtl_flows.simulation.engine import ChunkStatus
+from mtl_flows.simulation.kinetics import internal_degrees_of_freedom
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState
-from mtl_flows.simulation.thermostats import internal_degrees_of_freedom
-
-ENGINE_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
-"""What calculators raise when they meet positions that make no sense; a missing package is none of these."""
-
-
-class ChunkStatus(StrEnum):
-    """How a chunk ended."""
-
-    COMPLETED = "completed"
-    NOT_A_NUMBER = "not_a_number"
-    TEMPERATURE_RUNAWAY = "temperature_runaway"
-    FRAMEWORK_MELTED = "framework_melted"
-    ENGINE_ERROR = "engine_error"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

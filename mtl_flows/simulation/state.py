@@ -1,17 +1,19 @@
 """What one chunk hands to the next: every number needed to go on as if never interrupted."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from ase import Atoms
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import InputError, OrderingError
 from mtl_flows.simulation.arrays import decode_array, encode_array
+from mtl_flows.simulation.kinetics import internal_temperature_K, thermal_momenta
 from mtl_flows.simulation.parameters import MDParameters
-from mtl_flows.simulation.thermostats import internal_temperature_K, thermal_momenta
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,8 @@ class MDState:
                 subject=structure.composition.reduced_formula,
                 remedy="order it first",
             )
+        from ase import Atoms
+
         rng = np.random.default_rng(parameters.seed)
         atoms = Atoms(
             symbols=[site.specie.symbol for site in structure],
@@ -73,7 +77,7 @@ class MDState:
         )
         velocities = structure.site_properties.get("velocities")
         if velocities is None:
-            momenta = thermal_momenta(atoms, parameters.target_temperature_K(0), rng)
+            momenta = thermal_momenta(atoms.get_masses(), parameters.target_temperature_K(0), rng)
         else:
             if any(velocity is None for velocity in velocities) or np.shape(velocities) != (len(atoms), 3):
                 raise InputError("velocities must be one vector for each site")
@@ -98,8 +102,10 @@ class MDState:
         masses = self.to_atoms().get_masses()[:, None]
         return internal_temperature_K(float((self.momenta**2 / (2.0 * masses)).sum()), len(self.species))
 
-    def to_atoms(self) -> Atoms:
+    def to_atoms(self) -> "Atoms":
         """Return ASE atoms with these positions and momenta."""
+        from ase import Atoms
+
         return Atoms(
             symbols=list(self.species),
             positions=self.positions_A,

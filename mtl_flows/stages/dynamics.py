@@ -1,6 +1,7 @@
 """Parameters of the dynamics of one material, and the keys that follow from them."""
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pymatgen.core import Composition
@@ -9,9 +10,9 @@ from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
-from mtl_flows.simulation.engines import VASP, engine_fingerprint
+from mtl_flows.simulation.engine import Engine, RelaxationGoal
 from mtl_flows.simulation.parameters import MDParameters, default_timestep_fs
-from mtl_flows.simulation.vasp_parameters import VaspParameters
+from mtl_flows.simulation.registry import get_engine
 
 _SEEDS_APART = 1_000_003
 ORDERING_VERSION = 1
@@ -27,9 +28,9 @@ class DynamicsParameters:
     mobile_ion
         Element that is allowed to diffuse.
     engine
-        Name in the registry (``chgnet``, ``sevennet``, ``vasp``), or import path of an ASE calculator.
-    vasp
-        Settings of VASP; of no account to other engines.
+        Name or import path, as `mtl_flows.simulation.registry.get_engine` takes it.
+    engine_settings
+        Settings of the engine's own, by name; which there are is for the engine to say.
     n_threads
         Threads of one job.
     ordering
@@ -64,7 +65,7 @@ class DynamicsParameters:
 
     mobile_ion: str = "Li"
     engine: str = "chgnet"
-    vasp: VaspParameters = field(default_factory=VaspParameters)
+    engine_settings: dict[str, Any] = field(default_factory=dict)
     n_threads: int = 1
     ordering: OrderingParameters = field(default_factory=OrderingParameters)
     relax_fmax_eV_per_A: float = 0.05
@@ -126,18 +127,26 @@ class DynamicsParameters:
             stage="dynamics",
             algorithm_version=DYNAMICS_VERSION,
             mobile_ion=self.mobile_ion,
-            values={name: getattr(self, name) for name in shaping} | self._program(),
+            values={name: getattr(self, name) for name in shaping} | self.configured_engine().shaping(),
         )
 
-    def _program(self) -> dict[str, Any]:
-        """Settings of an engine that is a program of its own."""
-        return {VASP: self.vasp.shaping()} if self.engine == VASP else {}
+    def configured_engine(self) -> Engine:
+        """Return the engine with its settings and threads.
 
-    def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
-        """What identifies the engine in every document; without the weights if it is not to be loaded."""
-        return engine_fingerprint(
-            self.engine, n_threads=self.n_threads, parameters=self._program(), load=load
-        )
+        Raises
+        ------
+        ConfigurationError
+            If there is no such engine, or it has no such settings.
+        """
+        return self._configured_engine
+
+    @cached_property
+    def _configured_engine(self) -> Engine:
+        return get_engine(self.engine).configured(self.engine_settings, n_threads=self.n_threads)
+
+    def relaxation_goal(self) -> RelaxationGoal:
+        """Return when the relaxation of an approximant is done."""
+        return RelaxationGoal(self.relax_fmax_eV_per_A, self.relax_steps)
 
     def judgement_hash(self) -> str:
         """Hash of everything that decides when a trajectory is long enough and what it says."""

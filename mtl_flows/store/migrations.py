@@ -107,6 +107,40 @@ def _labels_3(stored: Stored, _: MTLStore) -> Stored:
     return LabelDocument.of(stored["_id"], "Li", [statement], provenance).to_mongo()
 
 
+def _campaigns_2(stored: Stored, _: MTLStore) -> Stored:
+    """An engine's settings have no field of its name; the defaults are left to it."""
+
+    def renamed(dynamics: Stored) -> Stored:
+        kept = {name: value for name, value in dynamics.items() if name != "vasp"}
+        ours = dynamics["engine"] == "vasp"
+        return {**kept, "engine_settings": _changed_settings(dynamics.get("vasp", {})) if ours else {}}
+
+    values = stored["provenance"]["parameters"]["values"]
+    parameters = {
+        **stored["provenance"]["parameters"],
+        "values": {**values, "dynamics": renamed(values["dynamics"])},
+    }
+    provenance = {**stored["provenance"], "parameters": parameters}
+    return {**stored, "dynamics": renamed(stored["dynamics"]), "provenance": provenance}
+
+
+def _changed_settings(stored: Stored) -> Stored:
+    """Settings of VASP that were not the defaults of the time, INCAR tags among them."""
+    defaults = {
+        "cutoff_eV": 520.0,
+        "relax_kspacing_per_A": 0.4,
+        "static_kspacing_per_A": 0.25,
+        "spin_polarised": False,
+        "thermostat": "nose-hoover",
+        "csvr_period_fs": 100.0,
+        "incar": {},
+        "potcar_spec": False,
+        "polling_s": 10.0,
+    }
+    changed = {name: value for name, value in stored.items() if value != defaults.get(name)}
+    return {**changed.pop("incar", {}), **changed}
+
+
 def _one_label(one: Stored, other: Stored) -> Stored:
     """Two spellings of one id: what was stated last holds."""
     labels = sorted(
@@ -123,6 +157,7 @@ def _when(statement: LabelStatement) -> float:
 
 
 MIGRATIONS = (
+    Migration("campaigns", 1, _campaigns_2),
     Migration("files", 1, _files_2),
     Migration("files", 2, _files_3),
     Migration("releases", 2, _releases_3),

@@ -62,17 +62,18 @@ def test_incar_tags_reach_a_campaign_on_vasp(
 ) -> None:
     arguments = ("--core-hours", 1, "--material", crystal, "--engine", "vasp", "--incar", "NCORE=4")
     assert mtl_here("campaign", "start", "dft", *arguments, MTL_MONGO_URI=server).code == 0
-    assert dynamics_of(store.campaigns.get("dft")).vasp.incar == {"NCORE": 4}
+    assert dynamics_of(store.campaigns.get("dft")).engine_settings == {"NCORE": "4"}
 
 
 @pytest.mark.parametrize(
     ("tags", "told"),
     [
-        (("--engine", "vasp", "--incar", "NCORE"), "not an INCAR tag"),
-        (("--incar", "NCORE=4"), "add --engine vasp"),
+        (("--engine", "vasp", "--incar", "NCORE"), "not a setting of an engine: 'NCORE'"),
+        (("--engine", "vasp", "--set", "NSW=4"), "NSW follow from other parameters"),
+        (("--set", "NCORE=4"), "chgnet: has no setting NCORE"),
     ],
 )
-def test_incar_tags_that_mean_nothing_are_refused_before_anything_is_read(
+def test_settings_that_mean_nothing_are_refused_before_anything_is_read(
     mtl_here: Mtl, project: Path, tags: tuple[str, ...], told: str
 ) -> None:
     for command in (("run", project), ("campaign", "start", "a", "--core-hours", 1), ("launch", "licl")):

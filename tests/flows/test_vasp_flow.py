@@ -19,7 +19,6 @@ from mtl_flows.launch.events import WorkSummary
 from mtl_flows.launch.names import HEAVY
 from mtl_flows.report.story import tell
 from mtl_flows.science.dynamics import DynamicsBudget
-from mtl_flows.simulation.vasp_parameters import VaspParameters
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
@@ -58,7 +57,7 @@ def vasp(**changes: Any) -> DynamicsParameters:
     """The article's four temperatures in chunks of 1.2 ps."""
     fields: dict[str, Any] = {
         "engine": "vasp",
-        "vasp": VaspParameters(potcar_spec=True, polling_s=0.05),
+        "engine_settings": {"potcar_spec": True, "polling_s": 0.05},
         "heat_to_K": 1200.0,
         "temperatures_K": (800.0, 1000.0, 1200.0, 1400.0),
         "production_ps": 2.4,

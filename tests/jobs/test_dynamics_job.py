@@ -19,7 +19,7 @@ from mtl_flows.jobs.dynamics import TrajectoryMaker, find_ordering, load_traject
 from mtl_flows.schemas.dynamics import BlockRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
-from mtl_flows.simulation import engines
+from mtl_flows.simulation.calculators import KNOWN_WEIGHTS
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -180,7 +180,7 @@ def test_nonsense_ends_a_simulation_at_its_last_good_frame(store: MTLStore, run:
 @pytest.fixture
 def unloaded() -> None:
     """No engine was loaded in this process yet."""
-    engines._weights.cache_clear()
+    KNOWN_WEIGHTS.clear()
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_temperature_whose_engine_can_be_built_no_longer_keeps_its_frames_and_
     run(p)
     before = simulations(store, p)
     if not loaded:
-        engines._weights.cache_clear()
+        KNOWN_WEIGHTS.clear()
     monkeypatch.setattr(Brittle, "raises", chain([RuntimeError("no memory")], repeat(None)))
     longer = replace(p, production_ps=4.0)
     run(longer)

@@ -70,6 +70,23 @@ def test_each_stage_s_hash_follows_from_its_own_parameters_alone() -> None:
         assert stricter.clustering_stage(protocol).hash != before.clustering_stage(protocol).hash
 
 
+@pytest.mark.parametrize(
+    ("parameters", "key"),
+    [
+        (DynamicsParameters(), "098815784c85ac93"),
+        (DynamicsParameters(engine="vasp"), "f1d583f4aa77ef24"),
+        (
+            DynamicsParameters(engine="vasp", engine_settings={"NCORE": "4", "lreal": "Auto"}),
+            "c37161b3854a42d1",
+        ),
+    ],
+)
+def test_the_key_of_dynamics_stays_what_it_is_whatever_its_engine(
+    parameters: DynamicsParameters, key: str
+) -> None:
+    assert parameters.dynamics_stage().hash == key
+
+
 def test_the_key_of_a_trajectory_is_made_of_what_shapes_it() -> None:
     p = DynamicsParameters()
     key = p.trajectory_id("x.r1", 0, 800.0)

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+from sinks import MemoryFrameSink
 
 from mtl_flows.science.dynamics import DiffusionParameters, DiffusionStatus, analyse_diffusion
-from mtl_flows.simulation.chunk import ChunkStatus, run_chunk
-from mtl_flows.simulation.engines import get_engine
-from mtl_flows.simulation.frames import MemoryFrameSink, assemble_trajectory
+from mtl_flows.simulation.chunk import run_chunk
+from mtl_flows.simulation.engine import ChunkStatus
+from mtl_flows.simulation.engines.chgnet import ENGINE
+from mtl_flows.simulation.frames import assemble_trajectory
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState
 
@@ -26,7 +28,7 @@ def lithium_nitride() -> Structure:
 
 
 def test_hot_lithium_nitride_stays_itself_and_its_lithium_moves_more_when_hotter() -> None:
-    calculator = get_engine("chgnet").build()
+    calculator = ENGINE.build()
     amplitudes = []
     for temperature_K in (400.0, 1200.0):
         parameters = MDParameters(
@@ -58,8 +60,8 @@ def test_hot_lithium_nitride_stays_itself_and_its_lithium_moves_more_when_hotter
 def test_chgnet_runs_repeat_bit_for_bit_across_a_cut() -> None:
     parameters = MDParameters(n_steps=12, frame_interval=4, seed=2)
     start = MDState.from_structure(lithium_nitride() * (2, 1, 1), parameters)
-    whole = run_chunk(start, parameters, get_engine("chgnet").build(), MemoryFrameSink(), max_steps=12).state
-    half = run_chunk(start, parameters, get_engine("chgnet").build(), MemoryFrameSink(), max_steps=5).state
-    rest = run_chunk(half, parameters, get_engine("chgnet").build(), MemoryFrameSink(), max_steps=7).state
+    whole = run_chunk(start, parameters, ENGINE.build(), MemoryFrameSink(), max_steps=12).state
+    half = run_chunk(start, parameters, ENGINE.build(), MemoryFrameSink(), max_steps=5).state
+    rest = run_chunk(half, parameters, ENGINE.build(), MemoryFrameSink(), max_steps=7).state
     assert np.array_equal(rest.positions_A, whole.positions_A)
     assert np.array_equal(rest.momenta, whole.momenta)

@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from samples import crystal
+from sinks import MemoryFrameSink
 
 from mtl_flows.errors import CalculationError, ConfigurationError
-from mtl_flows.simulation.chunk import ChunkResult
-from mtl_flows.simulation.frames import MemoryFrameSink
-from mtl_flows.simulation.guard import ChunkStatus
+from mtl_flows.simulation.engine import ChunkResult, ChunkStatus
+from mtl_flows.simulation.engines.vasp import ENGINE
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState
-from mtl_flows.simulation.vasp_chunk import VaspChunk, _poscar_order, read_chunk
-from mtl_flows.simulation.vasp_output import ionic_steps
-from mtl_flows.simulation.vasp_parameters import VaspParameters
+from mtl_flows.simulation.vasp.chunk import _poscar_order, read_chunk
+from mtl_flows.simulation.vasp.output import ionic_steps
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:No POTCAR file"),
@@ -47,8 +46,8 @@ def run(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chun
         folder = tmp_path / f"from {state.step} for {max_steps}"
         folder.mkdir()
         monkeypatch.chdir(folder)
-        chunk = VaspChunk(STAGE, VaspParameters(potcar_spec=True, polling_s=0.02))
-        return chunk.run_chunk(state, sink, max_steps=max_steps)
+        engine = ENGINE.configured({"potcar_spec": True, "polling_s": 0.02})
+        return engine.run_chunk(state, STAGE, sink, max_steps=max_steps)
 
     return run
 
@@ -127,6 +126,5 @@ def test_what_was_not_asked_for_is_refused(run: Chunk, tmp_path: Path) -> None:
 
 def test_a_machine_without_vasp_is_told_so(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
     monkeypatch.setenv("PATH", str(project))
-    chunk = VaspChunk(STAGE, VaspParameters(potcar_spec=True))
     with pytest.raises(ConfigurationError, match="vasp_std"):
-        chunk.run_chunk(mixed(), MemoryFrameSink(), max_steps=1)
+        ENGINE.configured({"potcar_spec": True}).run_chunk(mixed(), STAGE, MemoryFrameSink(), max_steps=1)

@@ -7,8 +7,9 @@ from md_calculators import antiperovskite
 from monty.json import MontyDecoder, MontyEncoder
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.simulation.vasp import vasp_md_maker, vasp_relax_maker, vasp_static_maker
-from mtl_flows.simulation.vasp_parameters import VaspParameters
+from mtl_flows.simulation.engine import RelaxationGoal
+from mtl_flows.simulation.vasp.makers import vasp_md_maker, vasp_relax_maker, vasp_static_maker
+from mtl_flows.simulation.vasp.parameters import VaspParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
 
 STRUCTURE = antiperovskite(2, 2, 2)
@@ -55,6 +56,13 @@ def test_relaxation_moves_cell_and_atoms_and_the_static_run_nothing() -> None:
     assert (relax["ISIF"], relax["IBRION"]) == (3, 2)
     assert static["NSW"] == 0
     assert static["ISMEAR"] == 0
+
+
+def test_a_relaxation_keeps_the_cell_if_told_to() -> None:
+    incar = inputs(
+        vasp_relax_maker(goal=RelaxationGoal(fmax_eV_per_A=0.02, max_steps=50, relax_cell=False))
+    ).incar
+    assert (incar["ISIF"], incar["EDIFFG"], incar["NSW"]) == (2, -0.02, 50)
 
 
 def test_heating_goes_from_300_to_1200_K_in_10_ps() -> None:
@@ -117,20 +125,31 @@ def test_tags_of_the_users_go_before_ours_where_nothing_else_follows_from_them()
 
 
 def test_tags_are_read_as_in_an_incar() -> None:
-    tags = VaspParameters.from_tags(["ncore=4", "LREAL = Auto", "LASPH=.FALSE.", "SIGMA=0.1"]).incar
-    assert tags == {"NCORE": 4, "LREAL": "Auto", "LASPH": False, "SIGMA": 0.1}
-    for wrong in ("NCORE", "=4", "NCORE="):
-        with pytest.raises(ConfigurationError, match="not an INCAR tag"):
-            VaspParameters.from_tags([wrong])
+    tags = {"ncore": "4", "LREAL": "Auto", "LASPH": ".FALSE.", "SIGMA": "0.1", "NELM": 80}
+    read = {"NCORE": 4, "LREAL": "Auto", "LASPH": False, "SIGMA": 0.1, "NELM": 80}
+    parameters = VaspParameters.from_settings({**tags, "cutoff_eV": "600"})
+    assert (parameters.incar, parameters.cutoff_eV) == (read, 600.0)
+    assert VaspParameters.from_settings({}) == VaspParameters()
+    for wrong, told in (
+        ({"N CORE": "4"}, "not a setting"),
+        ({"NCORE": ""}, "not a setting"),
+        ({"cutoff_eV": "high"}, "cutoff_eV: Input should be a valid number"),
+        ({"ENCUT": "600"}, "ENCUT follow"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            VaspParameters.from_settings(wrong)
 
 
 def test_the_settings_of_vasp_are_part_of_the_key_of_vasp_alone() -> None:
-    def key(engine: str, **vasp: object) -> str:
-        return DynamicsParameters(engine=engine, vasp=VaspParameters(**vasp)).dynamics_stage().hash
+    def key(engine: str, **settings: object) -> str:
+        return DynamicsParameters(engine=engine, engine_settings=settings).dynamics_stage().hash
 
-    assert key("vasp") != key("vasp", incar={"NCORE": 4})
+    assert key("vasp") != key("vasp", NCORE=4)
+    assert key("vasp", NCORE=4) == key("vasp", incar={"NCORE": 4}) == key("vasp", ncore="4")
     assert key("vasp") == key("vasp", polling_s=1.0, potcar_spec=True)
-    assert key("chgnet") == key("chgnet", cutoff_eV=400.0)
+    assert key("vasp") == key("vasp", cutoff_eV=520.0)
+    with pytest.raises(ConfigurationError, match="chgnet: has no setting cutoff_eV"):
+        key("chgnet", cutoff_eV=400.0)
 
 
 def test_velocities_travel_with_the_structure() -> None:

@@ -17,8 +17,9 @@ from atomate2.vasp.jobs.md import MDMaker
 from atomate2.vasp.sets.core import MDSetGenerator, RelaxSetGenerator, StaticSetGenerator
 from pymatgen.io.vasp.inputs import Kpoints
 
+from mtl_flows.simulation.engine import RelaxationGoal
 from mtl_flows.simulation.parameters import MDParameters
-from mtl_flows.simulation.vasp_parameters import VaspParameters
+from mtl_flows.simulation.vasp.parameters import VaspParameters
 
 VaspMaker = TypeVar("VaspMaker", bound=BaseVaspMaker)
 
@@ -26,13 +27,14 @@ _NOSE_HOOVER: dict[str, Any] = {"MDALGO": 2, "SMASS": 0}
 
 
 def vasp_relax_maker(
-    parameters: VaspParameters = VaspParameters(), *, fmax_eV_per_A: float = 0.05, max_steps: int = 500
+    parameters: VaspParameters = VaspParameters(), goal: RelaxationGoal = RelaxationGoal()
 ) -> RelaxMaker:
-    """Return the Maker of the relaxation of positions and cell."""
+    """Return the Maker of the relaxation."""
     tags = {
         **_with_mesh(parameters, parameters.relax_kspacing_per_A),
-        "EDIFFG": -fmax_eV_per_A,
-        "NSW": max_steps,
+        "EDIFFG": -goal.fmax_eV_per_A,
+        "NSW": goal.max_steps,
+        "ISIF": 3 if goal.relax_cell else 2,
     }
     return _executed(
         RelaxMaker(name="VASP relax", input_set_generator=RelaxSetGenerator(user_incar_settings=tags)),

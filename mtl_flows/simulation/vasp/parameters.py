@@ -1,9 +1,10 @@
 """Settings of the VASP calculations, without atomate2: they are read where no calculation runs."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
+from pydantic import TypeAdapter, ValidationError
 from pymatgen.io.vasp.inputs import Incar
 
 from mtl_flows.errors import ConfigurationError
@@ -81,23 +82,31 @@ class VaspParameters:
             )
 
     @classmethod
-    def from_tags(cls, tags: Iterable[str]) -> Self:
-        """Return the defaults with further INCAR tags, each written as in INCAR: ``NCORE=4``.
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the defaults with other settings: these fields by name, and INCAR tags, their text as in INCAR.
 
         Raises
         ------
         ConfigurationError
-            If one is not of that form, or follows from other parameters.
+            If a value does not suit its field, a name is neither field nor tag, or a tag follows from other settings.
         """
-        incar = {}
-        for text in tags:
-            tag, equals, value = (part.strip() for part in text.partition("="))
-            if not tag.isidentifier() or not equals or not value:
-                raise ConfigurationError(
-                    f"not an INCAR tag: {text!r}", subject="--incar", remedy="write NCORE=4"
-                )
-            incar[tag.upper()] = Incar.proc_val(tag.upper(), value)
-        return cls(incar=incar)
+        names = {declared.name for declared in fields(cls)}
+        known = {name: value for name, value in settings.items() if name in names}
+        tags = {name.upper(): value for name, value in settings.items() if name not in names}
+        if wrong := [name for name, value in tags.items() if not name.isidentifier() or value == ""]:
+            raise ConfigurationError(
+                f"not a setting of VASP: {', '.join(wrong)}",
+                subject="vasp",
+                remedy="write NCORE=4, as in INCAR",
+            )
+        read = {tag: Incar.proc_val(tag, v) if isinstance(v, str) else v for tag, v in tags.items()}
+        try:
+            return TypeAdapter(cls).validate_python({**known, "incar": {**known.get("incar", {}), **read}})
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise ConfigurationError(
+                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}", subject="vasp"
+            ) from None
 
     def shaping(self) -> dict[str, Any]:
         """Return everything that shapes a result, and so its key."""

@@ -5,6 +5,7 @@ wrong with the calculation, and custodian could not mend, is a `CalculationError
 material's record.
 """
 
+import math
 import os
 import shlex
 import shutil
@@ -23,7 +24,7 @@ from pymatgen.core import SETTINGS as PYMATGEN_SETTINGS
 from pymatgen.core import Structure
 
 from mtl_flows.errors import CalculationError, ConfigurationError
-from mtl_flows.simulation.vasp_output import corrections
+from mtl_flows.simulation.vasp.output import corrections
 
 _REMEDY = "see what custodian tried in custodian.json, mend the settings and hand the material in again"
 
@@ -51,6 +52,11 @@ class VaspRun:
     forces_eV_per_A: list[list[float]]
     n_ionic_steps: int
     record: dict[str, Any]
+
+    @property
+    def max_force_eV_per_A(self) -> float:
+        """Largest force on an atom; infinite if there are none."""
+        return max((math.hypot(*force) for force in self.forces_eV_per_A), default=math.inf)
 
 
 def run_vasp_maker(maker: BaseVaspMaker, structure: Structure) -> VaspRun:

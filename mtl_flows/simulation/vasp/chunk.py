@@ -6,7 +6,7 @@ on nothing else.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,57 +15,47 @@ from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import CalculationError
-from mtl_flows.simulation.chunk import ChunkResult
+from mtl_flows.simulation.engine import ChunkResult, ChunkStatus
 from mtl_flows.simulation.frames import FrameSink
-from mtl_flows.simulation.guard import ChunkStatus, Guard
+from mtl_flows.simulation.guard import Guard
+from mtl_flows.simulation.kinetics import internal_temperature_K
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState
-from mtl_flows.simulation.thermostats import internal_temperature_K
-from mtl_flows.simulation.vasp import vasp_md_maker
-from mtl_flows.simulation.vasp_output import IonicStep, ionic_steps, read_contcar
-from mtl_flows.simulation.vasp_parameters import VaspParameters
-from mtl_flows.simulation.vasp_run import run_vasp_maker
+from mtl_flows.simulation.vasp.makers import vasp_md_maker
+from mtl_flows.simulation.vasp.output import IonicStep, ionic_steps, read_contcar
+from mtl_flows.simulation.vasp.parameters import VaspParameters
+from mtl_flows.simulation.vasp.run import run_vasp_maker
 
 # POSCAR has sixteen digits, vasprun.xml eight.
 _SAME_POSITION = 1e-5
 
 
-@dataclass(frozen=True, slots=True)
-class VaspChunk:
-    """Chunks of one stage.
+def run_vasp_chunk(
+    start: MDState,
+    stage: MDParameters,
+    sink: FrameSink,
+    *,
+    parameters: VaspParameters = VaspParameters(),
+    max_steps: int,
+) -> ChunkResult:
+    """Run VASP in the working directory and read the frames.
 
-    Attributes
-    ----------
-    stage
-        The ramp or the run at one temperature.
-    parameters
-        Settings of VASP.
+    Raises
+    ------
+    CalculationError
+        If VASP failed beyond custodian's repair, or ran something else than what it was given.
     """
-
-    stage: MDParameters
-    parameters: VaspParameters = field(default_factory=VaspParameters)
-
-    def run_chunk(self, start: MDState, sink: FrameSink, *, max_steps: int) -> ChunkResult:
-        """Run VASP in the working directory and read the frames.
-
-        Raises
-        ------
-        CalculationError
-            If VASP failed beyond custodian's repair, or ran something else than what it was given.
-        """
-        n_steps = min(max_steps, self.stage.n_steps - start.step)
-        maker = vasp_md_maker(self.stage, first_step=start.step, n_steps=n_steps, parameters=self.parameters)
-        order = _poscar_order(start)
-        record = run_vasp_maker(maker, _moving_structure(start, order)).record
-        if float(record["incar"].get("POTIM", self.stage.timestep_fs)) != self.stage.timestep_fs:
-            raise CalculationError(
-                "custodian changed POTIM, the time step, and frames of different steps do not join",
-                subject=maker.name,
-            )
-        return replace(
-            read_chunk(Path.cwd(), start, self.stage, sink, order=order, max_steps=n_steps),
-            calculation=record,
+    n_steps = min(max_steps, stage.n_steps - start.step)
+    maker = vasp_md_maker(stage, first_step=start.step, n_steps=n_steps, parameters=parameters)
+    order = _poscar_order(start)
+    record = run_vasp_maker(maker, _moving_structure(start, order)).record
+    if float(record["incar"].get("POTIM", stage.timestep_fs)) != stage.timestep_fs:
+        raise CalculationError(
+            "custodian changed POTIM, the time step, and frames of different steps do not join",
+            subject=maker.name,
         )
+    result = read_chunk(Path.cwd(), start, stage, sink, order=order, max_steps=n_steps)
+    return replace(result, calculation=record)
 
 
 def read_chunk(

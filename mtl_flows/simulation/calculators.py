@@ -1,0 +1,213 @@
+"""Engines that are ASE calculators: recipes by import path and keyword arguments, built by atomate2's Makers."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+from pymatgen.core import Structure
+
+from mtl_flows.errors import CalculationError, ConfigurationError, MTLError
+from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Relaxation, RelaxationGoal
+from mtl_flows.simulation.frames import FrameSink
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+
+KNOWN_WEIGHTS: dict[str, str] = {}
+"""Digests of the weights that this process has loaded, by recipe: loading a model takes seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalculatorEngine:
+    """A potential as an ASE calculator.
+
+    Attributes
+    ----------
+    name
+        Short name, or the import path of the calculator.
+    calculator
+        Import path of the calculator that gives energy, forces and stress (relaxation).
+    md_calculator
+        Import path of the calculator for molecular dynamics; it may leave out the stress.
+    package
+        Distribution whose version is recorded.
+    calculator_kwargs
+        Keyword arguments of both.
+    energy_scale
+        What the energies are comparable with; never mix scales in one phase diagram.
+    precision
+        Floating-point type of the model.
+    n_threads
+        Threads of the tensor library; more than one is slower on a shared machine.
+    takes
+        Names of the settings it takes; None if nobody knows which its constructor has.
+    settings
+        Further keyword arguments, the user's own; they shape results and their keys.
+    """
+
+    name: str
+    calculator: str
+    md_calculator: str
+    package: str
+    calculator_kwargs: dict[str, Any] = field(default_factory=dict)
+    energy_scale: str = "unknown"
+    precision: str = "float64"
+    relaxes_hulls: bool = True
+    n_threads: int = 1
+    takes: frozenset[str] | None = frozenset()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def configured(self, settings: Mapping[str, Any], *, n_threads: int = 1) -> "CalculatorEngine":
+        """Return the engine with further keyword arguments; text is read as JSON where it is JSON."""
+        if self.takes is not None and (unknown := sorted(settings.keys() - self.takes)):
+            raise ConfigurationError(
+                f"has no setting {', '.join(unknown)}",
+                subject=self.name,
+                remedy=f"it takes {', '.join(sorted(self.takes)) or 'none'}",
+            )
+        return replace(self, settings={k: _literal(v) for k, v in settings.items()}, n_threads=n_threads)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """All keyword arguments of the calculator."""
+        return {**self.calculator_kwargs, **self.settings}
+
+    def shaping(self) -> dict[str, Any]:
+        """Return the user's keyword arguments, if there are any."""
+        return {"engine_settings": dict(self.settings)} if self.settings else {}
+
+    def build(self, *, for_md: bool = True) -> "Calculator":
+        """Return the calculator, loaded and ready.
+
+        Parameters
+        ----------
+        for_md
+            Whether energy and forces are enough.
+
+        Raises
+        ------
+        ConfigurationError
+            If the package is not installed, or the import path leads nowhere.
+        CalculationError
+            If the calculator cannot be built for another reason, such as weights that cannot be read.
+        """
+        path = self.md_calculator if for_md else self.calculator
+        module, _, attribute = path.rpartition(".")
+        try:
+            factory = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ConfigurationError(
+                f"calculator {path} cannot be imported",
+                subject=self.name,
+                remedy=f"install {self.package}" if self.package else "check the import path",
+            ) from error
+        set_torch_threads(self.n_threads)
+        with building(self.name):
+            return factory(**self.arguments)
+
+    def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
+        """Return what identifies the potential."""
+        return {
+            "name": self.name,
+            "version": _version(self.package) if self.package else "",
+            "weights_sha256": self._weights() if load else None,
+            "parameters": self.arguments,
+            "precision": self.precision,
+            "threads": self.n_threads,
+            "energy_scale": self.energy_scale,
+        }
+
+    def _weights(self) -> str:
+        recipe = json.dumps([self.name, self.arguments, self.n_threads], sort_keys=True, default=str)
+        if recipe not in KNOWN_WEIGHTS:
+            KNOWN_WEIGHTS[recipe] = weights_sha256(self.build())
+        return KNOWN_WEIGHTS[recipe]
+
+    def relax(
+        self, structure: Structure, goal: RelaxationGoal, so_far: Relaxation | None = None
+    ) -> Relaxation:
+        """Relax by atomate2's force-field Maker, in one go."""
+        from mtl_flows.simulation.makers import EngineRelaxMaker
+
+        return so_far or EngineRelaxMaker.of(self, goal).relax(structure)
+
+    def run_chunk(
+        self, start: MDState, stage: MDParameters, sink: FrameSink, *, max_steps: int
+    ) -> ChunkResult:
+        """Run a chunk in this process, its calculator from atomate2's force-field Maker."""
+        from mtl_flows.simulation.makers import EngineMDMaker
+
+        return EngineMDMaker.of(self, stage).run_chunk(start, sink, max_steps=max_steps)
+
+
+@contextmanager
+def building(engine: str) -> Iterator[None]:
+    """Say what went wrong where a calculator is built: the installation, or the engine itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If a package is missing, which no job can go on from.
+    CalculationError
+        If anything else was raised, as by an engine that fails on positions.
+    """
+    try:
+        yield
+    except MTLError:
+        raise
+    except ImportError as error:
+        raise ConfigurationError(
+            f"needs a package that cannot be imported: {error}", subject=engine, remedy="install it"
+        ) from error
+    except Exception as error:  # constructors read files and run foreign code: no list is complete
+        raise CalculationError(
+            f"{ChunkStatus.ENGINE_ERROR}: {type(error).__name__}: {error}", subject=engine
+        ) from error
+
+
+@cache
+def _version(package: str) -> str:
+    """Version of a distribution, or of the one that brings a module of this name; empty for a loose module."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        owners = metadata.packages_distributions().get(package, ())
+    return metadata.version(owners[0]) if owners else ""
+
+
+def weights_sha256(calculator: "Calculator") -> str:
+    """Return the digest of a calculator's tensors, wherever they were loaded from; empty without any."""
+    model = getattr(calculator, "model", None)
+    if model is None or not hasattr(model, "state_dict"):
+        return ""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(str(tensor.dtype).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def set_torch_threads(n_threads: int) -> None:
+    """Limit PyTorch to ``n_threads`` where it is installed."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(n_threads)
+
+
+def _literal(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,1 @@
+"""VASP through atomate2 Makers: inputs, runs under custodian, and what they leave."""
