@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         pattern=r'^[^/\\. "$]{1,63}$',
         description="database name, used where the connection string names none",
     )
+    mobile_ions: str = Field(
+        "",
+        description="mobile ions of the project, with commas between, such as Li,Na; lithium if none are named",
+    )
     home: Path = Field(Path(EMBEDDED_FOLDER), description="folder of the embedded server and its data")
     materials_project_api_key: SecretStr | None = Field(None, description="key of the Materials Project API")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtl_flows.cli.console import complain, err, out, print_json, progress, table
-from mtl_flows.cli.types import DryRun, Json, MobileIon, Workers
+from mtl_flows.cli.types import DryRun, Json, Workers
 
 if TYPE_CHECKING:
     from mtl_flows.jobs.delivery import IngestSummary
@@ -61,7 +61,15 @@ def ingest(
             help="YAML file that says from where on a measurement is flagged, such as 'max_r_factor: 0.05'.",
         ),
     ] = None,
-    mobile_ion: MobileIon = "Li",
+    mobile_ions: Annotated[
+        str,
+        typer.Option(
+            "--mobile-ion",
+            "-m",
+            help="Ions of the project, with commas between: a file is taken if it holds one of them. They are added "
+            "to those of earlier ingests; by default those of mtl.yaml, else Li.",
+        ),
+    ] = "",
     workers: Workers = 2,
     json: Json = False,
 ) -> None:
@@ -73,6 +81,7 @@ def ingest(
     """
     from mtl_flows.jobs.parameter_files import read_parameters
     from mtl_flows.science.curation import CurationLimits
+    from mtl_flows.settings import Settings
     from mtl_flows.store.database import MTLStore
     from mtl_flows.store.rehearsal import rehearsed
 
@@ -86,9 +95,9 @@ def ingest(
             date=date.replace(tzinfo=UTC) if date else None,
             complete=complete,
             retry=retry,
-            drop=tuple(name.strip() for name in drop.split(",") if name.strip()),
+            drop=_split(drop),
             curation=curation,
-            mobile_ion=mobile_ion,
+            mobile_ions=_split(mobile_ions or Settings.load().mobile_ions),
             workers=workers,
         )
     if json:
@@ -96,6 +105,10 @@ def ingest(
     else:
         out.print(f"{'dry run of ' if dry_run else ''}{ingest_line(summary)}")
     fail_if_nothing_was_taken(summary)
+
+
+def _split(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
 def take_in(
@@ -109,7 +122,7 @@ def take_in(
     retry: bool = False,
     drop: Sequence[str] = (),
     curation: "CurationLimits | None" = None,
-    mobile_ion: str,
+    mobile_ions: Sequence[str],
     workers: int,
 ) -> "IngestSummary":
     """Ingest with progress; what it refused is said on standard error, at most the first few files."""
@@ -138,7 +151,7 @@ def take_in(
             retry=retry,
             drop=drop,
             curation=curation,
-            mobile_ion=mobile_ion,
+            mobile_ions=mobile_ions,
             workers=workers,
             progress=advance,
             on_refusals=refuse,

@@ -96,7 +96,7 @@ def run(
         if labels is not None:
             written = import_labels(store, labels)
             err.print(f"labels: {written.inserted} new, {written.replaced} changed")
-        read = take_in(store, paths, release=release, mobile_ion=mobile_ion, workers=workers)
+        read = take_in(store, paths, release=release, mobile_ions=[mobile_ion], workers=workers)
         err.print(ingest_line(read))
         chosen = chosen_parameters(store, screening, mobile_ion, parameters)
         run_screening(store, address, chosen, workers=workers, batch_size=batch_size)

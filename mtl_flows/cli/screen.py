@@ -125,6 +125,12 @@ def run_screening(
     from mtl_flows.launch.screening import plan_screening, submit_screening
 
     ion = parameters.mobile_ion
+    if waiting := store.rejections.refused_for_lack_of_others(ion):
+        err.print(
+            f"screening {parameters.screening}: {waiting} structures hold {ion} and were refused at ingest for lack of "
+            f"another ion; mtl ingest -m {ion} PATH… reads them again",
+            soft_wrap=True,
+        )
     if not known_groups(store, ion):
         err.print(
             f"screening {parameters.screening}: no known conductor of {ion}, so the cluster gate cannot decide; "

@@ -9,12 +9,19 @@ from itertools import islice
 from pathlib import Path
 
 from mtl_flows import __version__
-from mtl_flows.errors import ConflictingIdError, InputError, MTLError, SetAsideError, UnreadableStructureError
+from mtl_flows.errors import (
+    ConflictingIdError,
+    InputError,
+    MTLError,
+    NoMobileIonError,
+    SetAsideError,
+    UnreadableStructureError,
+)
 from mtl_flows.jobs.claims import Claims, Conflict, Offer
 from mtl_flows.jobs.crystals import settle_crystals
 from mtl_flows.jobs.groups import Guard
 from mtl_flows.jobs.names import as_before
-from mtl_flows.jobs.reading import Documents, IngestParameters, Reading, read_file, rejection, stems
+from mtl_flows.jobs.reading import STAGE, Documents, IngestParameters, Reading, read_file, rejection, stems
 from mtl_flows.jobs.settling import Delivered
 from mtl_flows.parallel import Outcome
 from mtl_flows.schemas.base import content_hash, utc_now
@@ -98,7 +105,9 @@ class Delivery:
         self.summary = IngestSummary()
         self.delivered = Delivered()
         self.set_aside: set[str] = set()
-        self.record = store.releases.begin_ingest(release.name, self.parameters_hash)
+        self.record = store.releases.begin_ingest(
+            release.name, self.parameters_hash, sorted(parameters.mobile_ions)
+        )
         self._claims = Claims(store, release.name)
         # Files in their order: those being read, and behind them those that the ledger knows.
         self._queue: deque[tuple[FileDocument, bool]] = deque()
@@ -122,8 +131,7 @@ class Delivery:
         for files in batched(found, _BATCH):
             entries = [self._entry(file) for file in files]
             ledger = self.store.files.look_up(entry.id for entry in entries)
-            if self.retry:
-                ledger = {key: known for key, known in ledger.items() if not known.rejections}
+            ledger = {key: known for key, known in ledger.items() if not self._to_read_again(known)}
             for file, entry in zip(files, entries, strict=True):
                 known = ledger.get(entry.id)
                 self._queue.append((known or entry, known is not None))
@@ -131,6 +139,11 @@ class Delivery:
                     yield file
                 else:
                     self._take_known()
+
+    def _to_read_again(self, known: FileDocument) -> bool:
+        """Whether a file that was refused may be taken now."""
+        another_ion = known.lacks and not set(self.parameters.mobile_ions) <= set(known.lacks)
+        return bool(another_ion or (self.retry and known.rejections))
 
     def _take_known(self) -> None:
         while self._queue and self._queue[0][1]:
@@ -211,12 +224,23 @@ class Delivery:
         again = [r for _, r in aside.values() if r.ended_in(self.release.name)]
         store.rejections.record_many([*refused, *(r.met_again() for r in again)], self.release.name)
         store.rejections.assign_release(known_refusals, self.release.name)
+        self._end_lack_of_ions(refused)
         self._note_delivered(batch, held, [*(r.id for r in refused), *known_refusals])
         self._write_ledger(batch, ids, {conflict.offer.entry.id for conflict in beaten})
         outcomes = Counter(r.outcome for r in recorded.values() if material_of(r.id) not in late)
         self._sum_up(len(batch), len(held), outcomes, len(refused) + len(known_refusals))
         if self.on_refusals is not None and (refused or known_refusals):
             self.on_refusals([*refused, *store.rejections.find({"_id": {"$in": known_refusals}})])
+
+    def _end_lack_of_ions(self, refused: Sequence[RejectionDocument]) -> None:
+        """What was refused for lack of an ion that is looked for now, and is refused for something else, lacks none."""
+        others = [r for r in refused if r.reason != NoMobileIonError.reason]
+        if others:
+            over = {
+                "_id": {"$in": [r.of_reason(NoMobileIonError.reason) for r in others]},
+                "file_sha256": {"$in": [r.file_sha256 for r in others]},
+            }
+            self.store.rejections.resolve(STAGE, over, self.release.name)
 
     def _set_aside(self, batch: Sequence[_Sorted]) -> dict[str, tuple[str, RejectionDocument]]:
         """Refusals by a filter, fresh and known ones, by material, each with the stem of its file."""
@@ -286,10 +310,11 @@ class Delivery:
     def _write_ledger(
         self, batch: Sequence[_Sorted], ids: Mapping[tuple[str, str], str], beaten: Set[str]
     ) -> None:
-        write = self.store.files.put if self.retry else self.store.files.add
-        write(
+        ions = sorted(self.parameters.mobile_ions)
+        self.store.files.put(
             file.entry.model_copy(
                 update={
+                    "lacks": ions if any(r.elements for r in file.refused) else [],
                     "structures": [ids[offer.content] for offer in file.offers()],
                     "fingerprints": [offer.fingerprint for offer in file.offers()],
                     "rejections": [r.id for r in file.refused],

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from pymatgen.core import Element
+
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.jobs.delivery import Delivery, IngestSummary
 from mtl_flows.jobs.groups import Guard, find_groups
@@ -29,7 +31,7 @@ def ingest(
     date: datetime | None = None,
     complete: bool = False,
     retry: bool = False,
-    mobile_ion: str = "Li",
+    mobile_ions: Sequence[str] = (),
     reading: ReadingParameters | None = None,
     curation: CurationLimits | None = None,
     drop: Sequence[str] = (),
@@ -58,6 +60,9 @@ def ingest(
         The release holds everything its source has: what is missing from it is marked as withdrawn.
     retry
         Read files again that were refused, though their content is the same.
+    mobile_ions
+        A file is taken if it holds one of these, or of those that the store was ever asked for; lithium if there are
+        neither. What was refused for lack of an ion is read again once it is among them.
     reading, curation
         Tolerances of reading, and where a measurement counts as unusual.
     drop
@@ -78,7 +83,7 @@ def ingest(
     InputError
         If a path does not exist or a folder holds no structure file.
     ConfigurationError
-        If the release belongs to another source, or a filter is unknown.
+        If the release belongs to another source, or a filter or an ion is unknown.
     """
     if unknown := sorted(set(drop) - set(FILTERS)):
         raise ConfigurationError(
@@ -86,8 +91,13 @@ def ingest(
             subject="drop",
             remedy=f"choose from {', '.join(FILTERS)}",
         )
+    if unknown := [ion for ion in mobile_ions if not Element.is_valid_symbol(ion)]:
+        raise ConfigurationError(
+            f"no such element: {', '.join(unknown)}", subject="mobile ions", remedy="name element symbols"
+        )
+    ions = tuple(sorted({*mobile_ions, *store.releases.mobile_ions()})) or ("Li",)
     parameters = IngestParameters(
-        mobile_ion, reading or ReadingParameters(), curation or CurationLimits(), tuple(drop)
+        ions, reading or ReadingParameters(), curation or CurationLimits(), tuple(drop)
     )
     guard = guard_with(workers, timeout_s=timeout_s, memory_MB=memory_MB)
     found = find_files(sources)

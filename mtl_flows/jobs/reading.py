@@ -1,10 +1,11 @@
 """One structure file into the documents it gives: structures and rejections."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from mtl_flows.errors import InputError, MTLError, SetAsideError
+from mtl_flows.errors import InputError, MTLError, NoMobileIonError, SetAsideError
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.schemas.ingest import (
@@ -15,7 +16,7 @@ from mtl_flows.schemas.ingest import (
     StructureFlags,
 )
 from mtl_flows.science.crystals import canonical
-from mtl_flows.science.curation import CurationLimits, flags, raised
+from mtl_flows.science.curation import ION_FILTERS, CurationLimits, disorder, flags, raised
 from mtl_flows.science.duplicates import composition_key
 from mtl_flows.science.reading import (
     FoundFile,
@@ -49,20 +50,20 @@ Documents = list[Reading | RejectionDocument]
 class IngestParameters:
     """What decides how a file is read and whether it is taken."""
 
-    mobile_ion: str = "Li"
+    mobile_ions: tuple[str, ...] = ("Li",)
     reading: ReadingParameters = field(default_factory=ReadingParameters)
     curation: CurationLimits = field(default_factory=CurationLimits)
     drop: tuple[str, ...] = ()
 
     def stage(self) -> StageParameters:
-        """Return the parameters as every document records them."""
+        """Return the parameters as every document records them; ions only where what is taken is read by them."""
         values = asdict(self.reading) | {"curation": asdict(self.curation)}
         if self.drop:
             values["drop"] = sorted(self.drop)
+        if not ION_FILTERS.isdisjoint(self.drop):
+            values["mobile_ions"] = sorted(self.mobile_ions)
         values["site_tolerances"] = list(self.reading.site_tolerances)
-        return StageParameters(
-            stage=STAGE, algorithm_version=ALGORITHM_VERSION, mobile_ion=self.mobile_ion, values=values
-        )
+        return StageParameters(stage=STAGE, algorithm_version=ALGORITHM_VERSION, mobile_ion="", values=values)
 
 
 def read_file(file: FoundFile, parameters: IngestParameters, source: str = "") -> Documents:
@@ -80,14 +81,21 @@ def read_file(file: FoundFile, parameters: IngestParameters, source: str = "") -
                 raise parsed
             material = material_id(parsed.codes, parsed.stem, source)
             check_structure(
-                parsed.structure, parameters.mobile_ion, subject=subject, parameters=parameters.reading
+                parsed.structure, *parameters.mobile_ions, subject=subject, parameters=parameters.reading
             )
             _filter(parsed, parameters, subject)
             documents.append(_reading(parsed, parameters, material, source))
         except InputError as error:
             digest = sha256(file.content).hexdigest()
             name = block.name if several else ""
-            documents.append(rejection(error, file.name, digest, parameters, source, material, block=name))
+            elements: list[str] = []
+            if isinstance(error, NoMobileIonError) and not isinstance(parsed, InputError):
+                elements = sorted(e.symbol for e in parsed.structure.composition.element_composition)
+            documents.append(
+                rejection(
+                    error, file.name, digest, parameters, source, material, block=name, elements=elements
+                )
+            )
     return documents
 
 
@@ -95,7 +103,8 @@ def _filter(parsed: ParsedStructure, parameters: IngestParameters, subject: str)
     """Refuse what the user's filters drop."""
     if not parameters.drop:
         return
-    found = raised(flags(parsed, parameters.mobile_ion, parameters.curation), parameters.drop)
+    where = disorder(parsed.structure, parameters.mobile_ions)
+    found = raised(flags(parsed, parameters.curation), where, parameters.drop)
     if found:
         raise SetAsideError(
             f"set aside as {' and '.join(name.replace('_', ' ') for name in found)}",
@@ -140,7 +149,7 @@ def _reading(parsed: ParsedStructure, parameters: IngestParameters, material: st
         space_group_symbol=symbol,
         volume_A3=float(structure.volume),
         density_g_cm3=float(structure.density),
-        flags=StructureFlags(**asdict(flags(parsed, parameters.mobile_ion, parameters.curation))),
+        flags=StructureFlags(**asdict(flags(parsed, parameters.curation))),
         metadata=SourceMetadata(**metadata),
         oxidation_states=parsed.oxidation_states,
         site_charges=site_charges,
@@ -166,6 +175,7 @@ def rejection(
     material: str = "",
     *,
     block: str = "",
+    elements: Sequence[str] = (),
 ) -> RejectionDocument:
     """Refusal of a file under the parameters it was read with; `block` is one of several in the file."""
     return RejectionDocument.of_file(
@@ -175,6 +185,7 @@ def rejection(
         file_sha256=digest,
         source=source,
         material_id=material,
-        mobile_ion=parameters.mobile_ion,
+        mobile_ion=",".join(parameters.mobile_ions),
+        elements=elements,
         provenance=Provenance.record(parameters.stage(), {"file": digest} if digest else {}, STAGE),
     )

@@ -1,5 +1,6 @@
 """The story of one material: what was read, what every gate said and why, what was calculated, what is pending."""
 
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from mtl_flows.errors import NotFoundError
@@ -7,6 +8,7 @@ from mtl_flows.jobs.labels import label_contradictions
 from mtl_flows.schemas.base import CrystalResult, Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
+from mtl_flows.science.curation import disorder
 from mtl_flows.science.topology import PROTOCOLS, prescreen
 from mtl_flows.stages import CHEMISTRY, CRYSTAL_STAGES, TOPOLOGY, CrystalStage, ScreeningParameters
 from mtl_flows.store.database import MTLStore
@@ -60,7 +62,7 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
             "releases": current.releases,
             "withdrawn": current.withdrawn,
             "representative": current.representative_id,
-            "flags": [name for name, on in current.flags.model_dump().items() if on],
+            "flags": [name for name, on in _flags(store, current, parameters.mobile_ion).items() if on],
             "warnings": current.warnings,
         },
         "rejections": [_rejection(r) for r in refused],
@@ -85,6 +87,15 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
     else:
         story["pending"] = ["topology", "chemistry"]
     return story
+
+
+def _flags(store: MTLStore, revision: StructureDocument, mobile_ion: str) -> dict[str, bool]:
+    """What a curator may want to sort out; where a crystal is disordered depends on the ion."""
+    found = revision.flags.model_dump()
+    if not revision.ordered and mobile_ion in revision.elements:
+        structure = store.crystals.get(revision.crystal_id).to_structure()
+        found |= asdict(disorder(structure, [mobile_ion]))
+    return found
 
 
 def _rejection(rejection: RejectionDocument) -> dict[str, Any]:

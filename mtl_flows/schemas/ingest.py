@@ -1,5 +1,6 @@
 """Documents of the ingest stage: structures, files read, rejections and releases."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -42,8 +43,6 @@ class StructureFlags(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ordered: bool = Field(description="every site holds one fully occupied species")
-    mobile_disordered: bool = Field(description="some mobile site is partly occupied or shared")
-    framework_disordered: bool = Field(description="some framework site is partly occupied or shared")
     missing_hydrogen: bool = Field(description="the formula holds hydrogen that no site accounts for")
     composition_mismatch: bool = Field(description="the sites do not add up to the declared formula")
     theoretical: bool = Field(description="calculated rather than measured")
@@ -148,7 +147,12 @@ class RejectionDocument(Document):
     )
     material_id: str = Field("", description="material concerned, where it is known")
     releases: list[str] = Field(default_factory=list, description="releases it was met in")
-    mobile_ion: str = Field("", description="mobile ion the stage looked for")
+    mobile_ion: str = Field(
+        "", description="mobile ion the stage looked for; at ingest all of the project, with commas between"
+    )
+    elements: list[str] = Field(
+        default_factory=list, description="elements of the sites, where the file holds none of these ions"
+    )
     created_at: datetime = Field(description="UTC, first met")
     resolved: bool = Field(False, description="the subject was accepted later")
     resolved_at: datetime | None = Field(
@@ -199,6 +203,7 @@ class RejectionDocument(Document):
         file_sha256: str = "",
         material_id: str = "",
         mobile_ion: str = "",
+        elements: Sequence[str] = (),
         provenance: Provenance | None = None,
     ) -> Self:
         """Document for `error` of reading a file of a source; the same refusal always gets the same id."""
@@ -214,6 +219,7 @@ class RejectionDocument(Document):
             file_stem=file_stem,
             material_id=material_id,
             mobile_ion=mobile_ion,
+            elements=list(elements),
             created_at=utc_now(),
             provenance=provenance,
         )
@@ -222,6 +228,10 @@ class RejectionDocument(Document):
         """The same refusal of a material under another id."""
         key = self.file_key(self.source, material_id, self.file_stem, self.reason)
         return self.model_copy(update={"id": key, "material_id": material_id})
+
+    def of_reason(self, reason: str) -> str:
+        """Id of a refusal of the same file for another reason."""
+        return self.file_key(self.source, self.material_id, self.file_stem, reason)
 
     def ended_in(self, release: str) -> bool:
         """Whether it stands no more because of what this release holds."""
@@ -249,6 +259,9 @@ class FileDocument(Document):
     structures: list[str] = Field(default_factory=list, description="ids of the revisions it holds")
     fingerprints: list[str] = Field(default_factory=list, description="fingerprint of each of `structures`")
     rejections: list[str] = Field(default_factory=list, description="ids of the rejections it caused")
+    lacks: list[str] = Field(
+        default_factory=list, description="mobile ions for lack of all of which something in it was refused"
+    )
     code_version: str = Field("", description="version of mtl_flows that read it")
     read_at: datetime | None = Field(None, description="UTC, when it was read")
 
@@ -280,6 +293,9 @@ class IngestRecord(BaseModel):
         default_factory=dict, description="what it met so far, by what became of it"
     )
     parameters_hash: str = Field("", description="hash of the parameters it read with")
+    mobile_ions: list[str] = Field(
+        default_factory=list, description="ions that it looked for; empty where an early version did not say"
+    )
     code_version: str = Field("", description="version of mtl_flows")
 
 

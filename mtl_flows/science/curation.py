@@ -3,10 +3,11 @@
 Flags never drop a structure by themselves; whoever queries does.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
 
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 
 from mtl_flows.science.reading.formula import proportional, read_formula
 from mtl_flows.science.reading.model import ParsedStructure
@@ -23,7 +24,10 @@ FILTERS = (
     "non_ambient",
     "poor_refinement",
 )
-"""What a curator can choose to drop; every one is a flag that is recorded in any case."""
+"""What a curator can choose to drop; all but those of `ION_FILTERS` are flags that are recorded in any case."""
+
+ION_FILTERS: Final = frozenset({"mobile_disordered", "framework_disordered"})
+"""Filters that depend on which ions are mobile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,6 @@ class CurationFlags:
     ----------
     ordered
         Every site holds one fully occupied species.
-    mobile_disordered, framework_disordered
-        A site of that kind is partly occupied or shared.
     missing_hydrogen
         The declared formula holds more hydrogen than the sites do.
     composition_mismatch
@@ -60,8 +62,6 @@ class CurationFlags:
     """
 
     ordered: bool
-    mobile_disordered: bool
-    framework_disordered: bool
     missing_hydrogen: bool
     composition_mismatch: bool
     theoretical: bool
@@ -69,21 +69,28 @@ class CurationFlags:
     poor_refinement: bool
 
 
-def flags(parsed: ParsedStructure, mobile_ion: str, limits: CurationLimits | None = None) -> CurationFlags:
-    """Judge a structure as read."""
+@dataclass(frozen=True, slots=True)
+class DisorderFlags:
+    """Which sites are partly occupied or shared, seen from mobile ions: mobile sites hold one of them."""
+
+    mobile_disordered: bool
+    framework_disordered: bool
+
+
+def disorder(structure: Structure, mobile_ions: Collection[str]) -> DisorderFlags:
+    """Say where a structure is disordered."""
+    mobile = [not symbols.isdisjoint(mobile_ions) for symbols in _disordered(structure)]
+    return DisorderFlags(mobile_disordered=any(mobile), framework_disordered=not all(mobile))
+
+
+def flags(parsed: ParsedStructure, limits: CurationLimits | None = None) -> CurationFlags:
+    """Judge a structure as read, whatever its mobile ion."""
     limits = limits or CurationLimits()
     metadata = parsed.metadata
-    disordered = [
-        {element.symbol for element in site.species.element_composition}
-        for site in parsed.structure
-        if len(site.species) > 1 or site.species.num_atoms < _FULL
-    ]
     present = parsed.structure.composition.element_composition
     declared = read_formula(metadata.declared_formula_sum)
     return CurationFlags(
-        ordered=not disordered,
-        mobile_disordered=any(mobile_ion in symbols for symbols in disordered),
-        framework_disordered=any(mobile_ion not in symbols for symbols in disordered),
+        ordered=not _disordered(parsed.structure),
         missing_hydrogen=parsed.implicit_hydrogens > 0
         or _lacks_hydrogen(present, declared, limits.composition_tolerance),
         composition_mismatch=bool(declared)
@@ -97,9 +104,19 @@ def flags(parsed: ParsedStructure, mobile_ion: str, limits: CurationLimits | Non
     )
 
 
-def raised(found: CurationFlags, chosen: Sequence[str]) -> list[str]:
+def raised(found: CurationFlags, where: DisorderFlags, chosen: Sequence[str]) -> list[str]:
     """Those of the `chosen` filters that a structure falls under, in their order."""
-    return [name for name in chosen if (not found.ordered if name == "disordered" else getattr(found, name))]
+    on = asdict(found) | asdict(where) | {"disordered": not found.ordered}
+    return [name for name in chosen if on[name]]
+
+
+def _disordered(structure: Structure) -> list[set[str]]:
+    """Element symbols of each site that does not hold one fully occupied species."""
+    return [
+        {element.symbol for element in site.species.element_composition}
+        for site in structure
+        if len(site.species) > 1 or site.species.num_atoms < _FULL
+    ]
 
 
 def _outside(value: float | None, low: float, high: float) -> bool:

@@ -6,9 +6,7 @@ from typing import Any, NamedTuple
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from mtl_flows.errors import (
-    MTLError,
-)
+from mtl_flows.errors import MTLError, NoMobileIonError
 from mtl_flows.schemas.base import Provenance, utc_now
 from mtl_flows.schemas.ingest import (
     FileDocument,
@@ -18,7 +16,10 @@ from mtl_flows.schemas.ingest import (
 from mtl_flows.store.collection import DocumentCollection
 
 # Of a refusal met again: what it says now; the rest is what it said first.
-_LATEST = ("subject", "message", "remedy", "file_sha256", "provenance", "resolved", "resolved_at")
+_LATEST = (
+    *("subject", "message", "remedy", "file_sha256", "mobile_ion", "elements", "provenance"),
+    *("resolved", "resolved_at"),
+)
 
 
 class RejectionGroup(NamedTuple):
@@ -156,6 +157,12 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
             "$push": {"events": event.model_dump()},
         }
         return self.writable.update_many({**query, "stage": stage, "resolved": False}, update).modified_count
+
+    def refused_for_lack_of_others(self, ion: str) -> int:
+        """Number of refusals at ingest of what holds an ion, for lack of those that were looked for."""
+        return self.count(
+            {"stage": "ingest", "reason": NoMobileIonError.reason, "resolved": False, "elements": ion}
+        )
 
     def of_releases(self, releases: Sequence[str], *, besides: str) -> Iterator[RejectionDocument]:
         """Refusals at ingest that were met in some releases, but those for one reason."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pymongo import ReplaceOne
 
+from mtl_flows.errors import NoMobileIonError
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.ingest import IngestRecord, RejectionDocument
 from mtl_flows.schemas.labels import LabelDocument, LabelFacts, LabelStatement
@@ -66,7 +67,17 @@ def _rejections_3(stored: Stored, store: MTLStore) -> Stored:
     """A refusal at ingest belongs to a material, else to a source and a stem, wherever the file lies."""
     met = {"at": stored["created_at"], "accepted": False, "release": ""}
     met |= {name: stored[name] for name in ("subject", "file_sha256", "message")}
-    moved = {"source": "", "file_stem": "", "resolved_at": None, "events": [met], **stored}
+    # Of what holds no mobile ion the message alone named the elements.
+    _, _, listed = stored["message"].partition("; there are ")
+    elements = listed.split(", ") if listed and stored["reason"] == NoMobileIonError.reason else []
+    moved = {
+        "source": "",
+        "file_stem": "",
+        "resolved_at": None,
+        "events": [met],
+        "elements": elements,
+        **stored,
+    }
     if stored["stage"] != "ingest":
         return moved
     releases = {r["_id"]: r for r in store.releases.raw.find({"_id": {"$in": stored["releases"]}})}

@@ -1,6 +1,6 @@
 """Releases: what was delivered by whom, and in which order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -83,12 +83,13 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
         """Note that what the release does not hold has been withdrawn; it stays so."""
         self.writable.update_one({"_id": name}, {"$set": {"complete": True}})
 
-    def begin_ingest(self, name: str, parameters_hash: str) -> str:
+    def begin_ingest(self, name: str, parameters_hash: str, mobile_ions: Sequence[str] = ()) -> str:
         """Enter an ingest into the history of a release; gives its id."""
         record = IngestRecord(
             id=uuid4().hex,
             started_at=utc_now(),
             parameters_hash=parameters_hash,
+            mobile_ions=list(mobile_ions),
             code_version=__version__,
         )
         self.writable.update_one({"_id": name}, {"$push": {"ingests": record.model_dump()}})
@@ -100,6 +101,10 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
         if ended:
             found["ingests.$.ended_at"] = utc_now()
         self.writable.update_one({"_id": name, "ingests.id": ingest}, {"$set": found})
+
+    def mobile_ions(self) -> list[str]:
+        """Ions that files were accepted for so far, sorted."""
+        return sorted(self.raw.distinct("ingests.mobile_ions"))
 
     def named(self, name: str) -> ReleaseDocument:
         """Return the release of this name.

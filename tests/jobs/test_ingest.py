@@ -127,7 +127,7 @@ class TestOneDelivery:
         assert (found.source, found.releases, found.current, found.ordered) == ("ICSD", ["1"], True, True)
         assert found.file.name == "delivery/good-1.cif"
         assert found.provenance.inputs == {"file": found.file.sha256}
-        assert found.provenance.parameters == IngestParameters("Li").stage()
+        assert found.provenance.parameters == IngestParameters(("Li",)).stage()
         assert found.provenance.job == "ingest"
         expected = Structure(
             Lattice.cubic(4), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]], labels=["A1", "B1"]
@@ -151,9 +151,34 @@ class TestOneDelivery:
 
     def test_other_mobile_ion(self, store: MTLStore, folder: Path) -> None:
         run(store, folder)
-        summary = run(store, folder, mobile_ion="Na")
-        assert (summary.new, summary.rejected) == (1, 9)
+        assert store.rejections.refused_for_lack_of_others("Na") == 1
+        summary = run(store, folder, mobile_ions=["Na"])
+        assert (summary.new, summary.unchanged, summary.rejected) == (1, 5, 4)
         assert store.structures.count({"elements": "Na"}) == 1
+        assert store.rejections.refused_for_lack_of_others("Na") == 0
+        # It is among the ions from now on, and nothing depends on which is named.
+        before = everything(store)
+        for ions in ([], ["Li"], ["Na"]):
+            assert run(store, folder, mobile_ions=ions).unchanged == 6
+        assert everything(store) == before
+
+    def test_an_ion_that_is_none(self, store: MTLStore, folder: Path) -> None:
+        with pytest.raises(ConfigurationError, match="no such element: Xx"):
+            run(store, folder, mobile_ions=["Li", "Xx"])
+        assert store.releases.count() == 0
+
+    def test_filters_that_depend_on_ions_are_those_of_all(self, store: MTLStore, tmp_path: Path) -> None:
+        (tmp_path / "x.cif").write_text(cif(cation="Na", occupancy=0.5))
+        (tmp_path / "y.cif").write_text(cif(occupancy=0.5))
+        dropped = {"drop": ["mobile_disordered"], "release": "1"}
+        assert run(store, tmp_path, **dropped).rejected == 2
+        assert {r.file_stem: r.reason for r in store.rejections.outstanding()} == {
+            "x": "no_mobile_ion",
+            "y": "set_aside",
+        }
+        run(store, tmp_path, mobile_ions=["Na"], **dropped)
+        assert {r.reason for r in store.rejections.outstanding()} == {"set_aside"}
+        assert store.rejections.refused_for_lack_of_others("Na") == 0
 
     def test_archive_and_many_blocks(self, store: MTLStore, tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:

@@ -3,7 +3,7 @@
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
-from mtl_flows.science.curation import CurationFlags, CurationLimits, flags
+from mtl_flows.science.curation import CurationFlags, CurationLimits, disorder, flags
 from mtl_flows.science.reading import Metadata, ParsedStructure, reduced_formula
 from mtl_flows.science.reading.formula import proportional, read_formula
 
@@ -28,8 +28,8 @@ def parsed(
 
 
 def test_nothing_to_say_of_a_plain_crystal() -> None:
-    found = flags(parsed(["Li", "O"]), "Li")
-    assert found == CurationFlags(True, False, False, False, False, False, False, False)
+    found = flags(parsed(["Li", "O"]))
+    assert found == CurationFlags(True, False, False, False, False, False)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,19 @@ def test_nothing_to_say_of_a_plain_crystal() -> None:
     ],
 )
 def test_disorder(species: list, expected: tuple[bool, bool, bool]) -> None:
-    found = flags(parsed(species), "Li")
-    assert (found.ordered, found.mobile_disordered, found.framework_disordered) == expected
+    found = flags(parsed(species))
+    where = disorder(parsed(species).structure, ["Li"])
+    assert (found.ordered, where.mobile_disordered, where.framework_disordered) == expected
+
+
+def test_disorder_depends_on_the_ions() -> None:
+    structure = parsed([{"Na": 0.5}, "Li", "O"]).structure
+    seen = {ions: disorder(structure, ions.split(",")) for ions in ("Li", "Na", "Li,Na")}
+    assert [(d.mobile_disordered, d.framework_disordered) for d in seen.values()] == [
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,14 +73,14 @@ def test_disorder(species: list, expected: tuple[bool, bool, bool]) -> None:
     ],
 )
 def test_declared_formula(declared: str, mismatch: bool, missing_hydrogen: bool) -> None:
-    found = flags(parsed(["Li", "O"], Metadata(declared_formula_sum=declared)), "Li")
+    found = flags(parsed(["Li", "O"], Metadata(declared_formula_sum=declared)))
     assert (found.composition_mismatch, found.missing_hydrogen) == (mismatch, missing_hydrogen)
 
 
 def test_hydrogen_that_is_there() -> None:
     declared = Metadata(declared_formula_sum="H1 Li1 O1")
-    assert not flags(parsed(["Li", "O", "H"], declared), "Li").missing_hydrogen
-    assert flags(parsed(["Li", "O"], implicit_hydrogens=2.0), "Li").missing_hydrogen
+    assert not flags(parsed(["Li", "O", "H"], declared)).missing_hydrogen
+    assert flags(parsed(["Li", "O"], implicit_hydrogens=2.0)).missing_hydrogen
 
 
 @pytest.mark.parametrize(
@@ -83,13 +94,13 @@ def test_hydrogen_that_is_there() -> None:
     ],
 )
 def test_ambient(metadata: Metadata, non_ambient: bool) -> None:
-    assert flags(parsed(["Li"], metadata), "Li").non_ambient is non_ambient
+    assert flags(parsed(["Li"], metadata)).non_ambient is non_ambient
 
 
 def test_limits_are_the_callers() -> None:
     poor = parsed(["Li"], Metadata(r_factor=0.12))
-    assert flags(poor, "Li").poor_refinement
-    assert not flags(poor, "Li", CurationLimits(max_r_factor=0.2)).poor_refinement
+    assert flags(poor).poor_refinement
+    assert not flags(poor, CurationLimits(max_r_factor=0.2)).poor_refinement
 
 
 @pytest.mark.parametrize(

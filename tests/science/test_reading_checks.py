@@ -19,6 +19,7 @@ ROCK_SALT = Structure.from_spacegroup(
 def test_good_structure_passes() -> None:
     check_structure(ROCK_SALT, "Li")
     check_structure(ROCK_SALT, "Cl")
+    check_structure(ROCK_SALT, "Na", "Li")
     decorated = ROCK_SALT.copy()
     decorated.add_oxidation_state_by_element({"Li": 1, "Cl": -1})
     check_structure(decorated, "Li")

@@ -10,8 +10,7 @@ from mtl_flows.science.sublattices import is_mobile
 
 def check_structure(
     structure: Structure,
-    mobile_ion: str,
-    *,
+    *mobile_ions: str,
     subject: str = "",
     parameters: ReadingParameters | None = None,
 ) -> None:
@@ -20,18 +19,18 @@ def check_structure(
     Raises
     ------
     NoMobileIonError
-        If no site holds `mobile_ion`.
+        If no site holds any of `mobile_ions`.
     OccupancyError
         If the occupancies of a site add up to more than `parameters.occupancy_tolerance`.
     OverlappingSitesError
         If two fully occupied sites are closer than `parameters.min_distance_A`.
     """
     limits = parameters or ReadingParameters()
-    if not is_mobile(structure.composition, mobile_ion):
+    if not any(is_mobile(structure.composition, ion) for ion in mobile_ions):
         raise NoMobileIonError(
-            f"no site holds {mobile_ion}; there are {', '.join(sorted(structure.chemical_system_set))}",
+            f"no site holds {' or '.join(mobile_ions)}; there are {', '.join(sorted(structure.chemical_system_set))}",
             subject=subject,
-            remedy="check the file's list of atom sites, or choose another mobile ion",
+            remedy="check the file's list of atom sites, or add another mobile ion",
         )
     for site in structure:
         if site.species.num_atoms > limits.occupancy_tolerance:
