@@ -1,6 +1,7 @@
 """What a crystal is: cell, elements, occupancies and coordinates, whatever the order and labels of its sites."""
 
 import hashlib
+from collections.abc import Hashable
 from math import inf
 from typing import Final, NamedTuple
 
@@ -9,6 +10,9 @@ import scipy
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 from pymatgen.util.coord import pbc_shortest_vectors
+
+from mtl_flows.science.charges import without_charges
+from mtl_flows.science.elements import element_amounts
 
 SAME_CRYSTAL_A: Final = 1e-3
 """Readings of one material whose cell and sites all agree within this are one crystal."""
@@ -51,8 +55,7 @@ def canonical(structure: Structure) -> tuple[Structure, NDArray[np.intp]]:
     order
         Index of each site in the structure given, shape ``(n_sites,)``.
     """
-    bare = structure.copy()
-    bare.remove_oxidation_states()
+    bare = without_charges(structure)
     kinds, coords = _kinds(bare), _rounded(bare)
     order = np.array(sorted(range(len(bare)), key=lambda i: (kinds[i], *coords[i].tolist())), dtype=np.intp)
     species = bare.species_and_occu
@@ -101,12 +104,12 @@ def _rounded(structure: Structure) -> NDArray[np.float64]:
 
 def _kinds(structure: Structure) -> list[str]:
     """Elements and occupancies of each site, as text."""
-    return [
-        ",".join(
-            f"{element.symbol}:{amount:.5f}"
-            for element, amount in sorted(
-                species.element_composition.items(), key=lambda item: item[0].symbol
-            )
-        )
-        for species in structure.species_and_occu
-    ]
+    known: dict[Hashable, str] = {}
+    kinds = []
+    for species in structure.species_and_occu:
+        key = frozenset(species.items())
+        if key not in known:
+            amounts = sorted(element_amounts(species).items())
+            known[key] = ",".join(f"{symbol}:{amount:.5f}" for symbol, amount in amounts)
+        kinds.append(known[key])
+    return kinds
