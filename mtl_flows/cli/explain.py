@@ -37,7 +37,7 @@ def explain(
     if "structure" in story:
         _print_structure(story)
     _print_list("Refusals", story["rejections"])
-    _print_list("Gates of the prescreen", story.get("gates", []))
+    _print_list("Gates", story.get("gates", []))
     _print_list("Clusters", story.get("clusters", []))
     rules = [
         {

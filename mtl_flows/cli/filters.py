@@ -44,7 +44,8 @@ def _filter(
     passes: Annotated[
         str,
         typer.Option(
-            help="Passed these gates: connectivity, prescreen, cluster, chemistry.", rich_help_panel=_GATES
+            help="Passed these gates, such as prescreen,chemistry; another word lists them all.",
+            rich_help_panel=_GATES,
         ),
     ] = "",
     fails: Annotated[str, typer.Option(help="Failed these gates.", rich_help_panel=_GATES)] = "",
@@ -119,8 +120,8 @@ def _filter(
     return CandidateFilter(
         survivors=survivors,
         protocol=protocol,  # type: ignore[arg-type]  # the filter checks what was typed
-        passes=split(passes),  # type: ignore[arg-type]
-        fails=split(fails),  # type: ignore[arg-type]
+        passes=split(passes),
+        fails=split(fails),
         cluster=cluster,
         elements=split(elements),
         without=split(without),

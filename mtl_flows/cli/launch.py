@@ -237,6 +237,7 @@ def status(
     json: Json = False,
 ) -> None:
     """Show the funnel, the workflows and their states, and what is left to do."""
+    from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.overview import failures, workflow_overview
     from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
     from mtl_flows.settings import Settings
@@ -247,6 +248,7 @@ def status(
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         counts = funnel_counts(store.candidates)
+        thresholds = screening_parameters(store, store.screening).thresholds
         collections = {c.name: c.raw.estimated_document_count() for c in store.collections}
         workflows = workflow_overview(address, limit=limit)
         groups = failures(address)
@@ -265,7 +267,7 @@ def status(
         )
         return
     out.print(f"store: {address}")
-    out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts)))
+    out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts, thresholds)))
     if workflows:
         rows = [
             [w.name, w.state, ", ".join(f"{n} {s.lower()}" for s, n in w.states.items())] for w in workflows

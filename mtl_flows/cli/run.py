@@ -112,7 +112,7 @@ def run(
             )
         counts = funnel_counts(store.candidates)
         shown = list(store.candidates.survivors())
-    out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts)))
+    out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts, chosen.thresholds)))
     print_candidates(shown)
     where = "your server" if settings.mongo_uri is not None else f"{settings.home} (embedded MongoDB)"
     out.print(f"The data lie in {where}, database {address.database!r}. Next:", soft_wrap=True)

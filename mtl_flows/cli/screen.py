@@ -64,7 +64,7 @@ def screen(
     if json:
         print_json(counts)
     elif not submit_only:
-        out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts)))
+        out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts, chosen.thresholds)))
 
 
 def chosen_parameters(

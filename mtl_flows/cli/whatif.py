@@ -60,7 +60,7 @@ def whatif(
     `mtl whatif --max framework_h1_persistence_p90=1.2`
     """
     from mtl_flows.jobs.screening import screening_parameters
-    from mtl_flows.report.whatif import GATES, what_if
+    from mtl_flows.report.whatif import KEYS, what_if
 
     with open_screening(screening) as store:
         parameters = screening_parameters(store, store.screening)
@@ -76,9 +76,9 @@ def whatif(
         )
         found = what_if(store, parameters, alternative, before=_protocol(against))
     if json:
-        print_json({**found.as_dict(), "gates": list(GATES)})
+        print_json({**found.as_dict(), "gates": list(KEYS)})
         return
-    gates = [gate for gate in GATES if gate != "limits" or alternative.limits]
+    gates = [gate for gate in KEYS if gate != "limits" or alternative.limits]
     rows = [
         [gate, found.before[gate], found.after[gate], found.after[gate] - found.before[gate]]
         for gate in gates

@@ -1,8 +1,8 @@
 """The candidate table: every stage's headline numbers of each material in one flat document."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from jobflow import JobConfig, OnMissing, job
 
@@ -31,9 +31,11 @@ from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.clustering import priority
+from mtl_flows.science.gates import PASSED, STORED, Standing, furthest, stand
 from mtl_flows.science.known import canonical_id
-from mtl_flows.science.topology import PROTOCOLS, Protocol, prescreen
+from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages.facts import gate_facts
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import material_of
@@ -215,22 +217,23 @@ def build_candidate(
         "is_known_conductor": is_known_conductor,
         "conductivity_measured_S_per_cm": conductivity_S_per_cm,
     }
-    passes_chemistry = chemistry.passed if chemistry else None
     if chemistry:
-        fields |= {"passes_chemistry": chemistry.passed, "failed_rules": chemistry.failures}
+        fields["failed_rules"] = chemistry.failures
     if topology:
         fields |= _topology_fields(topology)
-        fields["passes_connectivity"] = topology.r_connected_A < parameters.thresholds.r_connected_A
-        for protocol in PROTOCOLS:
-            fields |= _protocol_fields(
-                protocol,
-                passes_prescreen=prescreen(
-                    topology.r_connected_A, topology.rho_cycles[protocol], protocol, parameters.thresholds
-                ).passed,
-                assignment=assignments.get(protocol),
-                clustered=protocol in clustered,
-                passes_chemistry=passes_chemistry,
-            )
+    standings = {
+        protocol: stand(
+            gate_facts(
+                protocol, topology, assignments.get(protocol), chemistry, clustered=protocol in clustered
+            ),
+            parameters.criteria(protocol),
+        )
+        for protocol in PROTOCOLS
+    }
+    for protocol, standing in standings.items():
+        fields |= _gate_fields(protocol, standing)
+        if protocol in assignments:
+            fields |= _cluster_fields(protocol, assignments[protocol])
     evidence = shown_evidence(fits, windows, trajectories)
     fields |= _dynamics_fields(evidence.trajectories)
     if evidence.fits:
@@ -239,7 +242,7 @@ def build_candidate(
     if evidence.window is not None or evidence.fits:
         verdict = judge(fields, evidence.window)
         fields |= {"verdict": verdict.outcome, "what_would_decide": list(verdict.what_would_decide)}
-    fields["pending"], fields["furthest_stage"] = _progress(fields)
+    fields["pending"], fields["furthest_stage"] = _progress(fields, standings.values())
     return CandidateDocument(**fields)
 
 
@@ -254,26 +257,21 @@ def _topology_fields(topology: TopologyDocument) -> dict[str, Any]:
     }
 
 
-def _protocol_fields(
-    protocol: Protocol,
-    *,
-    passes_prescreen: bool,
-    assignment: AssignmentDocument | None,
-    clustered: bool,
-    passes_chemistry: bool | None,
-) -> dict[str, Any]:
-    selected = assignment.selected if assignment else (False if clustered or not passes_prescreen else None)
-    # One failed gate settles it, whatever is still pending.
-    gates = (passes_prescreen, selected, passes_chemistry)
-    survives = False if False in gates else None if None in gates else True
+def _gate_fields(protocol: Protocol, standing: Standing) -> dict[str, Any]:
+    """What the gates say; of the prescreen and the cluster together with those before."""
+    fields = {
+        gate.field_of(protocol): PASSED[standing.through(gate.key)] for gate in STORED if gate.by_protocol
+    }
+    fields |= {gate.field: PASSED[standing.at(gate.key).outcome] for gate in STORED if not gate.by_protocol}
+    return fields | {f"survives_{protocol}": PASSED[standing.outcome]}
+
+
+def _cluster_fields(protocol: Protocol, assignment: AssignmentDocument) -> dict[str, Any]:
     values = {
-        "passes_prescreen": passes_prescreen,
-        "cluster": assignment.cluster if assignment else None,
-        "selected": selected,
-        "provisional": assignment.provisional if assignment else None,
-        "nearest_known": (assignment.nearest_known or None) if assignment else None,
-        "nearest_known_distance": assignment.nearest_known_distance if assignment else None,
-        "survives": survives,
+        "cluster": assignment.cluster,
+        "provisional": assignment.provisional,
+        "nearest_known": assignment.nearest_known or None,
+        "nearest_known_distance": assignment.nearest_known_distance,
     }
     return {f"{name}_{protocol}": value for name, value in values.items()}
 
@@ -298,39 +296,23 @@ def _dynamics_fields(trajectories: Sequence[TrajectoryDocument]) -> dict[str, An
     }
 
 
-def _progress(fields: dict[str, Any]) -> tuple[list[str], Stage]:
-    """Stages still to run, and the furthest gate that was reached."""
-    pending = []
-    stage: Stage = "ingested"
-    if fields.get("r_connected_A") is None:
-        pending.append("topology")
-    else:
-        stage = "topology"
-        survives = [fields[f"survives_{protocol}"] for protocol in PROTOCOLS]
-        if any(fields[f"passes_prescreen_{protocol}"] for protocol in PROTOCOLS):
-            stage = "prescreen"
-        if any(fields[f"selected_{protocol}"] for protocol in PROTOCOLS):
-            stage = "clustering"
-        if any(survives):
-            stage = "chemistry"
-            if fields.get("activation_energy_eV") is None and fields.get("dynamics_status") in (
-                None,
-                "running",
-            ):
-                pending.append("dynamics")
-        if any(fields[f"selected_{protocol}"] is None for protocol in PROTOCOLS):
-            pending.append("clustering")
-    if fields.get("passes_chemistry") is None:
-        pending.append("chemistry")
-    if fields.get("dynamics_status"):
+def _progress(fields: Mapping[str, Any], standings: Collection[Standing]) -> tuple[list[str], Stage]:
+    """Stages still to run, and the furthest gate that was passed."""
+    pending = dict.fromkeys(noun for standing in standings for noun in standing.pending_stages)
+    survives = any(standing.outcome == "pass" for standing in standings)
+    dynamics = fields.get("dynamics_status")
+    if survives and fields.get("activation_energy_eV") is None and dynamics in (None, "running"):
+        pending["dynamics"] = None
+    if dynamics and fields.get("window_status") is None:
+        pending["stability"] = None
+    stage: str = furthest(standings) or ("ingested" if fields.get("r_connected_A") is None else "topology")
+    if dynamics:
         stage = "dynamics"
-        if fields.get("window_status") is None:
-            pending.append("stability")
     if fields.get("window_status"):
         stage = "stability"
     if fields.get("verdict") in ("pass", "fail"):
         stage = "verdict"
-    return pending, stage
+    return list(pending), cast("Stage", stage)
 
 
 def _by_structure(documents: Iterable[S]) -> dict[str, list[S]]:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from mtl_flows.jobs.labels import known_groups
 from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.schemas.clustering import ClusteringDocument
+from mtl_flows.science.gates import Facts, gates_before, stand
 from mtl_flows.science.known import canonical_id
-from mtl_flows.science.topology import Protocol, prescreen
+from mtl_flows.science.topology import Protocol
 from mtl_flows.stages import TOPOLOGY, ScreeningParameters, Subject
 from mtl_flows.store.database import MTLStore
 
@@ -60,14 +61,15 @@ def plan_clustering(store: MTLStore, protocol: Protocol, parameters: ScreeningPa
     """Find out who takes part in the clustering of one protocol."""
     stage = parameters.clustering_stage(protocol)
     topology_hash = parameters.of(TOPOLOGY).hash
-    thresholds = parameters.thresholds
+    criteria, asked_before = parameters.criteria(protocol), gates_before("cluster")
     # Of two unique materials of one crystal, which no matcher told to be one, the first by its id takes part.
     standing = {subject.crystal_id: subject for subject in reversed(store.structures.representatives())}
     members = [
         standing[found.crystal_id]
-        for found in store.topology.metrics(topology_hash, protocol, thresholds.r_connected_A)
+        for found in store.topology.metrics(topology_hash, protocol, criteria.thresholds.r_connected_A)
         if found.crystal_id in standing
-        and prescreen(found.r_connected_A, found.rho_cycles, protocol, thresholds).passed
+        and stand(Facts(found.r_connected_A, found.rho_cycles), criteria, asked_before, stop=True).outcome
+        == "pass"
     ]
     members_hash = content_hash(sorted(member.crystal_id for member in members))
     ids = {canonical_id(member.material_id) for member in members}

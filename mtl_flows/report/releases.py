@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import ReleaseDocument
-from mtl_flows.science.topology import PROTOCOLS, Protocol, prescreen
+from mtl_flows.science.gates import Outcome, stand
+from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages.facts import gate_facts
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
@@ -18,22 +20,15 @@ Runs = dict[Protocol, ClusteringDocument | None]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where one revision stood when a release was screened, under one protocol.
-
-    Attributes
-    ----------
-    outcome
-        ``survives``, ``fails`` or ``pending``.
-    reason
-        The first gate that decided, its value and its limit.
-    cluster
-        Name of its cluster; empty without one.
-    """
+class _Stood:
+    """Where one revision stood when a release was screened, under one protocol, and in which cluster."""
 
     outcome: str
     reason: str
     cluster: str = ""
+
+
+_SURVIVES: Final[Mapping[Outcome, str]] = {"pass": "survives", "fail": "fails", "pending": "pending"}
 
 
 @dataclass(frozen=True)
@@ -157,54 +152,36 @@ def _runs_at(store: MTLStore, release: ReleaseDocument) -> Runs:
 
 def _standings(
     store: MTLStore, structure_ids: list[str], runs: Runs, parameters: ScreeningParameters
-) -> dict[str, dict[Protocol, Standing]]:
+) -> dict[str, dict[Protocol, _Stood]]:
     subjects = store.structures.subjects(structure_ids)
     crystals = {subject.structure_id: subject.crystal_id for subject in subjects}
     topology = store.topology.found(TOPOLOGY.keys(subjects, parameters.of(TOPOLOGY)))
     chemistry = store.chemistry.found(CHEMISTRY.keys(subjects, parameters.of(CHEMISTRY)))
-    found: dict[str, dict[Protocol, Standing]] = {key: {} for key in structure_ids}
+    found: dict[str, dict[Protocol, _Stood]] = {key: {} for key in structure_ids}
     for protocol in PROTOCOLS:
         run = runs[protocol]
         assigned: Mapping[str, AssignmentDocument] = (
             store.assignments.of(run.id, crystals.values()) if run else {}
         )
+        criteria = parameters.criteria(protocol)
         for key in structure_ids:
-            if key not in topology:
-                found[key][protocol] = Standing("pending", "topology has not run")
-                continue
-            metrics = topology[key]
-            verdict = prescreen(
-                metrics.r_connected_A, metrics.rho_cycles[protocol], protocol, parameters.thresholds
-            )
-            failed = next((gate for gate in verdict.gates if not gate.passed), None)
-            if failed:
-                found[key][protocol] = Standing("fails", f"{failed.value:.4g}, must be {failed.rule}")
-                continue
             assignment = assigned.get(crystals[key])
-            cluster = assignment.cluster if assignment else ""
-            if run is None or assignment is None:
-                found[key][protocol] = Standing("pending", "clustering has not run")
-            elif not assignment.selected:
-                found[key][protocol] = Standing(
-                    "fails", f"cluster {cluster} holds no known conductor", cluster
-                )
-            elif key not in chemistry:
-                found[key][protocol] = Standing("pending", "chemistry has not run", cluster)
-            elif not chemistry[key].passed:
-                broken = next(rule for rule in chemistry[key].rules if not rule.passed)
-                found[key][protocol] = Standing("fails", f"rule {broken.rule}: {broken.reason}", cluster)
-            else:
-                found[key][protocol] = Standing("survives", "every gate passed", cluster)
+            # What the run did not hold was not clustered yet.
+            facts = gate_facts(protocol, topology.get(key), assignment, chemistry.get(key), clustered=False)
+            standing = stand(facts, criteria)
+            reached = standing.before("cluster") == "pass"
+            cluster = assignment.cluster if assignment and reached else ""
+            found[key][protocol] = _Stood(_SURVIVES[standing.outcome], standing.reason, cluster)
     return found
 
 
 def _effects(
     material: str,
     change: str,
-    before: Mapping[Protocol, Standing] | None,
-    after: Mapping[Protocol, Standing] | None,
+    before: Mapping[Protocol, _Stood] | None,
+    after: Mapping[Protocol, _Stood] | None,
 ) -> Iterable[Effect]:
-    absent = Standing("absent", "")
+    absent = _Stood("absent", "")
     for protocol in PROTOCOLS:
         was = before[protocol] if before else absent
         now = after[protocol] if after else absent

@@ -7,10 +7,13 @@ from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.labels import label_contradictions
 from mtl_flows.schemas.base import CrystalResult, Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
 from mtl_flows.science.curation import disorder
-from mtl_flows.science.topology import PROTOCOLS, prescreen
+from mtl_flows.science.gates import STORED, stand
+from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.stages import CHEMISTRY, CRYSTAL_STAGES, TOPOLOGY, CrystalStage, ScreeningParameters
+from mtl_flows.stages.facts import gate_facts
 from mtl_flows.store.database import MTLStore
 
 Story = dict[str, Any]
@@ -66,7 +69,7 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
             "warnings": current.warnings,
         },
         "rejections": [_rejection(r) for r in refused],
-        "gates": _gates(store, current.id, parameters),
+        "gates": _gates(store, current, parameters),
         "clusters": _clusters(store, current.crystal_id),
         "rules": _rules(store, current.id, parameters),
         "calculations": _calculations(store, current.id),
@@ -139,33 +142,56 @@ def _provenance(
     return told
 
 
-def _gates(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
-    return [
-        {
-            "protocol": protocol,
-            "gate": gate.name,
-            "value": gate.value,
-            "threshold": gate.threshold,
-            "rule": gate.rule,
-            "passed": gate.passed,
-        }
-        for topology in _result(store, TOPOLOGY, structure_id, parameters)
-        for protocol in PROTOCOLS
-        for gate in prescreen(
-            topology.r_connected_A, topology.rho_cycles[protocol], protocol, parameters.thresholds
-        ).gates
-    ]
+def _gates(
+    store: MTLStore, current: StructureDocument, parameters: ScreeningParameters
+) -> list[dict[str, Any]]:
+    """Where the material stands at every gate, one entry for each comparison."""
+    topology = next(iter(_result(store, TOPOLOGY, current.id, parameters)), None)
+    chemistry = next(iter(_result(store, CHEMISTRY, current.id, parameters)), None)
+    told = []
+    for protocol in PROTOCOLS:
+        assignment = _assignment(store, protocol, current.crystal_id)
+        clustered = store.clusterings.has_current(protocol)
+        facts = gate_facts(protocol, topology, assignment, chemistry, clustered=clustered)
+        for standing in stand(facts, parameters.criteria(protocol), STORED).gates:
+            asked = {"protocol": protocol, "gate": standing.gate.key}
+            told += [
+                {
+                    **asked,
+                    "check": check.name,
+                    "value": check.value,
+                    "threshold": check.threshold,
+                    "rule": check.rule,
+                    "outcome": check.outcome,
+                }
+                for check in standing.checks
+            ] or [
+                {
+                    **asked,
+                    "check": standing.gate.key,
+                    "value": None,
+                    "threshold": None,
+                    "rule": standing.reason,
+                    "outcome": standing.outcome,
+                }
+            ]
+    return told
+
+
+def _assignment(store: MTLStore, protocol: Protocol, crystal_id: str) -> AssignmentDocument | None:
+    """Place of a crystal in the current clustering; None without one."""
+    if not store.clusterings.has_current(protocol):
+        return None
+    return store.assignments.of(store.clusterings.current(protocol).id, [crystal_id]).get(crystal_id)
 
 
 def _clusters(store: MTLStore, crystal_id: str) -> list[dict[str, Any]]:
     told = []
     for protocol in PROTOCOLS:
-        if not store.clusterings.has_current(protocol):
-            continue
-        run = store.clusterings.current(protocol)
-        assignment = store.assignments.of(run.id, [crystal_id]).get(crystal_id)
+        assignment = _assignment(store, protocol, crystal_id)
         if assignment is None:
             continue
+        run = store.clusterings.current(protocol)
         cluster = next(c for c in run.clusters if c.name == assignment.cluster)
         told.append(
             {

@@ -1,20 +1,19 @@
 """What another screening would keep: from stored barcodes, metrics and verdicts, and without writing anything."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.clustering import ClusteringDocument
 from mtl_flows.science.clustering import Scaler, assign
+from mtl_flows.science.gates import GATES, Criteria, Facts, Standing, stand
 from mtl_flows.science.topology import (
     Alternative,
-    PrescreenThresholds,
     Protocol,
     StructureBarcodes,
-    prescreen,
     rho_cycles_at,
 )
 from mtl_flows.stages import BARCODES, TOPOLOGY, ScreeningParameters
@@ -22,13 +21,9 @@ from mtl_flows.store.candidates import GateRow
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
-GATES: Final = ("r_connected", "rho_cycles", "limits", "cluster", "chemistry")
-"""Gates in their order; ``limits`` are those on statistics of the bars."""
+KEYS: Final = tuple(gate.key for gate in GATES)
 
 _BATCH = 1000
-
-Passed = tuple[bool | None, ...]
-"""What each of `GATES` says of one material; None where its stage has not run."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class Moved:
     Attributes
     ----------
     decided_by
-        The first gate that drops it in the screening that does not keep it; ``pending`` if a stage has not run.
+        Key of the first gate that drops it in the screening that does not keep it, or waits for its stage.
     """
 
     material_id: str
@@ -57,7 +52,7 @@ class WhatIf:
     Attributes
     ----------
     before, after
-        Materials that stand after each gate, all gates before it passed.
+        Materials that stand after each gate, by its key, all gates before it passed.
     gained, lost
         Those that only the other, or only the stored screening keeps.
     placed
@@ -68,8 +63,8 @@ class WhatIf:
 
     asked: dict[str, Any]
     n_materials: int = 0
-    before: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GATES, 0))
-    after: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GATES, 0))
+    before: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KEYS, 0))
+    after: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KEYS, 0))
     gained: list[Moved] = field(default_factory=list)
     lost: list[Moved] = field(default_factory=list)
     placed: int = 0
@@ -81,15 +76,15 @@ class WhatIf:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Compared:
+class _Compared(NamedTuple):
     """One material under both screenings."""
 
     row: GateRow
     rho_before: float
     rho_after: float
-    before: Passed
-    after: Passed
+    before: Standing
+    after: Standing
+    facts_after: Facts
 
 
 def what_if(
@@ -130,7 +125,7 @@ def what_if(
     for rows in batched(store.candidates.gates(), _BATCH):
         found.n_materials += len(rows)
         compared = list(_compare(store, parameters, alternative, before, rows, found))
-        _place(clusters, compared, found)
+        _place(clusters, compared, alternative, found)
         for one in compared:
             _count(one, found)
     return found
@@ -154,10 +149,11 @@ def _compare(
             spheres=alternative.needs_spheres,
         )
     protocol, topology = alternative.protocol, parameters.topology
+    criteria_before, criteria_after = parameters.criteria(before), _criteria(alternative)
     for row in screened:
         r = row.r_connected_A or 0.0
         rho_before, rho_after = row.rho_cycles[before] or 0.0, row.rho_cycles[protocol] or 0.0
-        within = True
+        values: tuple[float, ...] = ()
         if needs_barcodes:
             if row.crystal_id not in barcodes:
                 found.without_barcodes += 1
@@ -167,31 +163,24 @@ def _compare(
                 cell = bars.cell_mobile if protocol == "published" else bars.cell_framework
                 n_mobile = sum(orbit.multiplicity for orbit in bars.orbits)
                 rho_after = rho_cycles_at(cell, alternative.length_A(r, topology), n_mobile)
-            within = all(limit.allows(limit.statistic.of(bars, topology)) for limit in alternative.limits)
+            values = tuple(limit.statistic.of(bars, topology) for limit in alternative.limits)
+        chemical = row.passes_chemistry
+        facts_before = Facts(r, rho_before, selected=row.selected[before], passes_chemistry=chemical)
+        # The cluster gate of the alternative is that of the stored assignment, where there is one.
+        selected = row.selected[protocol] if row.passes_prescreen[protocol] else None
+        facts_after = Facts(r, rho_after, values, selected=selected, passes_chemistry=chemical)
         yield _Compared(
             row,
             rho_before,
             rho_after,
-            before=(
-                *_metric_gates(r, rho_before, before, parameters.thresholds),
-                True,
-                row.selected[before],
-                row.passes_chemistry,
-            ),
-            after=(
-                *_metric_gates(r, rho_after, protocol, alternative.thresholds),
-                within,
-                row.selected[protocol] if row.passes_prescreen[protocol] else None,
-                row.passes_chemistry,
-            ),
+            stand(facts_before, criteria_before, stop=True),
+            stand(facts_after, criteria_after, stop=True),
+            facts_after,
         )
 
 
-def _metric_gates(
-    r_connected_A: float, rho_cycles: float, protocol: Protocol, thresholds: PrescreenThresholds
-) -> tuple[bool, bool]:
-    gates = prescreen(r_connected_A, rho_cycles, protocol, thresholds).gates
-    return gates[0].passed, all(gate.passed for gate in gates[1:])
+def _criteria(alternative: Alternative) -> Criteria:
+    return Criteria(alternative.protocol, alternative.thresholds, alternative.limits)
 
 
 @dataclass(frozen=True)
@@ -221,20 +210,22 @@ class _Clusters:
         return [self.run.clusters[int(label)].selected for label in labels]
 
 
-def _place(clusters: _Clusters, compared: list[_Compared], found: WhatIf) -> None:
-    """Fill in the cluster gate of the materials that reach it in the alternative alone."""
-    at = GATES.index("cluster")
-    homeless = [i for i, one in enumerate(compared) if all(one.after[:at]) and one.after[at] is None]
+def _place(clusters: _Clusters, compared: list[_Compared], alternative: Alternative, found: WhatIf) -> None:
+    """Settle the cluster gate of the materials that reach it in the alternative alone."""
+    homeless = [i for i, one in enumerate(compared) if "clustering" in one.after.pending_stages]
+    criteria = _criteria(alternative)
     placed = clusters.selected([compared[i].row.crystal_id for i in homeless])
     for i, selected in zip(homeless, placed, strict=bool(placed)):
-        one = compared[i]
-        after = (*one.after[:at], selected, *one.after[at + 1 :])
-        compared[i] = _Compared(one.row, one.rho_before, one.rho_after, one.before, after)
+        facts = replace(compared[i].facts_after, selected=selected)
+        after = stand(facts, criteria, stop=True)
+        compared[i] = compared[i]._replace(after=after, facts_after=facts)
     found.placed += len(placed)
 
 
 def _count(one: _Compared, found: WhatIf) -> None:
-    kept_before, kept_after = _stand(one.before, found.before), _stand(one.after, found.after)
+    _count_gates(one.before, found.before)
+    _count_gates(one.after, found.after)
+    kept_before, kept_after = one.before.outcome == "pass", one.after.outcome == "pass"
     if kept_before == kept_after:
         return
     moved = Moved(
@@ -244,20 +235,21 @@ def _count(one: _Compared, found: WhatIf) -> None:
         one.row.r_connected_A or 0.0,
         one.rho_before,
         one.rho_after,
-        _decides(one.before if kept_after else one.after),
+        _decisive(one.before if kept_after else one.after),
     )
     (found.gained if kept_after else found.lost).append(moved)
 
 
-def _stand(passed: Passed, counts: dict[str, int]) -> bool:
-    """Count a material at every gate it stands after; whether it stands after all."""
-    for gate, verdict in zip(GATES, passed, strict=True):
-        if not verdict:
-            return False
-        counts[gate] += 1
-    return True
+def _count_gates(standing: Standing, counts: dict[str, int]) -> None:
+    """Count a material at every gate it stands after."""
+    for at_gate in standing.gates:
+        if at_gate.outcome != "pass":
+            break
+        counts[at_gate.gate.key] += 1
 
 
-def _decides(passed: Passed) -> str:
-    gate, verdict = next((g, v) for g, v in zip(GATES, passed, strict=True) if not v)
-    return gate if verdict is False else f"{gate} pending"
+def _decisive(standing: Standing) -> str:
+    decisive = standing.decided_by
+    if decisive is None:
+        return ""
+    return decisive.gate.key if decisive.outcome == "fail" else f"{decisive.gate.key} pending"

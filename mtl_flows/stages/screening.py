@@ -6,6 +6,7 @@ from typing import Any
 from mtl_flows.schemas.base import StageParameters
 from mtl_flows.science.chemistry import ChemistryParameters
 from mtl_flows.science.clustering import ClusteringParameters
+from mtl_flows.science.gates import Criteria
 from mtl_flows.science.topology import PrescreenThresholds, Protocol, TopologyParameters
 from mtl_flows.stages.base import CrystalStage
 from mtl_flows.stages.clustering import CLUSTERING, clustering_values
@@ -43,6 +44,10 @@ class ScreeningParameters:
     def of(self, stage: CrystalStage[Any]) -> StageParameters:
         """Key part that a stage's parameters make."""
         return stage.keyed(getattr(self, stage.section), self.mobile_ion)
+
+    def criteria(self, protocol: Protocol) -> Criteria:
+        """What the gates ask for under one protocol."""
+        return Criteria(protocol, self.thresholds)
 
     def clustering(self, protocol: Protocol) -> ClusteringParameters:
         """Clustering parameters of one protocol."""

@@ -8,13 +8,14 @@ from typing import Any, Final, Literal, get_args
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.candidates import CandidateDocument, Stage
+from mtl_flows.science.gates import STORED, gate
 from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.store.bins import asked
 
 ChosenProtocol = Literal["any", "published", "text"]
-Gate = Literal["connectivity", "prescreen", "cluster", "chemistry"]
 
-GATES: Final[tuple[Gate, ...]] = get_args(Gate)
+GATES: Final = tuple(gate.key for gate in STORED)
+"""Keys of the gates that can be asked for."""
 NUMERIC_FIELDS: Final[tuple[str, ...]] = tuple(
     name
     for name, field in CandidateDocument.model_fields.items()
@@ -23,9 +24,6 @@ NUMERIC_FIELDS: Final[tuple[str, ...]] = tuple(
 """Fields of the candidate table that a `Range` can limit."""
 
 _UNITS = ("_S_per_cm", "_eV_per_atom", "_eV", "_A", "_V", "_K")
-# Gates that do not depend on the protocol, by their field; the others have one field for each.
-_COMMON = {"connectivity": "passes_connectivity", "chemistry": "passes_chemistry"}
-_BY_PROTOCOL = {"prescreen": "passes_prescreen", "cluster": "selected"}
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,8 @@ class CandidateFilter:
     survivors
         Unique materials that passed every gate of `protocol`.
     passes, fails
-        Gates that were passed, or not: ``connectivity``, ``prescreen``, ``cluster``, ``chemistry``. With
-        the protocol ``any``, a gate that fails has to fail under both.
+        Keys of gates that were passed, or not: some of `GATES`. With the protocol ``any``, a gate that fails has to
+        fail under both.
     cluster
         Name of a cluster.
     elements, without
@@ -99,8 +97,8 @@ class CandidateFilter:
 
     survivors: bool = False
     protocol: ChosenProtocol = "any"
-    passes: tuple[Gate, ...] = ()
-    fails: tuple[Gate, ...] = ()
+    passes: tuple[str, ...] = ()
+    fails: tuple[str, ...] = ()
     cluster: str = ""
     elements: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
@@ -167,23 +165,15 @@ class CandidateFilter:
     def _gates(self) -> dict[str, Any]:
         """What is asked of the protocol's gates and clusters."""
         protocols = PROTOCOLS if self.protocol == "any" else (self.protocol,)
-        common: dict[str, Any] = {
-            _COMMON[gate]: passed
-            for gates, passed in ((self.passes, True), (self.fails, False))
-            for gate in gates
-            if gate in _COMMON
-        }
+        passes, fails = (tuple(map(gate, keys)) for keys in (self.passes, self.fails))
+        common: dict[str, Any] = {one.field: True for one in passes if not one.by_protocol}
+        common |= {one.field: False for one in fails if not one.by_protocol}
         common |= {
-            f"{_BY_PROTOCOL[gate]}_{protocol}": False
-            for gate in self.fails
-            if gate in _BY_PROTOCOL
-            for protocol in protocols
+            one.field_of(protocol): False for one in fails if one.by_protocol for protocol in protocols
         }
         either = []
         for protocol in protocols:
-            asked: dict[str, Any] = {
-                f"{_BY_PROTOCOL[gate]}_{protocol}": True for gate in self.passes if gate in _BY_PROTOCOL
-            }
+            asked: dict[str, Any] = {one.field_of(protocol): True for one in passes if one.by_protocol}
             if self.survivors:
                 asked[f"survives_{protocol}"] = True
             if self.cluster:

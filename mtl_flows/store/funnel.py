@@ -1,32 +1,39 @@
-"""How many materials stand at each gate."""
+"""The funnel: how many materials stand after each gate, and how far the survivors have come."""
 
 from typing import Any
 
+from mtl_flows.science.gates import MILESTONES, STORED
 from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store.candidates import CandidateCollection
 
 FunnelCounts = dict[str, dict[Protocol, int]]
+"""Key of a gate or a milestone → count under each protocol; ``materials`` is what there is before the first gate."""
+
+MATERIALS = "materials"
+
+_REACHED: dict[str, dict[str, Any]] = {
+    "simulated": {"dynamics_status": {"$ne": None}},
+    "fitted": {"activation_energy_eV": {"$ne": None}},
+    "window": {"window_status": "known"},
+    "verdict": {"verdict": "pass"},
+}
 
 
 def funnel_counts(candidates: CandidateCollection) -> FunnelCounts:
     """Count unique materials after each gate, under both protocols, in the order of the gates."""
     counts: FunnelCounts = {}
     for protocol in PROTOCOLS:
-        for gate, query in _gates(protocol).items():
-            counts.setdefault(gate, {})[protocol] = candidates.count({"is_representative": True, **query})
+        for key, query in _queries(protocol).items():
+            counts.setdefault(key, {})[protocol] = candidates.count({"is_representative": True, **query})
     return counts
 
 
-def _gates(protocol: Protocol) -> dict[str, dict[str, Any]]:
-    survivor = {f"survives_{protocol}": True}
-    return {
-        "unique materials": {},
-        "r_connected below 5 Å": {"passes_connectivity": True},
-        "rho_cycles gate": {f"passes_prescreen_{protocol}": True},
-        "in a cluster with a known conductor": {f"selected_{protocol}": True},
-        "all chemical rules": survivor,
-        "molecular dynamics begun": {**survivor, "dynamics_status": {"$ne": None}},
-        "activation energy found": {**survivor, "activation_energy_eV": {"$ne": None}},
-        "electrochemical window known": {**survivor, "window_status": "known"},
-        "verdict: pass": {**survivor, "verdict": "pass"},
-    }
+def _queries(protocol: Protocol) -> dict[str, dict[str, Any]]:
+    queries: dict[str, dict[str, Any]] = {MATERIALS: {}}
+    passed: dict[str, Any] = {}
+    for gate in STORED:
+        passed = {**passed, gate.field_of(protocol): True}
+        queries[gate.key] = passed
+    survivors = {f"survives_{protocol}": True}
+    queries[STORED[-1].key] = survivors
+    return queries | {key: {**survivors, **_REACHED[key]} for key in MILESTONES}

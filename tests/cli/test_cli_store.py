@@ -10,6 +10,7 @@ import pytest
 from cli_answers import REASONS, Mtl
 from samples import KNOWN, SCREENED, contents, fill_screened, write_cifs
 
+from mtl_flows.science.gates import STORED
 from mtl_flows.store.database import MTLStore
 
 
@@ -137,7 +138,7 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
     before = contents(store)
     again = mtl_here("screen", "-j", 0, "--json")
     assert "nothing to do, 5 structures are screened" in again.err
-    assert json.loads(again.out)["unique materials"] == {"published": 5, "text": 5}
+    assert json.loads(again.out)["materials"] == {"published": 5, "text": 5}
     assert contents(store) == before
     assert "li3obr" in ids(mtl_here("query", "--survivors", "--json"))
 
@@ -190,14 +191,15 @@ def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
 
 def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
     story = json.loads(mtl_here("explain", "li10gep2s12", "--json").out)
-    assert [gate["passed"] for gate in story["gates"]] == [True] * len(story["gates"])
+    assert {gate["outcome"] for gate in story["gates"]} == {"pass"}
+    assert {gate["gate"] for gate in story["gates"]} == {gate.key for gate in STORED}
     assert [rule["rule"] for rule in story["rules"]] == list(range(1, 9))
     assert all(rule["passed"] and rule["reason"] for rule in story["rules"])
     assert {cluster["protocol"] for cluster in story["clusters"]} == {"published", "text"}
     assert story["pending"] == ["dynamics"]
     assert story["known_conductor"]
     assert all(rule["evidence"] for rule in story["rules"])
-    assert {"value", "threshold", "passed"} <= story["gates"][0].keys()
+    assert {"value", "threshold", "rule", "outcome"} <= story["gates"][0].keys()
     stages = [origin["stage"] for origin in story["provenance"]]
     assert stages == [
         "ingest",

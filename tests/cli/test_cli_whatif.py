@@ -7,7 +7,7 @@ import pytest
 from cli_answers import Mtl
 from samples import SCREENED, contents, fill_screened, screen, structure_document
 
-from mtl_flows.report.whatif import GATES, what_if
+from mtl_flows.report.whatif import KEYS, what_if
 from mtl_flows.science.topology import Alternative, BarLimit, BarStatistic, PrescreenThresholds, Protocol
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
@@ -34,7 +34,7 @@ def test_the_stored_screening_is_met(screened: MTLStore, protocol: Protocol) -> 
     assert (found.gained, found.lost, found.placed, found.without_barcodes) == ([], [], 0, 0)
     assert found.n_materials == len(SCREENED)
     assert found.after["chemistry"] == len(survivors(screened, protocol)) > 0
-    assert found.after["r_connected"] == screened.candidates.count({"passes_connectivity": True})
+    assert found.after["connectivity"] == screened.candidates.count({"passes_connectivity": True})
 
 
 def test_the_other_protocol(screened: MTLStore) -> None:
@@ -51,19 +51,19 @@ def test_stricter_thresholds_are_what_a_screening_would_do(
     """Up to the clusters, which a real screening would make anew."""
     found = what_if(screened, P, Alternative("published", thresholds))
     before = contents(screened)
-    assert {m.decided_by for m in found.lost} <= {"r_connected", "rho_cycles"}
+    assert {m.decided_by for m in found.lost} <= {"connectivity", "prescreen"}
     assert found.gained == []
     screen(screened, screened.structures.current_ids(), ScreeningParameters(thresholds=thresholds))
     assert contents(screened) != before
-    assert found.after["rho_cycles"] == screened.candidates.count({"passes_prescreen_published": True})
-    assert found.after["r_connected"] == screened.candidates.count({"passes_connectivity": True})
+    assert found.after["prescreen"] == screened.candidates.count({"passes_prescreen_published": True})
+    assert found.after["connectivity"] == screened.candidates.count({"passes_connectivity": True})
 
 
 def test_wider_thresholds_place_newcomers(screened: MTLStore) -> None:
     found = what_if(screened, P, Alternative("published", PrescreenThresholds(float("inf"), float("inf"))))
     assert found.lost == []
-    assert found.placed == found.after["rho_cycles"] - found.before["rho_cycles"] > 0
-    assert found.after["r_connected"] == found.n_materials
+    assert found.placed == found.after["prescreen"] - found.before["prescreen"] > 0
+    assert found.after["connectivity"] == found.n_materials
 
 
 def test_nothing_is_written(mtl_here: Mtl, screened: MTLStore) -> None:
@@ -80,7 +80,7 @@ def test_nothing_is_written(mtl_here: Mtl, screened: MTLStore) -> None:
         answer = mtl_here("whatif", *command, "--json")
         assert answer.code == 0, answer
         found: dict[str, Any] = json.loads(answer.out)
-        assert found["gates"] == list(GATES)
+        assert found["gates"] == list(KEYS)
         counts = list(found["after"].values())
         assert counts == sorted(counts, reverse=True)
         gained_less_lost = len(found["gained"]) - len(found["lost"])

@@ -114,8 +114,8 @@ def test_survival_is_what_all_gates_say(
         clustered=frozenset() if selected is None else frozenset(PROTOCOLS),
     )
     prescreened, chemical = rho < 0.6, None if failures is None else not failures
-    # What failed the prescreen is in no cluster.
-    chosen = selected if prescreened else bool(selected)
+    # What failed the prescreen is not asked for its cluster.
+    chosen = selected if prescreened else False
     gates = (prescreened, chosen, chemical)
     survives = False if False in gates else None if None in gates else True
     for protocol in PROTOCOLS:

@@ -11,6 +11,7 @@ from mtl_flows.evaluation.conductivity.families import family_name
 from mtl_flows.evaluation.conductivity.table import MeasuredConductivity
 from mtl_flows.evaluation.conductivity.trivial import TRIVIAL_NAMES, trivial_descriptors
 from mtl_flows.science.clustering.priority import priority
+from mtl_flows.science.gates import Criteria, Facts, gates_before, stand
 from mtl_flows.science.topology import (
     FEATURE_NAMES,
     PROTOCOLS,
@@ -19,7 +20,6 @@ from mtl_flows.science.topology import (
     TopologyParameters,
     TopologyResult,
     compute_topology,
-    prescreen,
 )
 
 PROMISING_IF: Final[Mapping[str, Literal["low", "high"]]] = {
@@ -117,14 +117,16 @@ def screen_material(
 
 
 def _gates(topology: TopologyResult, thresholds: PrescreenThresholds) -> dict[str, bool]:
-    """Return each gate of each protocol alone, and the whole prescreen."""
+    """Return each comparison of each protocol alone, and all that comes before the clusters together."""
     gates: dict[str, bool] = {}
     for protocol in PROTOCOLS:
-        verdict = prescreen(topology.r_connected_A, topology.rho_cycles[protocol], protocol, thresholds)
-        for gate in verdict.gates:
-            # r_connected is the same in both protocols
-            gates[gate.name if gate.name == "r_connected" else f"{protocol}: {gate.name}"] = gate.passed
-        gates[f"{protocol}: prescreen"] = verdict.passed
+        facts = Facts(topology.r_connected_A, topology.rho_cycles[protocol])
+        standing = stand(facts, Criteria(protocol, thresholds), gates_before("cluster"))
+        for at_gate in standing.gates:
+            for check in at_gate.checks:
+                name = f"{protocol}: {check.name}" if at_gate.gate.by_protocol else check.name
+                gates[name] = check.outcome == "pass"
+        gates[f"{protocol}: prescreen"] = standing.outcome == "pass"
     return gates
 
 

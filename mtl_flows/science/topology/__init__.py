@@ -22,10 +22,10 @@ from mtl_flows.science.topology.parameters import (
     FEATURE_NAMES,
     PROTOCOLS,
     BarcodeParameters,
+    PrescreenThresholds,
     Protocol,
     TopologyParameters,
 )
-from mtl_flows.science.topology.prescreen import Gate, PrescreenThresholds, PrescreenVerdict, prescreen
 from mtl_flows.science.topology.rescreen import (
     Alternative,
     BarLimit,
@@ -41,10 +41,8 @@ __all__ = [
     "BarStatistic",
     "BarcodeParameters",
     "Barcodes",
-    "Gate",
     "OrbitBarcodes",
     "PrescreenThresholds",
-    "PrescreenVerdict",
     "Protocol",
     "StructureBarcodes",
     "TopologyMetrics",
@@ -56,6 +54,5 @@ __all__ = [
     "describe_topology",
     "features_from_barcodes",
     "metrics_from_barcodes",
-    "prescreen",
     "rho_cycles_at",
 ]

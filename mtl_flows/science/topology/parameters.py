@@ -33,6 +33,22 @@ FEATURE_NAMES: Final[dict[Protocol, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class PrescreenThresholds:
+    """Limits of the prescreen (doi:10.1021/jacs.5c04828, section 2.2).
+
+    Attributes
+    ----------
+    r_connected_A
+        r_connected must be below this.
+    rho_cycles
+        rho_cycles must be below this.
+    """
+
+    r_connected_A: float = 5.0
+    rho_cycles: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
 class BarcodeParameters:
     """What the homology of a structure depends on.
 

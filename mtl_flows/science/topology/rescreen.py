@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.science.topology.barcodes import Barcodes
 from mtl_flows.science.topology.features import StructureBarcodes
-from mtl_flows.science.topology.parameters import Protocol, TopologyParameters
-from mtl_flows.science.topology.prescreen import PrescreenThresholds
+from mtl_flows.science.topology.parameters import PrescreenThresholds, Protocol, TopologyParameters
 
 Cloud = Literal["mobile", "framework", "cell_mobile", "cell_framework"]
 Quantity = Literal["h0_death", "h1_birth", "h1_death", "h1_persistence"]
