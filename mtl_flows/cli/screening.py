@@ -124,7 +124,6 @@ def compare(one: _Name, other: _Name, json: Json = False) -> None:
     gates = [
         [gate, *(funnel[gate][protocol] for funnel in found.funnels for protocol in funnel[gate])]
         for gate in found.funnels[0]
-        if gate in found.funnels[1]
     ]
     out.print(table("Funnel", columns, gates))
     for name, kept in ((one, found.only_one), (other, found.only_other)):

@@ -15,7 +15,7 @@ from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, 
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.marks import marks_by
 
-ALGORITHM_VERSION = 3
+ALGORITHM_VERSION = 4
 """Raised whenever the same documents would give another row."""
 
 _STRUCTURE = ("crystal_id", "fingerprint", "representative_id", "releases")

@@ -53,7 +53,7 @@ def test_a_second_screening_stands_beside(
     }
     told = mtl_here("screening", "compare", "Li", "tight").out
     assert "thresholds.r_connected_A" in told
-    assert "unique materials" in told
+    assert "connectivity" in told
 
     assert mtl_here("screening", "default", "tight").code == 0
     assert screened.screening == "tight"
