@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pymatgen.core import Structure
 
@@ -19,7 +19,8 @@ from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.compounds import Compound, build_structure, cif_text, load_compounds
 from mtl_flows.science.reading import FoundFile
 from mtl_flows.science.topology import PROTOCOLS
-from mtl_flows.stages import ScreeningParameters, Subject
+from mtl_flows.stages import ScreeningParameters, Statement, Subject
+from mtl_flows.stages.ordering import parent_id
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import LabelKey
 
@@ -80,6 +81,19 @@ def reading(slug: str) -> Reading:
 def structure_document(slug: str) -> StructureDocument:
     """Document of a crystal's first revision."""
     return reading(slug).revision
+
+
+def subject(slug: str) -> Subject:
+    """What stages may read of a crystal's first revision."""
+    revision = structure_document(slug)
+    said = {name: getattr(revision, name) for name in (*get_args(Statement), "site_charges")}
+    material = revision.material_id
+    return Subject(revision.id, material, revision.names, material, revision.crystal_id, **said)
+
+
+def parent(slug: str) -> str:
+    """Key of what is ordered of a crystal."""
+    return parent_id(subject(slug))
 
 
 def crystal_document(slug: str) -> CrystalDocument:

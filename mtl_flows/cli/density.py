@@ -39,7 +39,7 @@ def density(
     from mtl_flows.store.database import MTLStore
 
     with MTLStore.open() as store:
-        simulation = store.dynamics.production(material, ordering, temperature_K)
+        simulation = store.simulation(material, ordering, temperature_K)
         mobile_ion = simulation.provenance.parameters.mobile_ion
         found = ion_density(
             load_trajectory(store, simulation), mobile_ion, spacing_A=spacing_A, discard_ps=discard_ps

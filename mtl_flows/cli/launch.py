@@ -77,6 +77,12 @@ def launch(
     chunk_ps: ChunkPs = 5.0,
     orderings: Orderings = 1,
     max_atoms: MaxAtoms = 200,
+    own: Annotated[
+        bool,
+        typer.Option(
+            "--own", help="Simulate the cell of each material named, not that of its group of duplicates."
+        ),
+    ] = False,
     screening: ScreeningName = "",
     entries: Entries = None,
     provider: Provider = "",
@@ -109,7 +115,7 @@ def launch(
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         maker.entries = entry_source(store, entries, provider, corrections)
-        hand_in_dynamics(store, address, maker, materials=materials or [], survivors=survivors)
+        hand_in_dynamics(store, address, maker, materials=materials or [], survivors=survivors, own=own)
 
 
 def dynamics_maker(
@@ -172,7 +178,7 @@ def dynamics_maker(
 
 
 def hand_in_dynamics(
-    store: Any, address: Any, maker: Any, *, materials: list[str], survivors: int
+    store: Any, address: Any, maker: Any, *, materials: list[str], survivors: int, own: bool = False
 ) -> list[Any]:
     """Plan and submit; says what it does on standard error. Returns the workflows."""
     from dataclasses import replace
@@ -183,12 +189,15 @@ def hand_in_dynamics(
     screening = screening_parameters(store, store.screening)
     ours = replace(maker.parameters, mobile_ion=screening.mobile_ion)
     maker = replace(maker, screening=screening, parameters=ours)
-    plan = plan_dynamics(store, maker, materials=materials, limit=survivors)
+    plan = plan_dynamics(store, maker, materials=materials, limit=survivors, own=own)
     chosen = len(plan.todo) + len(plan.done)
     if not materials:
         err.print(f"dynamics: {plan.survivors} survivors of the screening, the best {chosen} chosen by v3/d3")
-    for candidate in plan.done:
-        err.print(f"dynamics: {candidate.material_id} is done")
+    for work in (*plan.todo, *plan.done):
+        if work.asked_for and work.asked_for != work.candidate.material_id:
+            err.print(f"dynamics: {work.candidate.material_id} stands for its duplicate {work.asked_for}")
+    for work in plan.done:
+        err.print(f"dynamics: {work.candidate.material_id} is done")
     workflows = submit_dynamics(address, plan, maker)
     for workflow in workflows:
         err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")

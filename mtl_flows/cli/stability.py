@@ -114,38 +114,37 @@ def stability(
         source = entry_source(store, entries, provider or ("file" if entries else "potential"), corrections)
         for material in materials:
             try:
-                written += windows_of_material(
-                    store, material, _dynamics(engine, parameters.mobile_ion), source
-                )
+                dynamics = _dynamics(engine, parameters.mobile_ion)
+                written += [(material, w) for w in windows_of_material(store, material, dynamics, source)]
             except ConfigurationError:
                 raise
             except MTLError as refused:
                 failed.append(refused)
-        rebuild_candidates(store, parameters, sorted({w.structure_id for w in written}))
-        verdicts = {w.material_id: store.candidates.get(w.material_id).verdict for w in written}
+        rebuild_candidates(store, parameters, store.groups.rows_about(w.crystal_id for _, w in written))
+        verdicts = {material: store.candidates.get(material).verdict for material, _ in written}
     for error in failed:
         complain("error", f"({error.reason}) {error}")
     if json:
-        print_json([w.model_dump(by_alias=True) | {"verdict": verdicts[w.material_id]} for w in written])
+        print_json([w.model_dump(by_alias=True) | {"verdict": verdicts[m]} for m, w in written])
     elif written:
         rows = [
             [
-                w.material_id,
+                material,
                 w.formula,
                 f"{w.low_V:.2f} … {w.high_V:.2f}"
                 if w.low_V is not None
                 else f"unknown: {', '.join(w.missing)}",
                 w.e_above_hull_eV_per_atom,
                 w.energies,
-                verdicts[w.material_id],
+                verdicts[material],
             ]
-            for w in written
+            for material, w in written
         ]
         columns = ["material", "formula", "window V", "E_hull eV/atom", "energies", "verdict"]
         out.print(table("Electrochemical windows", columns, rows))
-        for w in written:
+        for material, w in written:
             if w.hull is not None:
-                err.print(f"{w.material_id}: hull of {w.hull.statement}", soft_wrap=True)
+                err.print(f"{material}: hull of {w.hull.statement}", soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 

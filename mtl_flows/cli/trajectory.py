@@ -30,7 +30,7 @@ def trajectory(
     from mtl_flows.store.database import MTLStore
 
     with MTLStore.open() as store:
-        simulation = store.dynamics.production(material, ordering, temperature_K)
+        simulation = store.simulation(material, ordering, temperature_K)
         n_frames = write_trajectory(store, simulation, output, discard_ps=discard_ps, every=every)
     interval_fs = simulation.timestep_fs * simulation.frame_interval * every
     err.print(f"{output}: {n_frames} frames, {interval_fs:g} fs apart, at {simulation.temperature_K:g} K")

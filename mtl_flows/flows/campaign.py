@@ -33,7 +33,7 @@ class CampaignRoundMaker(RecordMaker):
 
     def make(
         self,
-        structure_id: str,
+        parent: str,
         material_id: str,
         temperatures_K: tuple[float, ...],
         max_production_ps: float = 0.0,
@@ -50,24 +50,22 @@ class CampaignRoundMaker(RecordMaker):
         n_orderings = p.n_orderings(ordered=ordered)
         for ordering in range(n_orderings):
             label = material_id + (f" #{ordering}" if n_orderings > 1 else "")
-            prepare = PrepareMaker(name=f"order and relax {label}", parameters=limited).make(
-                structure_id, ordering
-            )
+            prepare = PrepareMaker(name=f"order and relax {label}", parameters=limited).make(parent, ordering)
             heat = TrajectoryMaker(name=f"heat {label}", parameters=limited).make(
-                structure_id, ordering, [prepare.output]
+                parent, ordering, [prepare.output]
             )
             runs = [
                 TrajectoryMaker(
                     name=f"{label} at {temperature_K:g} K", temperature_K=temperature_K, parameters=limited
-                ).make(structure_id, ordering, [heat.output])
+                ).make(parent, ordering, [heat.output])
                 for temperature_K in temperatures_K
             ]
             fit = TransportMaker(name=f"Arrhenius fit {label}", parameters=p).make(
-                structure_id, ordering, [run.output for run in runs]
+                parent, ordering, [run.output for run in runs]
             )
             jobs += [prepare, heat, *runs, fit]
             fits.append(fit)
         table = CandidatesMaker(name=f"candidate {material_id}", parameters=self.screening).make(
-            [fit.output for fit in fits], [structure_id]
+            [fit.output for fit in fits], [parent]
         )
         return Flow([*jobs, table], name=f"{self.name} {material_id}")

@@ -34,8 +34,8 @@ class DynamicsFlowMaker(RecordMaker):
     screening: ScreeningParameters = field(default_factory=ScreeningParameters)
     entries: EntrySource = field(default_factory=EntrySource)
 
-    def make(self, structure_id: str, material_id: str, *, ordered: bool = False) -> Flow:
-        """Flow over every temperature and approximant of one structure; an `ordered` one has one approximant."""
+    def make(self, parent: str, material_id: str, *, ordered: bool = False) -> Flow:
+        """Flow over every temperature and approximant; an `ordered` crystal has one approximant."""
         p = self.parameters
         n_orderings = p.n_orderings(ordered=ordered)
         jobs = []
@@ -43,33 +43,33 @@ class DynamicsFlowMaker(RecordMaker):
         for ordering in range(n_orderings):
             suffix = f" #{ordering}" if n_orderings > 1 else ""
             label = f"{material_id}{suffix}"
-            prepare = PrepareMaker(name=f"order and relax {label}", parameters=p).make(structure_id, ordering)
+            prepare = PrepareMaker(name=f"order and relax {label}", parameters=p).make(parent, ordering)
             heat = TrajectoryMaker(name=f"heat {label}", parameters=p).make(
-                structure_id, ordering, [prepare.output]
+                parent, ordering, [prepare.output]
             )
             runs = [
                 TrajectoryMaker(
                     name=f"{label} at {temperature_K:g} K", temperature_K=temperature_K, parameters=p
-                ).make(structure_id, ordering, [heat.output])
+                ).make(parent, ordering, [heat.output])
                 for temperature_K in p.temperatures_K
             ]
             fit = TransportMaker(name=f"Arrhenius fit {label}", parameters=p).make(
-                structure_id, ordering, [run.output for run in runs]
+                parent, ordering, [run.output for run in runs]
             )
             window = StabilityMaker(
                 name=f"electrochemical window {label}", parameters=p, source=self.entries
-            ).make(structure_id, ordering, [prepare.output])
+            ).make(parent, ordering, [prepare.output])
             jobs += [prepare, heat, *runs, window, fit]
             ends += [fit, window]
         table = CandidatesMaker(name=f"candidate {material_id}", parameters=self.screening).make(
-            [end.output for end in ends], [structure_id]
+            [end.output for end in ends], [parent]
         )
         return Flow([*jobs, table], name=f"{self.name} {material_id}")
 
-    def transport_ids(self, structure_id: str, *, ordered: bool = False) -> list[str]:
-        """Ids of the fits that the flow of this structure ends with."""
+    def transport_ids(self, parent: str, *, ordered: bool = False) -> list[str]:
+        """Ids of the fits that its flow ends with."""
         p = self.parameters
-        return [transport_id(structure_id, ordering, p) for ordering in range(p.n_orderings(ordered=ordered))]
+        return [transport_id(parent, ordering, p) for ordering in range(p.n_orderings(ordered=ordered))]
 
     def expected_jobs(self) -> int:
         """Count the jobs of one disordered material, chunks included, if no temperature has to be extended."""

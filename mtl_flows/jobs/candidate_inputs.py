@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mtl_flows.jobs.evidence import Sources
 from mtl_flows.jobs.verdict import verdict_stage
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.labels import LabelDocument, label_of
@@ -14,6 +15,7 @@ from mtl_flows.science.topology import Protocol
 from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, Subject
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.marks import marks_by
+from mtl_flows.store.structures import material_of
 
 ALGORITHM_VERSION = 4
 """Raised whenever the same documents would give another row."""
@@ -33,6 +35,7 @@ def input_hashes(
     clusterings: Mapping[Protocol, str],
     known: frozenset[str],
     labels: Mapping[str, LabelDocument],
+    sources: Mapping[str, Sources],
     everything: bool,
 ) -> dict[str, str]:
     """Hash what the row of each structure depends on.
@@ -42,7 +45,6 @@ def input_hashes(
     everything
         `ids` are all current structures: collections are then read through once instead of by id.
     """
-    mine: dict[str, Any] = {} if everything else {"structure_id": {"$in": list(ids)}}
     subjects = store.structures.subjects(list(ids))
     crystals = {subject.structure_id: subject.crystal_id for subject in subjects}
     heads = {subject.structure_id: subject.representative_id for subject in subjects}
@@ -65,9 +67,16 @@ def input_hashes(
             )
             for _, clustering_id in sorted(clusterings.items())
         ),
-        marks_by(store.dynamics, _TRAJECTORY, {**mine, "trajectory_stage": "production"}),
-        marks_by(store.transport, _FIT, mine),
-        marks_by(store.stability, _WRITTEN, mine),
+    ]
+    ion = {"provenance.parameters.mobile_ion": parameters.mobile_ion}
+    shown = {s.crystal_id for found in sources.values() for s in found}
+    of_crystals: dict[str, Any] = ion if everything else {**ion, "crystal_id": {"$in": sorted(shown)}}
+    runs = [
+        marks_by(
+            store.dynamics, _TRAJECTORY, {**of_crystals, "trajectory_stage": "production"}, key="crystal_id"
+        ),
+        marks_by(store.transport, _FIT, of_crystals, key="crystal_id"),
+        marks_by(store.stability, _WRITTEN, of_crystals, key="crystal_id"),
     ]
     common = [
         ALGORITHM_VERSION,
@@ -85,7 +94,12 @@ def input_hashes(
         label = label_of(names[structure_id], labels)
         own = [canonical_id(heads[structure_id]) in known, label.conductivity_S_per_cm]
         digest = head.copy()
-        own_marks = [marks.get(structure_id, []) for marks in by_stage]
+        own_marks: list[Any] = [marks.get(structure_id, []) for marks in by_stage]
+        own_marks += [
+            [*source, *(marks.get(source.crystal_id, []) for marks in runs)]
+            for source in sources.get(material_of(structure_id), ())
+            if any(source.crystal_id in marks for marks in runs)
+        ]
         digest.update(json.dumps([own, own_marks], default=str).encode())
         hashes[structure_id] = digest.hexdigest()[:32]
     return hashes

@@ -1,15 +1,15 @@
 """The candidate table: every stage's headline numbers of each material in one flat document."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from jobflow import JobConfig, OnMissing, job
 
 from mtl_flows.jobs.candidate_inputs import input_hashes
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.ensembles import ensemble_fields
-from mtl_flows.jobs.evidence import shown_evidence
+from mtl_flows.jobs.evidence import Evidence, Sources, gather, simulated_crystals
 from mtl_flows.jobs.labels import known_groups
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.screening import register
@@ -20,20 +20,19 @@ from mtl_flows.jobs.verdict import (
     window_fields,
     write_verdicts,
 )
-from mtl_flows.schemas.base import StageDocument
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord, Stage
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
-from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
+from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.labels import LabelDocument, label_of
-from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.clustering import priority
 from mtl_flows.science.gates import PASSED, STORED, Standing, furthest, stand
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import PROTOCOLS, Protocol
+from mtl_flows.science.verdict import Verdict
 from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.stages.facts import gate_facts
 from mtl_flows.store.collection import batched
@@ -41,8 +40,6 @@ from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import material_of
 
 _BATCH = 1000
-
-S = TypeVar("S", bound=StageDocument)
 
 
 def rebuild_candidates(
@@ -72,7 +69,7 @@ def rebuild_candidates(
     register(store, parameters)
     with_ion = {"elements": parameters.mobile_ion}
     ids = list(structure_ids) if structure_ids is not None else store.structures.current_ids(with_ion)
-    context = _Context.of(store, parameters)
+    context = _Context.of(store, parameters, ids)
     hashes = input_hashes(
         store,
         parameters,
@@ -80,6 +77,7 @@ def rebuild_candidates(
         clusterings=context.clusterings,
         known=context.known,
         labels=context.labels,
+        sources=context.sources,
         everything=structure_ids is None,
     )
     standing = {} if full else store.candidates.input_hashes(structure_ids)
@@ -104,16 +102,19 @@ class _Context:
     clusterings: dict[Protocol, str]
     known: frozenset[str]
     labels: Mapping[str, LabelDocument]
+    sources: Mapping[str, Sources]
 
     @classmethod
-    def of(cls, store: MTLStore, parameters: ScreeningParameters) -> "_Context":
+    def of(cls, store: MTLStore, parameters: ScreeningParameters, ids: Sequence[str]) -> "_Context":
         clusterings = {
             protocol: store.clusterings.current(protocol).id
             for protocol in PROTOCOLS
             if store.clusterings.has_current(protocol)
         }
         ion = parameters.mobile_ion
-        return cls(parameters, clusterings, known_groups(store, ion), store.labels.by_material(ion))
+        about = set(store.groups.rows_about(simulated_crystals(store, ion)))
+        sources = store.groups.sources(material_of(key) for key in ids if key in about)
+        return cls(parameters, clusterings, known_groups(store, ion), store.labels.by_material(ion), sources)
 
 
 def _build_batch(
@@ -129,15 +130,12 @@ def _build_batch(
         for protocol, clustering_id in clusterings.items()
     }
     structures = {s.id: s for s in store.structures.find({"_id": {"$in": list(ids)}})}
-    fits = _by_structure(store.transport.find({"structure_id": {"$in": list(ids)}}))
-    windows = _by_structure(store.stability.find({"structure_id": {"$in": list(ids)}}))
-    trajectories = _by_structure(
-        store.dynamics.find({"structure_id": {"$in": list(ids)}, "trajectory_stage": "production"})
-    )
+    sources = {s.material_id: context.sources.get(s.material_id, ()) for s in structures.values()}
+    shown = gather(store, sources, parameters.mobile_ion)
     stage = verdict_stage(parameters.mobile_ion)
     built, verdicts = [], []
     for structure in structures.values():
-        row = build_candidate(
+        row, verdict = build_candidate(
             structure,
             parameters,
             topology=topology.get(structure.id),
@@ -148,25 +146,20 @@ def _build_batch(
                 if structure.crystal_id in found
             },
             clustered=frozenset(clusterings),
-            fits=fits.get(structure.id, ()),
-            windows=windows.get(structure.id, ()),
-            trajectories=trajectories.get(structure.id, ()),
+            evidence=shown[structure.material_id],
             is_known_conductor=canonical_id(structure.representative_id) in context.known,
             conductivity_S_per_cm=label_of(structure.names, context.labels).conductivity_S_per_cm,
         )
         built.append(row.model_copy(update={"inputs_hash": hashes[structure.id]}))
-        if row.verdict is not None:
-            shown = shown_evidence(
-                fits.get(structure.id, ()), windows.get(structure.id, ()), trajectories.get(structure.id, ())
-            )
+        if verdict is not None:
             verdicts.append(
                 verdict_document(
-                    judge(row.model_dump(), shown.window),
+                    verdict,
                     stage,
                     material_id=structure.material_id,
                     structure_id=structure.id,
                     formula=structure.reduced_formula,
-                    inputs=shown.ids(),
+                    inputs=shown[structure.material_id].ids(),
                 )
             )
     return built, verdicts
@@ -180,21 +173,23 @@ def build_candidate(
     chemistry: ChemistryDocument | None,
     assignments: dict[Protocol, AssignmentDocument],
     clustered: frozenset[Protocol],
-    fits: Sequence[TransportDocument],
-    windows: Sequence[StabilityDocument],
-    trajectories: Sequence[TrajectoryDocument],
+    evidence: Evidence,
     is_known_conductor: bool,
     conductivity_S_per_cm: float | None,
-) -> CandidateDocument:
-    """Flatten one material's documents; no database.
+) -> tuple[CandidateDocument, Verdict | None]:
+    """Flatten one material's documents, and judge it; no database.
 
     Parameters
     ----------
     clustered
         Protocols under which a clustering has run: without an assignment there, the material is not selected.
-    trajectories, fits, windows
-        Of the dynamics; only the newest run is shown, summarised over its orderings, and compared with other
-        potentials. What other parameters gave stays in its own collections.
+    evidence
+        The run and the window that are shown: the material's own, or one of its group.
+
+    Returns
+    -------
+    row, verdict
+        The verdict is None where there is neither a fit nor a window to judge.
     """
     fields: dict[str, Any] = {
         "_id": CandidateDocument.key(parameters.screening, structure.material_id),
@@ -234,16 +229,21 @@ def build_candidate(
         fields |= _gate_fields(protocol, standing)
         if protocol in assignments:
             fields |= _cluster_fields(protocol, assignments[protocol])
-    evidence = shown_evidence(fits, windows, trajectories)
     fields |= _dynamics_fields(evidence.trajectories)
+    if evidence.source is not None:
+        fields |= {
+            "result_of": evidence.source.structure_id,
+            "result_is_earlier": not evidence.source.current,
+        }
     if evidence.fits:
-        fields |= ensemble_fields(evidence.fits, fits)
+        fields |= ensemble_fields(list(evidence.fits), evidence.every_fit)
     fields |= window_fields(evidence.window)
+    verdict = None
     if evidence.window is not None or evidence.fits:
         verdict = judge(fields, evidence.window)
         fields |= {"verdict": verdict.outcome, "what_would_decide": list(verdict.what_would_decide)}
     fields["pending"], fields["furthest_stage"] = _progress(fields, standings.values())
-    return CandidateDocument(**fields)
+    return CandidateDocument(**fields), verdict
 
 
 def _topology_fields(topology: TopologyDocument) -> dict[str, Any]:
@@ -315,13 +315,6 @@ def _progress(fields: Mapping[str, Any], standings: Collection[Standing]) -> tup
     return list(pending), cast("Stage", stage)
 
 
-def _by_structure(documents: Iterable[S]) -> dict[str, list[S]]:
-    grouped: dict[str, list[S]] = {}
-    for document in documents:
-        grouped.setdefault(document.structure_id, []).append(document)
-    return grouped
-
-
 @dataclass
 class CandidatesMaker(RecordMaker):
     """Job that rebuilds the candidate documents."""
@@ -330,7 +323,16 @@ class CandidatesMaker(RecordMaker):
     parameters: ScreeningParameters = field(default_factory=ScreeningParameters)
 
     @job(config=JobConfig(on_missing_references=OnMissing.NONE))
-    def make(self, after: list[Any], structure_ids: list[str] | None = None) -> dict[str, Any]:
-        """Rebuild, once the jobs whose outputs are listed in `after` have ended."""
+    def make(self, after: list[Any], parents: list[str] | None = None) -> dict[str, Any]:
+        """Rebuild, once the jobs whose outputs are listed in `after` have ended.
+
+        Parameters
+        ----------
+        parents
+            Only the rows of groups that hold something ordered under one of these keys.
+        """
         with worker_store() as store:
-            return {"changed": rebuild_candidates(store, self.parameters, structure_ids)}
+            ids = None
+            if parents is not None:
+                ids = store.groups.rows_about(parent.partition(".")[0] for parent in parents)
+            return {"changed": rebuild_candidates(store, self.parameters, ids)}

@@ -21,14 +21,15 @@ from mtl_flows.schemas.dynamics import (
     OrderingDocument,
     TrajectoryDocument,
 )
-from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.science.charges import with_charges
 from mtl_flows.science.dynamics import ActionKind, Trajectory, analyse_diffusion, next_action
 from mtl_flows.science.ordering import order_structure
 from mtl_flows.simulation.engine import ChunkStatus
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, assemble_trajectory
 from mtl_flows.simulation.state import MDState
+from mtl_flows.stages import Subject
 from mtl_flows.stages.dynamics import DynamicsParameters, steps
+from mtl_flows.stages.ordering import parent_id
 from mtl_flows.store.database import MTLStore
 
 RUNNING = "running"
@@ -39,30 +40,31 @@ _FAMILY_OF_GUARD = {ChunkStatus.FRAMEWORK_MELTED: "framework_melted"}
 
 
 def find_ordering(
-    store: MTLStore, structure: StructureDocument, ordering: int, parameters: DynamicsParameters
+    store: MTLStore, parent: Subject, ordering: int, parameters: DynamicsParameters
 ) -> OrderingDocument:
-    """Return an approximant of a material, making it if the store lacks it.
+    """Return an approximant of what a material gives to be ordered, making it if the store lacks it.
 
     Raises
     ------
     OrderingError
         If there is no charge-balanced, sensible approximant.
     """
-    key = parameters.ordering_id(structure.id, ordering)
+    key = parameters.ordering_id(parent_id(parent), ordering)
     if store.orderings.existing([key]):
         return store.orderings.get(key)
     stage = parameters.ordering_stage()
     wanted = replace(parameters.ordering, n_orderings=1, seed=parameters.ordering.seed + ordering)
-    crystal = store.crystals.get(structure.crystal_id).to_structure()
-    charged = with_charges(crystal, structure.site_charges, structure.oxidation_states)
+    crystal = store.crystals.get(parent.crystal_id).to_structure()
+    charged = with_charges(crystal, parent.site_charges, parent.oxidation_states)
     (made,) = order_structure(charged, parameters.mobile_ion, wanted)
     elements = [site.specie.symbol for site in made.structure]
     document = OrderingDocument(
         id=key,
-        material_id=structure.material_id,
-        structure_id=structure.id,
+        crystal_id=parent.crystal_id,
+        parent_id=parent_id(parent),
+        material_id=parent.material_id,
         parameters_hash=stage.hash,
-        provenance=Provenance.record(stage, {"crystal": structure.crystal_id}, job_id()),
+        provenance=Provenance.record(stage, {"parent": parent_id(parent)}, job_id()),
         ordering=ordering,
         seed=made.seed,
         supercell=[list(row) for row in made.supercell],
@@ -77,8 +79,13 @@ def find_ordering(
         structure=made.structure.as_dict(),
     )
     store.orderings.add([document])
-    store.rejections.resolve(stage.stage, {"subject": structure.id, "mobile_ion": parameters.mobile_ion})
+    store.rejections.resolve(stage.stage, {"subject": _ordering_subject(parent, parameters)})
     return document
+
+
+def _ordering_subject(parent: Subject, parameters: DynamicsParameters) -> str:
+    """What a refusal to order belongs to: what is ordered, and how."""
+    return f"{parent_id(parent)}:{parameters.ordering_stage().hash}"
 
 
 @dataclass
@@ -89,25 +96,25 @@ class PrepareMaker(RecordMaker):
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
 
     @job
-    def make(self, structure_id: str, ordering: int = 0) -> Response[dict[str, Any]]:
+    def make(self, parent: str, ordering: int = 0) -> Response[dict[str, Any]]:
         """Make what the store lacks; relaxation is a job of its own that this one puts before the next."""
         p = self.parameters
         with worker_store() as store:
-            structure = store.structures.get(structure_id)
+            subject = store.structures.holding(parent)
             try:
-                approximant = find_ordering(store, structure, ordering, p)
+                approximant = find_ordering(store, subject, ordering, p)
             except InputError as error:
                 stage = p.ordering_stage()
                 store.rejections.record(
                     error,
                     stage.stage,
-                    structure.id,
-                    material_id=structure.material_id,
+                    _ordering_subject(subject, p),
+                    material_id=subject.material_id,
                     mobile_ion=p.mobile_ion,
-                    provenance=Provenance.record(stage, {"crystal": structure.crystal_id}, job_id()),
+                    provenance=Provenance.record(stage, {"parent": parent}, job_id()),
                 )
                 raise
-            relaxed = bool(store.relaxations.existing([p.relaxation_id(structure_id, ordering)]))
+            relaxed = bool(store.relaxations.existing([p.relaxation_id(parent, ordering)]))
         summary = {"ordering_id": approximant.id, "n_atoms": approximant.n_atoms, "relaxed_before": relaxed}
         if relaxed:
             return Response(output=summary)
@@ -129,10 +136,10 @@ class TrajectoryMaker(RecordMaker):
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
 
     @job
-    def make(self, structure_id: str, ordering: int, after: list[Any]) -> Response[dict[str, Any]]:
+    def make(self, parent: str, ordering: int, after: list[Any]) -> Response[dict[str, Any]]:
         """Run one chunk once the jobs in `after` have ended; nothing if the simulation is complete."""
         with worker_store() as store:
-            simulation = self._find(store, structure_id, ordering)
+            simulation = self._find(store, parent, ordering)
             if simulation.status == RUNNING:
                 simulation = store.dynamics.claim(simulation.id)
             if simulation.status == RUNNING and simulation.steps_done < simulation.steps_wanted:
@@ -147,19 +154,19 @@ class TrajectoryMaker(RecordMaker):
         }
         if simulation.status != RUNNING:
             return Response(output=summary)
-        following = replace(self).make(structure_id, ordering, [])
+        following = replace(self).make(parent, ordering, [])
         following.name = f"{self.name} from step {simulation.steps_done}"
         return Response(output=summary, detour=following)
 
-    def _find(self, store: MTLStore, structure_id: str, ordering: int) -> TrajectoryDocument:
+    def _find(self, store: MTLStore, parent: str, ordering: int) -> TrajectoryDocument:
         """Return the simulation as it stands, or begin it."""
         p = self.parameters
-        key = p.trajectory_id(structure_id, ordering, self.temperature_K)
+        key = p.trajectory_id(parent, ordering, self.temperature_K)
         if store.dynamics.existing([key]):
             simulation = store.dynamics.get(key)
             if simulation.retry:
                 engine, unbuilt = _identified(p)
-                status, reason, retry = self._obstacle(store, structure_id, ordering, unbuilt)
+                status, reason, retry = self._obstacle(store, parent, ordering, unbuilt)
                 update = {"status": status, "reason": reason, "retry": retry}
                 # What has computed nothing yet is bound to no weights.
                 update |= {} if simulation.chunks else {"engine": engine}
@@ -177,21 +184,24 @@ class TrajectoryMaker(RecordMaker):
                 )
                 return store.dynamics.advance(simulation, reopened)
             return simulation
-        approximant = store.orderings.get(p.ordering_id(structure_id, ordering))
+        approximant = store.orderings.get(p.ordering_id(parent, ordering))
         md = p.md_parameters(approximant.to_structure().composition, self.temperature_K, ordering)
         wanted_ps = p.heat_ps if self.temperature_K is None else p.production_ps
         stage = p.dynamics_stage()
         engine, unbuilt = _identified(p)
-        status, reason, retry = self._obstacle(store, structure_id, ordering, unbuilt)
+        status, reason, retry = self._obstacle(store, parent, ordering, unbuilt)
         store.dynamics.add(
             [
                 TrajectoryDocument(
                     id=key,
                     material_id=approximant.material_id,
-                    structure_id=structure_id,
+                    crystal_id=approximant.crystal_id,
+                    parent_id=parent,
+                    series=p.ordering_stage().hash,
+                    relaxation_id=p.relaxation_id(parent, ordering),
                     parameters_hash=stage.hash,
                     provenance=Provenance.record(
-                        stage, {"relaxation": p.relaxation_id(structure_id, ordering)}, job_id()
+                        stage, {"relaxation": p.relaxation_id(parent, ordering)}, job_id()
                     ),
                     ordering_id=approximant.id,
                     ordering=ordering,
@@ -211,19 +221,17 @@ class TrajectoryMaker(RecordMaker):
         )
         return store.dynamics.get(key)
 
-    def _obstacle(
-        self, store: MTLStore, structure_id: str, ordering: int, unbuilt: str
-    ) -> tuple[str, str, bool]:
+    def _obstacle(self, store: MTLStore, parent: str, ordering: int, unbuilt: str) -> tuple[str, str, bool]:
         """Status, reason and `retry` of a simulation that may be unable to run.
 
         It may lack its relaxed structure, its ramp, or its engine: `unbuilt` says why that cannot be built.
         """
         p = self.parameters
-        relaxation_id = p.relaxation_id(structure_id, ordering)
+        relaxation_id = p.relaxation_id(parent, ordering)
         if not store.relaxations.existing([relaxation_id]):
             return FAILED, relaxation_failure(store, relaxation_id), True
         if self.temperature_K is not None:
-            ramp = store.dynamics.get(p.trajectory_id(structure_id, ordering, None))
+            ramp = store.dynamics.get(p.trajectory_id(parent, ordering, None))
             if ramp.status != HEATED:
                 return ramp.status, f"heating ramp: {ramp.reason}", ramp.retry
         if unbuilt:
@@ -236,12 +244,12 @@ class TrajectoryMaker(RecordMaker):
         if simulation.checkpoint is not None:
             return MDState.from_dict(simulation.checkpoint)
         structure = store.relaxations.get(
-            p.relaxation_id(simulation.structure_id, simulation.ordering)
+            p.relaxation_id(simulation.parent_id, simulation.ordering)
         ).to_structure()
         md = p.md_parameters(structure.composition, self.temperature_K, simulation.ordering)
         if self.temperature_K is None:
             return MDState.from_structure(structure, md)
-        ramp = store.dynamics.get(p.trajectory_id(simulation.structure_id, simulation.ordering, None))
+        ramp = store.dynamics.get(p.trajectory_id(simulation.parent_id, simulation.ordering, None))
         return MDState.from_dict(ramp.checkpoint or {}).next_stage(md)
 
     def _advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:

@@ -35,7 +35,7 @@ class Series:
     @classmethod
     def of(cls, fit: TransportDocument) -> Self:
         """Series of a fit."""
-        return cls(fit.engine_name, fit.id.split(":")[-2], fit.parameters_hash)
+        return cls(fit.engine_name, fit.dynamics_hash, fit.parameters_hash)
 
     def __str__(self) -> str:
         return f"{self.engine} {self.dynamics[:6]}-{self.analysis[:6]}"

@@ -43,9 +43,10 @@ def record_relaxation(
     parent = store.orderings.get(ordering_id)
     structure = relaxed.structure
     document = RelaxationDocument(
-        id=p.relaxation_id(parent.structure_id, parent.ordering),
+        id=p.relaxation_id(parent.parent_id, parent.ordering),
         material_id=parent.material_id,
-        structure_id=parent.structure_id,
+        crystal_id=parent.crystal_id,
+        parent_id=parent.parent_id,
         parameters_hash=stage.hash,
         provenance=Provenance.record(stage, {"ordering": ordering_id}, job_id()),
         ordering_id=ordering_id,
@@ -111,7 +112,7 @@ def _refuse(
         store.rejections.record(
             error,
             p.dynamics_stage().stage,
-            p.relaxation_id(approximant.structure_id, approximant.ordering),
+            p.relaxation_id(approximant.parent_id, approximant.ordering),
             material_id=approximant.material_id,
             mobile_ion=p.mobile_ion,
         )

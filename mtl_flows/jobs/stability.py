@@ -37,21 +37,21 @@ MAX_COMPETING_SITES = 24
 """Ordered crystals of the store with at most so many sites compete; larger ones would cost more than they tell."""
 
 
-def stability_id(structure_id: str, ordering: int, parameters: DynamicsParameters) -> str:
+def stability_id(parent: str, ordering: int, parameters: DynamicsParameters) -> str:
     """Id of the window of one approximant."""
-    return f"{parameters.relaxation_id(structure_id, ordering)}:{_stage(parameters).hash}"
+    return f"{parameters.relaxation_id(parent, ordering)}:{_stage(parameters).hash}"
 
 
-def window_id(structure_id: str, ordering: int, parameters: DynamicsParameters, source: EntrySource) -> str:
+def window_id(parent: str, ordering: int, parameters: DynamicsParameters, source: EntrySource) -> str:
     """Id of a window: of an approximant on the hull of a potential, of the structure on any other hull."""
     if source.provider == "potential":
-        return stability_id(structure_id, ordering, parameters)
-    return StabilityDocument.key(structure_id, _stage(parameters, source))
+        return stability_id(parent, ordering, parameters)
+    return f"{parent.partition('.')[0]}:{_stage(parameters, source).hash}"
 
 
 def run_stability(
     store: MTLStore,
-    structure_id: str,
+    parent: str,
     ordering: int,
     parameters: DynamicsParameters,
     source: EntrySource | None = None,
@@ -72,15 +72,17 @@ def run_stability(
     """
     source = source or EntrySource()
     if source.provider == "potential":
-        relaxed = store.relaxations.get(parameters.relaxation_id(structure_id, ordering))
+        relaxed = store.relaxations.get(parameters.relaxation_id(parent, ordering))
         return _write(store, _on_hull_of_potential(store, relaxed, parameters))
-    return _write(store, _on_given_hull(store, structure_id, parameters, source))
+    return _write(store, _on_given_hull(store, parent, parameters, source))
 
 
 def windows_of_material(
     store: MTLStore, material_id: str, parameters: DynamicsParameters, source: EntrySource
 ) -> list[StabilityDocument]:
-    """Compute and write the windows of a material's current structure; one for each relaxed approximant.
+    """Compute and write the windows of a material, once for its group; one for each relaxed approximant.
+
+    What was relaxed of the material itself counts first, then of the one that stands for its group, then of others.
 
     Raises
     ------
@@ -89,13 +91,16 @@ def windows_of_material(
     ConfigurationError, StabilityError
         If the provider cannot answer.
     """
-    structure = next(store.structures.current({"material_id": material_id}), None)
-    if structure is None:
+    sources = store.groups.sources([material_id]).get(material_id, [])
+    if not sources:
         raise NotFoundError("no such material", subject=material_id, remedy="see `mtl query`")
     if source.provider != "potential":
-        return [run_stability(store, structure.id, 0, parameters, source)]
-    query = {"structure_id": structure.id, "engine_name": parameters.engine}
-    relaxed = list(store.relaxations.find(query))
+        standing = next((s for s in sources if s.kin == "head" and s.current), sources[0])
+        return [run_stability(store, standing.parent_id, 0, parameters, source)]
+    by_parent = store.relaxations.of_parents(
+        (s.parent_id for s in sources), parameters.mobile_ion, {"engine_name": parameters.engine}
+    )
+    relaxed = next((by_parent[s.parent_id] for s in sources if s.parent_id in by_parent), [])
     if not relaxed:
         raise NotFoundError(
             f"was not relaxed with {parameters.engine} yet",
@@ -149,7 +154,9 @@ def _on_hull_of_potential(
         f"{relaxed.id}:{stage.hash}",
         replace(result, own_energy=f"relaxation {relaxed.id}"),
         material_id=relaxed.material_id,
-        structure_id=relaxed.structure_id,
+        crystal_id=relaxed.crystal_id,
+        parent_id=relaxed.parent_id,
+        relaxation_id=relaxed.id,
         provenance=Provenance.record(
             stage, {"relaxation": relaxed.id, "entries": result.origin.content_hash}, job_id()
         ),
@@ -159,22 +166,22 @@ def _on_hull_of_potential(
 
 
 def _on_given_hull(
-    store: MTLStore, structure_id: str, parameters: DynamicsParameters, source: EntrySource
+    store: MTLStore, parent: str, parameters: DynamicsParameters, source: EntrySource
 ) -> StabilityDocument:
-    structure = store.structures.get(structure_id)
-    composition = store.crystals.get(structure.crystal_id).to_structure().composition.element_composition
+    subject = store.structures.holding(parent)
+    composition = store.crystals.get(subject.crystal_id).to_structure().composition.element_composition
     entries = entry_provider(store, parameters, source).entries(
         chemical_system(composition, parameters.mobile_ion)
     )
     result = window_among_entries(composition, entries, StabilityParameters(mobile_ion=parameters.mobile_ion))
     stage = _stage(parameters, source)
     return StabilityDocument.from_result(
-        StabilityDocument.key(structure_id, stage),
+        f"{subject.crystal_id}:{stage.hash}",
         result,
-        material_id=structure.material_id,
-        structure_id=structure_id,
+        crystal_id=subject.crystal_id,
+        material_id=subject.material_id,
         provenance=Provenance.record(
-            stage, {"crystal": structure.crystal_id, "entries": result.origin.content_hash}, job_id()
+            stage, {"crystal": subject.crystal_id, "entries": result.origin.content_hash}, job_id()
         ),
     )
 
@@ -268,17 +275,17 @@ class StabilityMaker(RecordMaker):
     source: EntrySource = field(default_factory=EntrySource)
 
     @job
-    def make(self, structure_id: str, ordering: int, after: list[Any]) -> dict[str, Any]:
+    def make(self, parent: str, ordering: int, after: list[Any]) -> dict[str, Any]:
         """Compute the window once the jobs in `after` have ended; nothing if it is there."""
         with worker_store() as store:
             p, source = self.parameters, self.source
             if source.provider == "potential" and not store.relaxations.existing(
-                [p.relaxation_id(structure_id, ordering)]
+                [p.relaxation_id(parent, ordering)]
             ):
                 return {"status": "unknown", "reason": "there is no relaxed structure"}
-            key = window_id(structure_id, ordering, p, source)
+            key = window_id(parent, ordering, p, source)
             if store.stability.existing([key]):
                 document = store.stability.get(key)
             else:
-                document = run_stability(store, structure_id, ordering, p, source)
+                document = run_stability(store, parent, ordering, p, source)
         return {"status": document.status, "low_V": document.low_V, "high_V": document.high_V}

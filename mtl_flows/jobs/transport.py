@@ -18,14 +18,14 @@ ALGORITHM_VERSION = 1
 
 
 def fit_transport(
-    store: MTLStore, structure_id: str, ordering: int, parameters: DynamicsParameters
+    store: MTLStore, parent: str, ordering: int, parameters: DynamicsParameters
 ) -> TransportDocument:
     """Fit what the temperatures of one approximant gave, and write the fit.
 
     Only converged temperatures enter. A simulation that was stopped by a guard, has failed, or is missing, is listed
     among the excluded.
     """
-    wanted = {t: parameters.trajectory_id(structure_id, ordering, t) for t in parameters.temperatures_K}
+    wanted = {t: parameters.trajectory_id(parent, ordering, t) for t in parameters.temperatures_K}
     found = {s.id: s for s in store.dynamics.find({"_id": {"$in": list(wanted.values())}})}
     simulations = [found[key] for key in wanted.values() if key in found]
     judged = [s for s in simulations if _is_judged(s)]
@@ -37,17 +37,21 @@ def fit_transport(
         elif not _is_judged(found[key]):
             excluded[f"{temperature_K:g}"] = f"{found[key].status}: {found[key].reason}"
 
-    structure = store.structures.get(structure_id)
+    subject = store.structures.holding(parent)
     stage = _stage(parameters)
     line = fit.fit
     low, high = line.conductivity_interval_S_per_cm if line else (None, None)
     document = TransportDocument(
-        id=transport_id(structure_id, ordering, parameters),
-        material_id=structure.material_id,
-        structure_id=structure_id,
+        id=transport_id(parent, ordering, parameters),
+        crystal_id=subject.crystal_id,
+        parent_id=parent,
+        material_id=subject.material_id,
+        series=parameters.ordering_stage().hash,
+        relaxation_id=parameters.relaxation_id(parent, ordering),
+        dynamics_hash=parameters.dynamics_stage().hash,
         parameters_hash=stage.hash,
         provenance=Provenance.record(stage, _inputs(simulations), job_id()),
-        ordering_id=parameters.ordering_id(structure_id, ordering),
+        ordering_id=parameters.ordering_id(parent, ordering),
         ordering=ordering,
         engine_name=parameters.engine,
         status=_status(str(fit.status), simulations),
@@ -67,9 +71,9 @@ def fit_transport(
     return document
 
 
-def transport_id(structure_id: str, ordering: int, parameters: DynamicsParameters) -> str:
+def transport_id(parent: str, ordering: int, parameters: DynamicsParameters) -> str:
     """Id of the fit over one approximant's temperatures."""
-    return f"{parameters.relaxation_id(structure_id, ordering)}:{_stage(parameters).hash}"
+    return f"{parameters.relaxation_id(parent, ordering)}:{_stage(parameters).hash}"
 
 
 def diffusion_of(simulation: TrajectoryDocument) -> DiffusionResult:
@@ -117,10 +121,10 @@ class TransportMaker(RecordMaker):
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
 
     @job(config=JobConfig(on_missing_references=OnMissing.NONE))
-    def make(self, structure_id: str, ordering: int, after: list[Any]) -> dict[str, Any]:
+    def make(self, parent: str, ordering: int, after: list[Any]) -> dict[str, Any]:
         """Fit, once the jobs whose outputs are listed in `after` have ended."""
         with worker_store() as store:
-            document = fit_transport(store, structure_id, ordering, self.parameters)
+            document = fit_transport(store, parent, ordering, self.parameters)
         return {
             "status": document.status,
             "activation_energy_eV": document.activation_energy_eV,

@@ -91,7 +91,7 @@ def verdict_document(
     """Document a verdict."""
     told = verdict.as_dict()
     return VerdictDocument(
-        id=VerdictDocument.key(structure_id, stage),
+        id=f"{material_id}:{stage.hash}",
         material_id=material_id,
         structure_id=structure_id,
         parameters_hash=stage.hash,

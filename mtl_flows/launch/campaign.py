@@ -37,6 +37,7 @@ from mtl_flows.science.dynamics.allocation import (
 )
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.stages.ordering import parent_id
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -103,7 +104,10 @@ def start_campaign(
         mobile_ion=parameters.mobile_ion,
         values={**limits, "dynamics": parameters.as_dict()},
     )
-    materials = [CampaignMaterial(material_id=c.material_id, structure_id=c.structure_id) for c in candidates]
+    materials = [
+        CampaignMaterial(material_id=c.material_id, structure_id=c.structure_id, parent_id=parent)
+        for c, parent in _once_per_group(store, candidates)
+    ]
     document = CampaignDocument(
         id=name,
         name=name,
@@ -127,6 +131,20 @@ def start_campaign(
             remedy="give this one another name",
         )
     return stored
+
+
+def _once_per_group(
+    store: MTLStore, candidates: Sequence[CandidateDocument]
+) -> list[tuple[CandidateDocument, str]]:
+    """Candidates with what is ordered of them; of those that another one stands for, that one, once."""
+    chosen: dict[str, CandidateDocument] = {}
+    for candidate in candidates:
+        head = candidate
+        if store.candidates.existing([candidate.representative_id]):
+            head = store.candidates.get(candidate.representative_id)
+        chosen.setdefault(head.material_id, head)
+    subjects = store.structures.subjects([c.structure_id for c in chosen.values()])
+    return [(c, parent_id(subject)) for c, subject in zip(chosen.values(), subjects, strict=True)]
 
 
 def look(store: MTLStore, campaign: CampaignDocument) -> CampaignProgress:
@@ -175,6 +193,7 @@ def advance_campaign(
         # Where somebody else was quicker, what they wrote stands; their work and ours are the same.
         campaign = after if store.campaigns.advance(campaign, after) else store.campaigns.get(campaign.id)
     structures = {m.material_id: m.structure_id for m in campaign.materials}
+    parents = {m.material_id: m.parent_id for m in campaign.materials}
     ordered = store.structures.ordered_among(structures.values())
     maker = CampaignRoundMaker(
         name=f"campaign {campaign.name}", parameters=dynamics_of(campaign), screening=screening
@@ -182,7 +201,7 @@ def advance_campaign(
     workflows = []
     for work in _work(progress.decisions, campaign):
         flow = maker.make(
-            structures[work.material_id],
+            parents[work.material_id],
             work.material_id,
             tuple(work.temperatures_K),
             work.max_production_ps,
@@ -253,7 +272,7 @@ def _state(
     simulations = []
     other = 0.0
     for ordering in range(n_orderings):
-        wanted = [p.trajectory_id(material.structure_id, ordering, t) for t in (None, *p.temperatures_K)]
+        wanted = [p.trajectory_id(material.parent_id, ordering, t) for t in (None, *p.temperatures_K)]
         for found in store.dynamics.find({"_id": {"$in": wanted}}):
             if found.trajectory_stage == "heat":
                 other += _core_hours(found)
@@ -281,7 +300,8 @@ def _refused(store: MTLStore, campaign: CampaignDocument, p: DynamicsParameters)
     stage = p.ordering_stage().stage
     refused = {}
     for material in campaign.materials:
-        query = {"stage": stage, "subject": material.structure_id, "resolved": False}
+        subject = f"{material.parent_id}:{p.ordering_stage().hash}"
+        query = {"stage": stage, "subject": subject, "resolved": False}
         for rejection in store.rejections.find(query, limit=1):
             refused[material.material_id] = f"no ordered cell: {rejection.message}"
     return refused

@@ -13,26 +13,50 @@ from mtl_flows.store.database import MTLStore
 
 
 @dataclass(frozen=True)
+class Work:
+    """One crystal to simulate, for all materials of its group.
+
+    Attributes
+    ----------
+    candidate
+        Row of the material that is simulated.
+    parent
+        What is ordered of it.
+    asked_for
+        Material that was named, where another one of its group is simulated in its place.
+    """
+
+    candidate: CandidateDocument
+    parent: str
+    asked_for: str = ""
+
+
+@dataclass(frozen=True)
 class DynamicsPlan:
-    """Survivors to simulate, and those that are done.
+    """What to simulate, and what is done.
 
     Attributes
     ----------
     todo, done
-        Candidates without and with a fit under the same parameters, by falling priority.
+        Work without and with a fit under the same parameters, by falling priority.
     survivors
         All materials that passed every gate of at least one protocol.
     """
 
-    todo: list[CandidateDocument]
-    done: list[CandidateDocument]
+    todo: list[Work]
+    done: list[Work]
     survivors: int
 
 
 def plan_dynamics(
-    store: MTLStore, maker: DynamicsFlowMaker, *, materials: Sequence[str] = (), limit: int = 0
+    store: MTLStore,
+    maker: DynamicsFlowMaker,
+    *,
+    materials: Sequence[str] = (),
+    limit: int = 0,
+    own: bool = False,
 ) -> DynamicsPlan:
-    """Choose what to simulate.
+    """Choose what to simulate: once for each group of duplicates.
 
     Parameters
     ----------
@@ -40,6 +64,8 @@ def plan_dynamics(
         These, whatever their gates said; the survivors of the screening if empty.
     limit
         The best so many of the survivors; all if 0.
+    own
+        Simulate the cell of each material that is named, not that of its group.
 
     Raises
     ------
@@ -51,20 +77,49 @@ def plan_dynamics(
         chosen = [store.candidates.get(material_id) for material_id in materials]
     else:
         chosen = survivors[: limit or None]
-    fitted = store.transport.complete(
-        {key for c in chosen for key in maker.transport_ids(c.structure_id, ordered=c.ordered)}
-    )
-    done = [c for c in chosen if set(maker.transport_ids(c.structure_id, ordered=c.ordered)) <= fitted]
-    return DynamicsPlan([c for c in chosen if c not in done], done, len(survivors))
+    planned: dict[str, Work] = {}
+    for candidate in chosen:
+        work = _work(store, maker, candidate, own=own)
+        planned.setdefault(work.parent, work)
+    ids = {work.parent: _fits(maker, work) for work in planned.values()}
+    fitted = store.transport.complete({key for keys in ids.values() for key in keys})
+    done = [work for work in planned.values() if ids[work.parent] <= fitted]
+    todo = [work for work in planned.values() if not ids[work.parent] <= fitted]
+    return DynamicsPlan(todo, done, len(survivors))
+
+
+def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocument, *, own: bool) -> Work:
+    """What is simulated for a material: what its group has begun, else the cell of the one that stands for it."""
+    material = candidate.material_id
+    sources = [source for source in store.groups.sources([material])[material] if source.current]
+    mine = sources[0]
+    if own:
+        return Work(candidate, mine.parent_id)
+    p = maker.parameters
+    begun = store.orderings.existing(p.ordering_id(source.parent_id, 0) for source in sources)
+    head = next((source for source in sources if source.material_id == candidate.representative_id), mine)
+    going_on = [source for source in sources if p.ordering_id(source.parent_id, 0) in begun]
+    chosen = next((s for s in (mine, head, *going_on) if s in going_on), head)
+    if chosen == mine:
+        return Work(candidate, mine.parent_id)
+    row = candidate
+    if store.candidates.existing([chosen.material_id]):
+        row = store.candidates.get(chosen.material_id)
+    return Work(row, chosen.parent_id, asked_for=material)
+
+
+def _fits(maker: DynamicsFlowMaker, work: Work) -> set[str]:
+    return set(maker.transport_ids(work.parent, ordered=work.candidate.ordered))
 
 
 def submit_dynamics(
     connection: Connection, plan: DynamicsPlan, maker: DynamicsFlowMaker
 ) -> list[SubmittedWorkflow]:
-    """Hand in one workflow of heavy jobs for each candidate to do."""
+    """Hand in one workflow of heavy jobs for all that is to do."""
     submitted = []
-    for candidate in plan.todo:
-        flow = maker.make(candidate.structure_id, candidate.material_id, ordered=candidate.ordered)
+    for work in plan.todo:
+        candidate = work.candidate
+        flow = maker.make(work.parent, candidate.material_id, ordered=candidate.ordered)
         flow = set_category(flow, HEAVY)
         submitted.append(
             submit(flow, connection, name=flow.name, metadata={"material": candidate.material_id})

@@ -72,7 +72,7 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         "gates": _gates(store, current, parameters),
         "clusters": _clusters(store, current.crystal_id),
         "rules": _rules(store, current.id, parameters),
-        "calculations": _calculations(store, current.id),
+        "calculations": _calculations(store, subject, parameters.mobile_ion),
         "provenance": _provenance(store, current, parameters),
     }
     if found := label_contradictions(store, subject, parameters.mobile_ion):
@@ -129,17 +129,22 @@ def _provenance(
         for protocol in PROTOCOLS
         if store.clusterings.has_current(protocol)
     ]
-    query = {"structure_id": current.id}
-    for collection in (
-        store.orderings,
-        store.relaxations,
-        store.dynamics,
-        store.transport,
-        store.stability,
-        store.verdicts,
-    ):
+    query = _simulated(store, current.material_id, parameters.mobile_ion)[0]
+    for collection in (store.orderings, store.relaxations, store.dynamics, store.transport, store.stability):
         told += [_origin(collection.name, d.provenance) for d in collection.find(query)]
-    return told
+    verdicts = store.verdicts.find({"material_id": current.material_id})
+    return told + [_origin("verdicts", d.provenance) for d in verdicts]
+
+
+def _simulated(store: MTLStore, material: str, mobile_ion: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Query for what was simulated of a material or its group, and whose each crystal is where it is not its own."""
+    sources = store.groups.sources([material]).get(material, [])
+    own = {source.crystal_id for source in sources if source.kin == "own" and source.current}
+    whose = {
+        s.crystal_id: "" if s.crystal_id in own else f" (of {s.structure_id})" for s in reversed(sources)
+    }
+    query = {"crystal_id": {"$in": sorted(whose)}, "provenance.parameters.mobile_ion": mobile_ion}
+    return query, whose
 
 
 def _gates(
@@ -221,11 +226,11 @@ def _result(
     return list(store.results(stage).found(keys).values())
 
 
-def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
-    query = {"structure_id": structure_id}
+def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[str, Any]]:
+    query, whose = _simulated(store, material, mobile_ion)
     told: list[dict[str, Any]] = [
         {
-            "what": f"ordered cell {o.ordering}",
+            "what": f"ordered cell {o.ordering}{whose[o.crystal_id]}",
             "result": f"{o.n_atoms} atoms, {o.n_mobile} of them mobile",
             "status": f"the only one: {o.only_one}" if o.only_one else "one of many",
         }
@@ -233,7 +238,7 @@ def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
     ]
     told += [
         {
-            "what": f"relaxation, {r.engine_name}",
+            "what": f"relaxation, {r.engine_name}{whose[r.crystal_id]}",
             "result": f"{r.energy_eV_per_atom:.4f} eV/atom, volume {100 * r.volume_change:+.1f} %",
             "status": "converged" if r.converged else "not converged",
         }
@@ -243,7 +248,7 @@ def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
         D = s.diffusivity_cm2_per_s
         told.append(
             {
-                "what": f"{s.trajectory_stage} at {s.temperature_K:g} K, {s.engine_name}",
+                "what": f"{s.trajectory_stage} at {s.temperature_K:g} K, {s.engine_name}{whose[s.crystal_id]}",
                 "result": f"{s.steps_done * s.timestep_fs / 1000:.1f} ps"
                 + (
                     f", D = {D:.2e} [{s.diffusivity_low_cm2_per_s:.1e}, {s.diffusivity_high_cm2_per_s:.1e}] cm²/s"
@@ -258,7 +263,7 @@ def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
         hull = w.e_above_hull_eV_per_atom
         told.append(
             {
-                "what": f"electrochemical window, {w.energies}",
+                "what": f"electrochemical window, {w.energies}{whose[w.crystal_id]}",
                 "result": edges + ("" if hull is None else f"{1000 * hull:.0f} meV/atom above the hull"),
                 "status": f"{w.status}: {', '.join(w.missing)}" if w.missing else w.status,
             }
@@ -267,7 +272,8 @@ def _calculations(store: MTLStore, structure_id: str) -> list[dict[str, Any]]:
         E = t.activation_energy_eV
         told.append(
             {
-                "what": f"Arrhenius fit over {', '.join(f'{T:g}' for T in t.temperatures_K) or 'no'} K",
+                "what": f"Arrhenius fit over {', '.join(f'{T:g}' for T in t.temperatures_K) or 'no'} K"
+                + whose[t.crystal_id],
                 "result": "" if E is None else f"E_a = {E:.3f} ± {t.activation_energy_error_eV:.3f} eV",
                 "status": f"{t.status}: {t.reason}" if t.reason else t.status,
             }

@@ -12,7 +12,7 @@ from mtl_flows.store.database import MTLStore
 
 
 def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
-    """Return every fit of a material, a summary for each potential and protocol, and their comparison.
+    """Return every fit of a material or a duplicate, a summary for each potential and protocol, their comparison.
 
     Simulations with a diffusivity are listed with its principal values under `directions`.
 
@@ -21,15 +21,25 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
     NotFoundError
         If nothing was simulated.
     """
-    fits = list(store.transport.find({"material_id": material_id}))
+    sources = store.groups.sources([material_id]).get(material_id, [])
+    parents = {source.parent_id: source for source in reversed(sources)}
+    of_group = {"parent_id": {"$in": sorted(parents)}}
+    fits = list(store.transport.find(of_group))
     if not fits:
         raise NotFoundError("no dynamics", subject=material_id, remedy="run mtl launch or mtl campaign start")
-    summaries = series_summaries(fits)
+    # Never pooled over members: the summaries are those of the first that has fits.
+    first = next(
+        parent
+        for parent in dict.fromkeys(s.parent_id for s in sources)
+        if any(f.parent_id == parent for f in fits)
+    )
+    summaries = series_summaries(fit for fit in fits if fit.parent_id == first)
     return {
         "material": material_id,
         "fits": [
             {
                 "series": str(Series.of(fit)),
+                "of": parents[fit.parent_id].structure_id,
                 "ordering": fit.ordering,
                 "status": fit.status,
                 "complete": fit.complete,
@@ -41,16 +51,14 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
                 "conductivity_300K_low_S_per_cm": fit.conductivity_300K_low_S_per_cm,
                 "conductivity_300K_high_S_per_cm": fit.conductivity_300K_high_S_per_cm,
             }
-            for fit in sorted(fits, key=lambda fit: (Series.of(fit), fit.ordering))
+            for fit in sorted(fits, key=lambda fit: (fit.parent_id, Series.of(fit), fit.ordering))
         ],
         "orderings": [{"series": str(series), **asdict(found)} for series, found in summaries.items()],
         "potentials": [
             {"first": str(a), "second": str(b), **asdict(consensus)}
             for a, b, consensus in series_comparisons(summaries)
         ],
-        "directions": _directions(
-            store.dynamics.find({"material_id": material_id, "trajectory_stage": "production"})
-        ),
+        "directions": _directions(store.dynamics.find({**of_group, "trajectory_stage": "production"})),
     }
 
 

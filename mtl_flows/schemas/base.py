@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
@@ -187,21 +187,12 @@ class CrystalResult(Document):
     provenance: Provenance = Field(description="where the document comes from")
 
 
-class StageDocument(Document):
-    """Base of a result of one stage for one structure: one document per structure and set of parameters."""
+class RunDocument(CrystalResult):
+    """Base of what is simulated: it hangs on what was ordered, the crystal with the charges that its file gives."""
 
-    material_id: str = Field(description="id of the material, such as icsd-188887")
-    structure_id: str = Field(description="id of the structure document (material and revision)")
-    parameters_hash: str = Field(description="hash of the stage's parameters")
-    provenance: Provenance = Field(description="where the document comes from")
-
-    @staticmethod
-    def key(structure_id: str, parameters: StageParameters) -> str:
-        """Deterministic id of this stage's document for one structure."""
-        return StageDocument.keys([structure_id], parameters)[structure_id]
-
-    @staticmethod
-    def keys(structure_ids: Iterable[str], parameters: StageParameters) -> dict[str, str]:
-        """As `key` for many structures, by structure id; the parameters are hashed once."""
-        parameters_hash = parameters.hash
-        return {structure_id: f"{structure_id}:{parameters_hash}" for structure_id in structure_ids}
+    parent_id: str = Field(
+        description="key of what was ordered: the crystal, and the charges where a file gives some"
+    )
+    material_id: str = Field(
+        description="material it was computed for first; the result belongs to the crystal"
+    )

@@ -14,6 +14,7 @@ class CampaignMaterial(BaseModel):
 
     material_id: str = Field(description="id of the material")
     structure_id: str = Field(description="revision that is simulated")
+    parent_id: str = Field(description="key of what is ordered of it")
 
 
 class Observation(BaseModel):

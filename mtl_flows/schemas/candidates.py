@@ -112,6 +112,13 @@ class CandidateDocument(Document):
         description="what the molecular dynamics ran on: of several runs the one whose last simulation began last; "
         "the numbers of this row are its own",
     )
+    result_of: str | None = Field(
+        None,
+        description="revision whose molecular dynamics the row shows: its own, or one of its group; null without any",
+    )
+    result_is_earlier: bool = Field(
+        False, description="the material of that revision has another crystal by now: read anew, or refined"
+    )
     diffusivities: list[DiffusivityRecord] = Field(
         default_factory=list, description="one record for each approximant and temperature simulated"
     )

@@ -5,12 +5,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
-from mtl_flows.schemas.base import FreeForm, StageDocument
+from mtl_flows.schemas.base import FreeForm, RunDocument
 
 TrajectoryStage = Literal["heat", "production"]
 
 
-class OrderingDocument(StageDocument):
+class OrderingDocument(RunDocument):
     """One ordered approximant of a material, in the supercell that molecular dynamics runs in."""
 
     ordering: int = Field(description="number of the approximant, from 0")
@@ -35,7 +35,7 @@ class OrderingDocument(StageDocument):
         return Structure.from_dict(self.structure)
 
 
-class RelaxationDocument(StageDocument):
+class RelaxationDocument(RunDocument):
     """An ordered approximant relaxed by an engine."""
 
     ordering_id: str = Field(description="id of the approximant")
@@ -85,7 +85,7 @@ class ChunkRecord(BaseModel):
     )
 
 
-class TrajectoryDocument(StageDocument):
+class TrajectoryDocument(RunDocument):
     """One simulation of one approximant: its chunks, where it stands, and what its ions do.
 
     `status` is ``running`` until the simulation ends, then one of ``converged``, ``upper_bound``,
@@ -95,6 +95,8 @@ class TrajectoryDocument(StageDocument):
 
     ordering_id: str = Field(description="id of the approximant")
     ordering: int = Field(description="number of the approximant")
+    series: str = Field(description="hash of how its approximants were ordered, which all of a run share")
+    relaxation_id: str = Field(description="id of the relaxed approximant that it starts from")
     engine: FreeForm = Field(description="name, version, hash of weights, precision, threads")
     engine_name: str = Field(description="short name or import path of the engine")
     trajectory_stage: TrajectoryStage = Field(description="heating ramp or production")
@@ -128,11 +130,14 @@ class TrajectoryDocument(StageDocument):
     )
 
 
-class TransportDocument(StageDocument):
+class TransportDocument(RunDocument):
     """Arrhenius fit over the temperatures of one approximant and one engine."""
 
     ordering_id: str = Field(description="id of the approximant")
     ordering: int = Field(description="number of the approximant")
+    series: str = Field(description="hash of how its approximants were ordered, which all of a run share")
+    relaxation_id: str = Field(description="id of the relaxed approximant that was simulated")
+    dynamics_hash: str = Field(description="hash of the parameters of the simulations")
     engine_name: str = Field(description="short name or import path of the engine")
     status: str = Field(description="fitted, or why there is no fit")
     reason: str = Field("", description="which temperatures were left out, and why")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import Document, FreeForm, Provenance, StageDocument
+from mtl_flows.schemas.base import Document, FreeForm, Provenance, RunDocument
 from mtl_flows.science.energies import EntryKind
 
 if TYPE_CHECKING:
@@ -46,9 +46,10 @@ class HullRecord(BaseModel):
     statement: str = Field(description="the same in a sentence")
 
 
-class StabilityDocument(StageDocument):
+class StabilityDocument(RunDocument):
     """Electrochemical window of one material against a hull of energies of one origin."""
 
+    relaxation_id: str = Field("", description="the relaxed approximant; empty if the composition was judged")
     ordering_id: str = Field("", description="the approximant; empty if the composition alone was judged")
     engine_name: str = Field("", description="engine that gave every energy; empty for other providers")
     provider: EntryKind = Field("potential", description="materials_project, file or potential")
@@ -83,9 +84,11 @@ class StabilityDocument(StageDocument):
         key: str,
         result: "WindowResult",
         *,
+        crystal_id: str,
         material_id: str,
-        structure_id: str,
         provenance: Provenance,
+        parent_id: str = "",
+        relaxation_id: str = "",
         ordering_id: str = "",
         engine_name: str = "",
     ) -> Self:
@@ -94,7 +97,9 @@ class StabilityDocument(StageDocument):
         return cls(
             id=key,
             material_id=material_id,
-            structure_id=structure_id,
+            crystal_id=crystal_id,
+            parent_id=parent_id or crystal_id,
+            relaxation_id=relaxation_id,
             parameters_hash=provenance.parameters.hash,
             provenance=provenance,
             ordering_id=ordering_id,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import StageDocument
+from mtl_flows.schemas.base import Document, Provenance
 
 Outcome = Literal["pass", "fail", "undecided"]
 
@@ -28,9 +28,13 @@ class CriterionRecord(BaseModel):
     what_would_decide: str = Field(description="what an undecided criterion waits for")
 
 
-class VerdictDocument(StageDocument):
+class VerdictDocument(Document):
     """Verdict on one material under one set of thresholds."""
 
+    material_id: str = Field(description="id of the material")
+    structure_id: str = Field(description="revision that was judged")
+    parameters_hash: str = Field(description="hash of the thresholds")
+    provenance: Provenance = Field(description="what the verdict rests on")
     formula: str = Field(description="reduced formula")
     outcome: Outcome = Field(description="fail if any criterion fails, else undecided if any is, else pass")
     criteria: list[CriterionRecord] = Field(

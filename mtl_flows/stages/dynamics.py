@@ -13,9 +13,9 @@ from mtl_flows.science.ordering import OrderingParameters
 from mtl_flows.simulation.engine import Engine, RelaxationGoal
 from mtl_flows.simulation.parameters import MDParameters, default_timestep_fs
 from mtl_flows.simulation.registry import get_engine
+from mtl_flows.stages.ordering import ORDERING
 
 _SEEDS_APART = 1_000_003
-ORDERING_VERSION = 1
 DYNAMICS_VERSION = 1
 
 
@@ -106,12 +106,7 @@ class DynamicsParameters:
         """Key of the ordered approximants."""
         # The number of approximants does not change any of them.
         values = {k: v for k, v in self.ordering.as_dict().items() if k != "n_orderings"}
-        return StageParameters(
-            stage="ordering",
-            algorithm_version=ORDERING_VERSION,
-            mobile_ion=self.mobile_ion,
-            values=values,
-        )
+        return ORDERING.parameters(values, self.mobile_ion)
 
     def n_orderings(self, *, ordered: bool) -> int:
         """Number of approximants of a crystal; of an ordered one there is but one, however many are asked for."""
@@ -152,18 +147,18 @@ class DynamicsParameters:
         """Hash of everything that decides when a trajectory is long enough and what it says."""
         return content_hash([self.production_ps, asdict(self.budget), self.diffusion.as_dict()])[:16]
 
-    def ordering_id(self, structure_id: str, ordering: int) -> str:
+    def ordering_id(self, parent_id: str, ordering: int) -> str:
         """Id of one approximant."""
-        return f"{structure_id}:{self.ordering_stage().hash}:{ordering}"
+        return f"{parent_id}:{self.ordering_stage().hash}:{ordering}"
 
-    def relaxation_id(self, structure_id: str, ordering: int) -> str:
+    def relaxation_id(self, parent_id: str, ordering: int) -> str:
         """Id of its relaxed structure."""
-        return f"{self.ordering_id(structure_id, ordering)}:{self.dynamics_stage().hash}"
+        return f"{self.ordering_id(parent_id, ordering)}:{self.dynamics_stage().hash}"
 
-    def trajectory_id(self, structure_id: str, ordering: int, temperature_K: float | None) -> str:
+    def trajectory_id(self, parent_id: str, ordering: int, temperature_K: float | None) -> str:
         """Id of its simulation at one temperature, or of the ramp if that is None."""
         name = "heat" if temperature_K is None else f"{temperature_K:g}K"
-        return f"{self.relaxation_id(structure_id, ordering)}:{name}"
+        return f"{self.relaxation_id(parent_id, ordering)}:{name}"
 
     def md_parameters(
         self, composition: Composition, temperature_K: float | None, ordering: int = 0

@@ -43,7 +43,10 @@ class Subject:
         return getattr(self, what)
 
     def key(self, reads: tuple[Statement, ...] = ()) -> str:
-        """Key of what a stage reads: materials that agree in it share the stage's document."""
-        if not reads:
+        """Key of what a stage reads: materials that agree in it share the stage's document.
+
+        Where the file states nothing of it, that is the crystal's own.
+        """
+        if not any(self.stated(name) for name in reads):
             return self.crystal_id
         return f"{self.crystal_id}.{content_hash({name: self.stated(name) for name in reads})[:8]}"

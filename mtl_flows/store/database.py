@@ -8,6 +8,7 @@ from pymatgen.core import Structure
 from pymongo import MongoClient
 
 from mtl_flows.errors import NotFoundError
+from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
 from mtl_flows.settings import Settings
 from mtl_flows.stages import BARCODES, CrystalStage
@@ -131,6 +132,27 @@ class MTLStore:
         for site, label in zip(structure, revision.site_labels, strict=False):
             site.label = label
         return structure
+
+    def simulation(self, subject: str, ordering: int = 0, temperature_K: float = 0.0) -> TrajectoryDocument:
+        """Return one simulation with frames: by its id, or of a material or a duplicate of it.
+
+        Parameters
+        ----------
+        subject
+            Id of a simulation, or of a material.
+        ordering
+            Number of the approximant.
+        temperature_K
+            Of the simulation; the hottest if 0.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        sources = self.groups.sources([subject]).get(subject, [])
+        parents = [source.parent_id for source in sources]
+        return self.dynamics.production(subject, parents, ordering, temperature_K)
 
     def barcodes_of(
         self, key: str, parameters: TopologyParameters = TopologyParameters(), *, mobile_ion: str = "Li"

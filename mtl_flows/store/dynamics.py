@@ -1,6 +1,6 @@
 """Collections of the dynamics stage."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -13,36 +13,45 @@ from mtl_flows.schemas.dynamics import (
     TransportDocument,
 )
 from mtl_flows.store.owner import Owner
-from mtl_flows.store.stages import StageCollection
+from mtl_flows.store.stages import RunCollection
 
 
-class OrderingCollection(StageCollection[OrderingDocument]):
+class OrderingCollection(RunCollection[OrderingDocument]):
     """Ordered approximants."""
 
     name = "orderings"
     model = OrderingDocument
 
 
-class RelaxationCollection(StageCollection[RelaxationDocument]):
+class RelaxationCollection(RunCollection[RelaxationDocument]):
     """Relaxed approximants."""
 
     name = "relaxations"
     model = RelaxationDocument
 
 
-class TrajectoryCollection(StageCollection[TrajectoryDocument]):
+class TrajectoryCollection(RunCollection[TrajectoryDocument]):
     """Simulations: one per approximant, engine and temperature."""
 
     name = "dynamics"
     model = TrajectoryDocument
     indexes = (
-        *StageCollection.indexes,
+        *RunCollection.indexes,
         IndexModel([("ordering_id", ASCENDING), ("engine_name", ASCENDING), ("temperature_K", ASCENDING)]),
         IndexModel([("status", ASCENDING)]),
     )
 
-    def production(self, subject: str, ordering: int = 0, temperature_K: float = 0.0) -> TrajectoryDocument:
+    def production(
+        self, subject: str, parents: Sequence[str], ordering: int = 0, temperature_K: float = 0.0
+    ) -> TrajectoryDocument:
         """Return one simulation: by its id, or of a material at a temperature (0: the hottest), the longest if several.
+
+        Parameters
+        ----------
+        subject
+            Id of a simulation, or of a material.
+        parents
+            What was ordered of that material and its duplicates, its own first.
 
         Raises
         ------
@@ -51,11 +60,11 @@ class TrajectoryCollection(StageCollection[TrajectoryDocument]):
         """
         query: dict[str, Any] = {"trajectory_stage": "production", "steps_done": {"$gt": 0}}
         named = query | {"_id": subject}
-        of_material = query | {"material_id": subject, "ordering": ordering}
+        of_material = [query | {"parent_id": parent, "ordering": ordering} for parent in parents]
         if temperature_K:
-            of_material["temperature_K"] = temperature_K
+            of_material = [wanted | {"temperature_K": temperature_K} for wanted in of_material]
         order = [("temperature_K", DESCENDING), ("steps_done", DESCENDING), ("_id", ASCENDING)]
-        for wanted in (named, of_material):
+        for wanted in (named, *of_material):
             for document in self.find(wanted, sort=order, limit=1):
                 return document
         raise NotFoundError(
@@ -128,7 +137,7 @@ def _stands(simulation: TrajectoryDocument) -> dict[str, Any]:
     }
 
 
-class TransportCollection(StageCollection[TransportDocument]):
+class TransportCollection(RunCollection[TransportDocument]):
     """Arrhenius fits."""
 
     name = "transport"

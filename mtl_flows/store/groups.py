@@ -1,13 +1,15 @@
 """Places of materials in their groups."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pymongo import ASCENDING, IndexModel, UpdateMany
 from pymongo.database import Database
 
 from mtl_flows.schemas.groups import MembershipDocument
+from mtl_flows.science.duplicates import natural_order
 from mtl_flows.science.groups import Place
+from mtl_flows.stages.ordering import parent_id
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.structures import StructureCollection
@@ -29,6 +31,27 @@ class Holding(NamedTuple):
     crystal_id: str
     withdrawn: bool
     releases: frozenset[str]
+
+
+class RunSource(NamedTuple):
+    """A revision whose simulations are shown for a material of its group.
+
+    Attributes
+    ----------
+    parent_id
+        What was ordered of it.
+    current
+        It is its material's reading today, not an earlier one.
+    kin
+        ``own``, ``head`` (of the material that stands for the group) or ``member``.
+    """
+
+    parent_id: str
+    crystal_id: str
+    structure_id: str
+    material_id: str
+    current: bool
+    kin: Literal["own", "head", "member"] = "own"
 
 
 class GroupCollection(DocumentCollection[MembershipDocument]):
@@ -88,6 +111,58 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
         ):
             found.setdefault(stored["representative_id"], []).append(stored["crystal_id"])
         return found
+
+    def sources(self, materials: Iterable[str]) -> dict[str, list[RunSource]]:
+        """Revisions whose simulations may be shown for materials, in the order in which they are to be looked at.
+
+        A material's own first, then those of the one that stands for its group, then of the other members, withdrawn
+        ones included; earlier revisions after all that are current, the newest first.
+        """
+        wanted = sorted(set(materials))
+        standing = {
+            d["material_id"]: d["representative_id"]
+            for d in self._structures.raw.find(
+                {"material_id": {"$in": wanted}, "current": True}, {"material_id": 1, "representative_id": 1}
+            )
+        }
+        members: dict[str, list[str]] = {}
+        query = {"representative_id": {"$in": sorted(set(standing.values()))}, "current": True}
+        for d in self._structures.raw.find(query, {"material_id": 1, "representative_id": 1}):
+            members.setdefault(d["representative_id"], []).append(d["material_id"])
+        revisions = self._structures.every_revision(m for group in members.values() for m in group)
+        found = {}
+        for material, head in standing.items():
+            held = [r for member in {material, *members.get(head, ())} for r in revisions.get(member, ())]
+            held.sort(
+                key=lambda r: (
+                    not r.current,
+                    r.material_id != material,
+                    r.material_id != head,
+                    natural_order(r.material_id),
+                    -r.number,
+                )
+            )
+            found[material] = [
+                RunSource(
+                    parent_id(r.subject),
+                    r.subject.crystal_id,
+                    r.subject.structure_id,
+                    r.material_id,
+                    r.current,
+                    "own" if r.material_id == material else "head" if r.material_id == head else "member",
+                )
+                for r in held
+            ]
+        return found
+
+    def rows_about(self, crystals: Iterable[str]) -> list[str]:
+        """Current revisions of the materials whose group holds, or once held, one of some crystals."""
+        query = {"crystal_id": {"$in": sorted(set(crystals))}}
+        materials = self._structures.raw.distinct("material_id", query)
+        heads = self._structures.raw.distinct(
+            "representative_id", {"material_id": {"$in": materials}, "current": True}
+        )
+        return self._structures.current_ids({"representative_id": {"$in": heads}})
 
     def ungrouped(self) -> list[str]:
         """Compositions of which some material has not been compared since it came, changed or was withdrawn."""

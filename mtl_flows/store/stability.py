@@ -10,23 +10,23 @@ from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.store.collection import DocumentCollection
-from mtl_flows.store.stages import StageCollection
+from mtl_flows.store.stages import RunCollection
 
 
-class StabilityCollection(StageCollection[StabilityDocument]):
+class StabilityCollection(RunCollection[StabilityDocument]):
     """Electrochemical windows."""
 
     name = "stability"
     model = StabilityDocument
 
 
-class VerdictCollection(StageCollection[VerdictDocument]):
+class VerdictCollection(DocumentCollection[VerdictDocument]):
     """Verdicts, one for each material and set of thresholds."""
 
     name = "verdicts"
     model = VerdictDocument
     indexes = (
-        *StageCollection.indexes,
+        IndexModel([("material_id", ASCENDING)]),
         IndexModel([("parameters_hash", ASCENDING), ("outcome", ASCENDING)]),
     )
 

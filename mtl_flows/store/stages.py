@@ -1,21 +1,21 @@
 """Collections of the stages that write one document per crystal (and what else they read) and set of parameters."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pymongo import ASCENDING, IndexModel
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.schemas.base import CrystalResult, StageDocument
+from mtl_flows.schemas.base import CrystalResult, RunDocument
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument, unpack_barcodes
 from mtl_flows.science.topology import FEATURE_NAMES, Protocol, StructureBarcodes
 from mtl_flows.store.collection import DocumentCollection, batched
 
 R = TypeVar("R", bound=CrystalResult)
-S = TypeVar("S", bound=StageDocument)
+S = TypeVar("S", bound=RunDocument)
 
 _BATCH = 2000
 
@@ -37,15 +37,29 @@ class CrystalStageCollection(DocumentCollection[R]):
         return {structure_id: stored[key] for structure_id, key in keys.items() if key in stored}
 
 
-class StageCollection(DocumentCollection[S]):
-    """Results of one stage, found by structure and parameters."""
+class RunCollection(DocumentCollection[S]):
+    """What is simulated, found by what was ordered."""
 
-    model: ClassVar[type[StageDocument]]
+    model: ClassVar[type[RunDocument]]
     indexes: ClassVar[Sequence[IndexModel]] = (
-        IndexModel([("structure_id", ASCENDING), ("parameters_hash", ASCENDING)]),
+        IndexModel([("parent_id", ASCENDING), ("parameters_hash", ASCENDING)]),
+        IndexModel([("crystal_id", ASCENDING)]),
         IndexModel([("material_id", ASCENDING)]),
         IndexModel([("parameters_hash", ASCENDING)]),
     )
+    retired: ClassVar[Sequence[IndexModel]] = (
+        IndexModel([("structure_id", ASCENDING), ("parameters_hash", ASCENDING)]),
+    )
+
+    def of_parents(
+        self, parents: Iterable[str], mobile_ion: str, also: Mapping[str, Any] | None = None
+    ) -> dict[str, list[S]]:
+        """Documents of one ion by what was ordered; `also` has to hold too."""
+        query = {"parent_id": {"$in": sorted(set(parents))}, "provenance.parameters.mobile_ion": mobile_ion}
+        found: dict[str, list[S]] = {}
+        for document in self.find({**query, **(also or {})}):
+            found.setdefault(document.parent_id, []).append(document)
+        return found
 
 
 class BarcodeCollection(CrystalStageCollection[BarcodeDocument]):

@@ -3,20 +3,18 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from mtl_flows.errors import DatabaseUnavailableError, NotFoundError
 from mtl_flows.schemas.ingest import StructureDocument
-from mtl_flows.stages.subjects import Statement, Subject
-from mtl_flows.store.collection import DocumentCollection, batched
+from mtl_flows.store.subjects import CURRENT, STANDS, SubjectQueries
 
 _DUPLICATE_KEY = 11000
 _ATTEMPTS = 50
 _BATCH = 2000
-_STANDS: Mapping[str, Any] = {"$expr": {"$eq": ["$representative_id", "$material_id"]}}
 
 
 Change = Literal["new", "changed", "unchanged"]
@@ -40,7 +38,7 @@ class Held(NamedTuple):
     releases: list[str]
 
 
-class StructureCollection(DocumentCollection[StructureDocument]):
+class StructureCollection(SubjectQueries):
     """Revisions of materials. At most one revision of a material is current, and no content is kept twice."""
 
     name = "structures"
@@ -78,54 +76,13 @@ class StructureCollection(DocumentCollection[StructureDocument]):
         for found in self.raw.find(_current(query), {"_id": 1}, sort=[("_id", ASCENDING)]):
             yield found["_id"]
 
-    def subjects(self, ids: Sequence[str]) -> list[Subject]:
-        """What stages may read of some revisions, in the order given.
-
-        Raises
-        ------
-        NotFoundError
-            If one of them is unknown.
-        """
-        found: dict[str, Subject] = {}
-        for batch in batched(ids, _BATCH):
-            found.update(
-                {subject.structure_id: subject for subject in self._subjects({"_id": {"$in": batch}})}
-            )
-        if unknown := next((key for key in ids if key not in found), ""):
-            raise NotFoundError(
-                f"not in the collection {self.name!r}", subject=unknown, remedy="see `mtl status`"
-            )
-        return [found[key] for key in ids]
-
-    def representatives(self) -> list[Subject]:
-        """What stages may read of the current revisions that stand for their group, by structure id."""
-        return list(self._subjects(_current(_STANDS)))
-
-    def crystals_of(self, materials: Iterable[str]) -> dict[str, list[str]]:
-        """Crystals that the revisions of some materials hold, oldest first."""
-        found: dict[str, list[str]] = {}
-        query = {"material_id": {"$in": sorted(set(materials))}}
-        for stored in self.raw.find(
-            query, {"material_id": 1, "crystal_id": 1}, sort=[("revision", ASCENDING)]
-        ):
-            found.setdefault(stored["material_id"], []).append(stored["crystal_id"])
-        return found
-
-    def _subjects(self, query: Mapping[str, Any]) -> Iterator[Subject]:
-        wanted = dict.fromkeys(
-            ("material_id", "names", "representative_id", "crystal_id", "site_charges", *get_args(Statement)),
-            1,
-        )
-        for stored in self.raw.find(dict(query), wanted, sort=[("_id", ASCENDING)]):
-            yield Subject(structure_id=stored.pop("_id"), **stored)
-
     def current_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
         """As `stream_ids`, all at once."""
         return list(self.stream_ids(query))
 
     def representative_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
         """As `current_ids`, one id for each group of duplicates."""
-        return self.current_ids({**(query or {}), **_STANDS})
+        return self.current_ids({**(query or {}), **STANDS})
 
     def duplicate_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
         """As `current_ids`, only those that another material stands for."""
@@ -364,4 +321,4 @@ def material_of(structure_id: str) -> str:
 
 
 def _current(query: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"current": True, "withdrawn": False, **(query or {})}
+    return {**CURRENT, **(query or {})}

@@ -126,7 +126,7 @@ def test_a_campaign_from_probe_to_end(
 
     # An analysis of its own, from frames in a file, folded into the cell: pymatgen unwraps and takes the drift out.
     path = tmp_path / "frames.extxyz"
-    hot = store.dynamics.production(conductor, 0, 1200.0)
+    hot = store.simulation(conductor, 0, 1200.0)
     answer = runner.invoke(app, ["trajectory", conductor, "-o", str(path), "--discard-ps", "0.2"])
     assert answer.exit_code == 0
     frames = read(path, index=":")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from samples import contents, fill
+from samples import contents, fill, parent
 from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -37,9 +37,9 @@ Work = Callable[..., WorkSummary]
 
 
 def hand_in(store: MTLStore, address: Connection) -> str:
-    (structure_id,) = fill(store, "licl")
-    submit(DynamicsFlowMaker(parameters=P).make(structure_id, "licl"), address, name="licl")
-    return P.trajectory_id(structure_id, 0, 1200.0)
+    fill(store, "licl")
+    submit(DynamicsFlowMaker(parameters=P).make(parent("licl"), "licl"), address, name="licl")
+    return P.trajectory_id(parent("licl"), 0, 1200.0)
 
 
 def computed(node: Any) -> Any:

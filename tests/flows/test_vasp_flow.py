@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import fill
+from samples import fill, parent
 from toy_engines import dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -104,7 +104,9 @@ def test_from_a_crystal_to_a_fit_through_failures(
     assert [c["maker"] for c in relaxation.calculations] == ["VASP relax", "VASP static"]
     assert relaxation.calculations[1]["incar"]["KSPACING"] == 0.25
     assert relaxation.engine["parameters"]["vasp"]["cutoff_eV"] == 520.0
-    simulations = {t: store.dynamics.get(p.trajectory_id("licl.r1", 0, t)) for t in (None, *p.temperatures_K)}
+    simulations = {
+        t: store.dynamics.get(p.trajectory_id(parent("licl"), 0, t)) for t in (None, *p.temperatures_K)
+    }
     assert simulations[None].status == "heated"
 
     # 800 K: custodian changed the mixer and the run is as good as any.

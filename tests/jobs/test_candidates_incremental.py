@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from monty.serialization import dumpfn
 from pymatgen.entries.computed_entries import ComputedEntry
-from samples import SCREENED, fill_screened, label_known, structure_document
+from samples import SCREENED, fill_screened, label_known, parent, structure_document
 
 from mtl_flows.jobs import candidates as module
 from mtl_flows.jobs.candidates import rebuild_candidates
@@ -57,12 +57,15 @@ def lithium_nitride(store: MTLStore, tmp_path: Any, energy_eV: float = -1.71) ->
     )
 
 
-def simulate(store: MTLStore, structure_id: str = "icsd-34280.r1", **changes: Any) -> TrajectoryDocument:
+def simulate(store: MTLStore, **changes: Any) -> TrajectoryDocument:
     stage = DynamicsParameters().dynamics_stage()
     fields: dict[str, Any] = {
         "id": "r:0:x:800K",
         "material_id": "icsd-34280",
-        "structure_id": structure_id,
+        "crystal_id": structure_document("li3n").crystal_id,
+        "parent_id": parent("li3n"),
+        "series": "r",
+        "relaxation_id": "r:0:x",
         "parameters_hash": stage.hash,
         "provenance": Provenance.record(stage, {}),
         "ordering_id": "r:0",

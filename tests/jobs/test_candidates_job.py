@@ -9,6 +9,7 @@ import pytest
 from samples import KNOWN, SCREENED, fill, fill_screened, label, structure_document
 
 from mtl_flows.jobs.candidates import build_candidate, rebuild_candidates
+from mtl_flows.jobs.evidence import Evidence
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.chemistry import ChemistryDocument
@@ -20,9 +21,13 @@ from mtl_flows.science.dynamics.ensemble import Line, summarise_orderings
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, Protocol
 from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.groups import RunSource
 
 P = ScreeningParameters()
 STRUCTURE = structure_document("li3n").model_copy(update={"representative_id": "icsd-34280"})
+
+
+SOURCE = RunSource("parent", STRUCTURE.crystal_id, STRUCTURE.id, STRUCTURE.material_id, current=True)
 
 
 def topology(r_connected_A: float = 3.0, rho: float = 0.3, **changes: Any) -> TopologyDocument:
@@ -80,13 +85,14 @@ def build(**changes: Any) -> CandidateDocument:
         "chemistry": None,
         "assignments": {},
         "clustered": frozenset(),
-        "fits": (),
-        "windows": (),
-        "trajectories": (),
         "is_known_conductor": False,
         "conductivity_S_per_cm": None,
     }
-    return build_candidate(STRUCTURE, P, **{**fields, **changes})
+    runs = {name: changes.pop(name, ()) for name in ("trajectories", "fits", "windows")}
+    by_parent = [{"parent": list(runs[name])} if runs[name] else {} for name in ("trajectories", "fits")]
+    evidence = Evidence.of([SOURCE], *by_parent, {STRUCTURE.crystal_id: list(runs["windows"])})
+    row, _ = build_candidate(STRUCTURE, P, evidence=evidence, **{**fields, **changes})
+    return row
 
 
 def test_a_fresh_structure_has_everything_before_it() -> None:
@@ -161,7 +167,10 @@ def simulated(run: str, temperature_K: float, *, age_h: int = 0, **changes: Any)
     fields = {
         "id": f"o:0:{run}:{temperature_K:g}K",
         "material_id": STRUCTURE.material_id,
-        "structure_id": STRUCTURE.id,
+        "crystal_id": STRUCTURE.crystal_id,
+        "parent_id": "parent",
+        "series": "o",
+        "relaxation_id": f"o:{changes.get('ordering', 0)}:{run}",
         "parameters_hash": run,
         "provenance": created,
         "ordering_id": "o:0",
@@ -196,7 +205,11 @@ def fitted(
     return TransportDocument(
         id=f"o:{ordering}:{run}:{judgement}",
         material_id=STRUCTURE.material_id,
-        structure_id=STRUCTURE.id,
+        crystal_id=STRUCTURE.crystal_id,
+        parent_id="parent",
+        series="o",
+        relaxation_id=f"o:{ordering}:{run}",
+        dynamics_hash=run,
         parameters_hash=judgement,
         provenance=created,
         ordering_id=f"o:{ordering}",
@@ -221,7 +234,9 @@ def window(run: str, low_V: float, high_V: float, *, age_h: int = 0) -> Stabilit
     return StabilityDocument(
         id=f"o:0:{run}:window",
         material_id=STRUCTURE.material_id,
-        structure_id=STRUCTURE.id,
+        crystal_id=STRUCTURE.crystal_id,
+        parent_id="parent",
+        relaxation_id=f"o:0:{run}",
         parameters_hash="x",
         provenance=created,
         ordering_id="o:0",
@@ -361,6 +376,26 @@ def test_the_verdict_takes_errors_into_account(energy_eV: float | None, high_V: 
     assert candidate.verdict == verdict
     assert bool(candidate.what_would_decide) == (verdict == "undecided")
     assert candidate.furthest_stage == ("stability" if verdict == "undecided" else "verdict")
+
+
+def test_a_row_shows_one_run_of_its_group_and_says_whose() -> None:
+    """The material's own, else that of the one that stands for it, else the most complete; never pooled."""
+    own = SOURCE
+    head = RunSource("head", "c2", "head.r1", "head", current=True, kin="head")
+    few = RunSource("few", "c3", "few.r1", "few", current=True, kin="member")
+    many = RunSource("many", "c4", "many.r1", "many", current=True, kin="member")
+    earlier = RunSource("before", "c5", "icsd-34280.r0", STRUCTURE.material_id, current=False)
+    sources = [own, head, few, many, earlier]
+
+    def shown(*simulated_ones: RunSource) -> RunSource | None:
+        runs = {s.parent_id: [simulated("toy", 900.0, steps_done=len(s.parent_id))] for s in simulated_ones}
+        return Evidence.of(sources, runs, {}, {}).source
+
+    assert shown(*sources) == own
+    assert shown(head, few, many, earlier) == head
+    assert shown(few, many, earlier) == many
+    assert shown(earlier) == earlier
+    assert shown() is None
 
 
 @pytest.fixture

@@ -82,7 +82,8 @@ def chemistry(store: MTLStore, document: StructureDocument) -> ChemistryDocument
 
 def ordering(store: MTLStore, document: StructureDocument) -> OrderingDocument:
     parameters = replace(dynamics(), ordering=OrderingParameters(min_mobile_ions=1, min_plane_spacing_A=4.0))
-    return find_ordering(store, document, 0, parameters)
+    (subject,) = store.structures.subjects([document.id])
+    return find_ordering(store, subject, 0, parameters)
 
 
 def states(found: ChemistryDocument) -> dict[str, list[float]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
-from samples import contents, fill
+from samples import contents, fill, parent, subject
 from toy_engines import Brittle, dynamics
 
 from mtl_flows.errors import ConfigurationError, DynamicsError, OrderingError
@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 Run = Callable[..., dict[str, Any]]
-LICL = "licl.r1"
+LICL = parent("licl")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def run(store: MTLStore, address: Connection, tmp_path: Path, monkeypatch: pytes
     fill(store, "licl")
 
     def run(parameters: DynamicsParameters, material: str = "licl") -> dict[str, Any]:
-        flow = DynamicsFlowMaker(parameters=parameters).make(f"{material}.r1", material)
+        flow = DynamicsFlowMaker(parameters=parameters).make(parent(material), material)
         jobs = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
         return run_locally(flow, store=jobs, log=False, ensure_success=True)
 
@@ -298,15 +298,21 @@ def test_an_impossible_ordering_is_a_refusal_of_the_material(store: MTLStore, ru
     fill(store, "li7sbo6")
     p = dynamics(ordering=OrderingParameters(max_composition_error=-1.0))  # no rounding is good enough
     with pytest.raises(OrderingError):
-        find_ordering(store, store.structures.get("li7sbo6.r1"), 0, p)
+        find_ordering(store, subject("li7sbo6"), 0, p)
     with pytest.raises(RuntimeError):
         run(p, "li7sbo6")
     (refusal,) = store.rejections.outstanding()
-    assert (refusal.stage, refusal.subject, refusal.reason) == ("ordering", "li7sbo6.r1", "ordering_failed")
+    assert (refusal.stage, refusal.subject, refusal.reason) == (
+        "ordering",
+        f"{parent('li7sbo6')}:{p.ordering_stage().hash}",
+        "ordering_failed",
+    )
     assert (store.orderings.count(), store.dynamics.count()) == (0, 0)
-    # What can be ordered later is refused no longer.
-    find_ordering(store, store.structures.get("li7sbo6.r1"), 0, dynamics())
-    assert list(store.rejections.outstanding()) == []
+    # What can be ordered later is refused no longer; under other parameters it still is.
+    later = f"{parent('li7sbo6')}:{dynamics().ordering_stage().hash}"
+    store.rejections.record(OrderingError("not yet"), "ordering", later)
+    find_ordering(store, subject("li7sbo6"), 0, dynamics())
+    assert [r.id for r in store.rejections.outstanding()] == [refusal.id]
 
 
 def test_the_slower_of_two_workers_takes_what_the_faster_wrote(store: MTLStore, run: Run) -> None:

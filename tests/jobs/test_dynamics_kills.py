@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
-from samples import fill
+from samples import fill, parent
 from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -26,7 +26,7 @@ pytestmark = [
 KILLS = 4
 # Several chunks, of which each writes a block of frames before its end.
 P = dynamics(temperatures_K=(1200.0,), production_ps=2.4, chunk_ps=0.5, frame_interval_fs=2.0, relax_steps=5)
-LICL = "licl.r1"
+LICL = parent("licl")
 
 
 def simulate(uri: str, folder: Path, pause_s: float) -> None:

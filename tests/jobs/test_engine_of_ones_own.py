@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
-from samples import fill
+from samples import fill, parent
 from toy_engines import dynamics
 from toy_walk import BOLTZMANN_EV_PER_K
 
@@ -35,7 +35,7 @@ def test_the_walk_comes_out_as_it_was_made(
         budget=DynamicsBudget(max_production_ps=40.0),
         diffusion=DiffusionParameters(discard_ps=1.0, max_relative_error=1e9, min_effective_hops=0.1),
     )
-    flow = DynamicsFlowMaker(parameters=p).make("licl.r1", "licl")
+    flow = DynamicsFlowMaker(parameters=p).make(parent("licl"), "licl")
     outputs = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     run_locally(flow, store=outputs, log=False, ensure_success=True)
 
@@ -44,7 +44,7 @@ def test_the_walk_comes_out_as_it_was_made(
     assert relaxation.calculations == [{"walk": "begun"}, {"walk": "energy"}]  # a job for each
     assert relaxation.engine["parameters"]["walk"]["barrier_eV"] == 0.3
     for temperature_K in p.temperatures_K:
-        simulation = store.dynamics.get(p.trajectory_id("licl.r1", 0, temperature_K))
+        simulation = store.dynamics.get(p.trajectory_id(parent("licl"), 0, temperature_K))
         assert [c.last_step for c in simulation.chunks] == [7500, 15000, 20000]
         made = 1e-4 * 20.0 * np.exp(-0.3 / (BOLTZMANN_EV_PER_K * temperature_K))  # cm²/s, of Å²/ps
         assert simulation.diffusivity_low_cm2_per_s is not None

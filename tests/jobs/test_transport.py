@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import structure_document
+from samples import parent, structure_document
 from toy_engines import dynamics
 from typer.testing import CliRunner
 
@@ -24,7 +24,8 @@ from mtl_flows.store.database import MTLStore
 TEMPERATURES_K = (800.0, 1000.0, 1200.0, 1400.0)
 P = dynamics(temperatures_K=TEMPERATURES_K, diffusion=DiffusionParameters(n_surrogates=20))
 BARRIER_EV = 0.30
-STRUCTURE = structure_document("licl").model_copy(update={"current": True})
+STRUCTURE = structure_document("licl").model_copy(update={"current": True, "representative_id": "licl"})
+PARENT = parent("licl")
 
 
 def diffusivity_cm2_per_s(temperature_K: float) -> float:
@@ -43,12 +44,15 @@ def simulation(temperature_K: float, **changes: Any) -> TrajectoryDocument:
     stage = P.dynamics_stage()
     block = BlockRecord(file_id="f", sha256=f"{temperature_K}", n_frames=1, n_bytes=1)
     fields = {
-        "id": P.trajectory_id(STRUCTURE.id, 0, temperature_K),
+        "id": P.trajectory_id(PARENT, 0, temperature_K),
         "material_id": STRUCTURE.material_id,
-        "structure_id": STRUCTURE.id,
+        "crystal_id": STRUCTURE.crystal_id,
+        "parent_id": PARENT,
+        "series": P.ordering_stage().hash,
+        "relaxation_id": P.relaxation_id(PARENT, 0),
         "parameters_hash": stage.hash,
         "provenance": Provenance.record(stage, {}),
-        "ordering_id": P.ordering_id(STRUCTURE.id, 0),
+        "ordering_id": P.ordering_id(PARENT, 0),
         "ordering": 0,
         "engine": {"name": "toy"},
         "engine_name": P.engine,
@@ -83,7 +87,7 @@ def simulated(store: MTLStore) -> MTLStore:
 
 
 def test_the_barrier_is_found(simulated: MTLStore) -> None:
-    fit = fit_transport(simulated, STRUCTURE.id, 0, P)
+    fit = fit_transport(simulated, PARENT, 0, P)
     assert (fit.status, fit.complete, fit.temperatures_K) == ("fitted", True, list(TEMPERATURES_K))
     assert fit.activation_energy_eV is not None
     assert fit.activation_energy_error_eV is not None
@@ -98,11 +102,11 @@ def test_the_barrier_is_found(simulated: MTLStore) -> None:
     assert mean is not None
     assert high is not None
     assert low < mean < high
-    assert simulated.transport.get(transport_id(STRUCTURE.id, 0, P)) == fit
+    assert simulated.transport.get(transport_id(PARENT, 0, P)) == fit
 
 
 def test_degrees_of_freedom_reach_the_comparison_and_old_fits_lack_them(simulated: MTLStore) -> None:
-    fit = fit_transport(simulated, STRUCTURE.id, 0, P)
+    fit = fit_transport(simulated, PARENT, 0, P)
     stored = simulated.transport.get(fit.id)
     assert fit.fit is not None
     (summary,) = series_summaries([stored]).values()
@@ -114,7 +118,7 @@ def test_degrees_of_freedom_reach_the_comparison_and_old_fits_lack_them(simulate
 
 
 def test_results_read_back_are_the_results(simulated: MTLStore) -> None:
-    stored = simulated.dynamics.get(P.trajectory_id(STRUCTURE.id, 0, 1000.0))
+    stored = simulated.dynamics.get(P.trajectory_id(PARENT, 0, 1000.0))
     result = diffusion_of(stored)
     assert result.D_cm2_per_s == analysis(1000.0)["D_cm2_per_s"]
     assert result.status == "converged"
@@ -130,7 +134,7 @@ def test_only_converged_temperatures_enter_and_the_others_are_named(simulated: M
             simulation(1400.0, status="failed", reason="not_a_number at step 7", diffusion=None),
         ]
     )
-    fit = fit_transport(simulated, STRUCTURE.id, 0, P)
+    fit = fit_transport(simulated, PARENT, 0, P)
     assert (fit.status, fit.complete, fit.temperatures_K) == ("fitted", True, [1000.0, 1200.0])
     assert fit.excluded["1400"] == "failed: not_a_number at step 7"
     assert "upper_bound" in fit.excluded["800"]
@@ -142,34 +146,34 @@ def test_without_a_line_the_commonest_reason_is_the_status(simulated: MTLStore) 
         simulation(T, status=status, reason="x", diffusion=None)
         for T, status in zip(TEMPERATURES_K, ("failed", *["framework_melted"] * 3), strict=True)
     )
-    fit = fit_transport(simulated, STRUCTURE.id, 0, P)
+    fit = fit_transport(simulated, PARENT, 0, P)
     assert (fit.status, fit.activation_energy_eV, fit.fit is not None) == ("framework_melted", None, True)
     assert set(fit.excluded) == {"800", "1000", "1200", "1400"}
 
 
 def test_a_fit_is_complete_once_every_temperature_has_ended(simulated: MTLStore) -> None:
-    key = P.trajectory_id(STRUCTURE.id, 0, 800.0)
+    key = P.trajectory_id(PARENT, 0, 800.0)
     simulated.dynamics.raw.delete_one({"_id": key})
-    missing = fit_transport(simulated, STRUCTURE.id, 0, P)
+    missing = fit_transport(simulated, PARENT, 0, P)
     assert (missing.complete, missing.excluded) == (False, {"800": "not simulated"})
     simulated.dynamics.add([simulation(800.0, status="running", diffusion=None)])
-    under_way = fit_transport(simulated, STRUCTURE.id, 0, P)
+    under_way = fit_transport(simulated, PARENT, 0, P)
     assert (under_way.complete, under_way.excluded) == (False, {"800": "running: "})
     simulated.dynamics.put([simulation(800.0)])
-    assert fit_transport(simulated, STRUCTURE.id, 0, P).complete
+    assert fit_transport(simulated, PARENT, 0, P).complete
     assert simulated.transport.count() == 1
 
 
 def test_fitting_again_changes_nothing_but_the_time(simulated: MTLStore) -> None:
-    first = fit_transport(simulated, STRUCTURE.id, 0, P)
-    again = fit_transport(simulated, STRUCTURE.id, 0, P)
+    first = fit_transport(simulated, PARENT, 0, P)
+    again = fit_transport(simulated, PARENT, 0, P)
     assert again.model_copy(update={"provenance": first.provenance}) == first
 
 
 def test_temperatures_with_fractions_are_stored_too(store: MTLStore) -> None:
     store.structures.add([STRUCTURE])
     odd = dynamics(temperatures_K=(812.5, 1000.25))
-    fit = fit_transport(store, STRUCTURE.id, 0, odd)
+    fit = fit_transport(store, PARENT, 0, odd)
     assert set(store.transport.get(fit.id).excluded) == {"812.5", "1000.25"}
 
 
@@ -183,7 +187,7 @@ def test_the_report_shows_directions_of_simulations_with_a_diffusivity(
         simulation(T, diffusivity_cm2_per_s=D[T], **({"diffusion": old} if T == 800.0 else {}))
         for T in TEMPERATURES_K[:3]
     )
-    fit_transport(simulated, STRUCTURE.id, 0, P)
+    fit_transport(simulated, PARENT, 0, P)
     rows = transport_report(simulated, STRUCTURE.material_id)["directions"]
     assert [row["temperature_K"] for row in rows] == [1000.0, 1200.0]
     for row in rows:
@@ -191,7 +195,7 @@ def test_the_report_shows_directions_of_simulations_with_a_diffusivity(
         assert 2.5 < row["dimensionality"] <= 3.0
 
     # As a table, beside another approximant of which nothing came.
-    fit_transport(simulated, STRUCTURE.id, 1, P)
+    fit_transport(simulated, PARENT, 1, P)
     monkeypatch.setenv("MTL_MONGO_URI", address.uri)
     shown = CliRunner().invoke(app, ["transport", STRUCTURE.material_id], terminal_width=300)
     assert shown.exit_code == 0, shown.exception

@@ -21,7 +21,9 @@ def window(**changes: Any) -> StabilityDocument:
     fields: dict[str, Any] = {
         "id": "a.r1:w",
         "material_id": "a",
-        "structure_id": "a.r1",
+        "crystal_id": "c",
+        "parent_id": "c",
+        "relaxation_id": "r",
         "parameters_hash": STAGE.hash,
         "provenance": Provenance.record(STAGE, {}),
         "ordering_id": "a.r1:o:0",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from samples import fill
+from samples import fill, parent, subject
 from toy_engines import dynamics
 
 from mtl_flows.flows.campaign import CampaignRoundMaker
@@ -40,7 +40,8 @@ def test_plans_and_campaigns_know_which_crystals_are_ordered(store: MTLStore) ->
     (candidate,) = store.candidates.find()
     assert candidate.ordered
     maker = DynamicsFlowMaker(parameters=THREE)
-    assert plan_dynamics(store, maker, materials=["licl"]).todo == [candidate]
+    (work,) = plan_dynamics(store, maker, materials=["licl"]).todo
+    assert (work.candidate, work.parent, work.asked_for) == (candidate, parent("licl"), "")
     campaign = start_campaign(store, "c", [candidate], THREE, core_hours=1.0, material_core_hours=1.0)
     assert [state.n_orderings for state in look(store, campaign).states] == [1]
     store.structures.raw.update_one({"_id": candidate.structure_id}, {"$set": {"flags.ordered": False}})
@@ -48,11 +49,11 @@ def test_plans_and_campaigns_know_which_crystals_are_ordered(store: MTLStore) ->
 
 
 def test_the_one_cell_says_why_there_are_no_others(store: MTLStore) -> None:
-    (structure_id,) = fill(store, "licl")
-    made = find_ordering(store, store.structures.get(structure_id), 0, THREE)
+    fill(store, "licl")
+    made = find_ordering(store, subject("licl"), 0, THREE)
     assert made.only_one == "the crystal is ordered"
     (cell,) = tell(store, "licl", SCREENING)["calculations"]
     assert (cell["what"], cell["status"]) == ("ordered cell 0", "the only one: the crystal is ordered")
     # Why it matters: another number, seed included, would give the very same cell.
-    again = find_ordering(store, store.structures.get(structure_id), 1, THREE)
+    again = find_ordering(store, subject("licl"), 1, THREE)
     assert again.to_structure() == made.to_structure()

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pymatgen.core import Lattice, Structure
 from samples import TINY, crystal, crystal_document, structure_document
 
-from mtl_flows.schemas.base import CrystalResult, Document, StageDocument
+from mtl_flows.schemas.base import CrystalResult, Document, RunDocument
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.science.topology import PROTOCOLS, TopologyParameters, compute_barcodes
 from mtl_flows.stages import (
@@ -39,7 +39,7 @@ def test_every_document_has_a_collection(store: MTLStore) -> None:
 def leaves(kind: type[Document]) -> Iterator[type[Document]]:
     """Documents that are written, not the bases they share; tests' own do not count."""
     children = [child for child in kind.__subclasses__() if child.__module__.startswith("mtl_flows")]
-    if not children and kind is not StageDocument:
+    if not children and kind is not RunDocument:
         yield kind
     for child in children:
         yield from leaves(child)

@@ -13,7 +13,10 @@ from mtl_flows.store.owner import Owner
 STAGE = StageParameters(stage="dynamics", algorithm_version=1, mobile_ion="Li", values={})
 COMMON: dict[str, Any] = {
     "material_id": "x",
-    "structure_id": "x.r1",
+    "crystal_id": "c",
+    "parent_id": "c",
+    "series": "s",
+    "relaxation_id": "r",
     "parameters_hash": STAGE.hash,
     "provenance": Provenance.record(STAGE, {}),
     "ordering_id": "o",
@@ -39,7 +42,13 @@ def simulation(**changes: Any) -> TrajectoryDocument:
 
 def fit(key: str, *, complete: bool) -> TransportDocument:
     return TransportDocument(
-        **COMMON, id=key, status="fitted", complete=complete, temperatures_K=[], excluded={}
+        **COMMON,
+        id=key,
+        dynamics_hash="d",
+        status="fitted",
+        complete=complete,
+        temperatures_K=[],
+        excluded={},
     )
 
 
