@@ -1,11 +1,16 @@
 """The documentation says what is true: its examples run, its generated page is current, its links lead somewhere."""
 
+import os
 import re
+import subprocess
+import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from mtl_flows.report.fields import fields_page
+from mtl_flows.store.connection import Connection
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
@@ -23,6 +28,39 @@ BLOCKS = [
 def test_python_examples_run(page: Path, code: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, str(page), "exec"), {"__name__": "example"})
     assert capsys.readouterr().err == ""
+
+
+CONSOLES = {
+    page: blocks
+    for page in PAGES
+    if (blocks := re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+}
+
+
+@pytest.mark.parametrize("page", CONSOLES, ids=lambda page: page.name)
+def test_commands_answer_as_shown(page: Path, address: Connection, project: Path) -> None:
+    """Of each command's answer every line that is shown has to be there, blanks and frames aside, in that order."""
+    lines = "".join(CONSOLES[page]).splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith("$ ")]
+    variables = {"MTL_MONGO_URI": address.uri, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    for start, end in pairwise([*starts, len(lines)]):
+        command = f'mtl() {{ "{sys.executable}" -m mtl_flows "$@"; }}; {lines[start][2:]}'
+        ended = subprocess.run(
+            ["bash", "-c", command],
+            cwd=project,
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        answer = " ".join(re.sub(r"[^\w\s.,:;@\"`()/'+-]", " ", ended.stdout).split())
+        position = 0
+        for shown in lines[start + 1 : end]:
+            position = answer.find(" ".join(shown.split()), position)
+            assert position >= 0, f"{lines[start]}\n{shown!r} is not in\n{ended.stdout}"
+        assert ended.returncode == 0, f"{lines[start]}\n{ended.stdout}"
 
 
 def test_the_page_of_fields_is_current() -> None:

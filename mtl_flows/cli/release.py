@@ -1,5 +1,6 @@
 """`mtl release`: the deliveries in the store, and what one changed."""
 
+from collections import Counter
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from mtl_flows.cli.screening import open_screening
 from mtl_flows.cli.types import DryRun, Json, ScreeningName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mtl_flows.jobs.groups import Guard
     from mtl_flows.jobs.releases import ReleaseChange
@@ -117,39 +118,64 @@ def _listed(ids: list[str]) -> list[object]:
 def diff(
     before: Annotated[str, typer.Argument(help="The earlier release.")],
     after: Annotated[str, typer.Argument(help="The later release.")],
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only changes of this kind, may be repeated: new, joined, 'metadata only', 'read anew', refined, "
+            "'new content', withdrawn, 'not delivered'."
+        ),
+    ] = None,
+    moved_over_A: Annotated[
+        float,
+        typer.Option("--moved-over", min=0, help="Only what moved further than so many Å, atoms or cell."),
+    ] = 0.0,
+    limit: Annotated[int, typer.Option(min=0, help="Most lines of each table; 0: all.")] = _SHOWN,
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
-    """Show which structures two releases differ in, and what that did to gates, clusters and candidates.
+    """Show what kind of change each material had between two releases, and what that did to its candidates.
 
     Materials whose structure is the same appear where another clustering treats them otherwise.
     """
+    from mtl_flows.errors import ConfigurationError
     from mtl_flows.jobs.screening import screening_parameters
+    from mtl_flows.report.changes import KINDS, REVISED
     from mtl_flows.report.releases import difference
 
+    kinds = kind or []
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        raise ConfigurationError(
+            f"no such kind of change: {', '.join(unknown)}", remedy=f"choose from {', '.join(KINDS)}"
+        )
     with open_screening(screening) as store:
-        found = difference(store, before, after, screening_parameters(store, store.screening))
+        whole = difference(store, before, after, screening_parameters(store, store.screening))
+    found = whole.only(kinds, moved_over_A=moved_over_A)
     if json:
         print_json(found.as_dict())
         return
-    rows = [
-        [name, *_listed(ids)]
-        for name, ids in (
-            ("new", found.new),
-            ("changed", found.changed),
-            ("withdrawn", found.withdrawn),
-            ("not delivered", found.not_delivered),
-        )
+    counts = Counter(change.kind for change in found.changes)
+    counted = [
+        [name, *_listed([change.material_id for change in found.changes if change.kind == name])]
+        for name in KINDS
+        if counts[name]
     ]
     out.print(
-        table(f"{before} → {after}", ["", "materials", "ids"], [*rows, ["unchanged", found.unchanged, ""]])
+        table(f"{before} → {after}", ["", "materials", "ids"], [*counted, ["unchanged", found.unchanged, ""]])
     )
+    revised = [change for change in found.changes if change.kind in ("joined", *REVISED)]
+    revised.sort(key=lambda change: (-change.moved_A, change.material_id))
+    _print_up_to(limit, "What changed", ["material", "change"], [[c.material_id, c.told()] for c in revised])
     effects = sorted(found.effects, key=lambda e: ("survives" not in (e.before, e.after), e.material_id))
     shown = [
         [e.material_id, e.change, e.protocol, e.before, e.after, e.cluster_before, e.cluster_after, e.reason]
-        for e in effects[:_SHOWN]
+        for e in effects
     ]
     columns = ["material", "structure", "protocol", "before", "after", "cluster", "cluster after", "why"]
-    out.print(table("What that did", columns, shown))
-    if len(effects) > _SHOWN:
-        err.print(f"{_SHOWN} of {len(effects)} shown; --json has all")
+    _print_up_to(limit, "What that did", columns, shown)
+
+
+def _print_up_to(limit: int, title: str, columns: list[str], rows: "Sequence[Sequence[object]]") -> None:
+    if rows:
+        out.print(table(title, columns, rows[: limit or None]))
+    if limit and len(rows) > limit:
+        err.print(f"{title}: {limit} of {len(rows)} shown; --limit 0 or --json has all")

@@ -1,10 +1,11 @@
 """What a release changed: structures, and what that did to gates, clusters and candidates, with reasons."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.report.changes import REVISED, Change, changes, select
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import ReleaseDocument
 from mtl_flows.science.gates import Outcome, stand
@@ -15,6 +16,13 @@ from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
 _BATCH = 1000
+
+_CAUSES = {
+    "metadata only": "its metadata changed",
+    "read anew": "its structure was read anew",
+    "refined": "its structure was refined",
+    "new content": "its structure is another",
+}
 
 Runs = dict[Protocol, ClusteringDocument | None]
 
@@ -51,10 +59,8 @@ class ReleaseDifference:
 
     Attributes
     ----------
-    new, changed
-        Materials that only the later release holds, or holds in another revision.
-    withdrawn
-        Materials that the later release lacks, where it is complete; `not_delivered` where it is not.
+    changes
+        What kind of change each material had, by material.
     unchanged
         Number of materials with the same revision in both.
     effects
@@ -65,13 +71,19 @@ class ReleaseDifference:
 
     before: str
     after: str
-    new: list[str]
-    changed: list[str]
-    withdrawn: list[str]
-    not_delivered: list[str]
+    changes: list[Change]
     unchanged: int
     effects: list[Effect] = field(default_factory=list)
     clusterings: dict[str, list[str]] = field(default_factory=dict)
+
+    def only(self, kinds: Collection[str] = (), *, moved_over_A: float = 0.0) -> "ReleaseDifference":
+        """The same with some of its changes, see `select`, and with their effects."""
+        chosen = select(self.changes, kinds, moved_over_A)
+        effects = self.effects
+        if kinds or moved_over_A > 0:
+            materials = {change.material_id for change in chosen}
+            effects = [effect for effect in effects if effect.material_id in materials]
+        return replace(self, changes=chosen, effects=effects)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain mapping."""
@@ -98,13 +110,8 @@ def difference(
         raise ConfigurationError("a release does not differ from itself", subject=before, remedy="name two")
     one, two = store.releases.named(before), store.releases.named(after)
     old, new = store.structures.in_release(before), store.structures.in_release(after)
-    gone = sorted(old.keys() - new.keys())
-    kept = sorted(old.keys() & new.keys())
-    kinds = (
-        dict.fromkeys(new.keys() - old.keys(), "new")
-        | {m: "changed" for m in kept if old[m] != new[m]}
-        | dict.fromkeys(gone, "withdrawn" if two.complete else "not delivered")
-    )
+    found = changes(store, old, new, complete=two.complete)
+    kinds: dict[str, str] = {change.material_id: change.kind for change in found}
     runs = _runs_at(store, one), _runs_at(store, two)
     effects: list[Effect] = []
     # A release that is not complete adds to what is there: what it lacks stands as before.
@@ -120,11 +127,8 @@ def difference(
     return ReleaseDifference(
         before=before,
         after=after,
-        new=sorted(m for m, kind in kinds.items() if kind == "new"),
-        changed=sorted(m for m, kind in kinds.items() if kind == "changed"),
-        withdrawn=gone if two.complete else [],
-        not_delivered=[] if two.complete else gone,
-        unchanged=sum(old[m] == new[m] for m in kept),
+        changes=found,
+        unchanged=len(old.keys() & new.keys()) - sum(change.kind in REVISED for change in found),
         effects=effects,
         clusterings={
             protocol: [run.id if run else "" for run in (runs[0][protocol], runs[1][protocol])]
@@ -193,6 +197,6 @@ def _effects(
         elif before is None:
             reason = now.reason
         else:
-            cause = "its structure changed" if change == "changed" else "clustered anew"
+            cause = _CAUSES.get(change, "clustered anew")
             reason = f"{cause}: {was.reason} → {now.reason}"
         yield Effect(material, change, protocol, was.outcome, now.outcome, was.cluster, now.cluster, reason)

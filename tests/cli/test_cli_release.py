@@ -68,17 +68,29 @@ def test_what_a_release_changed(mtl_here: Mtl, store: MTLStore, server: str, pro
     assert [[i["counts"]["new"] for i in r["ingests"]] for r in listed] == [[6], [1, 0]]
     assert " new " in mtl_here("release", "list").out
     found = json.loads(mtl_here("release", "diff", "one", "two", "--json").out)
-    assert (found["changed"], found["withdrawn"], found["unchanged"]) == (["li10gep2s12"], ["licl"], 4)
-    assert len(found["new"]) == 1
+    kinds = {change["material_id"]: change["kind"] for change in found["changes"]}
+    assert kinds == {"li10gep2s12": "refined", "licl": "withdrawn", "icsd-22402": "new"}
+    assert found["unchanged"] == 4
+    swelling = next(c for c in found["changes"] if c["kind"] == "refined")
+    assert swelling["cell_A"] > 10
     effects = {(e["material_id"], e["protocol"]): e for e in found["effects"]}
     lost = effects["li10gep2s12", "text"]
-    assert (lost["before"], lost["after"], lost["change"]) == ("survives", "fails", "changed")
+    assert (lost["before"], lost["after"], lost["change"]) == ("survives", "fails", "refined")
     assert "must be r_connected < 5 Å" in lost["reason"]
     assert effects["licl", "text"]["after"] == "absent"
     told = mtl_here("release", "diff", "one", "two").out
     assert "withdrawn" in told
+    assert "refined: atoms moved" in told
+    filtered = json.loads(mtl_here("release", "diff", "one", "two", "--moved-over", "1", "--json").out)
+    assert [c["material_id"] for c in filtered["changes"]] == ["li10gep2s12"]
+    assert {e["material_id"] for e in filtered["effects"]} == {"li10gep2s12"}
+    limited = mtl_here("release", "diff", "one", "two", "--kind", "withdrawn", "--limit", "1")
+    assert "refined" not in limited.out
+    assert "1 of 2 shown" in limited.err
+    assert mtl_here("release", "diff", "one", "two", "--kind", "else").code == 4
     reverse = json.loads(mtl_here("release", "diff", "two", "one", "--json").out)
-    assert (reverse["new"], reverse["withdrawn"]) == (["licl"], found["new"])
+    kinds = {change["material_id"]: change["kind"] for change in reverse["changes"]}
+    assert kinds == {"li10gep2s12": "refined", "licl": "new", "icsd-22402": "withdrawn"}
     assert mtl_here("release", "diff", "one", "three").code == 5
     assert mtl_here("release", "diff", "one", "one").code == 4
 

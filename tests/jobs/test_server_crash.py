@@ -15,7 +15,7 @@ from saboteur import Saboteur, sigkill
 from test_ingest import cif
 
 import mtl_flows.jobs.batch
-import mtl_flows.jobs.ingest
+import mtl_flows.jobs.delivery
 from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.stages import ScreeningParameters
@@ -50,7 +50,7 @@ def work(uri: str, saboteur: Sabotage, folder: Path) -> None:
 def test_nothing_acknowledged_is_lost_and_the_rerun_completes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mtl_flows.jobs.ingest, "_BATCH", 5)
+    monkeypatch.setattr(mtl_flows.jobs.delivery, "_BATCH", 5)
     monkeypatch.setattr(mtl_flows.jobs.batch, "_WRITE_EVERY", 5)
     folder = tmp_path / "delivery"
     folder.mkdir()
