@@ -122,7 +122,7 @@ def diff(
         list[str] | None,
         typer.Option(
             help="Only changes of this kind, may be repeated: new, joined, 'metadata only', 'read anew', refined, "
-            "'new content', withdrawn, 'not delivered'."
+            "'new content', refused, withdrawn, 'not delivered'."
         ),
     ] = None,
     moved_over_A: Annotated[

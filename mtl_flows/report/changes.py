@@ -13,7 +13,15 @@ from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
 ChangeKind = Literal[
-    "new", "joined", "metadata only", "read anew", "refined", "new content", "withdrawn", "not delivered"
+    "new",
+    "joined",
+    "metadata only",
+    "read anew",
+    "refined",
+    "new content",
+    "refused",
+    "withdrawn",
+    "not delivered",
 ]
 
 KINDS: Final[tuple[ChangeKind, ...]] = get_args(ChangeKind)
@@ -33,7 +41,7 @@ class Change:
         ``new``: the earlier release lacks it. ``joined``: likewise, and another material stands for it. ``metadata
         only``: its file says something else of the same crystal. ``read anew``: the same bytes gave another crystal.
         ``refined``: other bytes, the same elements on as many sites. ``new content``: other elements or another number
-        of sites. ``withdrawn``: a complete release lacks it; ``not delivered``: one that is not complete does.
+        of sites. ``refused``: its file is. ``withdrawn``: a complete release lacks it; ``not delivered``: one that is not complete does.
     cell_A, atoms_A
         How far the cell and the sites moved, of those read anew and refined; None where they cannot be compared.
     occupancies
@@ -74,7 +82,12 @@ def select(changes: Sequence[Change], kinds: Collection[str] = (), moved_over_A:
 
 
 def changes(
-    store: MTLStore, old: Mapping[str, str], new: Mapping[str, str], *, complete: bool
+    store: MTLStore,
+    old: Mapping[str, str],
+    new: Mapping[str, str],
+    *,
+    complete: bool,
+    refused: Collection[str] = (),
 ) -> list[Change]:
     """Changes between two releases, by material.
 
@@ -84,9 +97,11 @@ def changes(
         Revision of each material that the releases hold.
     complete
         Whether the later one holds all that its source has.
+    refused
+        Materials that the later one holds though their files were refused.
     """
     gone: ChangeKind = "withdrawn" if complete else "not delivered"
-    found = [Change(material, gone) for material in old.keys() - new.keys()]
+    found = [Change(m, "refused" if m in refused else gone) for m in old.keys() - new.keys()]
     found += _arrivals(store, sorted(new.keys() - old.keys()))
     kept = sorted(m for m in old.keys() & new.keys() if old[m] != new[m])
     for materials in batched(kept, _BATCH):

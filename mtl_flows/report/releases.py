@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.jobs.withdrawal import named_by_refusals
 from mtl_flows.report.changes import REVISED, Change, changes, select
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import ReleaseDocument
@@ -110,7 +111,8 @@ def difference(
         raise ConfigurationError("a release does not differ from itself", subject=before, remedy="name two")
     one, two = store.releases.named(before), store.releases.named(after)
     old, new = store.structures.in_release(before), store.structures.in_release(after)
-    found = changes(store, old, new, complete=two.complete)
+    refused = named_by_refusals(store, [after])
+    found = changes(store, old, new, complete=two.complete, refused=refused)
     kinds: dict[str, str] = {change.material_id: change.kind for change in found}
     runs = _runs_at(store, one), _runs_at(store, two)
     effects: list[Effect] = []
@@ -120,7 +122,7 @@ def difference(
         stands = _standings(store, [new[m] for m in materials if m in new], runs[1], parameters)
         for material in materials:
             kind = kinds.get(material, "unchanged")
-            if kind != "not delivered":
+            if kind not in ("not delivered", "refused"):
                 effects += _effects(
                     material, kind, stood.get(old.get(material, "")), stands.get(new.get(material, ""))
                 )

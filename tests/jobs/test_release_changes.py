@@ -61,6 +61,8 @@ def test_the_same_bytes_read_otherwise_are_read_anew(store: MTLStore, found: dic
     assert change.told() == "read anew: atoms moved 0.086 Å, cell 0.000 Å"
     (left,) = changes(store, {"refined": "refined.r1"}, {}, complete=False)
     assert left.kind == "not delivered"
+    (left,) = changes(store, {"refused": "refined.r1"}, {}, complete=True, refused=["refused"])
+    assert left.kind == "refused", "a refused file withdraws nothing"
 
 
 def test_filters(found: dict[str, Change]) -> None:
