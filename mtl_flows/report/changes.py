@@ -41,7 +41,8 @@ class Change:
         ``new``: the earlier release lacks it. ``joined``: likewise, and another material stands for it. ``metadata
         only``: its file says something else of the same crystal. ``read anew``: the same bytes gave another crystal.
         ``refined``: other bytes, the same elements on as many sites. ``new content``: other elements or another number
-        of sites. ``refused``: its file is. ``withdrawn``: a complete release lacks it; ``not delivered``: one that is not complete does.
+        of sites. ``refused``: its file is. ``withdrawn``: a complete release lacks it; ``not delivered``: one that is
+        not complete does.
     cell_A, atoms_A
         How far the cell and the sites moved, of those read anew and refined; None where they cannot be compared.
     occupancies
