@@ -14,6 +14,10 @@ from old_store import DUMP, restore
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from mtl_flows.errors import ConfigurationError
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+
 LICL, LICL_TWICE, LICL_LATER = "icsd-27981", "icsd-52235", "icsd-1044"
 COUNTS = {
     "releases": 2,
@@ -188,3 +192,12 @@ def test_the_dump_names_no_machine() -> None:
     assert re.search("mongodb://|password", content) is None
     assert set(re.findall(r'"host": "([^"]*)"', content)) == {"node"}
     assert len(DUMP.read_bytes()) < 1_500_000
+
+
+def test_it_is_refused_rather_than_misread(old: Database[dict[str, Any]], mongo_uri: str) -> None:
+    with (
+        pytest.raises(ConfigurationError, match="belong to revisions of materials"),
+        MTLStore.connect(Connection.parse(mongo_uri, old.name)),
+    ):
+        pass
+    assert "crystals" not in old.list_collection_names()

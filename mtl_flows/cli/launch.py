@@ -83,6 +83,9 @@ def launch(
             "--own", help="Simulate the cell of each material named, not that of its group of duplicates."
         ),
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Simulate anew what was simulated as an earlier revision.")
+    ] = False,
     screening: ScreeningName = "",
     entries: Entries = None,
     provider: Provider = "",
@@ -115,7 +118,9 @@ def launch(
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         maker.entries = entry_source(store, entries, provider, corrections)
-        hand_in_dynamics(store, address, maker, materials=materials or [], survivors=survivors, own=own)
+        hand_in_dynamics(
+            store, address, maker, materials=materials or [], survivors=survivors, own=own, again=again
+        )
 
 
 def dynamics_maker(
@@ -178,7 +183,14 @@ def dynamics_maker(
 
 
 def hand_in_dynamics(
-    store: Any, address: Any, maker: Any, *, materials: list[str], survivors: int, own: bool = False
+    store: Any,
+    address: Any,
+    maker: Any,
+    *,
+    materials: list[str],
+    survivors: int,
+    own: bool = False,
+    again: bool = False,
 ) -> list[Any]:
     """Plan and submit; says what it does on standard error. Returns the workflows."""
     from dataclasses import replace
@@ -189,7 +201,7 @@ def hand_in_dynamics(
     screening = screening_parameters(store, store.screening)
     ours = replace(maker.parameters, mobile_ion=screening.mobile_ion)
     maker = replace(maker, screening=screening, parameters=ours)
-    plan = plan_dynamics(store, maker, materials=materials, limit=survivors, own=own)
+    plan = plan_dynamics(store, maker, materials=materials, limit=survivors, own=own, again=again)
     chosen = len(plan.todo) + len(plan.done)
     if not materials:
         err.print(f"dynamics: {plan.survivors} survivors of the screening, the best {chosen} chosen by v3/d3")
@@ -198,6 +210,12 @@ def hand_in_dynamics(
             err.print(f"dynamics: {work.candidate.material_id} stands for its duplicate {work.asked_for}")
     for work in plan.done:
         err.print(f"dynamics: {work.candidate.material_id} is done")
+    for work in plan.refined:
+        err.print(
+            f"dynamics: {work.candidate.material_id} was simulated as {work.candidate.result_of} and has another "
+            "crystal since; --again simulates that",
+            soft_wrap=True,
+        )
     workflows = submit_dynamics(address, plan, maker)
     for workflow in workflows:
         err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")

@@ -39,12 +39,15 @@ class DynamicsPlan:
     ----------
     todo, done
         Work without and with a fit under the same parameters, by falling priority.
+    refined
+        Work whose material was simulated as it was read before, and not as it is now: not to be handed in unasked.
     survivors
         All materials that passed every gate of at least one protocol.
     """
 
     todo: list[Work]
     done: list[Work]
+    refined: list[Work]
     survivors: int
 
 
@@ -55,6 +58,7 @@ def plan_dynamics(
     materials: Sequence[str] = (),
     limit: int = 0,
     own: bool = False,
+    again: bool = False,
 ) -> DynamicsPlan:
     """Choose what to simulate: once for each group of duplicates.
 
@@ -66,6 +70,8 @@ def plan_dynamics(
         The best so many of the survivors; all if 0.
     own
         Simulate the cell of each material that is named, not that of its group.
+    again
+        Simulate anew what was simulated as an earlier revision.
 
     Raises
     ------
@@ -84,8 +90,10 @@ def plan_dynamics(
     ids = {work.parent: _fits(maker, work) for work in planned.values()}
     fitted = store.transport.complete({key for keys in ids.values() for key in keys})
     done = [work for work in planned.values() if ids[work.parent] <= fitted]
-    todo = [work for work in planned.values() if not ids[work.parent] <= fitted]
-    return DynamicsPlan(todo, done, len(survivors))
+    left = [work for work in planned.values() if not ids[work.parent] <= fitted]
+    refined = [work for work in left if work.candidate.result_is_earlier and not again]
+    todo = [work for work in left if work not in refined]
+    return DynamicsPlan(todo, done, refined, len(survivors))
 
 
 def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocument, *, own: bool) -> Work:

@@ -7,7 +7,7 @@ from typing import Any, Self
 from pymatgen.core import Structure
 from pymongo import MongoClient
 
-from mtl_flows.errors import NotFoundError
+from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
 from mtl_flows.settings import Settings
@@ -205,12 +205,28 @@ class MTLStore:
         for collection in self.collections:
             collection.ensure_indexes()
 
+    def _check_layout(self) -> None:
+        first = self.structures.raw.find_one({}, {"crystal_id": 1})
+        if first is not None and "crystal_id" not in first:
+            raise ConfigurationError(
+                "was written by a version whose results belong to revisions of materials, not to crystals",
+                subject=f"database {self.database.name}",
+                remedy="go on with that version: this one does not take such a store over yet (docs/plan.md)",
+            )
+
     @classmethod
     @contextmanager
     def connect(cls, address: Connection, owner: Owner | None = None) -> Iterator[Self]:
-        """Open the store at `address`; indexes are in place when it is handed out."""
+        """Open the store at `address`; indexes are in place when it is handed out.
+
+        Raises
+        ------
+        ConfigurationError
+            If it was written by a version whose results belong to revisions instead of crystals.
+        """
         with address.client() as client:
             store = cls(client, address.database, owner)
+            store._check_layout()
             store.ensure_indexes()
             yield store
 

@@ -152,6 +152,11 @@ def test_a_refinement_keeps_the_earlier_results_and_marks_them(simulated: MTLSto
     assert (row.structure_id, row.result_of, row.result_is_earlier) == ("licl.r2", "licl.r1", True)
     assert row.diffusivities
     assert runs(simulated) == before
+    # Time is spent on the new crystal only when it is asked for.
+    asked = plan_dynamics(simulated, MAKER, materials=["licl"])
+    assert (asked.todo, [work.candidate.result_of for work in asked.refined]) == ([], ["licl.r1"])
+    (work,) = plan_dynamics(simulated, MAKER, materials=["licl"], again=True).todo
+    assert work.parent == row.crystal_id
 
 
 def test_another_ion_shows_no_results_of_this_one(simulated: MTLStore) -> None:
