@@ -5,23 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
 from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.types import (
-    Budget,
-    ChunkPs,
-    DiscardPs,
-    EngineName,
-    EngineSettings,
-    HeatPs,
     Json,
-    LagFraction,
-    MaxAtoms,
-    Orderings,
-    ProductionPs,
     ScreeningName,
     Survivors,
-    TargetError,
-    Temperatures,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 @campaign_app.command()
+@takes_dynamics(temperatures="800,1000,1200", budget_ps=200.0)
 def start(
     name: Name,
     core_hours: Annotated[float, typer.Option("--core-hours", min=0, help="Budget of the campaign.")],
@@ -53,45 +43,21 @@ def start(
     ] = 0.0,
     at_once: Annotated[int, typer.Option(min=1, help="Materials under way at a time.")] = 4,
     survivors: Survivors = 0,
-    engine: EngineName = "chgnet",
-    temperatures: Temperatures = "800,1000,1200",
-    heat_ps: HeatPs = 10.0,
-    production_ps: ProductionPs = 20.0,
-    budget_ps: Budget = 200.0,
-    discard_ps: DiscardPs = 2.0,
-    max_lag_fraction: LagFraction = 0.3,
-    target_error: TargetError = 0.3,
-    chunk_ps: ChunkPs = 5.0,
-    orderings: Orderings = 1,
-    max_atoms: MaxAtoms = 200,
     screening: ScreeningName = "",
-    engine_settings: EngineSettings = None,
     run: Annotated[bool, typer.Option(help="Work here until the campaign has ended.")] = False,
+    *,
+    dynamics: DynamicsOptions,
 ) -> None:
     """Begin a campaign and hand in its first round; the same command again does no harm."""
     from dataclasses import replace
 
-    from mtl_flows.cli.launch import dynamics_maker
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.campaign import start_campaign
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
 
-    parameters = dynamics_maker(
-        engine=engine,
-        temperatures=temperatures,
-        heat_ps=heat_ps,
-        production_ps=production_ps,
-        budget_ps=budget_ps,
-        discard_ps=discard_ps,
-        max_lag_fraction=max_lag_fraction,
-        target_error=target_error,
-        chunk_ps=chunk_ps,
-        orderings=orderings,
-        max_atoms=max_atoms,
-        engine_settings=engine_settings or [],
-    ).parameters
+    parameters = dynamics.parameters()
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         ion = screening_parameters(store, store.screening).mobile_ion

@@ -1,30 +1,18 @@
 """`mtl init`, `mtl launch`, `mtl worker`, `mtl status`, `mtl recover`: work through FireWorks."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
 from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.stability import CorrectionsOption, Entries, Provider, entry_source
 from mtl_flows.cli.types import (
-    Budget,
-    ChunkPs,
-    DiscardPs,
-    EngineName,
-    EngineSettings,
-    HeatPs,
     Json,
-    LagFraction,
-    MaxAtoms,
-    Orderings,
-    ProductionPs,
     ScreeningName,
     Survivors,
-    TargetError,
-    Temperatures,
 )
 
 
@@ -61,22 +49,12 @@ def init(
         err.print("everything is there already; --force writes it anew")
 
 
+@takes_dynamics()
 def launch(
     materials: Annotated[
         list[str] | None, typer.Argument(help="Material ids; the survivors if none is given.")
     ] = None,
     survivors: Survivors = 0,
-    engine: EngineName = "chgnet",
-    temperatures: Temperatures = "800,1000,1200,1400",
-    heat_ps: HeatPs = 10.0,
-    production_ps: ProductionPs = 20.0,
-    budget_ps: Budget = 100.0,
-    discard_ps: DiscardPs = 2.0,
-    max_lag_fraction: LagFraction = 0.3,
-    target_error: TargetError = 0.3,
-    chunk_ps: ChunkPs = 5.0,
-    orderings: Orderings = 1,
-    max_atoms: MaxAtoms = 200,
     own: Annotated[
         bool,
         typer.Option(
@@ -90,96 +68,26 @@ def launch(
     entries: Entries = None,
     provider: Provider = "",
     corrections: CorrectionsOption = "as_given",
-    engine_settings: EngineSettings = None,
+    *,
+    dynamics: DynamicsOptions,
 ) -> None:
     """Hand in molecular dynamics: one FireWorks workflow for each survivor, the most promising first.
 
     Nothing runs until a worker takes it: `mtl worker --heavy` here, or `qlaunch` on a cluster. What is under way
     or done is not handed in again.
     """
+    from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
 
-    maker = dynamics_maker(
-        engine=engine,
-        temperatures=temperatures,
-        heat_ps=heat_ps,
-        production_ps=production_ps,
-        budget_ps=budget_ps,
-        discard_ps=discard_ps,
-        max_lag_fraction=max_lag_fraction,
-        target_error=target_error,
-        chunk_ps=chunk_ps,
-        orderings=orderings,
-        max_atoms=max_atoms,
-        engine_settings=engine_settings or [],
-    )
+    maker = DynamicsFlowMaker(parameters=dynamics.parameters())
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         maker.entries = entry_source(store, entries, provider, corrections)
         hand_in_dynamics(
             store, address, maker, materials=materials or [], survivors=survivors, own=own, again=again
         )
-
-
-def dynamics_maker(
-    *,
-    engine: str,
-    temperatures: str,
-    heat_ps: float,
-    production_ps: float,
-    budget_ps: float,
-    discard_ps: float,
-    max_lag_fraction: float,
-    target_error: float,
-    chunk_ps: float,
-    orderings: int,
-    max_atoms: int,
-    engine_settings: Sequence[str] = (),
-) -> Any:
-    """Flow Maker for options as they come from the command line."""
-    from mtl_flows.errors import ConfigurationError
-    from mtl_flows.flows.dynamics import DynamicsFlowMaker
-    from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
-    from mtl_flows.science.ordering import OrderingParameters
-    from mtl_flows.stages.dynamics import DynamicsParameters
-
-    try:
-        temperatures_K = tuple(float(t) for t in temperatures.split(","))
-    except ValueError:
-        raise ConfigurationError(
-            f"not a list of temperatures: {temperatures!r}",
-            subject="--temperatures",
-            remedy="write 800,1000,1200",
-        ) from None
-    settings = {}
-    for text in engine_settings:
-        name, _, value = (part.strip() for part in text.partition("="))
-        if not (name and value):
-            raise ConfigurationError(
-                f"not a setting of an engine: {text!r}", subject="--set", remedy="write NCORE=4"
-            )
-        settings[name] = value
-    maker = DynamicsFlowMaker(
-        parameters=DynamicsParameters(
-            engine=engine,
-            engine_settings=settings,
-            ordering=OrderingParameters(n_orderings=orderings, max_atoms=max_atoms),
-            heat_ps=heat_ps,
-            temperatures_K=temperatures_K,
-            production_ps=production_ps,
-            budget=DynamicsBudget(max_production_ps=budget_ps),
-            chunk_ps=chunk_ps,
-            diffusion=DiffusionParameters(
-                discard_ps=discard_ps,
-                max_lag_fraction=max_lag_fraction,
-                max_relative_error=target_error,
-            ),
-        ),
-    )
-    maker.parameters.configured_engine()  # what nobody knows is refused before anything is handed in
-    return maker
 
 
 def hand_in_dynamics(

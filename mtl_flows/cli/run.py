@@ -6,26 +6,15 @@ from typing import Annotated
 import typer
 
 from mtl_flows.cli.console import as_typed, err, out, table
+from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
 from mtl_flows.cli.ingest import fail_if_nothing_was_taken, ingest_line, take_in
-from mtl_flows.cli.launch import dynamics_maker, hand_in_dynamics
+from mtl_flows.cli.launch import hand_in_dynamics
 from mtl_flows.cli.query import print_candidates
 from mtl_flows.cli.screen import chosen_parameters, run_screening
 from mtl_flows.cli.types import (
-    Budget,
-    ChunkPs,
-    DiscardPs,
-    EngineName,
-    EngineSettings,
-    HeatPs,
-    LagFraction,
-    MaxAtoms,
     MobileIon,
-    Orderings,
     ParametersFile,
-    ProductionPs,
     Survivors,
-    TargetError,
-    Temperatures,
     Workers,
 )
 
@@ -35,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command(no_args_is_help=True)(run)
 
 
+@takes_dynamics()
 def run(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Folders, files or archives of structures.")],
@@ -50,18 +40,8 @@ def run(
     workers: Workers = 2,
     batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one screening job.")] = 500,
     survivors: Survivors = 0,
-    engine: EngineName = "chgnet",
-    temperatures: Temperatures = "800,1000,1200,1400",
-    heat_ps: HeatPs = 10.0,
-    production_ps: ProductionPs = 20.0,
-    budget_ps: Budget = 100.0,
-    discard_ps: DiscardPs = 2.0,
-    max_lag_fraction: LagFraction = 0.3,
-    target_error: TargetError = 0.3,
-    chunk_ps: ChunkPs = 5.0,
-    orderings: Orderings = 1,
-    max_atoms: MaxAtoms = 200,
-    engine_settings: EngineSettings = None,
+    *,
+    dynamics: DynamicsOptions,
 ) -> None:
     """Do everything: ingest, screen, simulate the survivors, and show the candidate table.
 
@@ -69,6 +49,7 @@ def run(
     hours per material on a laptop; shorten them for a first look.
     """
     from mtl_flows.cli.work import fail_if_any, run_workers
+    from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.jobs.labels import import_labels
     from mtl_flows.launch.names import HEAVY
     from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
@@ -77,20 +58,7 @@ def run(
     from mtl_flows.store.database import MTLStore
     from mtl_flows.store.funnel import funnel_counts
 
-    maker = dynamics_maker(
-        engine=engine,
-        temperatures=temperatures,
-        heat_ps=heat_ps,
-        production_ps=production_ps,
-        budget_ps=budget_ps,
-        discard_ps=discard_ps,
-        max_lag_fraction=max_lag_fraction,
-        target_error=target_error,
-        chunk_ps=chunk_ps,
-        orderings=orderings,
-        max_atoms=max_atoms,
-        engine_settings=engine_settings or [],
-    )
+    maker = DynamicsFlowMaker(parameters=dynamics.parameters())
     settings = Settings.load()
     with connection(settings) as address, MTLStore.connect(address) as store:
         if labels is not None:

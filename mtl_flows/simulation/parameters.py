@@ -68,6 +68,8 @@ class MDParameters:
                 ("timestep_fs", self.timestep_fs > 0),
                 ("frame_interval", self.frame_interval > 0),
                 ("taut_fs", self.taut_fs > 0),
+                ("max_temperature_ratio", self.max_temperature_ratio > 0),
+                ("max_framework_msd_A2", self.max_framework_msd_A2 > 0),
             )
             if not valid
         ]

@@ -16,6 +16,8 @@ from mtl_flows.simulation.registry import get_engine
 from mtl_flows.stages.ordering import ORDERING
 
 _SEEDS_APART = 1_000_003
+_GUARDS = {"max_temperature_ratio": 3.0, "max_framework_msd_A2": 9.0}
+"""Limits of the guards in keys of before they could be chosen: they enter a key where they differ."""
 DYNAMICS_VERSION = 1
 
 
@@ -51,6 +53,8 @@ class DynamicsParameters:
         Integration step; 0 stands for 2 fs, or 1 fs with hydrogen.
     frame_interval_fs
         Time between stored frames.
+    max_temperature_ratio, max_framework_msd_A2
+        Where the guards stop a run, see `MDParameters`.
     seed
         Of velocities and thermostat; each approximant and temperature has random numbers of its own.
     diffusion
@@ -80,13 +84,15 @@ class DynamicsParameters:
     timestep_fs: float = 0.0
     frame_interval_fs: float = 20.0
     seed: int = 0
+    max_temperature_ratio: float = 3.0
+    max_framework_msd_A2: float = 9.0
     diffusion: DiffusionParameters = field(default_factory=DiffusionParameters)
 
     def __post_init__(self) -> None:
         temperatures_K = tuple(float(t) for t in self.temperatures_K)
         object.__setattr__(self, "temperatures_K", temperatures_K)
-        times = {name: getattr(self, name) for name in ("heat_ps", "chunk_ps", "frame_interval_fs")}
-        problems = [f"{name} is not positive" for name, value in times.items() if not value > 0]
+        names = ("heat_ps", "chunk_ps", "frame_interval_fs", *_GUARDS)
+        problems = [f"{name} is not positive" for name in names if not getattr(self, name) > 0]
         if (
             not temperatures_K
             or not min(temperatures_K) > 0
@@ -122,7 +128,9 @@ class DynamicsParameters:
             stage="dynamics",
             algorithm_version=DYNAMICS_VERSION,
             mobile_ion=self.mobile_ion,
-            values={name: getattr(self, name) for name in shaping} | self.configured_engine().shaping(),
+            values={name: getattr(self, name) for name in shaping}
+            | {name: getattr(self, name) for name, was in _GUARDS.items() if getattr(self, name) != was}
+            | self.configured_engine().shaping(),
         )
 
     def configured_engine(self) -> Engine:
@@ -171,6 +179,7 @@ class DynamicsParameters:
             "timestep_fs": timestep_fs,
             "frame_interval": max(1, round(self.frame_interval_fs / timestep_fs)),
             "mobile_ion": self.mobile_ion,
+            **{name: getattr(self, name) for name in _GUARDS},
         }
         if temperature_K is None:
             return MDParameters(

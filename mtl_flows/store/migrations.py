@@ -119,10 +119,11 @@ def _labels_3(stored: Stored, _: MTLStore) -> Stored:
 
 
 def _campaigns_2(stored: Stored, _: MTLStore) -> Stored:
-    """An engine's settings have no field of its name; the defaults are left to it."""
+    """Settings of an engine have no field of its name, and leave defaults to it; limits of guards are written out."""
 
     def renamed(dynamics: Stored) -> Stored:
-        kept = {name: value for name, value in dynamics.items() if name != "vasp"}
+        kept = {"max_temperature_ratio": 3.0, "max_framework_msd_A2": 9.0}
+        kept |= {name: value for name, value in dynamics.items() if name != "vasp"}
         ours = dynamics["engine"] == "vasp"
         return {**kept, "engine_settings": _changed_settings(dynamics.get("vasp", {})) if ours else {}}
 

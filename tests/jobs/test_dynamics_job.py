@@ -168,6 +168,13 @@ def test_a_framework_that_melts_in_the_ramp_ends_every_temperature(store: MTLSto
     assert contents(store) == before
 
 
+def test_the_limits_of_the_guards_are_the_user_s(store: MTLStore, run: Run) -> None:
+    p = dynamics(max_framework_msd_A2=1e-4, temperatures_K=(800.0,))
+    assert p.dynamics_stage() != dynamics(temperatures_K=(800.0,)).dynamics_stage()
+    run(p)
+    assert simulations(store, p)[None].status == "framework_melted"
+
+
 def test_nonsense_ends_a_simulation_at_its_last_good_frame(store: MTLStore, run: Run) -> None:
     p = dynamics("Exploding")
     run(p)
@@ -337,6 +344,7 @@ def test_the_slower_of_two_workers_takes_what_the_faster_wrote(store: MTLStore, 
         ({"production_ps": 0.2}, "discard_ps"),
         ({"chunk_ps": 0.0}, "chunk_ps"),
         ({"heat_ps": float("nan")}, "heat_ps"),
+        ({"max_framework_msd_A2": 0.0}, "max_framework_msd_A2"),
     ],
 )
 def test_impossible_parameters_are_refused(changes: dict[str, Any], told: str) -> None:

@@ -79,6 +79,7 @@ def test_each_stage_s_hash_follows_from_its_own_parameters_alone() -> None:
             DynamicsParameters(engine="vasp", engine_settings={"NCORE": "4", "lreal": "Auto"}),
             "c37161b3854a42d1",
         ),
+        (DynamicsParameters(max_temperature_ratio=3, max_framework_msd_A2=9), "098815784c85ac93"),
     ],
 )
 def test_the_key_of_dynamics_stays_what_it_is_whatever_its_engine(

@@ -28,5 +28,6 @@ def test_the_settings_of_an_engine_lose_the_field_of_its_name(store: MTLStore) -
     assert moved.engine_settings == {"NCORE": 4, "polling_s": 1.0}
     assert moved.configured_engine().shaping()["vasp"]["incar"] == {"NCORE": 4}
     campaign = store.campaigns.get("dft")
+    assert campaign.dynamics.keys() == moved.as_dict().keys()
     # By these the same campaign is recognised when it is begun again.
     assert campaign.provenance.parameters.values["dynamics"] == campaign.dynamics
