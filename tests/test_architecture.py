@@ -33,6 +33,7 @@ NOT_FOR_SCIENCE = {
     "fireworks",
     "maggma",
 }
+NOT_FOR_SIMULATION = {"pymongo", "bson", "gridfs", "jobflow", "fireworks", "maggma"}
 ENVIRONMENT = {"environ", "environb", "getenv", "putenv"}
 SLOW_TO_IMPORT = {"numpy", "scipy", "pymatgen", "pymongo", "jobflow", "fireworks", "ase", "torch", "sklearn"}
 LONGEST_MODULE = 400
@@ -105,6 +106,32 @@ def test_science_is_pure() -> None:
     assert impure == {}
 
 
+def test_simulation_knows_no_database_and_no_workflow() -> None:
+    used = {
+        name: found
+        for name in MODULES
+        if part_of(name) == "simulation"
+        and (found := {other.split(".")[0] for other in IMPORTS[name]} & NOT_FOR_SIMULATION)
+    }
+    assert used == {}
+
+
+def test_engines_are_named_in_their_own_modules_alone() -> None:
+    """What distinguishes them is theirs to say: nobody else compares a name with theirs."""
+    names = {file.stem for file in (PACKAGE / "simulation" / "engines").glob("*.py")} - {"__init__"}
+    compared = {
+        f"{name}, line {node.lineno}"
+        for name, tree in MODULES.items()
+        if not name.startswith("mtl_flows.simulation.engines.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare | ast.MatchValue)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and part.value in names
+    }
+    # What an earlier version wrote is told apart by the name it wrote.
+    assert {where.split(",")[0] for where in compared} <= {"mtl_flows.store.migrations"}
+
+
 def test_giotto_is_imported_in_one_module() -> None:
     users = {name for name in MODULES if {other.split(".")[0] for other in IMPORTS[name]} & {"gtda", "gph"}}
     assert users == {"mtl_flows.science.topology.homology"}
@@ -172,6 +199,14 @@ def test_a_screening_job_starts_without_phase_diagrams() -> None:
     code = "import mtl_flows.jobs.topology, sys; print('pymatgen.analysis.phase_diagram' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "False"
+
+
+def test_dynamics_is_handed_in_without_engines() -> None:
+    """A login node that hands work in has neither potentials nor programs to load, nor phase diagrams."""
+    code = "import mtl_flows.launch.dynamics, mtl_flows.simulation.engines.vasp, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    unwanted = {"ase", "torch", "atomate2", "chgnet", "custodian", "gph", "gtda", "sklearn", "matplotlib"}
+    assert set(loaded.split()) & (unwanted | {"pymatgen.analysis.phase_diagram"}) == set()
 
 
 def test_the_store_opens_without_engines() -> None:

@@ -4,9 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-from pymatgen.entries.computed_entries import ComputedEntry
+from typing import TYPE_CHECKING, Literal
 
 from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
 from mtl_flows.science.stability import (
@@ -21,13 +19,17 @@ from mtl_flows.science.stability import (
 )
 from mtl_flows.science.stability.files import describe_energies
 
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedEntry
+
+
 API_KEY = "MP_API_KEY"
 """Environment variable with the personal key; nothing else is asked for it."""
 
 ENDPOINT = "MP_API_ENDPOINT"
 """Environment variable with another address of the service, such as a mirror."""
 
-FetchEntries = Callable[[str, Sequence[str]], Sequence[ComputedEntry]]
+FetchEntries = Callable[[str, Sequence[str]], Sequence["ComputedEntry"]]
 """Function of API key and element symbols that returns all entries of the chemical system."""
 
 ProviderName = Literal["potential", "mp", "file"]
@@ -53,7 +55,7 @@ class EntrySource:
     label: str = ""
 
 
-def fetch_gga_entries(api_key: str, elements: Sequence[str]) -> Sequence[ComputedEntry]:
+def fetch_gga_entries(api_key: str, elements: Sequence[str]) -> Sequence["ComputedEntry"]:
     """Fetch the GGA and GGA+U entries of a chemical system, with MP2020 corrections.
 
     Raises

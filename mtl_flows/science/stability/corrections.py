@@ -3,15 +3,17 @@
 import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymatgen.core.composition import Composition
-from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
-from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 from mtl_flows.errors import StabilityError
 from mtl_flows.science.energies import MP2020_GGA, RAW_PBE
 from mtl_flows.science.stability.entries import EntrySet
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedStructureEntry
+
 
 MP_HUBBARD_U_eV: Mapping[str, float] = MappingProxyType(
     {"Co": 3.32, "Cr": 3.7, "Fe": 5.3, "Mn": 3.9, "Mo": 4.38, "Ni": 6.2, "V": 3.25, "W": 6.2}
@@ -39,6 +41,9 @@ def correct_to_mp2020(raw: EntrySet) -> EntrySet:
         raise StabilityError(
             f"energies are {raw.origin.energy_scale}, not {RAW_PBE}", subject=raw.origin.label
         )
+    from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
+    from pymatgen.entries.computed_entries import ComputedStructureEntry
+
     compatibility = MaterialsProject2020Compatibility(check_potcar=False)
     corrected = []
     for entry in raw.entries:
@@ -57,7 +62,7 @@ def correct_to_mp2020(raw: EntrySet) -> EntrySet:
     )
 
 
-def _run(entry: ComputedStructureEntry) -> dict[str, Any]:
+def _run(entry: "ComputedStructureEntry") -> dict[str, Any]:
     stated = str(entry.parameters.get("run_type") or "").replace("_", "+")
     if stated:
         hubbards = dict(entry.parameters.get("hubbards") or {})

@@ -9,14 +9,16 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pymatgen.core.composition import Composition
 from pymatgen.core.structure import Structure
-from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
 
 from mtl_flows.errors import StabilityError
 from mtl_flows.science.energies import EntryKind
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,14 @@ class EntrySet:
         Phases that should be here but are not: id → why.
     """
 
-    entries: tuple[ComputedEntry, ...]
+    entries: tuple["ComputedEntry", ...]
     origin: EntryOrigin
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def build(
         cls,
-        entries: Iterable[ComputedEntry],
+        entries: Iterable["ComputedEntry"],
         *,
         kind: EntryKind,
         label: str,
@@ -114,7 +116,7 @@ class EntrySet:
         present = {entry.elements[0].symbol for entry in self.entries if len(entry.elements) == 1}
         return tuple(sorted(set(chemical_system) - present))
 
-    def within(self, chemical_system: Iterable[str]) -> tuple[ComputedEntry, ...]:
+    def within(self, chemical_system: Iterable[str]) -> tuple["ComputedEntry", ...]:
         """Entries made of elements of a chemical system only."""
         allowed = frozenset(chemical_system)
         return tuple(e for e in self.entries if allowed.issuperset(el.symbol for el in e.elements))
@@ -131,7 +133,7 @@ class EntrySet:
             corrections=self.origin.corrections,
         )
 
-    def polymorphs(self, composition: Composition) -> tuple[ComputedEntry, ...]:
+    def polymorphs(self, composition: Composition) -> tuple["ComputedEntry", ...]:
         """Entries of one composition, the lowest energy first; empty if the set holds none."""
         wanted = composition.fractional_composition
         found = [
@@ -143,6 +145,8 @@ class EntrySet:
 
     def without_structures(self) -> "EntrySet":
         """Return the same energies as plain entries, small enough for a document of the store."""
+        from pymatgen.entries.computed_entries import ComputedEntry
+
         plain = [
             ComputedEntry(
                 entry.composition, entry.uncorrected_energy, entry.correction, entry_id=entry.entry_id
@@ -198,7 +202,7 @@ def chemical_system(composition: Composition, mobile_ion: str) -> tuple[str, ...
     return tuple(sorted({element.symbol for element in composition.elements} | {mobile_ion}))
 
 
-def entry_from_dict(data: Mapping[str, Any]) -> ComputedEntry:
+def entry_from_dict(data: Mapping[str, Any]) -> "ComputedEntry":
     """Read one entry in one of three forms.
 
     A serialised pymatgen ``ComputedEntry`` or ``ComputedStructureEntry``; the same fields (``composition``,
@@ -211,6 +215,8 @@ def entry_from_dict(data: Mapping[str, Any]) -> ComputedEntry:
     KeyError, TypeError, ValueError
         If the data has none of these forms.
     """
+    from pymatgen.entries.computed_entries import ComputedEntry, ComputedStructureEntry
+
     fields = dict(data)
     if isinstance(fields.get("entry_id"), Mapping):
         fields["entry_id"] = _joined_id(fields["entry_id"])
@@ -253,9 +259,9 @@ def structure_hash(structure: Structure) -> str:
     return hashlib.sha256(json.dumps([lattice, sites]).encode()).hexdigest()
 
 
-def _content(entry: ComputedEntry) -> tuple[str, float]:
+def _content(entry: "ComputedEntry") -> tuple[str, float]:
     return entry.composition.reduced_composition.alphabetical_formula, round(entry.energy_per_atom, 6)
 
 
-def _content_hash(entries: Iterable[ComputedEntry]) -> str:
+def _content_hash(entries: Iterable["ComputedEntry"]) -> str:
     return hashlib.sha256(json.dumps(sorted(_content(entry) for entry in entries)).encode()).hexdigest()

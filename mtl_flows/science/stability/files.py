@@ -12,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
-
-from pymatgen.entries.computed_entries import ComputedEntry
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mtl_flows.errors import StabilityError
 from mtl_flows.science.energies import MP2020_GGA, RAW_PBE, EntryKind
@@ -23,6 +21,9 @@ from mtl_flows.science.stability.entries import (
     EntrySet,
     entry_from_dict,
 )
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedEntry
 
 Corrections = Literal["as_given", "mp2020"]
 """Take the corrections that entries carry, or apply the MP2020 corrections to raw ones."""
@@ -106,7 +107,7 @@ def read_entries(
     return _corrected(given) if corrections == "mp2020" else given
 
 
-def describe_energies(entries: Sequence[ComputedEntry], subject: str) -> tuple[str, str]:
+def describe_energies(entries: Sequence["ComputedEntry"], subject: str) -> tuple[str, str]:
     """Say what energies are comparable with, and which corrections they carry.
 
     Returns
@@ -154,7 +155,7 @@ def describe_energies(entries: Sequence[ComputedEntry], subject: str) -> tuple[s
     return (f"raw {functionals[0]}" if functionals else AS_GIVEN), carried
 
 
-def _entries(listed: Sequence[Any], subject: str) -> list[ComputedEntry]:
+def _entries(listed: Sequence[Any], subject: str) -> list["ComputedEntry"]:
     entries: list[ComputedEntry] = []
     for index, data in enumerate(listed):
         try:
@@ -193,7 +194,7 @@ def _corrected(given: EntrySet) -> EntrySet:
     )
 
 
-def _functional(entry: ComputedEntry) -> str:
+def _functional(entry: "ComputedEntry") -> str:
     """Functional by the run type or, without one, by the id (``mp-1234-GGA+U``); empty if neither says."""
     run_type = str(entry.parameters.get("run_type") or "").upper()
     if not run_type:
@@ -208,7 +209,7 @@ def _family(adjustment: str) -> str:
     return "mixing scheme" if "mixing" in adjustment.lower() else adjustment
 
 
-def _always_corrected(entry: ComputedEntry) -> bool:
+def _always_corrected(entry: "ComputedEntry") -> bool:
     amounts = {element.symbol: amount for element, amount in entry.composition.items()}
     cations, anions = amounts.keys() & _CATIONS.keys(), amounts.keys() & _ANIONS.keys()
     if len(amounts) != 2 or len(cations) != 1 or len(anions) != 1:

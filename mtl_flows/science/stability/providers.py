@@ -6,13 +6,15 @@ A provider that needs the network lives in the jobs layer; it implements the sam
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pymatgen.core.structure import Structure
-from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 from mtl_flows.errors import ConfigurationError, MTLError, StabilityError
 from mtl_flows.science.stability.entries import EntrySet, structure_hash
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 
 class EntryProvider(Protocol):
@@ -145,7 +147,7 @@ class PotentialEntryProvider:
             entries, kind="potential", label=self.label, energy_scale=self.energy_scale, skipped=skipped
         )
 
-    def _entry(self, phase: CompetingPhase) -> ComputedStructureEntry:
+    def _entry(self, phase: CompetingPhase) -> "ComputedStructureEntry":
         cell = "cell kept" if phase.keep_cell else "cell relaxed"
         key = f"{self.label}|{self.energy_scale}|{cell}|{structure_hash(phase.structure)}"
         known = self.cache.get(key)
@@ -154,6 +156,8 @@ class PotentialEntryProvider:
         else:
             structure, energy_eV = self._relaxed(phase)
             self.cache.put(key, {"structure": structure.as_dict(), "energy_eV": energy_eV})
+        from pymatgen.entries.computed_entries import ComputedStructureEntry
+
         return ComputedStructureEntry(structure, energy_eV, entry_id=phase.phase_id)
 
     def _relaxed(self, phase: CompetingPhase) -> tuple[Structure, float]:

@@ -9,17 +9,18 @@ out, as there.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pymatgen.analysis.phase_diagram import PhaseDiagram
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element
-from pymatgen.entries.computed_entries import ComputedEntry
 
 from mtl_flows.errors import NoFrameworkError, NoMobileIonError
 from mtl_flows.science.stability.entries import EntryOrigin, EntrySet, chemical_system
 from mtl_flows.science.stability.parameters import StabilityParameters
 from mtl_flows.science.stability.quality import HullQuality, assess_hull
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.phase_diagram import PhaseDiagram
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,10 @@ def electrochemical_window(
     NoFrameworkError
         If it has nothing else.
     """
+    # Phase diagrams bring much along; whoever only hands windows in needs none.
+    from pymatgen.analysis.phase_diagram import PhaseDiagram
+    from pymatgen.entries.computed_entries import ComputedEntry
+
     parameters = StabilityParameters() if parameters is None else parameters
     material = composition.element_composition.reduced_composition
     system = chemical_system(material, parameters.mobile_ion)
@@ -234,7 +239,7 @@ def _stability(
 
 
 def _voltage_profile(
-    diagram: PhaseDiagram, material: Composition, parameters: StabilityParameters
+    diagram: "PhaseDiagram", material: Composition, parameters: StabilityParameters
 ) -> Sequence[VoltageStep]:
     mobile = Element(parameters.mobile_ion)
     reference = diagram.el_refs[mobile].energy_per_atom
@@ -249,7 +254,7 @@ def _voltage_profile(
 
 
 def _formula_units(
-    diagram: PhaseDiagram, plateau: Composition, material: Composition, mobile: Element
+    diagram: "PhaseDiagram", plateau: Composition, material: Composition, mobile: Element
 ) -> dict[str, float]:
     """Products of a plateau in formula units per formula unit of the material.
 

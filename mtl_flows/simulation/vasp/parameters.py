@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from pydantic import TypeAdapter, ValidationError
-from pymatgen.io.vasp.inputs import Incar
 
 from mtl_flows.errors import ConfigurationError
 
@@ -99,9 +98,9 @@ class VaspParameters:
                 subject="vasp",
                 remedy="write NCORE=4, as in INCAR",
             )
-        read = {tag: Incar.proc_val(tag, v) if isinstance(v, str) else v for tag, v in tags.items()}
+        incar = {**known.get("incar", {}), **_as_in_incar(tags)}
         try:
-            return TypeAdapter(cls).validate_python({**known, "incar": {**known.get("incar", {}), **read}})
+            return TypeAdapter(cls).validate_python({**known, "incar": incar})
         except ValidationError as error:
             problem = error.errors()[0]
             raise ConfigurationError(
@@ -127,3 +126,12 @@ class VaspParameters:
             "ENCUT": self.cutoff_eV,
             **self.incar,
         }
+
+
+def _as_in_incar(tags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tags with their text read as pymatgen reads it in an INCAR."""
+    if not tags:
+        return {}
+    from pymatgen.io.vasp.inputs import Incar
+
+    return {tag: Incar.proc_val(tag, v) if isinstance(v, str) else v for tag, v in tags.items()}
