@@ -7,7 +7,7 @@ import pytest
 from jobflow import Job, JobStore
 from jobflow.core.flow import get_flow
 from maggma.stores import MemoryStore
-from samples import fill
+from samples import fill, parent
 from toy_engines import dynamics
 
 from mtl_flows.errors import OwnershipLostError
@@ -36,7 +36,7 @@ def test_no_job_of_a_simulation_writes_without_owning_its_work(
     fill(store, "licl")
     outputs = JobStore(MemoryStore())
     outputs.connect()
-    flow = DynamicsFlowMaker(parameters=dynamics()).make("licl.r1", "licl")
+    flow = DynamicsFlowMaker(parameters=dynamics()).make(parent("licl"), "licl")
     waiting: list[Job] = [job for job, _ in flow.iterflow()]
     names = []
     while waiting:
