@@ -17,7 +17,7 @@ from mtl_flows.stages import BARCODES, TOPOLOGY, CrystalStage, ScreeningParamete
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.stages import BarcodeCollection, StageCollection, TopologyCollection
+from mtl_flows.store.stages import BarcodeCollection, CrystalStageCollection, TopologyCollection
 
 PARAMETERS = TopologyParameters()
 SPAWN = multiprocessing.get_context("spawn")
@@ -82,12 +82,14 @@ def test_a_structure_without_the_mobile_ion_is_refused(store: MTLStore) -> None:
     assert rejection.mobile_ion == "Na"
 
 
-def compute_and_die(address: Connection, ids: list[str], at: type[StageCollection[Any]], write: int) -> None:
+def compute_and_die(
+    address: Connection, ids: list[str], at: type[CrystalStageCollection[Any]], write: int
+) -> None:
     """Compute in small portions and be killed at the n-th write into a collection."""
     batch._WRITE_EVERY = 3
     add, written = at.add, 0
 
-    def add_or_die(self: StageCollection[Any], documents: Iterable[Any]) -> WriteSummary:
+    def add_or_die(self: CrystalStageCollection[Any], documents: Iterable[Any]) -> WriteSummary:
         nonlocal written
         written += 1
         if written == write:
@@ -109,7 +111,7 @@ def compute_and_die(address: Connection, ids: list[str], at: type[StageCollectio
 def test_a_killed_batch_run_again_gives_the_same_documents(
     store: MTLStore,
     address: Connection,
-    at: type[StageCollection[Any]],
+    at: type[CrystalStageCollection[Any]],
     write: int,
     left: tuple[int, int],
 ) -> None:
