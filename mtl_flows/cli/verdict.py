@@ -1,17 +1,15 @@
 """`mtl verdict`: pass, fail or undecided, under the article's thresholds or others."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from mtl_flows.cli.console import out, print_json, table
 from mtl_flows.cli.screening import open_screening
 from mtl_flows.cli.types import Json, ScreeningName
-
-if TYPE_CHECKING:
-    from mtl_flows.science.verdict import VerdictThresholds
 
 
 def register(app: typer.Typer) -> None:
@@ -29,9 +27,11 @@ def verdict(
     published: Annotated[
         bool, typer.Option("--published", help="Judge the article's Table 1 and known conductors instead.")
     ] = False,
-    min_ea: Annotated[float, typer.Option("--min-ea", help="E_a at least, eV.")] = 0.1,
-    max_ea: Annotated[float, typer.Option("--max-ea", help="E_a at most, eV.")] = 1.0,
-    min_window: Annotated[float, typer.Option("--min-window", help="Window wider than this, V.")] = 0.5,
+    min_ea: Annotated[float | None, typer.Option("--min-ea", help="E_a at least, eV.")] = None,
+    max_ea: Annotated[float | None, typer.Option("--max-ea", help="E_a at most, eV.")] = None,
+    min_window: Annotated[
+        float | None, typer.Option("--min-window", help="Window wider than this, V.")
+    ] = None,
     max_hull: Annotated[
         float | None, typer.Option("--max-hull", help="Energy above the hull at most, eV/atom.")
     ] = None,
@@ -49,18 +49,39 @@ def verdict(
 ) -> None:
     """Judge materials: an interval across a threshold leaves the verdict undecided, and what would decide it is said.
 
+    The thresholds are those of the screening, unless an option gives another; of tables, those of the article.
     Every verdict is kept as a document, with each number, its interval and its origin.
     """
-    thresholds = _thresholds(min_ea, max_ea, min_window, max_hull, min_conductivity)
+    from mtl_flows.science.verdict import ACTIVATION_ENERGY, WINDOW, VerdictThresholds
+
+    def bounded(thresholds: VerdictThresholds) -> VerdictThresholds:
+        chosen = thresholds.bounding(ACTIVATION_ENERGY, minimum=min_ea, maximum=max_ea)
+        chosen = chosen.bounding(WINDOW, minimum=min_window, strict=True)
+        chosen = chosen.bounding("e_above_hull_eV_per_atom", maximum=max_hull)
+        chosen = chosen.bounding("conductivity_300K_S_per_cm", minimum=min_conductivity)
+        return (
+            chosen
+            if window_uncertainty_V is None
+            else replace(chosen, window_uncertainty_V=window_uncertainty_V)
+        )
+
     if csv_table is not None or published:
         from mtl_flows.evaluation.verdict_table import judge_table, published_table
 
-        rows = judge_table(
-            csv_table or published_table(), thresholds, window_uncertainty_V=window_uncertainty_V or 0.0
-        )
-        told = [row.as_dict() for row in rows]
+        thresholds = bounded(VerdictThresholds(window_uncertainty_V=0.0))
+        told = [row.as_dict() for row in judge_table(csv_table or published_table(), thresholds)]
     else:
-        told = _from_store(materials or [], thresholds, window_uncertainty_V, screening)
+        from mtl_flows.jobs.screening import screening_parameters
+        from mtl_flows.jobs.verdict import judge_candidates
+
+        with open_screening(screening) as store:
+            thresholds = bounded(screening_parameters(store, store.screening).verdict)
+            if materials:
+                chosen = [store.candidates.get(material) for material in materials]
+            else:
+                chosen = list(store.candidates.judgeable())
+            documents = judge_candidates(store, chosen, thresholds)
+        told = [{"id": d.material_id, **d.model_dump(exclude={"id"})} for d in documents]
     if json:
         print_json(told)
         return
@@ -72,47 +93,6 @@ def verdict(
     for row in told:
         for hint in row["what_would_decide"]:
             out.print(f"{row['id']} would be decided by {hint}", soft_wrap=True)
-
-
-def _from_store(
-    materials: list[str],
-    thresholds: "VerdictThresholds",
-    window_uncertainty_V: float | None,
-    screening: str,
-) -> list[dict[str, Any]]:
-    from mtl_flows.jobs.evidence import judge_candidates
-    from mtl_flows.jobs.verdict import WINDOW_UNCERTAINTY_V
-
-    with open_screening(screening) as store:
-        if materials:
-            chosen = [store.candidates.get(material) for material in materials]
-        else:
-            chosen = list(store.candidates.judgeable())
-        documents = judge_candidates(
-            store,
-            chosen,
-            thresholds,
-            window_uncertainty_V=WINDOW_UNCERTAINTY_V
-            if window_uncertainty_V is None
-            else window_uncertainty_V,
-        )
-    return [{"id": d.material_id, **d.model_dump(exclude={"id"})} for d in documents]
-
-
-def _thresholds(
-    min_ea: float, max_ea: float, min_window: float, max_hull: float | None, min_conductivity: float | None
-) -> "VerdictThresholds":
-    from mtl_flows.science.verdict import ACTIVATION_ENERGY, WINDOW, Criterion, VerdictThresholds
-
-    criteria = [
-        Criterion(ACTIVATION_ENERGY, minimum=min_ea, maximum=max_ea),
-        Criterion(WINDOW, minimum=min_window, strict=True),
-    ]
-    if max_hull is not None:
-        criteria.append(Criterion("e_above_hull_eV_per_atom", maximum=max_hull))
-    if min_conductivity is not None:
-        criteria.append(Criterion("conductivity_300K_S_per_cm", minimum=min_conductivity))
-    return VerdictThresholds(tuple(criteria))
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:

@@ -48,7 +48,7 @@ def published_table() -> Path:
 
 
 def judge_table(
-    path: Path, thresholds: VerdictThresholds | None = None, *, window_uncertainty_V: float = 0.0
+    path: Path, thresholds: VerdictThresholds = VerdictThresholds(window_uncertainty_V=0.0)
 ) -> list[JudgedRow]:
     """Judge each row of a CSV file.
 
@@ -60,16 +60,13 @@ def judge_table(
         ``QUANTITY_error`` (standard error) or ``QUANTITY_low`` and ``QUANTITY_high`` a quantity is an interval,
         otherwise it is taken at face value. An empty cell is unknown.
     thresholds
-        Criteria; None for the published ones.
-    window_uncertainty_V
-        Half-width of the interval of windows that come without one.
+        Criteria, and the half-width of the interval of windows that come without one.
 
     Raises
     ------
     ConfigurationError
         If the file cannot be read, lacks a column, or a cell is no number.
     """
-    thresholds = thresholds or VerdictThresholds()
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))
@@ -91,7 +88,11 @@ def judge_table(
         origin = row.get(names["source"]) or path.name
         measured = {
             quantity: _measured(
-                row, names[quantity], origin, where, window_uncertainty_V if quantity == WINDOW else 0.0
+                row,
+                names[quantity],
+                origin,
+                where,
+                thresholds.window_uncertainty_V if quantity == WINDOW else 0.0,
             )
             for quantity in quantities
         }

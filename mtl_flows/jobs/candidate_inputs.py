@@ -6,25 +6,33 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mtl_flows.jobs.evidence import Sources
-from mtl_flows.jobs.verdict import verdict_stage
+from mtl_flows.schemas.base import Document
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.schemas.clustering import AssignmentDocument
+from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.labels import LabelDocument, label_of
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import Protocol
 from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, Subject
+from mtl_flows.stages.candidates import CANDIDATES
+from mtl_flows.stages.evidence import Sources
+from mtl_flows.stages.verdict import verdict_key
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.marks import marks_by
 from mtl_flows.store.structures import material_of
 
-ALGORITHM_VERSION = 4
-"""Raised whenever the same documents would give another row."""
-
 _STRUCTURE = ("crystal_id", "fingerprint", "representative_id", "releases")
 _WRITTEN = ("provenance.created_at",)
-_ASSIGNMENT = ("cluster", "selected", "provisional", "nearest_known", "nearest_known_distance")
-_TRAJECTORY = (*_WRITTEN, "status", "steps_done", "steps_wanted", "judged_under", "diffusivity_cm2_per_s")
-_FIT = (*_WRITTEN, "status", "complete", "activation_energy_eV")
+
+
+def _all_but(model: type[Document], *bulky: str) -> list[str]:
+    """Fields of documents that change in place, so that whatever a row reads of them counts."""
+    return sorted(set(model.model_fields) - {"id", "provenance", *bulky})
+
+
+_ASSIGNMENT = _all_but(AssignmentDocument)
+_TRAJECTORY = [*_WRITTEN, *_all_but(TrajectoryDocument, "chunks", "checkpoint", "diffusion", "engine")]
+_FIT = [*_WRITTEN, *_all_but(TransportDocument, "fit")]
 
 
 def input_hashes(
@@ -79,14 +87,14 @@ def input_hashes(
         marks_by(store.stability, _WRITTEN, of_crystals, key="crystal_id"),
     ]
     common = [
-        ALGORITHM_VERSION,
+        CANDIDATES.version,
         CandidateDocument.model_fields["schema_version"].default,
         sorted(CandidateDocument.model_fields),
         parameters.screening,
         parameters.mobile_ion,
         asdict(parameters.thresholds),
         sorted(clusterings.items()),
-        verdict_stage(parameters.mobile_ion).hash,
+        verdict_key(parameters.mobile_ion, parameters.verdict).hash,
     ]
     head = hashlib.sha256(json.dumps(common).encode())
     hashes = {}

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.jobs.ensembles import Series, series_comparisons, series_summaries
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.dynamics import DiffusionTensor
+from mtl_flows.stages.ensembles import Series, series_comparisons, series_summaries
 from mtl_flows.store.database import MTLStore
 
 

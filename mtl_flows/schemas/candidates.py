@@ -1,12 +1,15 @@
-"""The flat document people query: one per material, every stage's headline numbers side by side."""
+"""The flat document people query: one per material, every stage's headline numbers side by side.
 
-from typing import Literal
+Each part of the row is a record of its own, made by `mtl_flows.stages.candidates` from the documents of one stage.
+"""
+
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document
 
-Stage = Literal[
+Reached = Literal[
     "ingested", "topology", "prescreen", "clustering", "chemistry", "dynamics", "stability", "verdict"
 ]
 
@@ -26,14 +29,19 @@ class DiffusivityRecord(BaseModel):
     )
 
 
-class CandidateDocument(Document):
-    """One material: what it is, what every gate said, what was measured and calculated.
+class Part(BaseModel):
+    """Fields of the row that are made together."""
 
-    ``None`` stands for *not computed*; the stage that is missing is named by `pending`.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: int = Field(2, description="version of this document's layout")
-    screening: str = Field(description="name of the screening")
+    def fields(self) -> dict[str, Any]:
+        """Fields of the row, by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class MaterialPart(Part):
+    """What the material is."""
+
     material_id: str = Field(description="id of the material, such as icsd-188887")
     structure_id: str = Field(description="the current revision")
     crystal_id: str = Field(description="id of the crystal that it holds")
@@ -47,8 +55,11 @@ class CandidateDocument(Document):
     n_sites: int = Field(description="crystallographic sites in the cell, whatever their occupancy")
     space_group_number: int = Field(description="found by spglib")
     ordered: bool = Field(description="no partial occupancy")
-    mobile_ion: str = Field(description="element symbol of the mobile ion")
     releases: list[str] = Field(description="releases that hold the current revision")
+
+
+class KnownPart(Part):
+    """What is known of it from experiment."""
 
     is_known_conductor: bool = Field(
         description="on the article's list of superionic conductors, or labelled so"
@@ -56,6 +67,10 @@ class CandidateDocument(Document):
     conductivity_measured_S_per_cm: float | None = Field(
         None, description="measured near room temperature, from the user's labels or the file"
     )
+
+
+class TopologyPart(Part):
+    """Metrics and descriptors."""
 
     r_connected_A: float | None = Field(None, description="mean over mobile sites of the largest H0 death, Å")
     rho_cycles_published: float | None = Field(
@@ -72,17 +87,12 @@ class CandidateDocument(Document):
     v3_A: float | None = Field(None, description="as v1_A, in three dimensions")
     priority: float | None = Field(None, description="v3/d3: the order in which molecular dynamics is spent")
 
-    passes_connectivity: bool | None = Field(None, description="r_connected below its threshold")
-    passes_prescreen_published: bool | None = Field(
-        None, description="r_connected and rho_cycles within the thresholds of the protocol"
-    )
-    passes_prescreen_text: bool | None = Field(
-        None, description="as passes_prescreen_published, under the other protocol"
-    )
+
+class ClusterPart(Part):
+    """Its places in the current clusterings."""
+
     cluster_published: str | None = Field(None, description="name of its cluster")
     cluster_text: str | None = Field(None, description="name of its cluster")
-    selected_published: bool | None = Field(None, description="cluster holds a known conductor")
-    selected_text: bool | None = Field(None, description="cluster holds a known conductor")
     provisional_published: bool | None = Field(
         None, description="assigned to the nearest cluster after the clustering"
     )
@@ -102,10 +112,37 @@ class CandidateDocument(Document):
         None, description="distance to it, features standardised"
     )
 
+
+class GatePart(Part):
+    """What the gates say."""
+
+    passes_connectivity: bool | None = Field(None, description="r_connected below its threshold")
+    passes_prescreen_published: bool | None = Field(
+        None, description="r_connected and rho_cycles within the thresholds of the protocol"
+    )
+    passes_prescreen_text: bool | None = Field(
+        None, description="as passes_prescreen_published, under the other protocol"
+    )
+    selected_published: bool | None = Field(None, description="cluster holds a known conductor")
+    selected_text: bool | None = Field(None, description="cluster holds a known conductor")
     passes_chemistry: bool | None = Field(None, description="every chemical rule passed")
-    failed_rules: list[int] | None = Field(None, description="numbers of the chemical rules that failed")
     survives_published: bool | None = Field(None, description="prescreen, cluster and chemistry passed")
     survives_text: bool | None = Field(None, description="prescreen, cluster and chemistry passed")
+
+    @property
+    def survives(self) -> bool:
+        """Whether it passed every gate of at least one protocol."""
+        return bool(self.survives_published or self.survives_text)
+
+
+class ChemistryPart(Part):
+    """What the chemical rules say."""
+
+    failed_rules: list[int] | None = Field(None, description="numbers of the chemical rules that failed")
+
+
+class DynamicsPart(Part):
+    """The one run that is shown, and its fits."""
 
     engine: str | None = Field(
         None,
@@ -162,6 +199,10 @@ class CandidateDocument(Document):
         None, description="the newest fits of all of them agree with this row; null with one potential"
     )
 
+
+class WindowPart(Part):
+    """The electrochemical window."""
+
     window_status: str | None = Field(None, description="known or unknown")
     window_low_V: float | None = Field(
         None, description="lower end of the electrochemical window against Li/Li⁺, V"
@@ -172,11 +213,38 @@ class CandidateDocument(Document):
     window_width_V: float | None = Field(None, description="width of the window, V")
     e_above_hull_eV_per_atom: float | None = Field(None, description="energy above the convex hull")
 
+
+class VerdictPart(Part):
+    """The verdict under the screening's thresholds."""
+
     verdict: str | None = Field(None, description="pass, fail or undecided")
     what_would_decide: list[str] = Field(
         default_factory=list, description="what an undecided verdict waits for"
     )
-    furthest_stage: Stage = Field(description="last gate that was passed")
+
+
+# Fields are kept in the order of the bases, the last one first.
+class CandidateDocument(
+    VerdictPart,
+    WindowPart,
+    DynamicsPart,
+    GatePart,
+    ChemistryPart,
+    ClusterPart,
+    TopologyPart,
+    KnownPart,
+    MaterialPart,
+    Document,
+):
+    """One material: what it is, what every gate said, what was measured and calculated.
+
+    ``None`` stands for *not computed*; the stage that is missing is named by `pending`.
+    """
+
+    schema_version: int = Field(2, description="version of this document's layout")
+    screening: str = Field(description="name of the screening")
+    mobile_ion: str = Field(description="element symbol of the mobile ion")
+    furthest_stage: Reached = Field(description="last gate that was passed")
     pending: list[str] = Field(description="stages that have not run for this material")
     inputs_hash: str = Field(
         "", description="hash of what the row was built from; a rebuild leaves rows whose inputs stand"
@@ -186,8 +254,3 @@ class CandidateDocument(Document):
     def key(screening: str, material_id: str) -> str:
         """Id of the row of a material in a screening."""
         return f"{screening}:{material_id}"
-
-    @property
-    def survives(self) -> bool:
-        """Whether it passed every gate of at least one protocol."""
-        return bool(self.survives_published or self.survives_text)

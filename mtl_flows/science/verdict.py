@@ -8,7 +8,7 @@ V.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, Self, get_args
 
 from mtl_flows.errors import ConfigurationError
@@ -206,14 +206,19 @@ WINDOW = "window_V"
 class VerdictThresholds:
     """The criteria a candidate must meet, by default those of the published screening.
 
-    Further criteria may bound any other quantity, e.g. ``Criterion("e_above_hull_eV_per_atom",
-    maximum=0.05)``.
+    Attributes
+    ----------
+    criteria
+        Further ones may bound any other quantity, e.g. ``Criterion("e_above_hull_eV_per_atom", maximum=0.05)``.
+    window_uncertainty_V
+        Half-width of the interval of a window; 0.2 is typical of GGA energies and of potentials trained on them.
     """
 
     criteria: tuple[Criterion, ...] = (
         Criterion(ACTIVATION_ENERGY, minimum=0.1, maximum=1.0),
         Criterion(WINDOW, minimum=0.5, strict=True),
     )
+    window_uncertainty_V: float = 0.2
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-able form."""
@@ -222,7 +227,29 @@ class VerdictThresholds:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Inverse of ``as_dict``."""
-        return cls(tuple(Criterion(**criterion) for criterion in data["criteria"]))
+        criteria = tuple(Criterion(**criterion) for criterion in data["criteria"])
+        return cls(criteria, **{name: value for name, value in data.items() if name != "criteria"})
+
+    def bounding(
+        self,
+        quantity: str,
+        *,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        strict: bool = False,
+    ) -> Self:
+        """Return these criteria with other bounds of one quantity; a bound that is None stays as it is."""
+        if minimum is None and maximum is None:
+            return self
+        before = next((c for c in self.criteria if c.quantity == quantity), None)
+        bounds = Criterion(
+            quantity,
+            before.minimum if before and minimum is None else minimum,
+            before.maximum if before and maximum is None else maximum,
+            before.strict if before else strict,
+        )
+        others = tuple(bounds if c is before else c for c in self.criteria)
+        return replace(self, criteria=others if before else (*others, bounds))
 
 
 @dataclass(frozen=True, slots=True)

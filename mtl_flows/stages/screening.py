@@ -8,18 +8,21 @@ from mtl_flows.science.chemistry import ChemistryParameters
 from mtl_flows.science.clustering import ClusteringParameters
 from mtl_flows.science.gates import Criteria
 from mtl_flows.science.topology import PrescreenThresholds, Protocol, TopologyParameters
+from mtl_flows.science.verdict import VerdictThresholds
 from mtl_flows.stages.base import CrystalStage
 from mtl_flows.stages.clustering import CLUSTERING, clustering_values
 
 
 @dataclass(frozen=True)
 class ScreeningParameters:
-    """What decides a candidate's gates.
+    """What decides a candidate's gates, and its verdict.
 
     Attributes
     ----------
     published_clustering, text_clustering
         Of affinity propagation under each protocol.
+    verdict
+        What the dynamics and the window are held against.
     name
         Of the screening; the symbol of the ion if empty.
     """
@@ -34,6 +37,7 @@ class ScreeningParameters:
         default_factory=lambda: ClusteringParameters.for_protocol("text")
     )
     chemistry: ChemistryParameters = field(default_factory=ChemistryParameters)
+    verdict: VerdictThresholds = field(default_factory=VerdictThresholds)
     name: str = ""
 
     @property

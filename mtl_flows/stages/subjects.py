@@ -1,8 +1,8 @@
-"""What stages may read of one revision of a material: its crystal, and what its file states beside it."""
+"""What stages may read of one revision of a material, and whose simulations a material shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mtl_flows.schemas.base import content_hash
 
@@ -50,3 +50,24 @@ class Subject:
         if not any(self.stated(name) for name in reads):
             return self.crystal_id
         return f"{self.crystal_id}.{content_hash({name: self.stated(name) for name in reads})[:8]}"
+
+
+class RunSource(NamedTuple):
+    """A revision whose simulations are shown for a material of its group.
+
+    Attributes
+    ----------
+    parent_id
+        What was ordered of it.
+    current
+        It is its material's reading today, not an earlier one.
+    kin
+        ``own``, ``head`` (of the material that stands for the group) or ``member``.
+    """
+
+    parent_id: str
+    crystal_id: str
+    structure_id: str
+    material_id: str
+    current: bool
+    kin: Literal["own", "head", "member"] = "own"

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal, get_args
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.schemas.candidates import CandidateDocument, Stage
+from mtl_flows.schemas.candidates import CandidateDocument, Reached
 from mtl_flows.science.gates import STORED, gate
 from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.store.bins import asked
@@ -110,8 +110,8 @@ class CandidateFilter:
     is_representative: bool | None = None
     verdict: Literal["", "pass", "fail", "undecided"] = ""
     dynamics_status: str = ""
-    furthest_stage: Stage | Literal[""] = ""
-    pending: Stage | Literal[""] = ""
+    furthest_stage: Reached | Literal[""] = ""
+    pending: Reached | Literal[""] = ""
     release: str = ""
     ranges: tuple[Range, ...] = ()
 
@@ -119,7 +119,7 @@ class CandidateFilter:
         _one_of("protocol", [self.protocol], get_args(ChosenProtocol))
         _one_of("gate", [*self.passes, *self.fails], GATES)
         _one_of("verdict", [self.verdict], ("", "pass", "fail", "undecided"))
-        _one_of("stage", [self.furthest_stage, self.pending], ("", *get_args(Stage)))
+        _one_of("stage", [self.furthest_stage, self.pending], ("", *get_args(Reached)))
         sorted_system = "-".join(sorted(filter(None, self.chemical_system.split("-"))))
         object.__setattr__(self, "chemical_system", sorted_system)
 

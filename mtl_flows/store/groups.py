@@ -1,7 +1,7 @@
 """Places of materials in their groups."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pymongo import ASCENDING, IndexModel, UpdateMany
 from pymongo.database import Database
@@ -10,6 +10,7 @@ from mtl_flows.schemas.groups import MembershipDocument
 from mtl_flows.science.duplicates import natural_order
 from mtl_flows.science.groups import Place
 from mtl_flows.stages.ordering import parent_id
+from mtl_flows.stages.subjects import RunSource
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.structures import StructureCollection
@@ -31,27 +32,6 @@ class Holding(NamedTuple):
     crystal_id: str
     withdrawn: bool
     releases: frozenset[str]
-
-
-class RunSource(NamedTuple):
-    """A revision whose simulations are shown for a material of its group.
-
-    Attributes
-    ----------
-    parent_id
-        What was ordered of it.
-    current
-        It is its material's reading today, not an earlier one.
-    kin
-        ``own``, ``head`` (of the material that stands for the group) or ``member``.
-    """
-
-    parent_id: str
-    crystal_id: str
-    structure_id: str
-    material_id: str
-    current: bool
-    kin: Literal["own", "head", "member"] = "own"
 
 
 class GroupCollection(DocumentCollection[MembershipDocument]):

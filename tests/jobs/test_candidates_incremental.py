@@ -11,8 +11,8 @@ from samples import SCREENED, fill_screened, label_known, parent, structure_docu
 from mtl_flows.jobs import candidates as module
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.entry_providers import keep_file
-from mtl_flows.jobs.evidence import judge_candidates
 from mtl_flows.jobs.stability import windows_of_material
+from mtl_flows.jobs.verdict import judge_candidates
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.verdict import Criterion, VerdictThresholds
@@ -159,3 +159,15 @@ def test_verdicts_are_documents_with_numbers_intervals_and_origins(screened: MTL
     newest = screened.verdicts.get(verdict.id)
     assert [c.outcome for c in newest.criteria] == ["undecided", "pass"]
     assert newest.provenance.inputs != verdict.provenance.inputs
+
+
+def test_a_screening_judges_by_its_own_thresholds(screened: MTLStore, tmp_path: Any) -> None:
+    lithium_nitride(screened, tmp_path)
+    rebuild_candidates(screened, P)
+    lenient = ScreeningParameters(
+        name="lenient", verdict=VerdictThresholds((Criterion("window_V", minimum=0.3, strict=True),))
+    )
+    rebuild_candidates(screened, lenient)
+    rows = [screened.under(name).candidates.get("icsd-34280") for name in ("Li", "lenient")]
+    assert [row.verdict for row in rows] == ["undecided", "pass"]
+    assert screened.verdicts.count({"material_id": "icsd-34280"}) == 2

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from samples import KNOWN, SCREENED, fill, fill_screened, label, structure_document
 
-from mtl_flows.jobs.candidates import build_candidate, rebuild_candidates
-from mtl_flows.jobs.evidence import Evidence
+from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.chemistry import ChemistryDocument
@@ -20,8 +19,11 @@ from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.dynamics.ensemble import Line, summarise_orderings
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, Protocol
 from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages.candidates import CandidateInputs
+from mtl_flows.stages.candidates import build as build_row
+from mtl_flows.stages.evidence import Evidence
+from mtl_flows.stages.subjects import RunSource
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.groups import RunSource
 
 P = ScreeningParameters()
 STRUCTURE = structure_document("li3n").model_copy(update={"representative_id": "icsd-34280"})
@@ -80,18 +82,10 @@ def assignment(protocol: Protocol, *, selected: bool) -> AssignmentDocument:
 
 
 def build(**changes: Any) -> CandidateDocument:
-    fields: dict[str, Any] = {
-        "topology": None,
-        "chemistry": None,
-        "assignments": {},
-        "clustered": frozenset(),
-        "is_known_conductor": False,
-        "conductivity_S_per_cm": None,
-    }
     runs = {name: changes.pop(name, ()) for name in ("trajectories", "fits", "windows")}
     by_parent = [{"parent": list(runs[name])} if runs[name] else {} for name in ("trajectories", "fits")]
     evidence = Evidence.of([SOURCE], *by_parent, {STRUCTURE.crystal_id: list(runs["windows"])})
-    row, _ = build_candidate(STRUCTURE, P, evidence=evidence, **{**fields, **changes})
+    row, _ = build_row(CandidateInputs(STRUCTURE, evidence=evidence, **changes), P)
     return row
 
 

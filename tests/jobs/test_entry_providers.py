@@ -26,10 +26,11 @@ from mtl_flows.jobs.entry_providers import (
     materials_project,
 )
 from mtl_flows.jobs.stability import windows_of_material
-from mtl_flows.jobs.verdict import verdict_stage
 from mtl_flows.science.stability import MP2020_GGA, MemoryEntryCache, window_among_entries
+from mtl_flows.science.verdict import VerdictThresholds
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.stages.verdict import verdict_key
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
 
@@ -200,7 +201,7 @@ def test_windows_of_a_stored_material_on_every_hull(
     with pytest.raises(NotFoundError, match="not relaxed with chgnet"):
         windows_of_material(store, "icsd-22402", p, EntrySource())
     rebuild_candidates(store, ScreeningParameters())
-    verdict = store.verdicts.get(f"icsd-22402:{verdict_stage('Li').hash}")
+    verdict = store.verdicts.get(f"icsd-22402:{verdict_key('Li', VerdictThresholds()).hash}")
     ea, window = verdict.criteria
     assert (ea.outcome, window.outcome, window.origin) == (
         *("undecided", "pass"),

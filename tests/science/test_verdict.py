@@ -240,3 +240,12 @@ def test_narrowing_an_interval_never_reverses_a_verdict(value, narrow, more):
     wide = decide(candidate(around(value, narrow + more), exact(2.0))).outcome
     tight = decide(candidate(around(value, narrow), exact(2.0))).outcome
     assert wide in ("undecided", tight)
+
+
+def test_bounds_of_one_quantity_change_and_the_others_stay() -> None:
+    article = VerdictThresholds()
+    wider = article.bounding("activation_energy_eV", maximum=1.2).bounding("window_V", minimum=0.3)
+    assert [str(c) for c in wider.criteria] == ["0.1 ≤ activation_energy_eV ≤ 1.2", "0.3 < window_V"]
+    further = article.bounding("e_above_hull_eV_per_atom", maximum=0.05)
+    assert further.criteria == (*article.criteria, Criterion("e_above_hull_eV_per_atom", maximum=0.05))
+    assert article.bounding("window_V") is article

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
-from typing import Any, Self
+from typing import Self
 
 from mtl_flows.schemas.dynamics import TransportDocument
 from mtl_flows.science.dynamics.ensemble import (
@@ -65,62 +65,33 @@ def newest_series(fits: Iterable[TransportDocument]) -> list[TransportDocument]:
     found = list(fits)
     if not found:
         return []
-    shown = Series.of(max(found, key=_age))
+    shown = Series.of(max(found, key=age))
     return sorted((fit for fit in found if Series.of(fit) == shown), key=lambda fit: fit.ordering)
 
 
-def ensemble_fields(shown: list[TransportDocument], fits: Iterable[TransportDocument]) -> dict[str, Any]:
-    """What the candidate table says of one series, and of how the other potentials compare.
+def second_opinions(summary: Ensemble, engine: str, fits: Iterable[TransportDocument]) -> dict[str, bool]:
+    """Whether each other potential agrees with a summary, by the potential's name.
 
     Parameters
     ----------
-    shown
-        Fits of one series, at least one.
+    engine
+        Potential of the summary.
     fits
-        Every fit of the material; of another potential the newest series with a line is compared.
+        Every fit of the material; of another potential its newest series with a line speaks.
     """
-    own = Series.of(shown[0])
-    fields: dict[str, Any] = {
-        "engine": own.engine,
-        "dynamics_status": max(shown, key=_age).status,
-        "n_orderings": len(shown),
-        "n_fits": 0,
-    }
-    summary = series_summaries(shown).get(own)
-    if summary is None:
-        return fields
-    low, high = summary.conductivity_interval_S_per_cm
-    low_eV, high_eV = summary.activation_energy_interval_eV
-    others = _other_potentials(own.engine, fits)
-    return fields | {
-        "dynamics_status": "fitted",
-        "n_fits": summary.n,
-        "activation_energy_eV": summary.activation_energy_eV,
-        "activation_energy_error_eV": summary.activation_energy_error_eV,
-        "activation_energy_low_eV": low_eV,
-        "activation_energy_high_eV": high_eV,
-        "activation_energy_spread_eV": summary.activation_energy_spread_eV,
-        "conductivity_300K_S_per_cm": summary.conductivity_S_per_cm,
-        "conductivity_300K_low_S_per_cm": low,
-        "conductivity_300K_high_S_per_cm": high,
-        "conductivity_300K_spread_decades": summary.conductivity_spread_decades,
-        "compared_engines": sorted(others),
-        "potentials_agree": all(compare_potentials(summary, other).agree for other in others.values())
-        if others
-        else None,
-    }
-
-
-def _other_potentials(engine: str, fits: Iterable[TransportDocument]) -> dict[str, Ensemble]:
     by_engine: dict[str, list[TransportDocument]] = {}
     for fit in fits:
         if fit.engine_name != engine and _line(fit) is not None:
             by_engine.setdefault(fit.engine_name, []).append(fit)
-    summaries = {name: series_summaries(newest_series(found)) for name, found in by_engine.items()}
-    return {name: summary for name, found in summaries.items() for summary in found.values()}
+    return {
+        name: compare_potentials(summary, other).agree
+        for name, found in by_engine.items()
+        for other in series_summaries(newest_series(found)).values()
+    }
 
 
-def _age(fit: TransportDocument) -> tuple[datetime, str]:
+def age(fit: TransportDocument) -> tuple[datetime, str]:
+    """When a fit was written; of two at once the ids decide."""
     return fit.provenance.created_at, fit.id
 
 

@@ -4,17 +4,28 @@ from typing import Any
 
 import pytest
 
-from mtl_flows.jobs.verdict import chosen_window, judge, window_fields
 from mtl_flows.schemas.base import Provenance, StageParameters
+from mtl_flows.schemas.candidates import DynamicsPart
 from mtl_flows.schemas.stability import StabilityDocument
+from mtl_flows.science.verdict import VerdictThresholds
+from mtl_flows.stages.evidence import chosen_window
+from mtl_flows.stages.verdict import judge
 
 STAGE = StageParameters(stage="stability", algorithm_version=1, mobile_ion="Li", values={})
-FITTED = {
-    "dynamics_status": "fitted",
-    "engine": "chgnet",
-    "activation_energy_eV": 0.3,
-    "activation_energy_error_eV": 0.05,
-}
+ARTICLE = VerdictThresholds()
+
+
+def fitted(energy_eV: float = 0.3, error_eV: float = 0.05) -> DynamicsPart:
+    return DynamicsPart(
+        dynamics_status="fitted",
+        engine="chgnet",
+        activation_energy_eV=energy_eV,
+        activation_energy_low_eV=energy_eV - 1.96 * error_eV,
+        activation_energy_high_eV=energy_eV + 1.96 * error_eV,
+    )
+
+
+UNCONVERGED = DynamicsPart(dynamics_status="unconverged", engine="chgnet")
 
 
 def window(**changes: Any) -> StabilityDocument:
@@ -53,26 +64,26 @@ def window(**changes: Any) -> StabilityDocument:
 @pytest.mark.parametrize(
     ("dynamics", "width", "outcome"),
     [
-        (FITTED, window(), "pass"),
-        (FITTED, window(width_V=0.2, high_V=1.2), "fail"),
-        (FITTED, window(width_V=0.6, high_V=1.6), "undecided"),  # 0.4 … 0.8 straddles 0.5
-        ({**FITTED, "activation_energy_eV": 1.5}, window(), "fail"),
-        ({**FITTED, "activation_energy_error_eV": 0.2}, window(), "undecided"),
-        ({"dynamics_status": "unconverged", "engine": "chgnet"}, window(), "undecided"),
-        (FITTED, None, "undecided"),
+        (fitted(), window(), "pass"),
+        (fitted(), window(width_V=0.2, high_V=1.2), "fail"),
+        (fitted(), window(width_V=0.6, high_V=1.6), "undecided"),  # 0.4 … 0.8 straddles 0.5
+        (fitted(1.5), window(), "fail"),
+        (fitted(error_eV=0.2), window(), "undecided"),
+        (UNCONVERGED, window(), "undecided"),
+        (fitted(), None, "undecided"),
     ],
 )
 def test_outcome_follows_from_the_intervals(
-    dynamics: dict[str, Any], width: StabilityDocument | None, outcome: str
+    dynamics: DynamicsPart, width: StabilityDocument | None, outcome: str
 ) -> None:
-    verdict = judge(dynamics, width)
+    verdict = judge(dynamics, width, ARTICLE)
     assert verdict.outcome == outcome
     assert bool(verdict.what_would_decide) == (outcome == "undecided")
 
 
 def test_an_unknown_window_is_never_zero() -> None:
     unknown = window(status="unknown", missing=["Cl"], low_V=None, high_V=None, width_V=None)
-    verdict = judge(FITTED, unknown)
+    verdict = judge(fitted(), unknown, ARTICLE)
     assert verdict.outcome == "undecided"
     assert "Cl" in verdict.what_would_decide[0]
 
@@ -86,8 +97,7 @@ def test_the_newest_window_is_shown() -> None:
         ),
     )
     assert chosen_window([new, old]) is new
-    assert window_fields(new)["window_low_V"] == 0.7
-    assert (chosen_window([]), window_fields(None)) == (None, {})
+    assert chosen_window([]) is None
     from_file = old.model_copy(update={"provider": "file"})
     assert chosen_window([new, from_file]) is from_file
     nothing = from_file.model_copy(update={"status": "unknown"})
