@@ -132,6 +132,21 @@ def test_engines_are_named_in_their_own_modules_alone() -> None:
     assert {where.split(",")[0] for where in compared} <= {"mtl_flows.store.migrations"}
 
 
+def test_one_module_knows_the_private_parts_of_fireworks() -> None:
+    offered = {
+        "fireworks.core.rocket_launcher.launch_rocket",
+        "fireworks.utilities.fw_utilities.create_datestamp_dir",
+    }
+    private = {"_refresh_wf", "_reassign_ids", "backup_launch_data", "fw_id_assigner", "start_ping_launch"}
+    users = {
+        name
+        for name, tree in MODULES.items()
+        if any(o.startswith("fireworks.") and o.count(".") > 1 for o in IMPORTS[name] - offered)
+        or {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & private
+    }
+    assert users == {"mtl_flows.launch.insides"}
+
+
 def test_giotto_is_imported_in_one_module() -> None:
     users = {name for name in MODULES if {other.split(".")[0] for other in IMPORTS[name]} & {"gtda", "gph"}}
     assert users == {"mtl_flows.science.topology.homology"}

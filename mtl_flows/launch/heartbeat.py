@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from fireworks import LaunchPad
-from fireworks.core import rocket
 from pymongo.errors import PyMongoError
 
+from mtl_flows.launch.insides import heartbeat_started_by
 from mtl_flows.launch.names import HEARTBEAT_S
 
 
@@ -27,12 +27,10 @@ def heartbeats() -> Iterator[None]:
         thread.start()
         return stop
 
-    previous = rocket.start_ping_launch
-    rocket.start_ping_launch = start
     try:
-        yield
+        with heartbeat_started_by(start):
+            yield
     finally:
-        rocket.start_ping_launch = previous
         for stop, thread in running:
             stop.set()
             thread.join()

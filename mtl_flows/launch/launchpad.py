@@ -1,15 +1,13 @@
 """The FireWorks LaunchPad and the jobflow JobStore, both in the database of the domain collections."""
 
-from contextlib import suppress
 from typing import Any
 
 from fireworks import LaunchPad
 from jobflow.core.store import JobStore
 from maggma.stores import GridFSStore, MongoStore
-from pymongo import ASCENDING
-from pymongo.errors import DuplicateKeyError
 
 from mtl_flows.launch.address import ServerAddress
+from mtl_flows.launch.insides import ensure_counters
 from mtl_flows.launch.names import BLOBS, OUTPUTS, WORK_KEY
 from mtl_flows.store.connection import Connection
 
@@ -58,13 +56,7 @@ def prepare(pad: LaunchPad) -> LaunchPad:
             unique=True,
             partialFilterExpression={f"metadata.{WORK_KEY}": {"$exists": True}},
         )
-    if pad.fw_id_assigner.find_one() is None:
-        counters = {
-            "next_fw_id": _highest(pad.fireworks, "fw_id") + 1,
-            "next_launch_id": _highest(pad.launches, "launch_id") + 1,
-        }
-        with suppress(DuplicateKeyError):  # another process was first
-            pad.fw_id_assigner.update_one({"_id": -1}, {"$setOnInsert": counters}, upsert=True)
+    ensure_counters(pad)
     return pad
 
 
@@ -90,8 +82,3 @@ def job_store(connection: Connection) -> JobStore:
     store.connect()
     store.ensure_index("uuid")
     return store
-
-
-def _highest(collection: Any, field: str) -> int:
-    last = collection.find_one(projection={field: 1}, sort=[(field, -ASCENDING)])
-    return int(last[field]) if last else 0

@@ -1,9 +1,6 @@
 """Which launch owns the work of a Firework, told to jobs as an opaque owner."""
 
-import os
-
 from fireworks import LaunchPad
-from fireworks.fw_config import FWData
 
 from mtl_flows.store.owner import Owner
 
@@ -24,14 +21,3 @@ def owner_of(pad: LaunchPad, launch_id: int) -> Owner:
 def has_ended(pad: LaunchPad, token: str) -> bool:
     """Whether an owner will write no more; no of one that is no launch, since nobody knows."""
     return token.startswith(_PREFIX) and not owns(pad, int(token.removeprefix(_PREFIX)))
-
-
-def launch_in_hand(pad: LaunchPad, fw_id: int) -> int:
-    """Launch of this Firework that this process has taken.
-
-    Not the latest one in the database: while this process was suspended, another may have been given the job.
-    """
-    if FWData().MULTIPROCESSING:  # `rlaunch multi`, whose processes share a LaunchPad in another one
-        return int(FWData().Running_IDs[os.getpid()])
-    taken = pad.backup_launch_data.items()
-    return max(int(launch_id) for launch_id, launch in taken if launch["fw_id"] == fw_id)

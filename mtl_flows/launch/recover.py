@@ -10,6 +10,7 @@ from typing import Any
 
 from fireworks import LaunchPad
 
+from mtl_flows.launch.insides import refresh_workflow
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.lost import as_time, give_back, lost_launches, was_lost
 from mtl_flows.launch.names import LOST_AFTER_S
@@ -155,7 +156,7 @@ def _refresh_ended(pad: LaunchPad) -> list[int]:
         if was_lost(pad, fw_id):
             pad.rerun_fw(fw_id)
         else:
-            pad._refresh_wf(fw_id)
+            refresh_workflow(pad, fw_id)
     return list(ended)
 
 
@@ -167,7 +168,7 @@ def _refresh_stale(pad: LaunchPad) -> list[int]:
         if states and _is_settled(workflow["updated_on"]) and _is_stale(workflow, states):
             parents = {int(fw_id): above for fw_id, above in workflow["parent_links"].items()}
             for fw_id in TopologicalSorter(dict.fromkeys(states, ()) | parents).static_order():
-                pad._refresh_wf(fw_id)
+                refresh_workflow(pad, fw_id)
             refreshed += sorted(states)
     return refreshed
 

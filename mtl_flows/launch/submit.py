@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 import bson
-from fireworks import LaunchPad, Workflow
+from fireworks import LaunchPad
 from jobflow.core.flow import Flow
 from jobflow.core.job import Job
 from jobflow.managers.fireworks import flow_to_workflow
@@ -17,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 
 from mtl_flows.errors import DocumentTooLargeError
 from mtl_flows.launch.categories import jobs_of, set_category
+from mtl_flows.launch.insides import insert_workflow
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.names import LIGHT, WORK_KEY
 from mtl_flows.launch.task import own
@@ -140,23 +141,10 @@ def _add(pad: LaunchPad, flow: Flow | Job, name: str, metadata: dict[str, Any]) 
                 remedy="pass ids and let the job read the store",
             )
     try:
-        _insert(pad, workflow)
+        insert_workflow(pad, workflow)
     except DuplicateKeyError:
         return ()
     return tuple(sorted(workflow.id_fw))
-
-
-def _insert(pad: LaunchPad, workflow: Workflow) -> None:
-    """Write a workflow, and so its claim, before its Fireworks; `LaunchPad.add_wf` does it the other way round."""
-    first = pad.get_new_fw_id(quantity=len(workflow))
-    new_ids = {old: first + number for number, old in enumerate(workflow.id_fw)}
-    for firework in workflow:
-        firework.fw_id = new_ids[firework.fw_id]
-    workflow._reassign_ids(new_ids)
-    for fw_id in workflow.root_fw_ids:
-        workflow.id_fw[fw_id].state = workflow.fw_states[fw_id] = "READY"
-    pad.workflows.insert_one(workflow.to_db_dict())
-    pad.fireworks.insert_many(firework.to_db_dict() for firework in workflow)
 
 
 def _rerun_failed(pad: LaunchPad, fw_ids: Iterable[int]) -> list[int]:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import jobflow
-from fireworks.core import launchpad as fw_launchpad
-from fireworks.utilities import fw_utilities
 
 from mtl_flows.launch.heartbeat import heartbeats
+from mtl_flows.launch.insides import first_come_first_served, no_terminal_handlers
 from mtl_flows.launch.launchpad import job_store
 from mtl_flows.store.connection import Connection
 
@@ -36,7 +35,7 @@ def surroundings(connection: Connection, folder: Path) -> Iterator[None]:
         _job_store(connection),
         _log_to(folder / LOG_FILE),
         heartbeats(),
-        _first_come_first_served(),
+        first_come_first_served(),
     ):
         yield
 
@@ -85,33 +84,20 @@ def _job_store(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _first_come_first_served() -> Iterator[None]:
-    """Take jobs of one priority in the order in which they were submitted; FireWorks takes any."""
-    previous = fw_launchpad.SORT_FWS
-    fw_launchpad.SORT_FWS = "FIFO"
-    try:
-        yield
-    finally:
-        fw_launchpad.SORT_FWS = previous
-
-
-@contextmanager
 def _log_to(file: Path) -> Iterator[None]:
     """Send the engines' logs into a file, and keep FireWorks from adding its handlers for the terminal."""
     handler = logging.FileHandler(file)
     handler.setLevel(logging.INFO)
     handler.setFormatter(logging.Formatter(_LOG_FORMAT))
-    registered = list(fw_utilities.PREVIOUS_STREAM_LOGGERS)
-    fw_utilities.PREVIOUS_STREAM_LOGGERS.extend((name, level) for name in _LOGGERS for level in _LEVELS)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     previous = [(log.handlers, log.level, log.propagate) for log in loggers]
     for log in loggers:
         log.handlers, log.propagate = [handler], False
     try:
-        yield
+        with no_terminal_handlers((name, level) for name in _LOGGERS for level in _LEVELS):
+            yield
     finally:
         for log, (handlers, level, propagate) in zip(loggers, previous, strict=True):
             log.handlers, log.propagate = handlers, propagate
             log.setLevel(level)
-        fw_utilities.PREVIOUS_STREAM_LOGGERS[:] = registered
         handler.close()

@@ -10,7 +10,8 @@ from jobflow.core.store import JobStore
 from jobflow.managers.fireworks import JobFiretask
 
 from mtl_flows.jobs.context import owned_by
-from mtl_flows.launch.ownership import launch_in_hand, owner_of
+from mtl_flows.launch.insides import launch_in_hand
+from mtl_flows.launch.ownership import owner_of
 from mtl_flows.store.owner import Owner
 
 
