@@ -17,7 +17,7 @@ $(STAMP): constraints.txt pyproject.toml
 	@touch $(STAMP)
 
 # Short but real molecular dynamics: the article's protocol (mtl run without options) takes hours per material.
-SHORT_MD := --survivors 2 --max-atoms 64 --temperatures 1000,1200,1400 --heat-ps 0.4 --production-ps 2.6 \
+SHORT_MD := --limit 2 --max-atoms 64 --temperatures 1000,1200,1400 --heat-ps 0.4 --production-ps 2.6 \
 	--discard-ps 0.4 --budget-ps 2.2 --max-lag 0.5 --target-error 0.6 --chunk-ps 1.3
 
 demo: env

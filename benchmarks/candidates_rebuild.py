@@ -64,7 +64,7 @@ def main() -> None:
         files.mkdir()
         for number, structure in enumerate(islice(variants(parents(LARGEST), "Se"), ORIGINALS)):
             (files / f"made-{number}.json").write_text(json.dumps(structure.as_dict()), encoding="utf-8")
-        with MTLStore.open(Settings(home=Path(folder) / "home", mongo_uri=None)) as store:
+        with MTLStore.open(Settings(home=Path(folder) / "home", mongo_uri=None), begin=True) as store:
             ingest(store, [files], release="made", workers=0)
             ids = store.structures.current_ids()
             limits = Limits(workers=0)

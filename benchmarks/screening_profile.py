@@ -98,7 +98,7 @@ def main() -> None:
         for number, structure in enumerate(made):
             (files / f"made-{number}.json").write_text(json.dumps(structure.as_dict()), encoding="utf-8")
         settings = Settings(home=Path(folder) / "home", mongo_uri=None)
-        with connection(settings) as address, MTLStore.connect(address) as store:
+        with connection(settings, begin=True) as address, MTLStore.connect(address) as store:
             start = perf_counter()
             print(ingest(store, [files], release="made"), f"in {perf_counter() - start:.0f} s", flush=True)
             maker = ScreeningFlowMaker(limits=Limits(workers=0), batch_size=arguments.batch)

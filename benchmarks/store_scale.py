@@ -159,7 +159,7 @@ def main() -> None:
     with TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        with MTLStore.open(Settings(home=folder / "home", mongo_uri=None)) as store:
+        with MTLStore.open(Settings(home=folder / "home", mongo_uri=None), begin=True) as store:
             if not arguments.queries_only:
                 fill(store, folder, arguments.structures, arguments.workers)
             ask(store, arguments.repeat)

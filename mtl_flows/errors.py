@@ -26,7 +26,11 @@ so a batch turns any of them into a record and goes on.
     └── StabilityError            entries missing or of mixed origin
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar
+
+_LISTED = 20
 
 
 class MTLError(Exception):
@@ -59,6 +63,26 @@ class MTLError(Exception):
         return f"{head} ({self.remedy})" if self.remedy else head
 
 
+def there_are(name: str, known: Iterable[str], otherwise: str = "there is none yet") -> str:
+    """Remedy for a name that nothing has: what there is, and the nearest of it.
+
+    Parameters
+    ----------
+    known
+        What there is.
+    otherwise
+        What to say where that is nothing.
+    """
+    names = list(known)
+    if not names:
+        return otherwise
+    shown = ", ".join(names[:_LISTED]) + (" …" if len(names) > _LISTED else "")
+    folded = {one.casefold(): one for one in names}
+    near = get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
+    guess = f"did you mean {' or '.join(folded[one] for one in near)}? " if near else ""
+    return f"{guess}there {'is' if len(names) == 1 else 'are'} {shown}"
+
+
 def _rebuild(cls: type[MTLError], message: str, subject: str, remedy: str) -> MTLError:
     return cls(message, subject=subject, remedy=remedy)
 
@@ -67,6 +91,13 @@ class ConfigurationError(MTLError):
     """A setting, a connection string or an installation is unusable."""
 
     reason = "configuration"
+
+
+def unwritable(path: object, error: OSError) -> ConfigurationError:
+    """Error of a file or folder that cannot be written."""
+    return ConfigurationError(
+        f"cannot be written: {error.strerror or error}", subject=str(path), remedy="choose another place"
+    )
 
 
 class DatabaseUnavailableError(MTLError):

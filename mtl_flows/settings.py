@@ -50,7 +50,6 @@ class Settings(BaseSettings):
         description="mobile ions of the project, with commas between, such as Li,Na; lithium if none are named",
     )
     home: Path = Field(Path(EMBEDDED_FOLDER), description="folder of the embedded server and its data")
-    materials_project_api_key: SecretStr | None = Field(None, description="key of the Materials Project API")
 
     @classmethod
     def settings_customise_sources(

@@ -24,8 +24,10 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("page", "code"), BLOCKS)
-@pytest.mark.usefixtures("project")  # an example that opens the store gets an embedded server of its own
-def test_python_examples_run(page: Path, code: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_examples_run(
+    page: Path, code: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / ".mtl").mkdir()  # an example that opens the store gets an embedded server of its own
     exec(compile(code, str(page), "exec"), {"__name__": "example"})
     assert capsys.readouterr().err == ""
 

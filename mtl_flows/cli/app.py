@@ -14,8 +14,7 @@ from mtl_flows import __version__
 from mtl_flows.cli import (
     benchmark,
     campaign,
-    candidates,
-    clusters,
+    cluster,
     database,
     density,
     describe,
@@ -25,6 +24,7 @@ from mtl_flows.cli import (
     label,
     launch,
     query,
+    rejection,
     release,
     run,
     screen,
@@ -79,7 +79,9 @@ def root(
         Path | None,
         typer.Option("-C", "--project", help="Work in this folder (its mtl.yaml and .mtl are used)."),
     ] = None,
-    traceback: Annotated[bool, typer.Option(help="Show the Python traceback of an error.")] = False,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show the Python traceback of an error.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -102,10 +104,11 @@ for module in (
     run,
     describe,
     ingest,
+    rejection,
     label,
     screen,
     screening,
-    clusters,
+    cluster,
     launch,
     campaign,
     density,
@@ -116,7 +119,6 @@ for module in (
     verdict,
     explain,
     query,
-    candidates,
     whatif,
     database,
     doctor,
@@ -131,11 +133,19 @@ def exit_code(error: MTLError) -> int:
 
 
 def main() -> None:
-    """Entry point: run a command, report errors in one line."""
+    """Entry point: run a command, report errors in one line; a reader that has seen enough is no error."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except MTLError as error:
         if os.environ.get("MTL_TRACEBACK"):
             raise
         complain("error", f"({error.reason}) {error}")
         sys.exit(exit_code(error))
+    except (BrokenPipeError, SystemExit) as end:
+        if not isinstance(end if isinstance(end, BrokenPipeError) else end.__context__, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from mtl_flows.cli.console import complain, err, out, print_json, table
-from mtl_flows.cli.types import Json, MobileIon, Workers
+from mtl_flows.cli.retired import retired_command
+from mtl_flows.cli.types import Json, MobileIon, Workers, output_option
+from mtl_flows.errors import unwritable
 
 
 def register(app: typer.Typer) -> None:
@@ -16,8 +18,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command()(published)
     group.command()(conductivity)
-    # The name it had before; hidden, for one release.
-    group.command("funnel", hidden=True)(conductivity)
+    retired_command(group, "funnel", "benchmark conductivity", conductivity)
     app.add_typer(group, name="benchmark")
 
 
@@ -26,7 +27,7 @@ def published(
         Path, typer.Option(help="Folder of CIF files with ICSD ids: in the file, its name or a table.")
     ],
     tables: Annotated[Path, typer.Option(help="Folder of the tables released with the article, as CSV.")],
-    every: Annotated[bool, typer.Option("--all", help="Also the comparisons that agree.")] = False,
+    agreeing: Annotated[bool, typer.Option("--agreeing", help="Also the comparisons that agree.")] = False,
     workers: Workers = 2,
     json: Json = False,
 ) -> None:
@@ -41,10 +42,10 @@ def published(
     if json:
         print_json(report.to_dict())
         return
-    rows = [row for row in report.rows() if every or row["verdict"] != "agrees"]
+    rows = [row for row in report.rows() if agreeing or row["verdict"] != "agrees"]
     if rows:
         columns = list(rows[0])
-        title = "All comparisons" if every else "Disagreements"
+        title = "All comparisons" if agreeing else "Disagreements"
         out.print(table(title, columns, [[row[column] for column in columns] for row in rows]))
     counts = report.counts()
     causes = sorted({cause for found in counts.values() for cause in found} - {"compared", "agree"})
@@ -63,7 +64,7 @@ def conductivity(
             "--conductivity", help="CSV with the columns id, conductivity_S_per_cm and, if known, family."
         ),
     ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Write the figure here (PNG, PDF or SVG).")] = None,
+    output: Annotated[Path | None, output_option("Write the figure here (PNG, PDF or SVG).")] = None,
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
     json: Json = False,
@@ -94,11 +95,14 @@ def conductivity(
         from mtl_flows.science.compounds import load_compounds
 
         report = benchmark_compounds(load_compounds(shipped_table()), mobile_ion=mobile_ion, workers=workers)
-    if figure is not None:
+    if output is not None:
         from mtl_flows.evaluation.conductivity.figure import plot_benchmark
 
-        plot_benchmark(report).savefig(figure, dpi=150)
-        err.print(f"figure: {figure}")
+        try:
+            plot_benchmark(report).savefig(output, dpi=150)
+        except OSError as error:
+            raise unwritable(output, error) from error
+        err.print(f"written: {output}")
     if json:
         print_json(report.to_dict())
         return

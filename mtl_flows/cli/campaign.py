@@ -10,7 +10,7 @@ from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.types import (
     Json,
     ScreeningName,
-    Survivors,
+    Simulated,
 )
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def start(
         typer.Option("--material-core-hours", min=0, help="Budget of one material; 0: no limit of its own."),
     ] = 0.0,
     at_once: Annotated[int, typer.Option(min=1, help="Materials under way at a time.")] = 4,
-    survivors: Survivors = 0,
+    limit: Simulated = 0,
     screening: ScreeningName = "",
-    run: Annotated[bool, typer.Option(help="Work here until the campaign has ended.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Work here until the campaign has ended.")] = False,
     *,
     dynamics: DynamicsOptions,
 ) -> None:
@@ -65,7 +65,7 @@ def start(
         chosen = (
             [store.candidates.get(material) for material in materials]
             if materials
-            else list(store.candidates.survivors())[: survivors or None]
+            else list(store.candidates.survivors())[: limit or None]
         )
         start_campaign(
             store,
@@ -82,7 +82,7 @@ def start(
 @campaign_app.command()
 def advance(
     name: Name,
-    run: Annotated[bool, typer.Option(help="Work here until the campaign has ended.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Work here until the campaign has ended.")] = False,
 ) -> None:
     """Decide the next round from what the store holds, and hand it in; safe at any time, from anywhere."""
     from mtl_flows.settings import Settings
@@ -166,7 +166,9 @@ def _go_on(store: Any, address: Any, name: str, *, run: bool) -> None:
             err.print(f"campaign {name} has ended: {progress.core_hours:.2f} core-hours spent")
             return
         if not run:
-            err.print("`mtl worker --heavy` does the work; `mtl campaign advance` decides the next round")
+            err.print(
+                "`mtl worker --kind heavy` does the work; `mtl campaign advance` decides the next round"
+            )
             return
         summary = run_workers(address, categories=list(CATEGORIES), processes=1)
         fail_if_any(summary)

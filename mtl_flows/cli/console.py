@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from mtl_flows.errors import unwritable
 
 # A log or a pipe has no width of its own: leave the tables room.
 _LOG_WIDTH = 140
@@ -27,10 +29,31 @@ def complain(what: str, text: str) -> None:
     err.print(Text(what, style="bold red"), text, soft_wrap=True)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, file: IO[str] | None = None) -> None:
     """Write `value` as JSON; infinities and not-a-number become null, as JSON has none."""
-    json.dump(_jsonable(value), sys.stdout, indent=2, default=str, allow_nan=False)
-    sys.stdout.write("\n")
+    file = file or sys.stdout
+    json.dump(_jsonable(value), file, indent=2, default=str, allow_nan=False)
+    file.write("\n")
+
+
+@contextmanager
+def output_to(path: Path | None) -> Iterator[IO[str]]:
+    """Open a file for writing; standard output if there is none.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be written.
+    """
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise unwritable(path, error) from error
+    err.print(f"written: {path}", soft_wrap=True)
 
 
 def _jsonable(value: Any) -> Any:
@@ -77,9 +100,11 @@ class Reporter:
     def advance(self, count: int = 1, note: str = "") -> None:
         """Count `count` more pieces done."""
         self._done += count
+        if self._total is not None:
+            self._total = max(self._total, self._done)  # what was expected may have been too little
         if self._progress is not None:
             text = f"{self._title} {note}" if note else self._title
-            self._progress.update(self._task, advance=count, description=text)
+            self._progress.update(self._task, advance=count, description=text, total=self._total)
             return
         # In a log, one line for each tenth of the work (or each piece, where there are few).
         step = max(1, (self._total or 0) // 10)
@@ -98,7 +123,7 @@ def progress(title: str, total: int | None = None) -> Iterator[Reporter]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        MofNCompleteColumn() if total is not None else TextColumn("{task.completed:.0f}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err, transient=False) as bars:

@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def _embedded() -> "EmbeddedServer":
     from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import demand_project
     from mtl_flows.store.mongod import EmbeddedServer
 
     settings = Settings.load()
@@ -32,6 +33,7 @@ def _embedded() -> "EmbeddedServer":
             subject="MTL_MONGO_URI",
             remedy="unset it to use the embedded one",
         )
+    demand_project(settings)
     return EmbeddedServer(settings.home)
 
 

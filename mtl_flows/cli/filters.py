@@ -3,9 +3,11 @@
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
+
+from mtl_flows.vocabulary import ChosenProtocol, DynamicsStatus, GateKey, Judgement, Reached
 
 if TYPE_CHECKING:
     from mtl_flows.store.candidate_filter import CandidateFilter
@@ -39,16 +41,20 @@ def _filter(
         bool, typer.Option("--survivors", help="Unique, and passed every gate.", rich_help_panel=_GATES)
     ] = False,
     protocol: Annotated[
-        str, typer.Option(help="Whose gates and clusters: published, text or any.", rich_help_panel=_GATES)
+        ChosenProtocol, typer.Option(help="Whose gates and clusters.", rich_help_panel=_GATES)
     ] = "any",
     passes: Annotated[
         str,
         typer.Option(
-            help="Passed these gates, such as prescreen,chemistry; another word lists them all.",
+            help=f"Passed these gates, with commas between: {', '.join(get_args(GateKey))}.",
             rich_help_panel=_GATES,
         ),
     ] = "",
     fails: Annotated[str, typer.Option(help="Failed these gates.", rich_help_panel=_GATES)] = "",
+    dropped: Annotated[
+        bool | None,
+        typer.Option("--dropped/--kept", help="What a gate dropped, or the rest.", rich_help_panel=_GATES),
+    ] = None,
     cluster: Annotated[str, typer.Option(help="In the cluster of this name.", rich_help_panel=_GATES)] = "",
     elements: Annotated[
         str, typer.Option(help="Contains all of these, such as Li,P,S.", rich_help_panel=_CHEMISTRY)
@@ -81,16 +87,16 @@ def _filter(
             "--unique/--duplicates", help="Without duplicates, or only them.", rich_help_panel=_CHEMISTRY
         ),
     ] = None,
-    verdict: Annotated[str, typer.Option(help="pass, fail or undecided.", rich_help_panel=_RESULTS)] = "",
+    verdict: Annotated[Judgement | None, typer.Option(help="Verdict.", rich_help_panel=_RESULTS)] = None,
     status: Annotated[
-        str, typer.Option(help="Status of the dynamics, such as fitted.", rich_help_panel=_RESULTS)
-    ] = "",
+        DynamicsStatus | None, typer.Option(help="Status of the dynamics.", rich_help_panel=_RESULTS)
+    ] = None,
     stage: Annotated[
-        str, typer.Option(help="Last gate that was passed, such as chemistry.", rich_help_panel=_RESULTS)
-    ] = "",
+        Reached | None, typer.Option(help="Last gate that was passed.", rich_help_panel=_RESULTS)
+    ] = None,
     pending: Annotated[
-        str, typer.Option(help="Waits for this stage, such as dynamics.", rich_help_panel=_RESULTS)
-    ] = "",
+        Reached | None, typer.Option(help="Waits for this stage.", rich_help_panel=_RESULTS)
+    ] = None,
     release: Annotated[
         str, typer.Option(help="Only materials of this release.", rich_help_panel=_RESULTS)
     ] = "",
@@ -119,7 +125,7 @@ def _filter(
     ranges += [Range(name, at_most=limit) for name, limit in map(split_limit, at_most or ())]
     return CandidateFilter(
         survivors=survivors,
-        protocol=protocol,  # type: ignore[arg-type]  # the filter checks what was typed
+        protocol=protocol,
         passes=split(passes),
         fails=split(fails),
         cluster=cluster,
@@ -131,10 +137,11 @@ def _filter(
         ordered=ordered,
         is_known_conductor=known,
         is_representative=unique,
-        verdict=verdict,  # type: ignore[arg-type]
-        dynamics_status=status,
-        furthest_stage=stage,  # type: ignore[arg-type]
-        pending=pending,  # type: ignore[arg-type]
+        verdict=verdict or "",
+        dynamics_status=status or "",
+        furthest_stage=stage or "",
+        pending=pending or "",
+        dropped=dropped,
         release=release,
         ranges=tuple(ranges),
     )

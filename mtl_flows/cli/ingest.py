@@ -1,4 +1,4 @@
-"""`mtl ingest`, `mtl rejections`: what comes into the store and what is refused."""
+"""`mtl ingest`: what comes into the store."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtl_flows.cli.console import complain, err, out, print_json, progress, table
-from mtl_flows.cli.types import DryRun, Json, Workers
+from mtl_flows.cli.console import complain, err, out, print_json, progress
+from mtl_flows.cli.filters import split
+from mtl_flows.cli.types import DryRun, Json, Retry, Workers
 
 if TYPE_CHECKING:
     from mtl_flows.jobs.delivery import IngestSummary
@@ -18,13 +19,11 @@ if TYPE_CHECKING:
     from mtl_flows.store.database import MTLStore
 
 _REFUSALS_SHOWN = 10
-_LISTED = 50
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(no_args_is_help=True)(ingest)
-    app.command()(rejections)
 
 
 def ingest(
@@ -44,9 +43,7 @@ def ingest(
         bool, typer.Option("--complete", help="The release is complete: mark what it lacks as withdrawn.")
     ] = False,
     dry_run: DryRun = False,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Read files again that were refused, though they are the same.")
-    ] = False,
+    retry: Retry = False,
     drop: Annotated[
         str,
         typer.Option(
@@ -77,7 +74,7 @@ def ingest(
 
     A release may come in several commands, and from several machines at once; nothing is withdrawn before it is
     complete (--complete, or `mtl release close`). A file that cannot be used becomes a rejection with a reason
-    (`mtl rejections`), the rest goes on. The exit code is 1 if nothing could be used.
+    (`mtl rejection list`), the rest goes on. The exit code is 1 if nothing could be used.
     """
     from mtl_flows.jobs.parameter_files import read_parameters
     from mtl_flows.science.curation import CurationLimits
@@ -86,7 +83,7 @@ def ingest(
     from mtl_flows.store.rehearsal import rehearsed
 
     curation = CurationLimits() if limits is None else read_parameters(limits, CurationLimits)
-    with MTLStore.open() as opened, rehearsed(opened) if dry_run else nullcontext(opened) as store:
+    with MTLStore.open(begin=True) as opened, rehearsed(opened) if dry_run else nullcontext(opened) as store:
         summary = take_in(
             store,
             paths,
@@ -95,9 +92,9 @@ def ingest(
             date=date.replace(tzinfo=UTC) if date else None,
             complete=complete,
             retry=retry,
-            drop=_split(drop),
+            drop=split(drop),
             curation=curation,
-            mobile_ions=_split(mobile_ions or Settings.load().mobile_ions),
+            mobile_ions=split(mobile_ions or Settings.load().mobile_ions),
             workers=workers,
         )
     if json:
@@ -105,10 +102,6 @@ def ingest(
     else:
         out.print(f"{'dry run of ' if dry_run else ''}{ingest_line(summary)}")
     fail_if_nothing_was_taken(summary)
-
-
-def _split(names: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
 def take_in(
@@ -164,7 +157,7 @@ def take_in(
     if len(kept) > _REFUSALS_SHOWN:
         err.print(f"and {len(kept) - _REFUSALS_SHOWN} more are there still, held elsewhere")
     if summary.rejected > len(refused):
-        err.print(f"and {summary.rejected - len(refused)} more, see mtl rejections")
+        err.print(f"and {summary.rejected - len(refused)} more, see mtl rejection list")
     return summary
 
 
@@ -178,45 +171,3 @@ def ingest_line(summary: object) -> str:
     """One line for an ingest summary."""
     counts = ", ".join(f"{value} {name}" for name, value in vars(summary).items() if value or name == "read")
     return f"ingest: {counts}"
-
-
-def rejections(
-    all_: Annotated[bool, typer.Option("--all", help="Also those that were resolved later.")] = False,
-    reason: Annotated[str, typer.Option(help="Only this reason code; lists every file.")] = "",
-    release: Annotated[str, typer.Option(help="Only what this release holds.")] = "",
-    list_: Annotated[bool, typer.Option("--list", help="Every refusal, not only the groups.")] = False,
-    json: Json = False,
-) -> None:
-    """Show what was refused: grouped by stage and reason, then file by file where there are few.
-
-    After a fix `mtl ingest --retry` of the same files tries them again, `mtl screen --retry` what a later stage
-    refused.
-    """
-    from mtl_flows.store.database import MTLStore
-
-    query: dict[str, object] = {} if all_ else {"resolved": False}
-    query |= {"reason": reason} if reason else {}
-    query |= {"releases": release} if release else {}
-    with MTLStore.open() as store:
-        groups = store.rejections.groups(query)
-        total = sum(group.n_refusals for group in groups)
-        few = list_ or json or bool(reason) or total <= _LISTED
-        found = list(store.rejections.find(query)) if few else []
-    if json:
-        print_json([document.model_dump() for document in found])
-        return
-    if not groups:
-        err.print("nothing was refused")
-        return
-    summary = [[g.stage, g.reason, g.n_refusals, ", ".join(g.examples), g.remedy] for g in groups]
-    columns = ["stage", "reason", "count", "such as", "what to do"]
-    out.print(table("Rejections by reason", columns, summary))
-    if not few:
-        err.print("--reason REASON or --list shows every file")
-        return
-    rows = [
-        [d.stage, d.reason, d.subject, ", ".join(d.releases), d.message, d.remedy]
-        for d in sorted(found, key=lambda d: (d.stage, d.reason))
-    ]
-    columns = ["stage", "reason", "subject", "releases", "what was wrong", "what to do"]
-    out.print(table("Rejections", columns, rows))

@@ -8,12 +8,18 @@ import typer
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
 from mtl_flows.cli.screening import in_screening
-from mtl_flows.cli.stability import CorrectionsOption, Entries, Provider, entry_source
+from mtl_flows.cli.stability import entry_source
 from mtl_flows.cli.types import (
+    All,
+    CorrectionsOption,
+    Entries,
     Json,
+    Provider,
     ScreeningName,
-    Survivors,
+    Simulated,
+    limit_option,
 )
+from mtl_flows.vocabulary import WorkKind
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Project folder.")] = Path(),
-    force: Annotated[bool, typer.Option(help="Replace files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
     """Write mtl.yaml and the configuration of FireWorks and jobflow into a project folder.
 
@@ -41,7 +47,7 @@ def init(
     settings = Settings.load()
     if settings.mongo_uri is None:
         settings = settings.model_copy(update={"home": folder.resolve() / settings.home.name})
-    with connection(settings) as address:
+    with connection(settings, begin=True) as address:
         written = write_templates(folder, settings, address, force=force)
     for path in written:
         out.print(str(path), soft_wrap=True)
@@ -54,7 +60,7 @@ def launch(
     materials: Annotated[
         list[str] | None, typer.Argument(help="Material ids; the survivors if none is given.")
     ] = None,
-    survivors: Survivors = 0,
+    limit: Simulated = 0,
     own: Annotated[
         bool,
         typer.Option(
@@ -66,14 +72,14 @@ def launch(
     ] = False,
     screening: ScreeningName = "",
     entries: Entries = None,
-    provider: Provider = "",
+    provider: Provider = None,
     corrections: CorrectionsOption = "as_given",
     *,
     dynamics: DynamicsOptions,
 ) -> None:
     """Hand in molecular dynamics: one FireWorks workflow for each survivor, the most promising first.
 
-    Nothing runs until a worker takes it: `mtl worker --heavy` here, or `qlaunch` on a cluster. What is under way
+    Nothing runs until a worker takes it: `mtl worker --kind heavy` here, or `qlaunch` on a cluster. What is under way
     or done is not handed in again.
     """
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -85,9 +91,7 @@ def launch(
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         maker.entries = entry_source(store, entries, provider, corrections)
-        hand_in_dynamics(
-            store, address, maker, materials=materials or [], survivors=survivors, own=own, again=again
-        )
+        hand_in_dynamics(store, address, maker, materials=materials or [], limit=limit, own=own, again=again)
 
 
 def hand_in_dynamics(
@@ -96,7 +100,7 @@ def hand_in_dynamics(
     maker: Any,
     *,
     materials: list[str],
-    survivors: int,
+    limit: int,
     own: bool = False,
     again: bool = False,
 ) -> list[Any]:
@@ -109,7 +113,7 @@ def hand_in_dynamics(
     screening = screening_parameters(store, store.screening)
     ours = replace(maker.parameters, mobile_ion=screening.mobile_ion)
     maker = replace(maker, screening=screening, parameters=ours)
-    plan = plan_dynamics(store, maker, materials=materials, limit=survivors, own=own, again=again)
+    plan = plan_dynamics(store, maker, materials=materials, limit=limit, own=own, again=again)
     chosen = len(plan.todo) + len(plan.done)
     if not materials:
         err.print(f"dynamics: {plan.survivors} survivors of the screening, the best {chosen} chosen by v3/d3")
@@ -131,8 +135,10 @@ def hand_in_dynamics(
 
 
 def worker(
-    heavy: Annotated[bool, typer.Option("--heavy/--light", help="Molecular dynamics, or screening.")] = False,
-    both: Annotated[bool, typer.Option("--all", help="Both kinds of jobs.")] = False,
+    kind: Annotated[
+        WorkKind, typer.Option("--kind", help="Screening (light), molecular dynamics (heavy), or any.")
+    ] = "light",
+    heavy: Annotated[bool, typer.Option("--heavy/--light", hidden=True)] = False,
     processes: Annotated[int, typer.Option("--processes", "-j", min=1, help="Jobs at a time.")] = 1,
     max_jobs: Annotated[
         int, typer.Option("--max-jobs", min=0, help="Stop after so many jobs; 0: no limit.")
@@ -140,22 +146,24 @@ def worker(
     timeout_s: Annotated[
         float, typer.Option("--timeout", help="Start no job after so many seconds; 0: no limit.")
     ] = 0,
-    wait: Annotated[bool, typer.Option(help="Wait for new jobs for ever.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for new jobs for ever.")] = False,
 ) -> None:
     """Run jobs that are ready, until none is left.
 
     Ctrl-C gives the job in hand back. On a cluster, `qlaunch` with the files of `mtl init` starts workers too.
     """
     from mtl_flows.cli.work import fail_if_any, run_workers
-    from mtl_flows.launch.names import CATEGORIES, HEAVY, LIGHT
+    from mtl_flows.launch.names import KINDS
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
 
-    categories = list(CATEGORIES) if both else [HEAVY if heavy else LIGHT]
+    if heavy:
+        err.print("`mtl worker --heavy` is called `mtl worker --kind heavy` now")
+        kind = "heavy"
     with connection(Settings.load()) as address:
         summary = run_workers(
             address,
-            categories=categories,
+            categories=KINDS[kind],
             processes=processes,
             max_rockets=max_jobs or None,
             timeout_s=timeout_s or None,
@@ -167,11 +175,12 @@ def worker(
 
 def status(
     errors: Annotated[bool, typer.Option("--errors", help="Show failed jobs, grouped by error.")] = False,
-    limit: Annotated[int, typer.Option(min=0, help="Show so many workflows; 0: all.")] = 20,
+    limit: Annotated[int, limit_option("Show of the workflows")] = 20,
+    all_: All = False,
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
-    """Show the funnel, the workflows and their states, and what is left to do."""
+    """Show the funnel, the workflows and the states of their jobs; with --errors what failed."""
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.overview import failures, workflow_overview
     from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
@@ -185,7 +194,7 @@ def status(
         counts = funnel_counts(store.candidates)
         thresholds = screening_parameters(store, store.screening).thresholds
         collections = {c.name: c.raw.estimated_document_count() for c in store.collections}
-        workflows = workflow_overview(address, limit=limit)
+        workflows = workflow_overview(address, limit=0 if all_ else limit)
         groups = failures(address)
     if json:
         print_json(

@@ -8,7 +8,8 @@ import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.screening import open_screening
-from mtl_flows.cli.types import DryRun, Json, ScreeningName
+from mtl_flows.cli.types import All, DryRun, Json, ScreeningName, limit_option
+from mtl_flows.vocabulary import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,17 +120,14 @@ def diff(
     before: Annotated[str, typer.Argument(help="The earlier release.")],
     after: Annotated[str, typer.Argument(help="The later release.")],
     kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Only changes of this kind, may be repeated: new, joined, 'metadata only', 'read anew', refined, "
-            "'new content', refused, withdrawn, 'not delivered'."
-        ),
+        list[ChangeKind] | None, typer.Option(help="Only changes of this kind, may be repeated.")
     ] = None,
     moved_over_A: Annotated[
         float,
         typer.Option("--moved-over", min=0, help="Only what moved further than so many Å, atoms or cell."),
     ] = 0.0,
-    limit: Annotated[int, typer.Option(min=0, help="Most lines of each table; 0: all.")] = _SHOWN,
+    limit: Annotated[int, limit_option("Show in each table")] = _SHOWN,
+    all_: All = False,
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
@@ -137,45 +135,40 @@ def diff(
 
     Materials whose structure is the same appear where another clustering treats them otherwise.
     """
-    from mtl_flows.errors import ConfigurationError
     from mtl_flows.jobs.screening import screening_parameters
-    from mtl_flows.report.changes import KINDS, REVISED
+    from mtl_flows.report.changes import REVISED
     from mtl_flows.report.releases import difference
 
-    kinds = kind or []
-    if unknown := sorted(set(kinds) - set(KINDS)):
-        raise ConfigurationError(
-            f"no such kind of change: {', '.join(unknown)}", remedy=f"choose from {', '.join(KINDS)}"
-        )
     with open_screening(screening) as store:
         whole = difference(store, before, after, screening_parameters(store, store.screening))
-    found = whole.only(kinds, moved_over_A=moved_over_A)
+    most = 0 if all_ else limit
+    found = whole.only(kind or [], moved_over_A=moved_over_A)
     if json:
         print_json(found.as_dict())
         return
     counts = Counter(change.kind for change in found.changes)
     counted = [
         [name, *_listed([change.material_id for change in found.changes if change.kind == name])]
-        for name in KINDS
+        for name in ChangeKind
         if counts[name]
     ]
     out.print(
         table(f"{before} → {after}", ["", "materials", "ids"], [*counted, ["unchanged", found.unchanged, ""]])
     )
-    revised = [change for change in found.changes if change.kind in ("joined", *REVISED)]
+    revised = [change for change in found.changes if change.kind in (ChangeKind.JOINED, *REVISED)]
     revised.sort(key=lambda change: (-change.moved_A, change.material_id))
-    _print_up_to(limit, "What changed", ["material", "change"], [[c.material_id, c.told()] for c in revised])
+    _print_up_to(most, "What changed", ["material", "change"], [[c.material_id, c.told()] for c in revised])
     effects = sorted(found.effects, key=lambda e: ("survives" not in (e.before, e.after), e.material_id))
     shown = [
         [e.material_id, e.change, e.protocol, e.before, e.after, e.cluster_before, e.cluster_after, e.reason]
         for e in effects
     ]
     columns = ["material", "structure", "protocol", "before", "after", "cluster", "cluster after", "why"]
-    _print_up_to(limit, "What that did", columns, shown)
+    _print_up_to(most, "What that did", columns, shown)
 
 
 def _print_up_to(limit: int, title: str, columns: list[str], rows: "Sequence[Sequence[object]]") -> None:
     if rows:
         out.print(table(title, columns, rows[: limit or None]))
     if limit and len(rows) > limit:
-        err.print(f"{title}: {limit} of {len(rows)} shown; --limit 0 or --json has all")
+        err.print(f"{title}: {limit} of {len(rows)} shown; --all or --json shows all")

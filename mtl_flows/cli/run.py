@@ -9,12 +9,12 @@ from mtl_flows.cli.console import as_typed, err, out, table
 from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
 from mtl_flows.cli.ingest import fail_if_nothing_was_taken, ingest_line, take_in
 from mtl_flows.cli.launch import hand_in_dynamics
-from mtl_flows.cli.query import print_candidates
+from mtl_flows.cli.query import print_candidates, print_dynamics
 from mtl_flows.cli.screen import chosen_parameters, run_screening
 from mtl_flows.cli.types import (
     MobileIon,
     ParametersFile,
-    Survivors,
+    Simulated,
     Workers,
 )
 
@@ -39,7 +39,7 @@ def run(
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
     batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one screening job.")] = 500,
-    survivors: Survivors = 0,
+    limit: Simulated = 0,
     *,
     dynamics: DynamicsOptions,
 ) -> None:
@@ -60,7 +60,7 @@ def run(
 
     maker = DynamicsFlowMaker(parameters=dynamics.parameters())
     settings = Settings.load()
-    with connection(settings) as address, MTLStore.connect(address) as store:
+    with connection(settings, begin=True) as address, MTLStore.connect(address) as store:
         if labels is not None:
             written = import_labels(store, labels)
             err.print(f"labels: {written.inserted} new, {written.replaced} changed")
@@ -69,7 +69,7 @@ def run(
         chosen = chosen_parameters(store, screening, mobile_ion, parameters)
         run_screening(store, address, chosen, workers=workers, batch_size=batch_size)
         store = store.under(chosen.screening)
-        workflows = hand_in_dynamics(store, address, maker, materials=[], survivors=survivors)
+        workflows = hand_in_dynamics(store, address, maker, materials=[], limit=limit)
         failed = None
         if workflows:
             failed = run_workers(
@@ -82,6 +82,7 @@ def run(
         shown = list(store.candidates.survivors())
     out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts, chosen.thresholds)))
     print_candidates(shown)
+    print_dynamics(shown)
     where = "your server" if settings.mongo_uri is not None else f"{settings.home} (embedded MongoDB)"
     out.print(f"The data lie in {where}, database {address.database!r}. Next:", soft_wrap=True)
     best = shown[0].material_id if shown else "MATERIAL"

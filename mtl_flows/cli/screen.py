@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
-from mtl_flows.cli.types import Json, ParametersFile, Workers
+from mtl_flows.cli.types import Json, ParametersFile, Retry, Workers
 from mtl_flows.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -33,9 +33,12 @@ def screen(
     parameters: ParametersFile = None,
     workers: Workers = 2,
     batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one job.")] = 500,
-    retry: Annotated[bool, typer.Option(help="Try again what a stage refused.")] = False,
+    retry: Retry = False,
     recluster: Annotated[
-        bool, typer.Option(help="Cluster anew, even where new structures could join the current clusters.")
+        bool,
+        typer.Option(
+            "--recluster", help="Cluster anew, even where newcomers could join the current clusters."
+        ),
     ] = False,
     submit_only: Annotated[
         bool, typer.Option("--submit-only", help="Leave the work to workers that run elsewhere.")
@@ -147,7 +150,7 @@ def run_screening(
     plan = plan_screening(store, maker, retry=retry)
     if plan.refused:
         err.print(
-            f"screening: {plan.refused} structures were refused, see mtl rejections; --retry tries again"
+            f"screening: {plan.refused} structures were refused, see mtl rejection list; --retry tries again"
         )
     if plan.nothing_to_do:
         err.print(f"screening: nothing to do, {plan.screened} structures are screened")

@@ -1,4 +1,4 @@
-"""`mtl window`, `mtl stability`, `mtl verdict`: electrochemical windows and what they decide."""
+"""`mtl window` and `mtl stability`: electrochemical windows."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +7,16 @@ import typer
 
 from mtl_flows.cli.console import complain, err, out, print_json, table
 from mtl_flows.cli.screening import open_screening
-from mtl_flows.cli.types import EngineName, Json, MobileIon, ScreeningName
+from mtl_flows.cli.types import (
+    CorrectionsOption,
+    EngineName,
+    Entries,
+    Json,
+    MobileIon,
+    Provider,
+    ScreeningName,
+)
+from mtl_flows.vocabulary import Corrections, ProviderName
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
@@ -16,22 +25,6 @@ if TYPE_CHECKING:
     from mtl_flows.jobs.entry_providers import EntrySource
     from mtl_flows.science.stability import EntryProvider, StabilityParameters, WindowResult
     from mtl_flows.stages.dynamics import DynamicsParameters
-
-Entries = Annotated[
-    Path | None,
-    typer.Option("--entries", help="JSON file of ComputedEntry or ComputedStructureEntry.", dir_okay=False),
-]
-Provider = Annotated[
-    str,
-    typer.Option(
-        "--provider",
-        help="potential: phases relaxed with the engine; mp: Materials Project, key in MP_API_KEY.",
-    ),
-]
-CorrectionsOption = Annotated[
-    str,
-    typer.Option("--corrections", help="Of a file: as_given, or mp2020 to correct raw PBE energies."),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def window(
     formulas: Annotated[list[str], typer.Argument(help="Formulas, such as Li3PO4, or structure files.")],
     entries: Entries = None,
-    provider: Provider = "",
+    provider: Provider = None,
     corrections: CorrectionsOption = "as_given",
     engine: EngineName = "chgnet",
     mobile_ion: MobileIon = "Li",
@@ -53,23 +46,23 @@ def window(
     """Compute electrochemical windows of formulas; with a file of entries no database is touched.
 
     The lowest entry of the same composition stands for the material; without one the composition alone decides.
-    Examples: `mtl window Li3PO4 --entries Li-O-P.json` · `mtl window LiCl Li2O --provider mp --json`
+    Examples: `mtl window Li3PO4 --entries Li-O-P.json` · `mtl window LiCl Li2O --provider materials_project --json`
     """
     from mtl_flows.errors import InputError
     from mtl_flows.science.stability import StabilityParameters
 
     parameters = StabilityParameters(mobile_ion=mobile_ion, ion_charge=charge or None)
-    if entries is not None and provider in ("", "file"):
+    if entries is not None and provider in (None, "file"):
         from mtl_flows.science.stability import FixedEntryProvider, read_entries
 
-        found = read_entries(entries, corrections=_corrections(corrections))
+        found = read_entries(entries, corrections=corrections)
         results = [_formula_window(f, FixedEntryProvider(found), parameters) for f in formulas]
     else:
         from mtl_flows.jobs.stability import entry_provider
         from mtl_flows.store.database import MTLStore
 
         with MTLStore.open() as store:
-            source = entry_source(store, entries, provider or "potential", corrections)
+            source = entry_source(store, entries, provider, corrections)
             chosen = entry_provider(store, _dynamics(engine, mobile_ion), source)
             results = [_formula_window(f, chosen, parameters) for f in formulas]
     if json:
@@ -92,7 +85,7 @@ def window(
 def stability(
     materials: Annotated[list[str], typer.Argument(help="Material ids.")],
     entries: Entries = None,
-    provider: Provider = "",
+    provider: Provider = None,
     corrections: CorrectionsOption = "as_given",
     engine: EngineName = "chgnet",
     screening: ScreeningName = "",
@@ -149,29 +142,30 @@ def stability(
         raise typer.Exit(1)
 
 
-def entry_source(store: Any, entries: Path | None, provider: str, corrections: str) -> "EntrySource":
-    """Return the source that options describe; a file is taken into the store."""
+def entry_source(
+    store: Any, entries: Path | None, provider: ProviderName | None, corrections: Corrections
+) -> "EntrySource":
+    """Return the source that options describe; a file is taken into the store.
+
+    Raises
+    ------
+    ConfigurationError
+        If a file is named beside another provider, or none for the provider ``file``.
+    """
     from mtl_flows.errors import ConfigurationError
     from mtl_flows.jobs.entry_providers import EntrySource, keep_file
     from mtl_flows.store.stability import StoredEntries
 
     if entries is not None:
-        if provider not in ("", "file"):
+        if provider not in (None, "file"):
             raise ConfigurationError(
                 f"--entries and --provider {provider} name two origins of energies",
                 remedy="energies of different origin do not share a hull: give one of them",
             )
-        return keep_file(StoredEntries(store.entries), entries, corrections=_corrections(corrections))
-    match provider:
-        case "mp":
-            return EntrySource("mp")
-        case "potential" | "":
-            return EntrySource("potential")
-        case "file":
-            raise ConfigurationError(
-                "a file is wanted", subject="--provider file", remedy="add --entries FILE"
-            )
-    raise ConfigurationError(f"unknown provider {provider!r}", remedy="choose potential, mp or file")
+        return keep_file(StoredEntries(store.entries), entries, corrections=corrections)
+    if provider == "file":
+        raise ConfigurationError("a file is wanted", subject="--provider file", remedy="add --entries FILE")
+    return EntrySource(provider or "potential")
 
 
 def print_window(result: "WindowResult", mobile_ion: str) -> None:
@@ -256,18 +250,6 @@ def _refusal(error: Any) -> dict[str, Any]:
 
 def _amounts(products: Any) -> str:
     return " + ".join(f"{amount:.3g} {formula}" for formula, amount in products.items())
-
-
-def _corrections(name: str) -> Any:
-    from typing import get_args
-
-    from mtl_flows.errors import ConfigurationError
-    from mtl_flows.science.stability import Corrections
-
-    wanted = name.replace("-", "_")
-    if wanted not in get_args(Corrections):
-        raise ConfigurationError(f"unknown corrections {name!r}", remedy="choose as_given or mp2020")
-    return wanted
 
 
 def _dynamics(engine: str, mobile_ion: str) -> "DynamicsParameters":

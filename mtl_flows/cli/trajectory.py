@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mtl_flows.cli.console import err
+from mtl_flows.cli.types import output_option
 
 
 def register(app: typer.Typer) -> None:
@@ -15,9 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def trajectory(
     material: Annotated[str, typer.Argument(help="Material id, or the id of one simulation.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="File: .extxyz, .traj, .xdatcar or XDATCAR.")
-    ],
+    output: Annotated[Path, output_option("File to write: .extxyz, .traj, .xdatcar or XDATCAR.")],
     temperature_K: Annotated[
         float, typer.Option("--temperature", help="Of the simulation, K; 0: the hottest.")
     ] = 0.0,

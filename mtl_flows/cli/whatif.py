@@ -1,20 +1,19 @@
 """`mtl whatif`: another screening of what is stored, without computing any homology."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.filters import split_limit
 from mtl_flows.cli.screening import open_screening
-from mtl_flows.cli.types import Json, ScreeningName
+from mtl_flows.cli.types import All, Json, ScreeningName, limit_option
+from mtl_flows.vocabulary import Protocol
 
 if TYPE_CHECKING:
     from mtl_flows.report.whatif import Moved
     from mtl_flows.science.topology import Alternative, PrescreenThresholds
-
-_SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -27,11 +26,9 @@ def whatif(
         float | None, typer.Option("--r", help="r_connected below this, Å; inf lets everything pass.")
     ] = None,
     rho_cycles: Annotated[float | None, typer.Option("--rho", help="rho_cycles below this.")] = None,
-    protocol: Annotated[
-        str, typer.Option(help="published or text: whose cloud, gates and clusters.")
-    ] = "published",
+    protocol: Annotated[Protocol, typer.Option(help="Whose cloud, gates and clusters.")] = "published",
     against: Annotated[
-        str, typer.Option(help="Protocol of the stored screening to compare with.")
+        Protocol, typer.Option(help="Protocol of the stored screening to compare with.")
     ] = "published",
     distance_A: Annotated[
         float | None, typer.Option("--at", help="Count loops at this length, Å, not at r_connected.")
@@ -51,6 +48,8 @@ def whatif(
         list[str] | None,
         typer.Option("--max", metavar="BARS=NUMBER", help="At most, such as mobile_h0_death_p90=4."),
     ] = None,
+    limit: Annotated[int, limit_option("Show of what was gained, and of what was lost,")] = 20,
+    all_: All = False,
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
@@ -74,7 +73,7 @@ def whatif(
             at_least,
             at_most,
         )
-        found = what_if(store, parameters, alternative, before=_protocol(against))
+        found = what_if(store, parameters, alternative, before=against)
     if json:
         print_json({**found.as_dict(), "gates": list(KEYS)})
         return
@@ -84,8 +83,8 @@ def whatif(
         for gate in gates
     ]
     out.print(table(f"{found.n_materials} unique materials", ["gate", "stored", "what if", "change"], rows))
-    _print_moved("gained", found.gained)
-    _print_moved("lost", found.lost)
+    _print_moved("gained", found.gained, 0 if all_ else limit)
+    _print_moved("lost", found.lost, 0 if all_ else limit)
     for number, what in (
         (found.placed, "were not clustered and took the cluster of the nearest exemplar"),
         (found.without_topology, "have no topology yet and are left out"),
@@ -99,7 +98,7 @@ def _alternative(
     stored: "PrescreenThresholds",
     r_connected_A: float | None,
     rho_cycles: float | None,
-    protocol: str,
+    protocol: Protocol,
     distance_A: float | None,
     distance_factor: float | None,
     at_least: list[str] | None,
@@ -110,7 +109,7 @@ def _alternative(
     limits = [BarLimit(BarStatistic.parse(name), at_least=x) for name, x in map(split_limit, at_least or ())]
     limits += [BarLimit(BarStatistic.parse(name), at_most=x) for name, x in map(split_limit, at_most or ())]
     return Alternative(
-        protocol=_protocol(protocol),
+        protocol=protocol,
         thresholds=PrescreenThresholds(
             stored.r_connected_A if r_connected_A is None else r_connected_A,
             stored.rho_cycles if rho_cycles is None else rho_cycles,
@@ -121,21 +120,12 @@ def _alternative(
     )
 
 
-def _protocol(name: str) -> Any:
-    from mtl_flows.errors import ConfigurationError
-    from mtl_flows.science.topology import PROTOCOLS
-
-    if name not in PROTOCOLS:
-        raise ConfigurationError(f"unknown protocol {name!r}", remedy=f"choose {' or '.join(PROTOCOLS)}")
-    return name
-
-
-def _print_moved(what: str, moved: "list[Moved]") -> None:
+def _print_moved(what: str, moved: "list[Moved]", limit: int) -> None:
     if not moved:
         out.print(f"nothing {what}")
         return
-    shown = [list(asdict(one).values()) for one in moved[:_SHOWN]]
+    shown = [list(asdict(one).values()) for one in moved[: limit or None]]
     columns = ["material", "formula", "known", "r_connected Å", "ρ stored", "ρ what if", "decided by"]
     out.print(table(f"{len(moved)} {what}", columns, shown))
-    if len(moved) > _SHOWN:
-        err.print(f"{_SHOWN} of {len(moved)} shown; --json shows all")
+    if 0 < limit < len(moved):
+        err.print(f"{limit} of {len(moved)} shown; --all or --json shows all")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
 from mtl_flows.science.stability import (
@@ -18,6 +18,7 @@ from mtl_flows.science.stability import (
     read_entries,
 )
 from mtl_flows.science.stability.files import describe_energies
+from mtl_flows.vocabulary import ProviderName
 
 if TYPE_CHECKING:
     from pymatgen.entries.computed_entries import ComputedEntry
@@ -32,8 +33,6 @@ ENDPOINT = "MP_API_ENDPOINT"
 FetchEntries = Callable[[str, Sequence[str]], Sequence["ComputedEntry"]]
 """Function of API key and element symbols that returns all entries of the chemical system."""
 
-ProviderName = Literal["potential", "mp", "file"]
-
 
 @dataclass(frozen=True)
 class EntrySource:
@@ -42,7 +41,7 @@ class EntrySource:
     Attributes
     ----------
     provider
-        ``potential``: phases relaxed with the engine that relaxed the material. ``mp``: the Materials Project,
+        ``potential``: phases relaxed with the engine that relaxed the material. ``materials_project``:
         asked with the key of the worker's environment. ``file``: a file taken in by `keep_file`.
     key
         Of a file: where the store keeps its content.
@@ -53,6 +52,10 @@ class EntrySource:
     provider: ProviderName = "potential"
     key: str = ""
     label: str = ""
+
+    def __post_init__(self) -> None:
+        if str(self.provider) == "mp":  # in workflows that were handed in under its earlier name
+            object.__setattr__(self, "provider", "materials_project")
 
 
 def fetch_gga_entries(api_key: str, elements: Sequence[str]) -> Sequence["ComputedEntry"]:

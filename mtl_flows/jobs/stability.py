@@ -105,7 +105,7 @@ def windows_of_material(
         raise NotFoundError(
             f"was not relaxed with {parameters.engine} yet",
             subject=material_id,
-            remedy="mtl launch it, or choose --provider mp or --entries FILE",
+            remedy="mtl launch it, or choose --provider materials_project or --entries FILE",
         )
     return [_write(store, _on_hull_of_potential(store, document, parameters)) for document in relaxed]
 
@@ -123,13 +123,15 @@ def entry_provider(store: MTLStore, parameters: DynamicsParameters, source: Entr
     """Return the provider that a source names, with the store as its cache."""
     cache = StoredEntries(store.entries)
     match source.provider:
-        case "mp":
+        case "materials_project":
             return materials_project(cache)
         case "file":
             return kept_file(cache, source)
         case "potential":
             return _potential(store, parameters, parameters.configured_engine().fingerprint())
-    raise ConfigurationError(f"unknown provider {source.provider!r}", remedy="choose potential, mp or file")
+    raise ConfigurationError(
+        f"unknown provider {source.provider!r}", remedy="choose potential, materials_project or file"
+    )
 
 
 def _on_hull_of_potential(

@@ -1,9 +1,19 @@
 """Names and figures on which workers, configuration files and the database agree."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mtl_flows.vocabulary import WorkKind
+
 LIGHT = "mtl-light"
 HEAVY = "mtl-heavy"
 CATEGORIES = (LIGHT, HEAVY)
-"""Kinds of jobs: screening (seconds to minutes, one core) and molecular dynamics (hours, a node or a GPU)."""
+"""Categories of jobs: screening (seconds to minutes, one core) and molecular dynamics (hours, a node or a GPU)."""
+
+KINDS: Mapping[WorkKind, tuple[str, ...]] = MappingProxyType(
+    {"light": (LIGHT,), "heavy": (HEAVY,), "any": CATEGORIES}
+)
+"""Categories of jobs that a worker of each kind takes."""
 
 WORK_KEY = "mtl_key"
 """Field of a workflow's metadata that names the work it claims; no two workflows have the same."""

@@ -110,7 +110,6 @@ def _settings(connection: Connection, *, embedded: bool) -> str:
 {server}\
 # database: {connection.database}    # where mongo_uri names none
 # home: .mtl
-# materials_project_api_key: ...      # for electrochemical windows from the Materials Project
 """
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from pymatgen.core import Structure
 from pymatgen.io.cif import CifWriter
 
-from mtl_flows.errors import ConfigurationError
+from mtl_flows.errors import unwritable
+from mtl_flows.report.tables import evidence
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
@@ -72,9 +73,7 @@ def write_bundle(
             for name, text in files():
                 (path / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(
-            f"cannot be written: {error.strerror}", subject=str(path), remedy="choose another place"
-        ) from error
+        raise unwritable(path, error) from error
     return len(manifest)
 
 
@@ -105,11 +104,6 @@ def _structures(
                     "evidence": evidence(candidate.material_id),
                 },
             )
-
-
-def evidence(material_id: str) -> str:
-    """Return the command that shows what a row rests on."""
-    return f"mtl explain {material_id}"
 
 
 def _cif(structure: Structure) -> str:

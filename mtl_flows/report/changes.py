@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final, Literal, get_args
+from typing import Final
 
 from pymatgen.core import Structure
 
@@ -11,21 +11,11 @@ from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.science.crystals import Difference, difference
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import ChangeKind
 
-ChangeKind = Literal[
-    "new",
-    "joined",
-    "metadata only",
-    "read anew",
-    "refined",
-    "new content",
-    "refused",
-    "withdrawn",
-    "not delivered",
-]
-
-KINDS: Final[tuple[ChangeKind, ...]] = get_args(ChangeKind)
-REVISED: Final = frozenset({"metadata only", "read anew", "refined", "new content"})
+REVISED: Final = frozenset(
+    {ChangeKind.METADATA_ONLY, ChangeKind.READ_ANEW, ChangeKind.REFINED, ChangeKind.NEW_CONTENT}
+)
 """Kinds of change of materials that both releases hold."""
 
 _BATCH = 1000
@@ -65,7 +55,7 @@ class Change:
 
     def told(self) -> str:
         """The change in words."""
-        if self.kind == "joined":
+        if self.kind == ChangeKind.JOINED:
             return f"joined the group of {self.group}"
         if self.cell_A is None or self.atoms_A is None:
             return self.kind
@@ -101,8 +91,8 @@ def changes(
     refused
         Materials that the later one holds though their files were refused.
     """
-    gone: ChangeKind = "withdrawn" if complete else "not delivered"
-    found = [Change(m, "refused" if m in refused else gone) for m in old.keys() - new.keys()]
+    gone = ChangeKind.WITHDRAWN if complete else ChangeKind.NOT_DELIVERED
+    found = [Change(m, ChangeKind.REFUSED if m in refused else gone) for m in old.keys() - new.keys()]
     found += _arrivals(store, sorted(new.keys() - old.keys()))
     kept = sorted(m for m in old.keys() & new.keys() if old[m] != new[m])
     for materials in batched(kept, _BATCH):
@@ -115,7 +105,10 @@ def _arrivals(store: MTLStore, materials: Sequence[str]) -> Iterator[Change]:
         places = store.groups.places(batch)
         for material in batch:
             head = places[material].representative_id if material in places else material
-            yield Change(material, "new") if head == material else Change(material, "joined", group=head)
+            if head == material:
+                yield Change(material, ChangeKind.NEW)
+            else:
+                yield Change(material, ChangeKind.JOINED, group=head)
 
 
 def _revisions(store: MTLStore, pairs: Sequence[tuple[str, str]]) -> Iterator[Change]:
@@ -126,7 +119,7 @@ def _revisions(store: MTLStore, pairs: Sequence[tuple[str, str]]) -> Iterator[Ch
     crystals = store.crystals.structures(apart)
     for one, two in both:
         if one.crystal_id == two.crystal_id:
-            yield Change(two.material_id, "metadata only")
+            yield Change(two.material_id, ChangeKind.METADATA_ONLY)
         else:
             yield _moved(one, two, crystals[one.crystal_id], crystals[two.crystal_id])
 
@@ -137,9 +130,11 @@ def _moved(one: StructureDocument, two: StructureDocument, before: Structure, af
     if not isfinite(found.atoms_A):
         found, occupancies = difference(_evenly_occupied(before), _evenly_occupied(after)), True
     if not isfinite(found.atoms_A):
-        return Change(two.material_id, "read anew" if same_bytes else "new content")
+        return Change(two.material_id, ChangeKind.READ_ANEW if same_bytes else ChangeKind.NEW_CONTENT)
     moved = Difference(round(found.cell_A, 4), round(found.atoms_A, 4))
-    return Change(two.material_id, "read anew" if same_bytes else "refined", *moved, occupancies)
+    return Change(
+        two.material_id, ChangeKind.READ_ANEW if same_bytes else ChangeKind.REFINED, *moved, occupancies
+    )
 
 
 def _evenly_occupied(structure: Structure) -> Structure:

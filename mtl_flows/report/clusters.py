@@ -1,8 +1,8 @@
-"""Runs of the clustering, told and compared."""
+"""Clusterings, told and compared."""
 
 from typing import Any
 
-from mtl_flows.errors import NotFoundError
+from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.jobs.clustering_run import named_clusters
 from mtl_flows.schemas.clustering import ClusteringDocument
 from mtl_flows.science.clustering import compare_clusters
@@ -10,34 +10,40 @@ from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store.database import MTLStore
 
 
-def find_run(store: MTLStore, name: str) -> ClusteringDocument:
-    """Return a run by its id, or by its protocol and age.
+def find_clustering(store: MTLStore, name: str) -> ClusteringDocument:
+    """Return a clustering by its id, or by its protocol and age.
 
     Parameters
     ----------
     name
-        Id, such as ``text:0123456789abcdef``; or ``text`` for the current run of that protocol, ``text~1`` for the one
+        Id, such as ``text:0123456789abcdef``; or ``text`` for the current one of that protocol, ``text~1`` for the one
         that its cluster names were carried over from, ``text~2`` for the one before.
 
     Raises
     ------
     NotFoundError
-        If there is no such run.
+        If there is no such clustering.
     """
     label, _, age = name.partition("~")
     protocol: Protocol | None = next((p for p in PROTOCOLS if p == label), None)
     if protocol is None or not (age.isdecimal() or not age):
+        if not store.clusterings.existing([name]):
+            current = [p for p in PROTOCOLS if store.clusterings.has_current(p)]
+            known = [*current, *(clustering["id"] for clustering in list_clusterings(store))]
+            raise NotFoundError(f"no clustering {name!r}", remedy=there_are(name, known, "run mtl screen"))
         return store.clusterings.get(name)
     run = store.clusterings.current(protocol)
     for _ in range(int(age or 0)):
         if not run.previous:
-            raise NotFoundError("no run before that", subject=name, remedy="mtl clusters list shows them")
+            raise NotFoundError(
+                "no clustering before that", subject=name, remedy="mtl cluster list shows them"
+            )
         run = store.clusterings.get(run.previous)
     return run
 
 
-def list_runs(store: MTLStore) -> list[dict[str, Any]]:
-    """Every run, in a line each."""
+def list_clusterings(store: MTLStore) -> list[dict[str, Any]]:
+    """Every clustering, in a line each."""
     return [
         {
             "id": run.id,
@@ -58,8 +64,8 @@ def list_runs(store: MTLStore) -> list[dict[str, Any]]:
     ]
 
 
-def compare_runs(store: MTLStore, old: ClusteringDocument, new: ClusteringDocument) -> dict[str, Any]:
-    """Say what became of the clusters of one run in another.
+def compare_clusterings(store: MTLStore, old: ClusteringDocument, new: ClusteringDocument) -> dict[str, Any]:
+    """Say what became of the clusters of one clustering in another.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mtl_flows
-from mtl_flows.errors import ConfigurationError
+from mtl_flows.errors import ConfigurationError, unwritable
 from mtl_flows.science.compounds import Compound, load_compounds, write_cif
 from mtl_flows.science.reading import ParsedStructure, read_structures
 
@@ -42,23 +42,24 @@ def write_examples(folder: Path, table: Path) -> Sequence[Compound]:
     Raises
     ------
     ConfigurationError
-        If the table is unreadable or `folder` is a file.
+        If the table is unreadable or `folder` cannot be written.
     InputError
         If an entry of the table is wrong.
     """
     compounds = load_compounds(table)
-    if folder.exists() and not folder.is_dir():
-        raise ConfigurationError("not a folder", subject=str(folder), remedy="choose another name")
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LABELS_FILE).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["id", "known_conductor", "conductivity_S_per_cm", "below_detection", "family", "source"]
-        )
-        for compound in compounds:
-            path = folder / f"{compound.id}.cif"
-            write_cif(compound, path)
-            writer.writerow(_label(_material_id(path), compound))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LABELS_FILE).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(
+                ["id", "known_conductor", "conductivity_S_per_cm", "below_detection", "family", "source"]
+            )
+            for compound in compounds:
+                path = folder / f"{compound.id}.cif"
+                write_cif(compound, path)
+                writer.writerow(_label(_material_id(path), compound))
+    except OSError as error:
+        raise unwritable(folder, error) from error
     return compounds
 
 

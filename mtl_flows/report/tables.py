@@ -1,7 +1,7 @@
 """The tables people read: the funnel, the candidates, one material's story."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord
 from mtl_flows.science.gates import MILESTONES, STORED
@@ -19,10 +19,6 @@ ARTICLE_COUNTS = {
 """Counts of the article (doi:10.1021/jacs.5c04828, figure 2d), on ICSD 2019 and under its thresholds, by gate."""
 
 FUNNEL_COLUMNS = ("gate", "published", "text", "article")
-CANDIDATE_COLUMNS = (
-    *("material", "formula", "r_connected Å", "ρ publ.", "ρ text", "v3/d3", "cluster"),
-    *("nearest known conductor", "failed rules", "status"),
-)
 DYNAMICS_COLUMNS = (
     *("material", "formula", "D at T, cm²/s [95 %]", "E_a eV", "σ(300 K) S/cm", "status"),
     *("window V", "verdict"),
@@ -42,27 +38,20 @@ def funnel_rows(counts: FunnelCounts, thresholds: PrescreenThresholds) -> list[l
     return [[labels[key], by["published"], by["text"], article.get(key)] for key, by in counts.items()]
 
 
-def candidate_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
-    """One row for each material."""
-    return [
-        [
-            candidate.material_id,
-            candidate.reduced_formula,
-            candidate.r_connected_A,
-            candidate.rho_cycles_published,
-            candidate.rho_cycles_text,
-            candidate.priority,
-            _both(candidate.cluster_published, candidate.cluster_text),
-            _both(
-                _near(candidate.nearest_known_published, candidate.nearest_known_distance_published),
-                _near(candidate.nearest_known_text, candidate.nearest_known_distance_text),
-                "\n",
-            ),
-            _rules(candidate),
-            candidate.dynamics_status or _status(candidate),
-        ]
-        for candidate in candidates
-    ]
+def evidence(material_id: str) -> str:
+    """Return the command that shows what a row rests on."""
+    return f"mtl explain {material_id}"
+
+
+def candidate_columns(*, wide: bool) -> list[str]:
+    """Headings of `candidate_rows`."""
+    return [heading for heading, in_narrow, _ in _CANDIDATE_COLUMNS if wide or in_narrow]
+
+
+def candidate_rows(candidates: Iterable[CandidateDocument], *, wide: bool) -> list[list[Any]]:
+    """One row for each material; what a narrow terminal has no room for is left out unless `wide`."""
+    shown = [cell for _, in_narrow, cell in _CANDIDATE_COLUMNS if wide or in_narrow]
+    return [[cell(candidate) for cell in shown] for candidate in candidates]
 
 
 def dynamics_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
@@ -116,10 +105,18 @@ def window(candidate: CandidateDocument) -> str | None:
     return f"{candidate.window_low_V:.2f} … {candidate.window_high_V:.2f}"
 
 
-def _status(candidate: CandidateDocument) -> str:
+def _standing(candidate: CandidateDocument) -> str:
+    """How far the material came, in the words of its last stage."""
+    if candidate.verdict is not None:
+        return f"verdict: {candidate.verdict}"
+    if candidate.dynamics_status is not None:
+        return candidate.dynamics_status
     if candidate.survives:
         return "survivor"
-    return "pending: " + ", ".join(candidate.pending) if candidate.pending else "dropped"
+    if candidate.pending:
+        return "pending: " + ", ".join(candidate.pending)
+    rules = ", ".join(map(str, candidate.failed_rules or ()))
+    return f"dropped, rule {rules}" if rules else f"dropped after {candidate.furthest_stage}"
 
 
 def _dynamics_status(candidate: CandidateDocument) -> str | None:
@@ -128,26 +125,26 @@ def _dynamics_status(candidate: CandidateDocument) -> str | None:
     return candidate.dynamics_status and candidate.dynamics_status + word
 
 
-def _rules(candidate: CandidateDocument) -> str | None:
-    if candidate.failed_rules is None:
-        return None
-    return ", ".join(map(str, candidate.failed_rules)) or "none"
+def _cluster(candidate: CandidateDocument) -> str | None:
+    """Clusters of the two protocols side by side, one where they agree."""
+    published, text = candidate.cluster_published, candidate.cluster_text
+    return published if published == text else f"{published or '–'} | {text or '–'}"
 
 
-def _near(known: str | None, distance: float | None) -> str | None:
-    return None if known is None or distance is None else f"{known} ({distance:.3g})"
-
-
-def _both(published: str | None, text: str | None, separator: str = " | ") -> str | None:
-    """Show the protocols' values side by side, once where they agree."""
-    if published == text:
-        return published
-    return f"{published or '–'}{separator}{text or '–'}"
-
-
-def document_counts(collections: Sequence[Any]) -> list[list[Any]]:
-    """One row for each collection: its name and number of documents."""
-    return [[collection.name, collection.raw.estimated_document_count()] for collection in collections]
+_CANDIDATE_COLUMNS: Final[tuple[tuple[str, bool, Callable[[CandidateDocument], Any]], ...]] = (
+    ("material", True, lambda row: row.material_id),
+    ("formula", True, lambda row: row.reduced_formula),
+    ("r_conn Å", True, lambda row: row.r_connected_A),
+    ("ρ publ.", False, lambda row: row.rho_cycles_published),
+    ("ρ text", False, lambda row: row.rho_cycles_text),
+    ("v3/d3", True, lambda row: row.priority),
+    ("cluster", False, _cluster),
+    ("E_a eV", True, activation_energy),
+    ("σ(300 K) S/cm", False, conductivity),
+    ("window V", False, window),
+    ("stands at", True, _standing),
+)
+"""Heading, whether a narrow terminal has it, and cell."""
 
 
 def with_intervals(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.io import write
 
-from mtl_flows.errors import ConfigurationError
+from mtl_flows.errors import ConfigurationError, unwritable
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.dynamics import Trajectory
@@ -73,9 +73,7 @@ def write_frames(trajectory: Trajectory, path: Path, *, every: int = 1) -> int:
     try:
         write(path, frames, format=kind)
     except OSError as error:
-        raise ConfigurationError(
-            "cannot be written", subject=str(path), remedy="choose another file"
-        ) from error
+        raise unwritable(path, error) from error
     return len(frames)
 
 

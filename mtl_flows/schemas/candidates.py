@@ -3,15 +3,12 @@
 Each part of the row is a record of its own, made by `mtl_flows.stages.candidates` from the documents of one stage.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document
-
-Reached = Literal[
-    "ingested", "topology", "prescreen", "clustering", "chemistry", "dynamics", "stability", "verdict"
-]
+from mtl_flows.vocabulary import DynamicsStatus, Judgement, Reached, SimulationStatus
 
 
 class DiffusivityRecord(BaseModel):
@@ -24,7 +21,7 @@ class DiffusivityRecord(BaseModel):
     diffusivity_cm2_per_s: float | None = Field(description="null where there is only a bound or nothing")
     low_cm2_per_s: float | None = Field(description="lower end of the 95 % interval")
     high_cm2_per_s: float | None = Field(description="upper end of the 95 % interval, or the bound")
-    status: str = Field(
+    status: SimulationStatus = Field(
         description="running, converged, upper_bound, framework_melted, unconverged or failed"
     )
 
@@ -159,7 +156,7 @@ class DynamicsPart(Part):
     diffusivities: list[DiffusivityRecord] = Field(
         default_factory=list, description="one record for each approximant and temperature simulated"
     )
-    dynamics_status: str | None = Field(
+    dynamics_status: DynamicsStatus | None = Field(
         None, description="running, fitted, or why there is no activation energy"
     )
     n_orderings: int | None = Field(None, description="ordered approximants of the run shown")
@@ -217,7 +214,7 @@ class WindowPart(Part):
 class VerdictPart(Part):
     """The verdict under the screening's thresholds."""
 
-    verdict: str | None = Field(None, description="pass, fail or undecided")
+    verdict: Judgement | None = Field(None, description="pass, fail or undecided")
     what_would_decide: list[str] = Field(
         default_factory=list, description="what an undecided verdict waits for"
     )
@@ -245,7 +242,7 @@ class CandidateDocument(
     screening: str = Field(description="name of the screening")
     mobile_ion: str = Field(description="element symbol of the mobile ion")
     furthest_stage: Reached = Field(description="last gate that was passed")
-    pending: list[str] = Field(description="stages that have not run for this material")
+    pending: list[Reached] = Field(description="stages that have not run for this material")
     inputs_hash: str = Field(
         "", description="hash of what the row was built from; a rebuild leaves rows whose inputs stand"
     )

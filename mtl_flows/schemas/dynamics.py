@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
 from mtl_flows.schemas.base import FreeForm, RunDocument
+from mtl_flows.vocabulary import DynamicsStatus, SimulationStatus
 
 TrajectoryStage = Literal["heat", "production"]
 
@@ -112,7 +113,7 @@ class TrajectoryDocument(RunDocument):
     checkpoint: FreeForm | None = Field(
         None, description="positions, momenta, thermostat and random state to go on from; null at the start"
     )
-    status: str = Field(description="where the simulation stands")
+    status: SimulationStatus = Field(description="where the simulation stands")
     reason: str = Field("", description="why the status is what it is")
     retry: bool = Field(
         False,
@@ -129,6 +130,11 @@ class TrajectoryDocument(RunDocument):
         None, description="upper end of the 95 % interval, or the bound"
     )
 
+    @property
+    def discard_ps(self) -> float | None:
+        """Equilibration that the analysis left out, ps; None before there is one."""
+        return self.diffusion["parameters"]["discard_ps"] if self.diffusion else None
+
 
 class TransportDocument(RunDocument):
     """Arrhenius fit over the temperatures of one approximant and one engine."""
@@ -139,7 +145,7 @@ class TransportDocument(RunDocument):
     relaxation_id: str = Field(description="id of the relaxed approximant that was simulated")
     dynamics_hash: str = Field(description="hash of the parameters of the simulations")
     engine_name: str = Field(description="short name or import path of the engine")
-    status: str = Field(description="fitted, or why there is no fit")
+    status: DynamicsStatus = Field(description="fitted, or why there is no fit")
     reason: str = Field("", description="which temperatures were left out, and why")
     complete: bool = Field(description="every temperature has been simulated to its end")
     temperatures_K: list[float] = Field(description="temperatures that entered the fit")

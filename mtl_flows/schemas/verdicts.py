@@ -1,12 +1,9 @@
 """Verdicts: what each number said against each threshold."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document, Provenance
-
-Outcome = Literal["pass", "fail", "undecided"]
+from mtl_flows.vocabulary import Judgement
 
 
 class CriterionRecord(BaseModel):
@@ -24,7 +21,7 @@ class CriterionRecord(BaseModel):
     status: str = Field(description="how far the number can be trusted")
     origin: str = Field(description="what the number rests on")
     note: str = Field(description="what is missing or doubtful")
-    outcome: Outcome = Field(description="an interval across a threshold is undecided")
+    outcome: Judgement = Field(description="an interval across a threshold is undecided")
     what_would_decide: str = Field(description="what an undecided criterion waits for")
 
 
@@ -36,7 +33,7 @@ class VerdictDocument(Document):
     parameters_hash: str = Field(description="hash of the thresholds")
     provenance: Provenance = Field(description="what the verdict rests on")
     formula: str = Field(description="reduced formula")
-    outcome: Outcome = Field(description="fail if any criterion fails, else undecided if any is, else pass")
+    outcome: Judgement = Field(description="fail if any criterion fails, else undecided if any is, else pass")
     criteria: list[CriterionRecord] = Field(
         description="every number with its interval, origin and thresholds"
     )

@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, Self, get_args
 
 from mtl_flows.errors import ConfigurationError
-
-Outcome = Literal["pass", "fail", "undecided"]
+from mtl_flows.vocabulary import Judgement
 
 Status = Literal[
     "known", "converged", "upper_bound", "lower_bound", "unconverged", "framework_melted", "unknown"
@@ -183,7 +182,7 @@ class Criterion:
         """Whether a single number keeps the bounds."""
         return self._above_minimum(value) and self._below_maximum(value)
 
-    def judge(self, low: float, high: float) -> Outcome:
+    def judge(self, low: float, high: float) -> Judgement:
         """Judge an interval: pass if all of it is admitted, fail if none, else undecided."""
         if self.admits(low) and self.admits(high):
             return "pass"
@@ -270,7 +269,7 @@ class CriterionOutcome:
 
     criterion: Criterion
     measured: Measured
-    outcome: Outcome
+    outcome: Judgement
     what_would_decide: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -296,7 +295,7 @@ class CriterionOutcome:
 class Verdict:
     """Outcome over all criteria: fail if any fails, else undecided if any is, else pass."""
 
-    outcome: Outcome
+    outcome: Judgement
     criteria: tuple[CriterionOutcome, ...]
 
     @property
@@ -334,7 +333,7 @@ def decide(quantities: Mapping[str, Measured], thresholds: VerdictThresholds | N
         _judge(criterion, quantities.get(criterion.quantity, absent)) for criterion in thresholds.criteria
     )
     found = {outcome.outcome for outcome in outcomes}
-    overall: Outcome = "fail" if "fail" in found else "undecided" if "undecided" in found else "pass"
+    overall: Judgement = "fail" if "fail" in found else "undecided" if "undecided" in found else "pass"
     return Verdict(overall, outcomes)
 
 

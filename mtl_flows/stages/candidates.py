@@ -13,7 +13,6 @@ from mtl_flows.schemas.candidates import (
     GatePart,
     KnownPart,
     MaterialPart,
-    Reached,
     TopologyPart,
     VerdictPart,
     WindowPart,
@@ -33,6 +32,7 @@ from mtl_flows.stages.evidence import Evidence
 from mtl_flows.stages.facts import gate_facts
 from mtl_flows.stages.screening import ScreeningParameters
 from mtl_flows.stages.verdict import judge, verdict_document, verdict_key
+from mtl_flows.vocabulary import Reached
 
 CANDIDATES = Stage(noun="candidates", version=5, document=CandidateDocument)
 """Its version is raised whenever the same documents would give another row."""

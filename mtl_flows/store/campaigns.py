@@ -1,5 +1,6 @@
 """Collection of campaigns."""
 
+from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.schemas.campaigns import CampaignDocument
 from mtl_flows.store.collection import DocumentCollection
 
@@ -9,6 +10,21 @@ class CampaignCollection(DocumentCollection[CampaignDocument]):
 
     name = "campaigns"
     model = CampaignDocument
+
+    def get(self, key: str) -> CampaignDocument:
+        """Return a campaign by its name.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none of this name.
+        """
+        if not self.existing([key]):
+            names = sorted(self.raw.distinct("_id"))
+            raise NotFoundError(
+                f"no campaign {key!r}", remedy=there_are(key, names, "mtl campaign start begins one")
+            )
+        return super().get(key)
 
     def advance(self, before: CampaignDocument, after: CampaignDocument) -> bool:
         """Replace `before` by `after` unless somebody else has decided a round since."""

@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, Self, get_args
 
-from mtl_flows.errors import ConfigurationError
-from mtl_flows.schemas.candidates import CandidateDocument, Reached
-from mtl_flows.science.gates import STORED, gate
+from pymatgen.core import Composition, Element
+
+from mtl_flows.errors import ConfigurationError, there_are
+from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.science.gates import gate
+from mtl_flows.science.reading import reduced_formula
 from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.store.bins import asked
+from mtl_flows.vocabulary import ChosenProtocol, DynamicsStatus, GateKey, Judgement, Reached
 
-ChosenProtocol = Literal["any", "published", "text"]
-
-GATES: Final = tuple(gate.key for gate in STORED)
+GATES: Final[tuple[GateKey, ...]] = get_args(GateKey)
 """Keys of the gates that can be asked for."""
 NUMERIC_FIELDS: Final[tuple[str, ...]] = tuple(
     name
@@ -23,6 +25,7 @@ NUMERIC_FIELDS: Final[tuple[str, ...]] = tuple(
 )
 """Fields of the candidate table that a `Range` can limit."""
 
+_DROPPED: Final = {"survives_published": {"$ne": True}, "survives_text": {"$ne": True}, "pending": []}
 _UNITS = ("_S_per_cm", "_eV_per_atom", "_eV", "_A", "_V", "_K")
 
 
@@ -48,6 +51,11 @@ class Range:
     def __post_init__(self) -> None:
         object.__setattr__(self, "field", _numeric_field(self.field))
 
+    def __str__(self) -> str:
+        ends = [f"≥ {self.at_least:g}" if self.at_least is not None else ""]
+        ends += [f"≤ {self.at_most:g}" if self.at_most is not None else ""]
+        return f"{self.field} {' and '.join(filter(None, ends))}"
+
     def condition(self) -> dict[str, float]:
         """What MongoDB asks of the field."""
         limits = {"$gte": self.at_least, "$lte": self.at_most}
@@ -67,7 +75,7 @@ class CandidateFilter:
         Unique materials that passed every gate of `protocol`.
     passes, fails
         Keys of gates that were passed, or not: some of `GATES`. With the protocol ``any``, a gate that fails has to
-        fail under both.
+        fail under both. As of `elements` and `without`, a text with commas between is taken too.
     cluster
         Name of a cluster.
     elements, without
@@ -75,7 +83,7 @@ class CandidateFilter:
     chemical_system
         Exactly these elements, joined by hyphens, in any order.
     formula
-        Reduced formula.
+        Formula, reduced before it is compared.
     verdict
         ``pass``, ``fail`` or ``undecided``.
     dynamics_status
@@ -84,6 +92,8 @@ class CandidateFilter:
         The last gate that was passed; a stage that has not run yet.
     is_representative
         Unique materials, or their duplicates.
+    dropped
+        Failed a gate under both protocols, so that nothing is pending; or, if false, all others.
     release
         Name of a release that holds the material.
     ranges
@@ -92,7 +102,7 @@ class CandidateFilter:
     Raises
     ------
     ConfigurationError
-        If a protocol, gate, verdict or stage is unknown.
+        If a protocol, gate, element, verdict, status or stage is unknown, or the formula is none.
     """
 
     survivors: bool = False
@@ -108,20 +118,39 @@ class CandidateFilter:
     ordered: bool | None = None
     is_known_conductor: bool | None = None
     is_representative: bool | None = None
-    verdict: Literal["", "pass", "fail", "undecided"] = ""
-    dynamics_status: str = ""
+    verdict: Judgement | Literal[""] = ""
+    dynamics_status: DynamicsStatus | Literal[""] = ""
     furthest_stage: Reached | Literal[""] = ""
     pending: Reached | Literal[""] = ""
+    dropped: bool | None = None
     release: str = ""
     ranges: tuple[Range, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("passes", "fails", "elements", "without"):
+            object.__setattr__(self, name, _several(getattr(self, name)))
+        system = tuple(filter(None, self.chemical_system.split("-")))
         _one_of("protocol", [self.protocol], get_args(ChosenProtocol))
         _one_of("gate", [*self.passes, *self.fails], GATES)
-        _one_of("verdict", [self.verdict], ("", "pass", "fail", "undecided"))
+        _one_of("verdict", [self.verdict], ("", *get_args(Judgement)))
+        _one_of("status", [self.dynamics_status], ("", *get_args(DynamicsStatus)))
         _one_of("stage", [self.furthest_stage, self.pending], ("", *get_args(Reached)))
-        sorted_system = "-".join(sorted(filter(None, self.chemical_system.split("-"))))
-        object.__setattr__(self, "chemical_system", sorted_system)
+        for symbol in (*self.elements, *self.without, *system):
+            if not Element.is_valid_symbol(symbol):
+                raise ConfigurationError(f"no element {symbol!r}", remedy="write symbols, such as Li,P,S")
+        object.__setattr__(self, "chemical_system", "-".join(sorted(system)))
+        object.__setattr__(self, "formula", _reduced(self.formula))
+
+    def apart(self) -> dict[str, Self]:
+        """Return each thing that is asked alone, by what it is."""
+        alone: dict[str, Self] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value == field.default or field.name in ("protocol", "ranges"):
+                continue
+            told = ", ".join(value) if isinstance(value, tuple) else str(value)
+            alone[f"{field.name} {told}"] = type(self)(**{"protocol": self.protocol, field.name: value})
+        return alone | {str(limits): type(self)(ranges=(limits,)) for limits in self.ranges}
 
     def query(self) -> dict[str, Any]:
         """The filter as MongoDB reads it."""
@@ -138,6 +167,8 @@ class CandidateFilter:
             query["reduced_formula"] = self.formula
         if self.release:
             query["releases"] = self.release
+        if self.dropped is not None:
+            query["$and" if self.dropped else "$nor"] = [_DROPPED]
         if self.elements:
             query["elements"] = {"$all": list(self.elements)}
         if self.without:
@@ -211,7 +242,23 @@ def _numeric_field(name: str) -> str:
 def _one_of(what: str, values: Iterable[str], allowed: Iterable[str]) -> None:
     for value in values:
         if value not in allowed:
-            choices = [choice for choice in allowed if choice]
-            raise ConfigurationError(
-                f"unknown {what} {value!r}", remedy=f"choose {', '.join(choices[:-1])} or {choices[-1]}"
-            )
+            raise ConfigurationError(f"no {what} {value!r}", remedy=there_are(value, filter(None, allowed)))
+
+
+def _several(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of a sequence, or of a text with commas between them."""
+    parts = names.split(",") if isinstance(names, str) else names
+    return tuple(filter(None, (part.strip() for part in parts)))
+
+
+def _reduced(formula: str) -> str:
+    """Return the reduced form of a formula, as the rows have it."""
+    if not formula:
+        return ""
+    try:
+        composition = Composition(formula)
+    except ValueError:
+        composition = Composition()
+    if not composition or not composition.valid:
+        raise ConfigurationError(f"no formula {formula!r}", remedy="write it as Li3PS4")
+    return reduced_formula(composition)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
 
-from mtl_flows.errors import ConfigurationError, NotFoundError
+from mtl_flows.errors import ConfigurationError, NotFoundError, there_are
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store import bins
 from mtl_flows.store.candidate_filter import CandidateFilter, Range
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.owner import Owner
+from mtl_flows.store.releases import ReleaseCollection
 from mtl_flows.store.screening import ScreeningCollection
 
 if TYPE_CHECKING:
@@ -124,6 +125,45 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         """Restrict a query to the rows of the screening."""
         return {"screening": self.screening, **(query or {})}
 
+    def asked(self, chosen: CandidateFilter) -> dict[str, Any]:
+        """Query of a filter, in the screening.
+
+        Raises
+        ------
+        NotFoundError
+            If it names a release or a cluster that is not there.
+        """
+        clusters = ("cluster_published", "cluster_text")
+        if chosen.release and not self.raw.find_one(self.scoped({"releases": chosen.release}), {"_id": 1}):
+            names = ReleaseCollection(self.raw.database).order()
+            if chosen.release not in names:
+                raise NotFoundError(
+                    f"no release {chosen.release!r}",
+                    remedy=there_are(chosen.release, names, "run mtl ingest"),
+                )
+        if chosen.cluster:
+            names = sorted({c for one in clusters for c in self.raw.distinct(one, self.scoped()) if c})
+            if chosen.cluster not in names:
+                raise NotFoundError(
+                    f"no cluster {chosen.cluster!r} in the screening {self.screening!r}",
+                    remedy=there_are(chosen.cluster, names, "run mtl screen"),
+                )
+        return self.scoped(chosen.query())
+
+    def number_of(self, chosen: CandidateFilter) -> int:
+        """Count the rows that a filter describes."""
+        return self.raw.count_documents(self.asked(chosen))
+
+    def why_none(self, chosen: CandidateFilter) -> str:
+        """Say why a filter describes no row: how many rows there are, and how many each thing asked leaves."""
+        total = self.raw.count_documents(self.scoped())
+        if not total:
+            return f"the screening {self.screening!r} has no rows yet; mtl screen makes them"
+        parts = [
+            f"{told.replace('_', ' ')}: {self.number_of(alone)}" for told, alone in chosen.apart().items()
+        ]
+        return f"none of {total} rows meets all that is asked; how many meet each: {', '.join(parts)}"
+
     def get(self, key: str) -> CandidateDocument:
         """Return the row of a material.
 
@@ -228,7 +268,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
 
     def select(self, chosen: CandidateFilter, *, limit: int = 0) -> Iterator[CandidateDocument]:
         """Stream the materials that a filter describes, the highest priority first."""
-        return self.find(chosen.query(), sort=_BEST_FIRST, limit=limit)
+        return super().find(self.asked(chosen), sort=_BEST_FIRST, limit=limit)
 
     def frame(
         self, chosen: CandidateFilter = CandidateFilter(), *, columns: Sequence[str] = (), limit: int = 0
@@ -255,7 +295,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
                 f"no fields of the candidate table: {', '.join(unknown)}", remedy="see docs/fields.md"
             )
         shown = list(columns or fields)
-        query = self.scoped(chosen.query())
+        query = self.asked(chosen)
         wanted = dict.fromkeys(["material_id", *shown], 1)
         found = self.raw.find(query, wanted, sort=list(_BEST_FIRST), limit=limit)
         rows = [[row["material_id"], *(row.get(name) for name in shown)] for row in found]

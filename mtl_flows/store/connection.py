@@ -12,7 +12,7 @@ from pymongo.errors import ConnectionFailure, InvalidURI, OperationFailure
 from pymongo.uri_parser import parse_uri
 
 from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
-from mtl_flows.settings import Settings
+from mtl_flows.settings import SETTINGS_FILE, Settings, find_project_folder
 from mtl_flows.store.mongod import EmbeddedServer
 
 _SELECTION_TIMEOUT_MS = 5000
@@ -125,11 +125,42 @@ class Connection:
         return client
 
 
+def demand_project(settings: Settings) -> None:
+    """Refuse to work where neither a server is configured nor a project was begun.
+
+    Raises
+    ------
+    ConfigurationError
+        With what can be done about it.
+    """
+    folder = find_project_folder()
+    if settings.mongo_uri is None and not (settings.home.is_dir() or (folder / SETTINGS_FILE).is_file()):
+        raise ConfigurationError(
+            "no project here, nor in a folder above",
+            subject=str(folder),
+            remedy="go to the project's folder or name it (mtl -C FOLDER), begin one with mtl init, or set "
+            "MTL_MONGO_URI to a server of yours",
+        )
+
+
 @contextmanager
-def connection(settings: Settings) -> Iterator[Connection]:
-    """Address of the configured server; leases the embedded one if none is configured."""
+def connection(settings: Settings, *, begin: bool = False) -> Iterator[Connection]:
+    """Address of the configured server; leases the embedded one if none is configured.
+
+    Parameters
+    ----------
+    begin
+        Where there is neither, begin a project: an embedded server whose data are empty.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is neither and no project is to be begun.
+    """
     if settings.mongo_uri is not None:
         yield Connection.parse(settings.mongo_uri.get_secret_value(), settings.database)
         return
+    if not begin:
+        demand_project(settings)
     with EmbeddedServer(settings.home).lease() as server:
         yield Connection.parse(server.uri, settings.database)

@@ -232,7 +232,23 @@ class MTLStore:
 
     @classmethod
     @contextmanager
-    def open(cls, settings: Settings | None = None, owner: Owner | None = None) -> Iterator[Self]:
-        """Open the configured store, starting the embedded server if none is configured."""
-        with connection(settings or Settings.load()) as address, cls.connect(address, owner) as store:
+    def open(
+        cls, settings: Settings | None = None, owner: Owner | None = None, *, begin: bool = False
+    ) -> Iterator[Self]:
+        """Open the configured store, starting the embedded server if none is configured.
+
+        Parameters
+        ----------
+        settings
+            Those of the working directory if not given.
+        begin
+            Begin a project where there is none.
+
+        Raises
+        ------
+        ConfigurationError
+            If no server is configured and there is no project here, unless one is begun.
+        """
+        address = connection(settings or Settings.load(), begin=begin)
+        with address as found, cls.connect(found, owner) as store:
             yield store

@@ -68,8 +68,22 @@ class TrajectoryCollection(RunCollection[TrajectoryDocument]):
             for document in self.find(wanted, sort=order, limit=1):
                 return document
         raise NotFoundError(
-            "no simulation with frames", subject=subject, remedy="see mtl explain, or run mtl launch"
+            f"no simulation with frames{f' at {temperature_K:g} K' if temperature_K else ''}",
+            subject=subject,
+            remedy=self._others(query | {"parent_id": {"$in": list(parents)}}),
         )
+
+    def _others(self, query: dict[str, Any]) -> str:
+        """Say which simulations there are instead."""
+        wanted = {"ordering": 1, "temperature_K": 1}
+        found = {(d["ordering"], d["temperature_K"]) for d in self.raw.find(query, wanted)}
+        if not found:
+            return "see mtl explain, or run mtl launch"
+        by_ordering = {
+            ordering: ", ".join(f"{K:g}" for other, K in sorted(found) if other == ordering)
+            for ordering in sorted({ordering for ordering, _ in found})
+        }
+        return "there are " + "; ".join(f"{K} K of approximant {n}" for n, K in by_ordering.items())
 
     def claim(self, key: str) -> TrajectoryDocument:
         """Take a simulation over as it stands, and return it: nothing that another owner still writes will move it.

@@ -223,6 +223,10 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
             for g in found
         ]
 
+    def reasons(self) -> list[str]:
+        """Reason codes of all that was ever refused, sorted."""
+        return sorted(self.raw.distinct("reason"))
+
     def outstanding(self, query: Mapping[str, Any] | None = None) -> Iterator[RejectionDocument]:
         """Stream the refusals that still hold."""
         return self.find({**(query or {}), "resolved": False})

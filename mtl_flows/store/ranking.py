@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from mtl_flows.errors import ConfigurationError
+from mtl_flows.errors import ConfigurationError, there_are
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.store.bins import FIELD
 from mtl_flows.store.candidates import CandidateCollection, CandidateFilter
+from mtl_flows.vocabulary import Ranking
 
 _VERDICTS = ("pass", "undecided", "fail")
 
-RANKINGS: Mapping[str, tuple[str, int]] = MappingProxyType(
+RANKINGS: Mapping[Ranking, tuple[str, int]] = MappingProxyType(
     {
         "priority": ("priority", -1),
         "ea": ("activation_energy_eV", 1),
@@ -28,7 +29,7 @@ RANKINGS: Mapping[str, tuple[str, int]] = MappingProxyType(
 
 
 def ranked(
-    candidates: CandidateCollection, chosen: CandidateFilter, *, by: str = "priority", limit: int = 0
+    candidates: CandidateCollection, chosen: CandidateFilter, *, by: Ranking = "priority", limit: int = 0
 ) -> Iterator[CandidateDocument]:
     """Stream what a filter describes, the best first; ties by v3/d3, then by id.
 
@@ -45,13 +46,13 @@ def ranked(
         If there is no such ranking.
     """
     if by not in RANKINGS:
-        raise ConfigurationError(f"no ranking {by!r}", remedy=f"choose one of {', '.join(RANKINGS)}")
+        raise ConfigurationError(f"no ranking {by!r}", remedy=there_are(by, RANKINGS))
     field, direction = RANKINGS[by]
     key: Any = f"${field}"
     if by == "verdict":
         key = {"$indexOfArray": [list(_VERDICTS), key]}
     stages: list[dict[str, Any]] = [
-        {"$match": candidates.scoped(chosen.query())},
+        {"$match": candidates.asked(chosen)},
         {"$set": {"_missing": {"$lte": [f"${field}", None]}, "_key": key}},
         {"$sort": {"_missing": 1, "_key": direction, "priority": -1, "_id": 1}},
         *([{"$limit": limit}] if limit else []),

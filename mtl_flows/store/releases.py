@@ -10,7 +10,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from mtl_flows import __version__
-from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError, NotFoundError
+from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError, NotFoundError, there_are
 from mtl_flows.schemas.base import Provenance, utc_now
 from mtl_flows.schemas.ingest import IngestRecord, ReleaseDocument
 from mtl_flows.science.reading import source_key
@@ -116,7 +116,9 @@ class ReleaseCollection(DocumentCollection[ReleaseDocument]):
         """
         stored = self.raw.find_one({"_id": name})
         if stored is None:
-            raise NotFoundError("no such release", subject=name, remedy="see `mtl release list`")
+            raise NotFoundError(
+                f"no release {name!r}", remedy=there_are(name, self.order(), "run mtl ingest")
+            )
         return self._load(stored)
 
     def in_order(self) -> Iterator[ReleaseDocument]:

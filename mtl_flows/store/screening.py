@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from mtl_flows.errors import NotFoundError
+from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.schemas.base import utc_now
 from mtl_flows.schemas.screening import ScreeningDocument
 from mtl_flows.science.topology import Protocol
@@ -51,9 +51,7 @@ class ScreeningCollection(DocumentCollection[ScreeningDocument]):
         stored = self.raw.find_one({"_id": name})
         if stored is None:
             raise NotFoundError(
-                "no such screening",
-                subject=name,
-                remedy=f"there are {', '.join(self.names())}" if self.names() else "run mtl screen",
+                f"no screening {name!r}", remedy=there_are(name, self.names(), "run mtl screen")
             )
         return self._load(stored)
 

@@ -91,6 +91,39 @@ def test_exit_codes_follow_the_family_of_the_error() -> None:
     ] == [1, 1, 3, 4, 5, 6, 6]
 
 
+@pytest.mark.parametrize(
+    "arguments", [("query", "--help"), ("--version",), ("examples", "--help")], ids=" ".join
+)
+def test_a_reader_that_has_seen_enough_is_no_failure(project: Path, arguments: tuple[str, ...]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        [sys.executable, "-m", "mtl_flows", *arguments],
+        cwd=project,
+        env=environment(),
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_what_cannot_be_written_or_read_is_said_in_a_line(mtl_here: Mtl, project: Path) -> None:
+    (project / "file").write_text("")
+    for command in (
+        ("examples", project / "file"),
+        ("examples", project / "file" / "below"),
+        ("window", "Li3PO4", "--entries", "none.json"),
+    ):
+        answer = mtl_here(*command)
+        assert answer.code in (4, 6), answer
+        assert answer.err.startswith("error (")
+        assert "Traceback" not in answer.err
+
+
 def test_help_and_version(mtl_here: Mtl) -> None:
     assert mtl_here("--version").out.strip() == __version__
     overview = mtl_here("--help")

@@ -87,7 +87,7 @@ def test_what_a_release_changed(mtl_here: Mtl, store: MTLStore, server: str, pro
     limited = mtl_here("release", "diff", "one", "two", "--kind", "withdrawn", "--limit", "1")
     assert "refined" not in limited.out
     assert "1 of 2 shown" in limited.err
-    assert mtl_here("release", "diff", "one", "two", "--kind", "else").code == 4
+    assert mtl_here("release", "diff", "one", "two", "--kind", "else").code == 2
     reverse = json.loads(mtl_here("release", "diff", "two", "one", "--json").out)
     kinds = {change["material_id"]: change["kind"] for change in reverse["changes"]}
     assert kinds == {"li10gep2s12": "refined", "licl": "new", "icsd-22402": "withdrawn"}

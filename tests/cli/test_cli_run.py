@@ -28,7 +28,7 @@ def delivery(project: Path) -> Path:
 def test_everything_and_then_nothing(
     mtl: Mtl, mtl_here: Mtl, server: str, store: MTLStore, delivery: Path
 ) -> None:
-    arguments = ("run", delivery, "--labels", "labels.csv", "--survivors", 1, *SHORT)
+    arguments = ("run", delivery, "--labels", "labels.csv", "--limit", 1, *SHORT)
     first = mtl(*arguments, MTL_MONGO_URI=server)
     assert first.code == 0, first
     assert "refused crystals/broken.cif: no data block" in first.err

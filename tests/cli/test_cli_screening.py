@@ -38,8 +38,8 @@ def test_a_second_screening_stands_beside(
     plain = mtl_here("query", "--json")
     assert "screening Li, the default" in plain.err
     assert {row["screening"] for row in json.loads(plain.out)} == {"Li"}
-    named = mtl_here("query", "--screening", "tight", "--json")
-    assert named.err == ""
+    named = mtl_here("query", "--screening", "tight", "--json", "--with-dropped")
+    assert "is the default" not in named.err
     assert {row["screening"] for row in json.loads(named.out)} == {"tight"}
     rules = {
         name: json.loads(mtl_here("explain", "icsd-34280", "--screening", name, "--json").out)["rules"]
@@ -103,7 +103,7 @@ def test_what_does_not_exist_is_named(mtl_here: Mtl, screened: MTLStore) -> None
         ("launch", "--screening", "nobody"),
     ):
         answer = mtl_here(*command)
-        assert (answer.code, "there are Li" in answer.err) == (5, True), (command, answer.err)
+        assert (answer.code, "there is Li" in answer.err) == (5, True), (command, answer.err)
 
 
 @pytest.mark.parametrize(

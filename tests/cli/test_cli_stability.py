@@ -55,11 +55,11 @@ def test_two_origins_are_refused(mtl_here: Mtl, entries: Path, server: str) -> N
     answer = mtl_here("window", "Li3PO4", "--entries", entries, "--provider", "potential")
     assert answer.code == 4
     assert "different origin do not share a hull" in answer.err
-    assert mtl_here("window", "Li3PO4", "--entries", entries, "--corrections", "none").code == 4
+    assert mtl_here("window", "Li3PO4", "--entries", entries, "--corrections", "none").code == 2
 
 
 def test_no_key_says_which_variable(mtl_here: Mtl, server: str) -> None:
-    answer = mtl_here("window", "LiCl", "--provider", "mp", MP_API_KEY="")
+    answer = mtl_here("window", "LiCl", "--provider", "materials_project", MP_API_KEY="")
     assert answer.code == 4
     assert "MP_API_KEY" in answer.err
 
@@ -107,22 +107,22 @@ def test_candidates_are_ranked_filtered_and_exported(
     with MTLStore.connect(address) as store:
         jobs = json.dumps(list(store.database["fireworks"].find()), default=str)
     assert '"provider": "file"' in jobs
-    rows = json.loads(mtl_here("candidates", "--by", "window", "--json").out)
+    rows = json.loads(mtl_here("query", "--by", "window", "--json", "--with-dropped").out)
     assert len(rows) == len(SCREENED)
     assert rows[0]["material_id"] == "icsd-34280"
     assert rows[0]["evidence"] == "mtl explain icsd-34280"
     priorities = [row["priority"] for row in rows[1:] if row["window_width_V"] is None]
     assert priorities == sorted(priorities, reverse=True)
-    survivors = mtl_here("candidates", "--survivors", "--csv").out
+    survivors = mtl_here("query", "--survivors", "--csv").out
     listed = list(csv.DictReader(io.StringIO(survivors)))
     assert {row["survives_published"] for row in listed} | {row["survives_text"] for row in listed} >= {
         "True"
     }
     assert 0 < len(listed) < len(SCREENED)
-    assert mtl_here("candidates", "--by", "beauty").code == 4
-    assert mtl_here("candidates", "--cif", "all.zip", "--rebuild").code == 0
+    assert mtl_here("query", "--by", "beauty").code == 2
+    assert mtl_here("query", "--cif", "-o", "all.zip", "--with-dropped", "--rebuild").code == 0
     first = (project / "all.zip").read_bytes()
-    mtl_here("candidates", "--cif", "all.zip")
+    mtl_here("query", "--cif", "-o", "all.zip", "--with-dropped")
     assert (project / "all.zip").read_bytes() == first
     with zipfile.ZipFile(project / "all.zip") as archive:
         manifest = json.loads(archive.read("manifest.json"))

@@ -36,9 +36,9 @@ def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, 
     assert json.loads(again.out)["unchanged"] == 2
     assert contents(store) == before
 
-    listed = json.loads(mtl_here("rejections", "--json").out)
+    listed = json.loads(mtl_here("rejection", "list", "--json").out)
     assert {Path(entry["subject"]).name: entry["reason"] for entry in listed} == REASONS
-    table = mtl_here("rejections").out
+    table = mtl_here("rejection", "list").out
     assert "broken[b].cif" in table
     assert "occupancy_above_one" in table
     story = mtl_here("explain", "bad/overfull.cif")
@@ -47,7 +47,7 @@ def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, 
     by_base_name = json.loads(mtl_here("explain", "overfull.cif", "--json").out)["rejections"]
     assert [r["subject"] for r in by_base_name] == ["bad/overfull.cif"]
     assert json.loads(mtl_here("explain", "licl.cif", "--json").out)["structure"]["structure_id"] == "licl.r1"
-    one_reason = json.loads(mtl_here("rejections", "--reason", "unreadable", "--json").out)
+    one_reason = json.loads(mtl_here("rejection", "list", "--reason", "unreadable", "--json").out)
     assert [Path(entry["subject"]).name for entry in one_reason] == ["broken[b].cif"]
     assert all(entry["provenance"]["parameters"]["stage"] == "ingest" for entry in listed)
     retried = json.loads(mtl_here("ingest", bad, "-r", "one", "-j", 0, "--retry", "--json").out)
@@ -64,12 +64,14 @@ def test_a_delivery_with_bad_files(mtl_here: Mtl, store: MTLStore, server: str, 
 
     (bad / "overfull.cif").write_text((bad / "licl.cif").read_text().replace("5.13", "5.23"))
     mtl_here("ingest", bad, "-r", "two", "-j", 0)
-    assert len(json.loads(mtl_here("rejections", "--json").out)) == 4
-    everything = {r["file_stem"]: r for r in json.loads(mtl_here("rejections", "--all", "--json").out)}
+    assert len(json.loads(mtl_here("rejection", "list", "--json").out)) == 4
+    everything = {
+        r["file_stem"]: r for r in json.loads(mtl_here("rejection", "list", "--resolved", "--json").out)
+    }
     assert len(everything) == 5
     assert everything["overfull"]["resolved_at"]
     assert everything["also-broken"]["releases"] == ["one"]
-    assert "one, two" in mtl_here("rejections").out
+    assert "one, two" in mtl_here("rejection", "list").out
 
 
 def test_filters_set_aside_and_take_back(mtl_here: Mtl, store: MTLStore, server: str, project: Path) -> None:
@@ -78,7 +80,7 @@ def test_filters_set_aside_and_take_back(mtl_here: Mtl, store: MTLStore, server:
         "ingest", crystals, "-r", "one", "-j", 0, "--drop", "disordered, theoretical", "--json"
     )
     assert (json.loads(dropped.out)["new"], json.loads(dropped.out)["rejected"]) == (1, 1)
-    (aside,) = json.loads(mtl_here("rejections", "--reason", "set_aside", "--json").out)
+    (aside,) = json.loads(mtl_here("rejection", "list", "--reason", "set_aside", "--json").out)
     assert aside["subject"].endswith("li10gep2s12.cif")
     assert "disordered" in aside["message"]
     kept = json.loads(mtl_here("ingest", crystals, "-r", "one", "-j", 0, "--json").out)
@@ -165,7 +167,7 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
 
 
 def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
-    everything = json.loads(mtl_here("query", "--json", "--limit", 0).out)
+    everything = json.loads(mtl_here("query", "--json", "--with-dropped").out)
     assert len(everything) == len(SCREENED)
     assert everything == sorted(everything, key=lambda row: (-(row["priority"] or 0), row["_id"]))
     survivors = mtl_here("query", "--survivors", "--protocol", "published", "--json")
@@ -177,7 +179,7 @@ def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
     assert set(ids(mtl_here("query", "--max", "r_connected=2.6", "--json"))) == {
         c.material_id for c in screened.candidates.find() if c.r_connected_A <= 2.6
     }
-    rows = list(csv.DictReader(io.StringIO(mtl_here("query", "--csv", "--limit", 0).out)))
+    rows = list(csv.DictReader(io.StringIO(mtl_here("query", "--csv", "--with-dropped").out)))
     assert [row["material_id"] for row in rows] == [row["material_id"] for row in everything]
     assert rows[0]["elements"] == " ".join(everything[0]["elements"])
     some = mtl_here("query", "--limit", 2)
@@ -185,8 +187,57 @@ def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
     assert everything[0]["material_id"] in some.out
     assert everything[2]["material_id"] not in some.out
     unknown = mtl_here("query", "--survivors", "--protocol", "both")
-    assert (unknown.code, "'both'" in unknown.err) == (4, True)
-    assert mtl_here("query", "--elements", "Xe", "--json").out.strip() == "[]"
+    assert (unknown.code, "'both'" in unknown.err) == (2, True)
+
+
+def test_exports_hold_all_that_is_asked(mtl_here: Mtl, screened: MTLStore, project: Path) -> None:
+    plain = mtl_here("query", "--json")
+    dropped = [c for c in screened.candidates.find() if not c.survives and not c.pending]
+    assert 0 < len(dropped) < len(SCREENED)
+    assert not set(ids(plain)) & {c.material_id for c in dropped}
+    assert f"{len(dropped)} materials that a gate dropped are left out; --with-dropped" in plain.err
+    assert set(ids(mtl_here("query", "--dropped", "--json"))) == {c.material_id for c in dropped}
+    assert set(ids(mtl_here("query", "--kept", "--json"))) == set(ids(plain))
+    assert len(ids(mtl_here("query", "--elements", "Li", "--json"))) == len(SCREENED)
+    assert len(ids(mtl_here("query", "--elements", "Li", "--json", "-n", 3))) == 3
+    written = mtl_here("query", "--elements", "Li", "--csv", "-o", "all.csv")
+    assert (written.code, written.out) == (0, "")
+    with (project / "all.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(SCREENED)
+    assert {row["diffusivities"] for row in rows} == {""}
+    assert mtl_here("query", "--csv", "-o", "nowhere/all.csv").code == 4
+    assert mtl_here("query", "--csv", "--json").code == 4
+    assert mtl_here("query", "--cif").code == 4
+
+
+def test_an_empty_answer_says_why(mtl_here: Mtl, screened: MTLStore) -> None:
+    none = mtl_here("query", "--elements", "Xe", "--known", "--json")
+    assert (none.code, none.out.strip()) == (0, "[]")
+    assert f"none of {len(SCREENED)} rows meets all" in none.err
+    assert f"elements Xe: 0, is known conductor True: {len(KNOWN)}" in none.err
+    screened.releases.begin("2025.1", "")
+    for wrong, told in (
+        (("--release", "2025.2"), "no release '2025.2' (did you mean 2025.1? there is 2025.1)"),
+        (("--cluster", "c999"), "no cluster 'c999' in the screening 'Li' (there are c001"),
+        (("--elements", "Li,Xx"), "no element 'Xx'"),
+        (("--formula", "Li3+Q"), "no formula"),
+        (("--passes", "chemsitry"), "no gate 'chemsitry' (did you mean chemistry?"),
+    ):
+        answer = mtl_here("query", *wrong)
+        assert answer.code in (4, 5), answer
+        assert told in answer.err
+    assert mtl_here("query", "--status", "fited").code == 2
+    for command in (
+        ("cluster", "show", "texts"),
+        ("release", "close", "x"),
+        ("campaign", "status", "spring"),
+    ):
+        answer = mtl_here(*command)
+        assert (answer.code, answer.err.count("(")) == (5, 2), answer
+    assert "did you mean text" in mtl_here("cluster", "show", "texts").err
+    assert "nothing was refused" in mtl_here("rejection", "list").err
+    assert mtl_here("rejection", "list", "--reason", "unreadable").code == 5
 
 
 def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
@@ -225,7 +276,7 @@ def test_status_tells_what_failed(mtl_here: Mtl, screened: MTLStore) -> None:
     assert "workflow 'dynamics licl' added" in launched.err
     again = mtl_here("launch", "licl", "--engine", "toy_engines.NoSuchEngine")
     assert "existing" in again.err
-    worked = mtl_here("worker", "--heavy")
+    worked = mtl_here("worker", "--kind", "heavy")
     assert worked.code == 6
     assert "failed" in worked.err
     told = mtl_here("status", "--errors")

@@ -100,7 +100,7 @@ def test_another_gate_drops_what_is_beyond_it(mtl_here: Mtl, screened: MTLStore)
 @pytest.mark.parametrize(
     ("command", "code", "told"),
     [
-        (["--protocol", "both"], 4, "published or text"),
+        (["--protocol", "both"], 2, "'both'"),
         (["--max", "mobile_h1_birth_max=1"], 4, "mobile_h1_birth_max"),
         (["--max", "mobile_h0_death_max"], 2, "FIELD=NUMBER"),
         (["--at", "3", "--at-factor", "2"], 4, "not both"),

@@ -81,7 +81,7 @@ def test_the_default_is_the_first_until_another_is_chosen(screened: MTLStore) ->
     assert screened.screening == "strict"
     assert {c.screening for c in screened.candidates.select(CandidateFilter())} == {"strict"}
     assert screening_parameters(screened) == STRICT
-    with pytest.raises(NotFoundError, match="no such screening") as caught:
+    with pytest.raises(NotFoundError, match="no screening") as caught:
         screened.screenings.make_default("stricter")
     assert "Li, strict" in caught.value.remedy
 

@@ -60,7 +60,7 @@ def another(
     """A slow worker in another terminal."""
     write_templates(tmp_path, Settings(mongo_uri=SecretStr(address.uri)), address)
     commands = {
-        "mtl worker": [sys.executable, "-m", "mtl_flows", "worker", "--all"],
+        "mtl worker": [sys.executable, "-m", "mtl_flows", "worker", "--kind", "any"],
         "rlaunch": [str(Path(sys.executable).with_name("rlaunch")), "rapidfire"],
     }
     environment = {

@@ -177,7 +177,7 @@ def test_windows_of_a_stored_material_on_every_hull(
     monkeypatch.setenv("MP_API_KEY", KEY)
     fill(store, "li2o")
     p = DynamicsParameters()
-    (by_mp,) = windows_of_material(store, "icsd-22402", p, EntrySource("mp"))
+    (by_mp,) = windows_of_material(store, "icsd-22402", p, EntrySource("materials_project"))
     assert (by_mp.provider, by_mp.own_energy, by_mp.stability) == (
         *("materials_project", "entry mp-1960-GGA"),
         "stable",
@@ -216,7 +216,7 @@ def test_a_source_travels_with_the_workflow_and_holds_no_secret(monkeypatch: pyt
     maker = DynamicsFlowMaker(entries=EntrySource("file", "file|abc|as_given", "ours.json"))
     restored = DynamicsFlowMaker.from_dict(json.loads(json.dumps(maker.as_dict(), cls=MontyEncoder)))
     assert restored.entries == maker.entries
-    flow = DynamicsFlowMaker(entries=EntrySource("mp")).make("a.r1", "a")
+    flow = DynamicsFlowMaker(entries=EntrySource("materials_project")).make("a.r1", "a")
     assert KEY not in json.dumps(flow.as_dict(), cls=MontyEncoder)
     (window,) = (job for job in flow.jobs if job.name.startswith("electrochemical window"))
-    assert window.maker.source == EntrySource("mp")
+    assert window.maker.source == EntrySource("materials_project")

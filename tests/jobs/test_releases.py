@@ -158,7 +158,7 @@ class TestRemoved:
 
     def test_of_an_unknown_one(self, store: MTLStore) -> None:
         for change in (remove_release, close_release):
-            with pytest.raises(NotFoundError, match="no such release"):
+            with pytest.raises(NotFoundError, match="no release"):
                 change(store, "2", HERE)
 
     def test_tried_on_a_copy(self, store: MTLStore, deliver: Deliver) -> None:

@@ -50,7 +50,7 @@ def test_every_client_waits_for_a_majority_and_its_journals_unless_the_address_s
 @pytest.mark.parametrize(
     "command",
     [
-        ("python", "-m", "mtl_flows", "worker", "--all"),
+        ("python", "-m", "mtl_flows", "worker", "--kind", "any"),
         ("rlaunch", "rapidfire"),
         ("rlaunch", "multi", "2"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mtl_flows import CandidateFilter, Range
-from mtl_flows.errors import ConfigurationError
+from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.funnel import funnel_counts
@@ -90,15 +90,40 @@ def test_filters(store: MTLStore, fields: dict[str, Any], found: str) -> None:
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="'both'") as caught:
         CandidateFilter(survivors=True, protocol="both")  # type: ignore[arg-type]
-    assert "published or text" in caught.value.remedy
+    assert "any, published, text" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"passes": ("topology",)}, {"verdict": "maybe"}, {"pending": "lunch"}, {"furthest_stage": "x"}]
+    "wrong",
+    [
+        *({"passes": ("topology",)}, {"verdict": "maybe"}, {"pending": "lunch"}, {"furthest_stage": "x"}),
+        *(
+            {"dynamics_status": "fited"},
+            {"elements": "Li,Xx"},
+            {"chemical_system": "Li-Q"},
+            {"formula": "(Li"},
+        ),
+    ],
 )
 def test_what_nobody_can_ask_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="unknown"):
+    with pytest.raises(ConfigurationError, match=r"no (gate|verdict|stage|status|element|formula) '"):
         CandidateFilter(**wrong)
+
+
+def test_texts_with_commas_are_several() -> None:
+    assert CandidateFilter(elements="Li, P", passes="prescreen,chemistry") == CandidateFilter(  # type: ignore[arg-type]
+        elements=("Li", "P"), passes=("prescreen", "chemistry")
+    )
+    assert CandidateFilter(formula="Li6P2S8").formula == "Li3PS4"
+
+
+def test_what_is_not_there_is_refused(store: MTLStore) -> None:
+    store.candidates.put(GATED)
+    for chosen in (CandidateFilter(release="never"), CandidateFilter(cluster="c009")):
+        with pytest.raises(NotFoundError, match=r"no (release|cluster) '"):
+            list(store.candidates.select(chosen))
+    with pytest.raises(NotFoundError, match="did you mean c001"):
+        store.candidates.frame(CandidateFilter(cluster="c0011"))
 
 
 def test_a_field_is_found_without_its_unit_and_a_wrong_one_is_told() -> None:

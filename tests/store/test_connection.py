@@ -121,7 +121,10 @@ def test_settings_with_an_address(mongo_uri: str, address: Connection) -> None:
 
 def test_settings_without_an_address_lease_the_embedded_server(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / ".mtl")
-    with connection(settings) as found:
+    with pytest.raises(ConfigurationError, match="no project here"), connection(settings):
+        pass
+    assert not (tmp_path / ".mtl").exists()
+    with connection(settings, begin=True) as found:
         assert found.database == "mtl"
         with found.client() as client:
             assert client.admin.command("ping")["ok"] == 1

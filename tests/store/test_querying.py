@@ -111,7 +111,7 @@ def test_three_ways_give_the_same_answer(
     monkeypatch.setenv("MTL_MONGO_URI", address.uri)
     names = {"store": table, "CandidateFilter": CandidateFilter, "Range": Range}
     python = list(eval(question.python, names).index)
-    app([*question.command, "--json"], standalone_mode=False)
+    app([*question.command, "--json", "--limit", str(LIMIT)], standalone_mode=False)
     command_line = [found["material_id"] for found in json.loads(capsys.readouterr().out)]
     cursor = table.candidates.raw.find(question.mongosh).sort({"priority": -1, "_id": 1}).limit(LIMIT)
     mongosh = [found["material_id"] for found in cursor]

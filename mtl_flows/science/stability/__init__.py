@@ -8,7 +8,7 @@ from mtl_flows.science.stability.entries import (
     chemical_system,
     structure_hash,
 )
-from mtl_flows.science.stability.files import Corrections, read_entries
+from mtl_flows.science.stability.files import read_entries
 from mtl_flows.science.stability.parameters import StabilityParameters
 from mtl_flows.science.stability.providers import (
     CompetingPhase,
@@ -28,6 +28,7 @@ from mtl_flows.science.stability.window import (
     electrochemical_window,
     window_among_entries,
 )
+from mtl_flows.vocabulary import Corrections
 
 __all__ = [
     "MP2020_GGA",

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from mtl_flows.errors import StabilityError
 from mtl_flows.science.energies import MP2020_GGA, RAW_PBE, EntryKind
@@ -21,12 +21,10 @@ from mtl_flows.science.stability.entries import (
     EntrySet,
     entry_from_dict,
 )
+from mtl_flows.vocabulary import Corrections
 
 if TYPE_CHECKING:
     from pymatgen.entries.computed_entries import ComputedEntry
-
-Corrections = Literal["as_given", "mp2020"]
-"""Take the corrections that entries carry, or apply the MP2020 corrections to raw ones."""
 
 _GZIP = b"\x1f\x8b"
 

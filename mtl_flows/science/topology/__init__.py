@@ -23,7 +23,6 @@ from mtl_flows.science.topology.parameters import (
     PROTOCOLS,
     BarcodeParameters,
     PrescreenThresholds,
-    Protocol,
     TopologyParameters,
 )
 from mtl_flows.science.topology.rescreen import (
@@ -32,6 +31,7 @@ from mtl_flows.science.topology.rescreen import (
     BarStatistic,
     rho_cycles_at,
 )
+from mtl_flows.vocabulary import Protocol
 
 __all__ = [
     "FEATURE_NAMES",

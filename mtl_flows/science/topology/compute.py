@@ -18,10 +18,11 @@ from mtl_flows.science.topology.features import (
 )
 from mtl_flows.science.topology.homology import rips_barcodes, rips_components
 from mtl_flows.science.topology.hops import percolating_hops
-from mtl_flows.science.topology.parameters import BarcodeParameters, Protocol, TopologyParameters
+from mtl_flows.science.topology.parameters import BarcodeParameters, TopologyParameters
 from mtl_flows.science.topology.percolation import Thresholds
 from mtl_flows.science.topology.symmetry import CrystalSymmetry, find_symmetry
 from mtl_flows.science.topology.voids import channel_radii
+from mtl_flows.vocabulary import Protocol
 
 _DEFAULTS = TopologyParameters()
 

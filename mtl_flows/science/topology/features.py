@@ -11,9 +11,9 @@ from mtl_flows.science.topology.parameters import (
     FEATURE_NAMES,
     PROTOCOLS,
     SITE_FEATURES,
-    Protocol,
     TopologyParameters,
 )
+from mtl_flows.vocabulary import Protocol
 
 Values = NDArray[np.float64]
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.science.topology.barcodes import Barcodes
 from mtl_flows.science.topology.features import StructureBarcodes
-from mtl_flows.science.topology.parameters import PrescreenThresholds, Protocol, TopologyParameters
+from mtl_flows.science.topology.parameters import PrescreenThresholds, TopologyParameters
+from mtl_flows.vocabulary import Protocol
 
 Cloud = Literal["mobile", "framework", "cell_mobile", "cell_framework"]
 Quantity = Literal["h0_death", "h1_birth", "h1_death", "h1_persistence"]

@@ -1,31 +1,33 @@
-"""`mtl clusters`: runs of the clustering, their clusters, and what changed between two of them."""
+"""`mtl cluster`: clusterings, their clusters, and what changed between two of them."""
 
 from typing import Annotated
 
 import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.retired import retired_group
 from mtl_flows.cli.screening import open_screening
 from mtl_flows.cli.types import Json, ScreeningName
 
-_NAME_HELP = "Id of a run; or published, text for the current one, text~1 for the one before."
+_NAME_HELP = "Id of a clustering; or published, text for the current one, text~1 for the one before."
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(no_args_is_help=True, help="Show and compare runs of the clustering.")
+    group = typer.Typer(no_args_is_help=True, help="List, show and compare clusterings.")
     group.command("list")(list_)
     group.command()(show)
     group.command()(diff)
-    app.add_typer(group, name="clusters")
+    app.add_typer(group, name="cluster")
+    retired_group(app, "clusters", "cluster", group)
 
 
 def list_(screening: ScreeningName = "", json: Json = False) -> None:
-    """List every run: size, quality, and whether newcomers still fit it."""
-    from mtl_flows.report.clusters import list_runs
+    """List every clustering: size, quality, and whether newcomers still fit it."""
+    from mtl_flows.report.clusters import list_clusterings
 
     with open_screening(screening) as store:
-        runs = list_runs(store)
+        runs = list_clusterings(store)
     if json:
         print_json(runs)
         return
@@ -33,7 +35,7 @@ def list_(screening: ScreeningName = "", json: Json = False) -> None:
         err.print("nothing is clustered yet; mtl screen does it")
         return
     columns = [
-        "run",
+        "clustering",
         "materials",
         "clusters",
         "selected",
@@ -55,15 +57,15 @@ def list_(screening: ScreeningName = "", json: Json = False) -> None:
 
 
 def show(
-    run: Annotated[str, typer.Argument(help=_NAME_HELP)] = "published",
+    clustering: Annotated[str, typer.Argument(help=_NAME_HELP)] = "published",
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
-    """Show the clusters of one run: exemplar, size, known conductors; and how stable the partition is."""
-    from mtl_flows.report.clusters import find_run
+    """Show the clusters of one clustering: exemplar, size, known conductors; and how stable the partition is."""
+    from mtl_flows.report.clusters import find_clustering
 
     with open_screening(screening) as store:
-        found = find_run(store, run)
+        found = find_clustering(store, clustering)
     if json:
         print_json(found.model_dump(by_alias=True))
         return
@@ -91,14 +93,14 @@ def diff(
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
-    """Say what became of the clusters of one run in another.
+    """Say what became of the clusters of one clustering in another.
 
-    Example: `mtl clusters diff text~1 text`
+    Example: `mtl cluster diff text~1 text`
     """
-    from mtl_flows.report.clusters import compare_runs, find_run
+    from mtl_flows.report.clusters import compare_clusterings, find_clustering
 
     with open_screening(screening) as store:
-        found = compare_runs(store, find_run(store, old), find_run(store, new))
+        found = compare_clusterings(store, find_clustering(store, old), find_clustering(store, new))
     if json:
         print_json(found)
         return

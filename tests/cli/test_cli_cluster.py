@@ -26,44 +26,44 @@ def grown(store: MTLStore, server: str) -> MTLStore:
 
 
 def test_runs_are_listed_shown_and_compared(mtl_here: Mtl, grown: MTLStore) -> None:
-    listed = json.loads(mtl_here("clusters", "list", "--json").out)
+    listed = json.loads(mtl_here("cluster", "list", "--json").out)
     current = grown.clusterings.current("text")
     assert [run["id"] for run in listed if run["current"]] == [
         grown.clusterings.current("published").id,
         current.id,
     ]
     assert len(listed) == 3
-    assert "(current)" in mtl_here("clusters", "list").out
+    assert "(current)" in mtl_here("cluster", "list").out
 
-    shown = json.loads(mtl_here("clusters", "show", "text", "--json").out)
+    shown = json.loads(mtl_here("cluster", "show", "text", "--json").out)
     assert shown["_id"] == current.id
-    told = mtl_here("clusters", "show", "text~1").out
+    told = mtl_here("cluster", "show", "text~1").out
     assert current.previous in told
     assert "ARI with 90 % subsamples" in told
 
-    found = json.loads(mtl_here("clusters", "diff", "text~1", "text", "--json").out)
+    found = json.loads(mtl_here("cluster", "diff", "text~1", "text", "--json").out)
     assert found["materials"]["only_new"] == 5
     assert found["events"] == [event.model_dump() for event in current.lineage]
     assert -1 <= found["ari"] <= 1
     assert {m["material"] for m in found["moved"]} <= set(
         grown.assignments.clustered(current.previous).values()
     )
-    answer = mtl_here("clusters", "diff", current.previous, current.id)
+    answer = mtl_here("cluster", "diff", current.previous, current.id)
     assert answer.code == 0
     assert "5 are new" in answer.out
-    same = json.loads(mtl_here("clusters", "diff", "text", "text", "--json").out)
+    same = json.loads(mtl_here("cluster", "diff", "text", "text", "--json").out)
     assert (same["ari"], same["moved"], {e["kind"] for e in same["events"]}) == (1.0, [], {"same"})
 
 
 def test_a_run_that_is_not_there(mtl_here: Mtl, grown: MTLStore) -> None:
     for name in ("text~2", "nonsense"):
-        answer = mtl_here("clusters", "show", name)
+        answer = mtl_here("cluster", "show", name)
         assert (answer.code, name in answer.err) == (5, True)
 
 
 def test_nothing_clustered_yet(mtl_here: Mtl, store: MTLStore, server: str) -> None:
-    assert "mtl screen" in mtl_here("clusters", "list").err
-    assert mtl_here("clusters", "show").code == 5
+    assert "mtl screen" in mtl_here("cluster", "list").err
+    assert mtl_here("cluster", "show").code == 5
 
 
 def test_one_material_is_labelled(mtl_here: Mtl, store: MTLStore, server: str) -> None:

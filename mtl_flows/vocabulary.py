@@ -1,0 +1,62 @@
+"""Words that are stored, typed and shown alike; nothing is imported here, so that the command line can offer them."""
+
+from enum import StrEnum
+from typing import Final, Literal
+
+Protocol = Literal["published", "text"]
+"""What the article's released tables hold, or what its text says."""
+ChosenProtocol = Literal["any", "published", "text"]
+"""One of the protocols, or that either will do."""
+
+Reached = Literal[
+    "ingested", "topology", "prescreen", "clustering", "chemistry", "dynamics", "stability", "verdict"
+]
+"""How far a material came."""
+
+GateKey = Literal["connectivity", "prescreen", "cluster", "chemistry"]
+"""Gates that the candidate table tells of, in their order."""
+
+Judgement = Literal["pass", "fail", "undecided"]
+
+SimulationStatus = Literal[
+    "running", "heated", "converged", "upper_bound", "framework_melted", "unconverged", "failed"
+]
+"""Where a simulation stands; a heating ramp ends as ``heated``."""
+DynamicsStatus = Literal[
+    "running",
+    "fitted",
+    "too_few_temperatures",
+    "upper_bound",
+    "framework_melted",
+    "unconverged",
+    "heated",
+    "failed",
+]
+"""Where the dynamics of a material stand: ``fitted``, or what keeps its temperatures from a line."""
+RUNNING: Final = "running"
+
+Ranking = Literal["priority", "ea", "sigma", "window", "hull", "r", "measured", "verdict", "material"]
+"""What the candidate table can be ordered by."""
+
+
+class ChangeKind(StrEnum):
+    """What became of a material between two releases."""
+
+    NEW = "new"
+    JOINED = "joined"
+    METADATA_ONLY = "metadata only"
+    READ_ANEW = "read anew"
+    REFINED = "refined"
+    NEW_CONTENT = "new content"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    NOT_DELIVERED = "not delivered"
+
+
+ProviderName = Literal["potential", "materials_project", "file"]
+"""Where the energies of competing phases come from."""
+Corrections = Literal["as_given", "mp2020"]
+"""Whether energies of a file are taken as they are, or corrected as the Materials Project corrects raw PBE energies."""
+
+WorkKind = Literal["light", "heavy", "any"]
+"""What a worker takes: screening, molecular dynamics, or both."""
