@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from mtl_flows.errors import unwritable
 
 # A log or a pipe has no width of its own: leave the tables room.
 _LOG_WIDTH = 140
+_LONGEST_ID = 40
 
 # No markup: names of files and what they say may hold brackets.
 out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
@@ -67,14 +68,20 @@ def _jsonable(value: Any) -> Any:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Table:
-    """Make a table; columns whose every cell is a number are set to the right."""
+    """Make a table; columns whose every cell is a number are set to the right, and the first is kept whole."""
     made = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left")
     for k, column in enumerate(columns):
         numeric = all(row[k] is None or isinstance(row[k], int | float) for row in rows)
-        made.add_column(column, justify="right" if numeric and rows else "left", overflow="fold")
+        justify: Literal["right", "left"] = "right" if numeric and rows else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=k == 0 and _keeps_whole(rows))
     for row in rows:
         made.add_row(*(_cell(cell) for cell in row))
     return made
+
+
+def _keeps_whole(rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether the first column is short enough to stand in one line: ids that are broken cannot be copied."""
+    return all(len(str(row[0])) <= _LONGEST_ID for row in rows)
 
 
 def _cell(value: Any) -> str:

@@ -118,11 +118,11 @@ def query(
 
 def print_candidates(candidates: "Sequence[CandidateDocument]", by: str = "priority") -> None:
     """Print what is known of each material, as far as the terminal is wide."""
-    from mtl_flows.report.tables import candidate_columns, candidate_rows
+    from mtl_flows.report.tables import candidate_table
 
-    wide = out.width >= _WIDE
+    columns, rows = candidate_table(candidates, wide=out.width >= _WIDE)
     title = f"Candidates, by {'v3/d3' if by == 'priority' else by}"
-    out.print(table(title, candidate_columns(wide=wide), candidate_rows(candidates, wide=wide)))
+    out.print(table(title, columns, rows))
 
 
 def print_dynamics(candidates: "Sequence[CandidateDocument]") -> None:

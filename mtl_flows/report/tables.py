@@ -43,15 +43,20 @@ def evidence(material_id: str) -> str:
     return f"mtl explain {material_id}"
 
 
-def candidate_columns(*, wide: bool) -> list[str]:
-    """Headings of `candidate_rows`."""
-    return [heading for heading, in_narrow, _ in _CANDIDATE_COLUMNS if wide or in_narrow]
+def candidate_table(
+    candidates: Sequence[CandidateDocument], *, wide: bool
+) -> tuple[list[str], list[list[Any]]]:
+    """Headings, and one row for each material.
 
-
-def candidate_rows(candidates: Iterable[CandidateDocument], *, wide: bool) -> list[list[Any]]:
-    """One row for each material; what a narrow terminal has no room for is left out unless `wide`."""
-    shown = [cell for _, in_narrow, cell in _CANDIDATE_COLUMNS if wide or in_narrow]
-    return [[cell(candidate) for cell in shown] for candidate in candidates]
+    Columns in which no row has anything are left out, and what a narrow terminal has no room for unless `wide`.
+    """
+    columns = {
+        heading: [cell(candidate) for candidate in candidates]
+        for heading, in_narrow, cell in _CANDIDATE_COLUMNS
+        if wide or in_narrow
+    }
+    filled = {heading: cells for heading, cells in columns.items() if any(c is not None for c in cells)}
+    return list(filled), [list(row) for row in zip(*filled.values(), strict=True)]
 
 
 def dynamics_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
@@ -116,7 +121,7 @@ def _standing(candidate: CandidateDocument) -> str:
     if candidate.pending:
         return "pending: " + ", ".join(candidate.pending)
     rules = ", ".join(map(str, candidate.failed_rules or ()))
-    return f"dropped, rule {rules}" if rules else f"dropped after {candidate.furthest_stage}"
+    return f"dropped: rule {rules}" if rules else f"dropped after {candidate.furthest_stage}"
 
 
 def _dynamics_status(candidate: CandidateDocument) -> str | None:
@@ -128,13 +133,13 @@ def _dynamics_status(candidate: CandidateDocument) -> str | None:
 def _cluster(candidate: CandidateDocument) -> str | None:
     """Clusters of the two protocols side by side, one where they agree."""
     published, text = candidate.cluster_published, candidate.cluster_text
-    return published if published == text else f"{published or '–'} | {text or '–'}"
+    return published if published == text else f"{published or '–'}|{text or '–'}"
 
 
 _CANDIDATE_COLUMNS: Final[tuple[tuple[str, bool, Callable[[CandidateDocument], Any]], ...]] = (
     ("material", True, lambda row: row.material_id),
     ("formula", True, lambda row: row.reduced_formula),
-    ("r_conn Å", True, lambda row: row.r_connected_A),
+    ("r_conn Å", False, lambda row: row.r_connected_A),
     ("ρ publ.", False, lambda row: row.rho_cycles_published),
     ("ρ text", False, lambda row: row.rho_cycles_text),
     ("v3/d3", True, lambda row: row.priority),
