@@ -11,6 +11,7 @@ so a batch turns any of them into a record and goes on.
     ├── OwnershipLostError        the job was given to another worker meanwhile
     ├── InputError(reason)        something is wrong with one material or file
     │   ├── UnreadableStructureError
+    │   ├── InconsistentFileError  what a file says of itself cannot all be true
     │   ├── NoMobileIonError
     │   ├── NoFrameworkError
     │   ├── OccupancyError
@@ -26,9 +27,9 @@ so a batch turns any of them into a record and goes on.
     └── StabilityError            entries missing or of mixed origin
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, Self
 
 _LISTED = 20
 
@@ -56,7 +57,7 @@ class MTLError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the keyword-only context when the error crosses a process boundary."""
-        return _rebuild, (type(self), self.message, self.subject, self.remedy)
+        return _rebuild, (type(self), self.message, self.subject, self.remedy, self.__dict__)
 
     def __str__(self) -> str:
         head = f"{self.subject}: {self.message}" if self.subject else self.message
@@ -83,8 +84,12 @@ def there_are(name: str, known: Iterable[str], otherwise: str = "there is none y
     return f"{guess}there {'is' if len(names) == 1 else 'are'} {shown}"
 
 
-def _rebuild(cls: type[MTLError], message: str, subject: str, remedy: str) -> MTLError:
-    return cls(message, subject=subject, remedy=remedy)
+def _rebuild(
+    cls: type[MTLError], message: str, subject: str, remedy: str, rest: dict[str, object]
+) -> MTLError:
+    error = cls(message, subject=subject, remedy=remedy)
+    error.__dict__.update(rest)
+    return error
 
 
 class ConfigurationError(MTLError):
@@ -125,15 +130,55 @@ class OwnershipLostError(MTLError):
 
 
 class InputError(MTLError):
-    """Something is wrong with one material or file; a batch records it and goes on."""
+    """Something is wrong with one material or file; a batch records it and goes on.
+
+    Parameters
+    ----------
+    about
+        Words of the file that it is about: tags and labels.
+
+    Attributes
+    ----------
+    lines
+        Lines of the file that hold them, numbered; empty until the file is looked at.
+    """
 
     reason = "input"
+
+    def __init__(
+        self, message: str, *, subject: str = "", remedy: str = "", about: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, subject=subject, remedy=remedy)
+        self.about = tuple(about)
+        self.lines: tuple[str, ...] = ()
+
+    def with_context(self, subject: str, remedy: str = "", lines: Sequence[str] = ()) -> Self:
+        """The same error, told of a file; what it says already stays."""
+        told = type(self)(
+            self.message, subject=self.subject or subject, remedy=self.remedy or remedy, about=self.about
+        )
+        told.__dict__.update(self.__dict__ | {"subject": told.subject, "remedy": told.remedy})
+        told.lines = self.lines or tuple(lines)
+        return told
 
 
 class UnreadableStructureError(InputError):
     """The file cannot be read as a crystal structure."""
 
     reason = "unreadable"
+
+
+class InconsistentFileError(InputError):
+    """What a file says of itself cannot all be true, and nothing tells which of it is.
+
+    Attributes
+    ----------
+    elements
+        Of the sites, where they could be read.
+    """
+
+    reason = "inconsistent"
+    elements: tuple[str, ...] = ()
 
 
 class NoMobileIonError(InputError):

@@ -24,6 +24,7 @@ from mtl_flows.science.reading import (
     ReadingParameters,
     check_structure,
     file_slug,
+    lacking_ion,
     material_id,
     names,
     read_structures,
@@ -78,7 +79,7 @@ def read_file(file: FoundFile, parameters: IngestParameters, source: str = "") -
         parsed, material = block.result, ""
         try:
             if isinstance(parsed, InputError):
-                raise parsed
+                raise lacking_ion(parsed, *parameters.mobile_ions)
             material = material_id(parsed.codes, parsed.stem, source)
             check_structure(
                 parsed.structure, *parameters.mobile_ions, subject=subject, parameters=parameters.reading
@@ -89,8 +90,12 @@ def read_file(file: FoundFile, parameters: IngestParameters, source: str = "") -
             digest = sha256(file.content).hexdigest()
             name = block.name if several else ""
             elements: list[str] = []
-            if isinstance(error, NoMobileIonError) and not isinstance(parsed, InputError):
-                elements = sorted(e.symbol for e in parsed.structure.composition.element_composition)
+            if isinstance(error, NoMobileIonError):
+                elements = (
+                    list(getattr(parsed, "elements", ()))
+                    if isinstance(parsed, InputError)
+                    else sorted(e.symbol for e in parsed.structure.composition.element_composition)
+                )
             documents.append(
                 rejection(
                     error, file.name, digest, parameters, source, material, block=name, elements=elements

@@ -6,7 +6,7 @@ from typing import Any
 
 from mtl_flows.errors import InputError, MTLError, UnreadableStructureError
 from mtl_flows.parallel import guarded_map
-from mtl_flows.science.reading import ParsedStructure, check_structure, read_structures
+from mtl_flows.science.reading import ParsedStructure, check_structure, lacking_ion, read_structures
 from mtl_flows.science.topology import TopologyParameters, TopologyResult, compute_topology
 
 Description = dict[str, Any]
@@ -62,7 +62,7 @@ def _describe_file(task: tuple[Path, str, TopologyParameters]) -> list[Descripti
     for block in read_structures(path):
         parsed = block.result
         if isinstance(parsed, InputError):
-            descriptions.append(failure(str(path), parsed))
+            descriptions.append(failure(str(path), lacking_ion(parsed, mobile_ion)))
             continue
         try:
             check_structure(parsed.structure, mobile_ion)

@@ -15,8 +15,7 @@ from pymatgen.io.vasp import Poscar
 
 from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
 from mtl_flows.science.crystals import crystal_hash
-from mtl_flows.science.reading import ParsedStructure, read_structures
-from mtl_flows.science.reading import files as files_module
+from mtl_flows.science.reading import ParsedStructure, limits, read_structures
 
 CELL = """
 _cell_length_a {a}
@@ -144,14 +143,26 @@ class TestCrystals:
         assert parsed.structure.composition["Li"] == pytest.approx(occupancy)
         assert "too few digits" in parsed.warnings[0]
 
-    def test_declared_multiplicity_settles_sparse_sites(self) -> None:
-        """At a third of occupancy the images could be split sites: only the stated multiplicity tells."""
+    def test_images_of_a_sparse_site_closer_than_atoms_can_be_are_one(self) -> None:
         text = cif("Li1 Li 0.333 0.667 0 0.3", a=10, c=5, gamma=120, ops="x,y,z -y,x-y,z -x+y,-x,z")
-        assert len(read(text).structure) == 3
-        told = text.replace(
+        parsed = read(text)
+        assert len(parsed.structure) == 1
+        assert parsed.structure.composition["Li"] == pytest.approx(0.3)
+        assert "0.010 Å apart: too few digits" in parsed.warnings[0]
+
+    def test_images_that_are_as_many_as_stated_stay_apart(self) -> None:
+        text = cif("Li1 Li 0.333 0.667 0 0.3", a=10, c=5, gamma=120, ops="x,y,z -y,x-y,z -x+y,-x,z").replace(
             "_atom_site_occupancy\n", "_atom_site_occupancy\n_atom_site_symmetry_multiplicity\n"
         )
-        assert len(read(told.replace("0 0.3\n", "0 0.3 1\n")).structure) == 1
+        assert len(read(text.replace("0 0.3\n", "0 0.3 3\n")).structure) == 3
+        assert len(read(text.replace("0 0.3\n", "0 0.3 1\n")).structure) == 1
+
+    def test_images_that_the_formula_counts_apart_stay(self) -> None:
+        rows = ("Li1 Li 0.4995 0.5 0.5 0.5", "O1 O 0 0 0 1")
+        ops = "x,y,z -x,-y,-z"
+        assert len(read(cif(*rows, a=10, ops=ops)).structure) == 2
+        told = read(cif(*rows, a=10, ops=ops, extra="_chemical_formula_sum 'Li O'"))
+        assert len(told.structure) == 3
 
     def test_genuine_split_sites_stay(self) -> None:
         parsed = read(cif("Li1 Li 0.02 0 0 0.5", a=10, ops="x,y,z -x,y,z"))
@@ -349,7 +360,7 @@ class TestRefusals:
         assert "format" in refused("hello", "notes.txt").message
 
     def test_size_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(files_module, "MAX_FILE_BYTES", 10)
+        monkeypatch.setattr(limits, "MAX_FILE_BYTES", 10)
         assert isinstance(refused(GOOD), LimitExceededError)
 
 

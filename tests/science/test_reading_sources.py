@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
-from mtl_flows.science.reading import find_files
-from mtl_flows.science.reading import sources as sources_module
+from mtl_flows.science.reading import find_files, limits
 
 
 def found(*sources: str | Path) -> dict[str, bytes | InputError]:
@@ -136,10 +135,10 @@ def test_damaged_member_leaves_the_others(tmp_path: Path) -> None:
 def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.cif").write_bytes(b"a")
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, mode: str = "r") -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     (content,) = found(tmp_path).values()
     assert isinstance(content, UnreadableStructureError)
     assert content.message == "Permission denied"
@@ -147,7 +146,7 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_size_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack) -> None:
-    monkeypatch.setattr(sources_module, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(limits, "MAX_FILE_BYTES", 100)
     name = "x.zip" if pack is zipped else "x.tgz"
     (tmp_path / name).write_bytes(
         pack({"a.cif": b"a" * 101, "b.cif.gz": gzip.compress(b"b" * 101), "c.cif": b"c"})

@@ -1,6 +1,6 @@
-"""Reading structure files: CIF, POSCAR and pymatgen JSON, alone, in folders or in archives."""
+"""Reading structure files: CIF, POSCAR, pymatgen JSON and extended XYZ, alone, in folders or in archives."""
 
-from mtl_flows.science.reading.checks import check_structure
+from mtl_flows.science.reading.checks import check_structure, lacking_ion
 from mtl_flows.science.reading.files import file_slug, read_structures
 from mtl_flows.science.reading.formula import reduced_formula
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
@@ -17,6 +17,7 @@ __all__ = [
     "check_structure",
     "file_slug",
     "find_files",
+    "lacking_ion",
     "material_id",
     "names",
     "read_structures",

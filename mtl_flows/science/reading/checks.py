@@ -1,8 +1,16 @@
 """Checks of a structure: what no later stage could make sense of."""
 
+from collections.abc import Collection, Sequence
+
 from pymatgen.core import Structure
 
-from mtl_flows.errors import NoMobileIonError, OccupancyError, OverlappingSitesError
+from mtl_flows.errors import (
+    InconsistentFileError,
+    InputError,
+    NoMobileIonError,
+    OccupancyError,
+    OverlappingSitesError,
+)
 from mtl_flows.science.reading.distances import overlapping_pair
 from mtl_flows.science.reading.model import ReadingParameters
 from mtl_flows.science.sublattices import is_mobile
@@ -27,11 +35,7 @@ def check_structure(
     """
     limits = parameters or ReadingParameters()
     if not any(is_mobile(structure.composition, ion) for ion in mobile_ions):
-        raise NoMobileIonError(
-            f"no site holds {' or '.join(mobile_ions)}; there are {', '.join(sorted(structure.chemical_system_set))}",
-            subject=subject,
-            remedy="check the file's list of atom sites, or add another mobile ion",
-        )
+        raise _no_ion(mobile_ions, structure.chemical_system_set, subject)
     for site in structure:
         if site.species.num_atoms > limits.occupancy_tolerance:
             raise OccupancyError(
@@ -48,3 +52,19 @@ def check_structure(
             subject=subject,
             remedy="check coordinates, symmetry operations and occupancies",
         )
+
+
+def lacking_ion(error: InputError, *mobile_ions: str) -> InputError:
+    """The error, or that no site holds any of `mobile_ions` where it came too late to say so."""
+    elements = error.elements if isinstance(error, InconsistentFileError) else ()
+    if not elements or set(elements) & set(mobile_ions):
+        return error
+    return _no_ion(mobile_ions, elements, error.subject)
+
+
+def _no_ion(mobile_ions: Sequence[str], elements: Collection[str], subject: str) -> NoMobileIonError:
+    return NoMobileIonError(
+        f"no site holds {' or '.join(mobile_ions)}; there are {', '.join(sorted(elements))}",
+        subject=subject,
+        remedy="check the file's list of atom sites, or add another mobile ion",
+    )

@@ -33,11 +33,23 @@ class CifBlock:
         Every tag with its values: one if it stands alone, as many as rows if it stands in a loop.
     ragged
         Tags of loops whose number of values is no multiple of the number of columns; their values are dropped.
+    loops
+        The loops one by one, tags with their columns.
+    repeated
+        Values of tags that were given before with others.
     """
 
     name: str
     values: dict[str, list[str]] = field(default_factory=dict)
     ragged: set[str] = field(default_factory=set)
+    loops: list[dict[str, list[str]]] = field(default_factory=list)
+    repeated: dict[str, list[str]] = field(default_factory=dict)
+
+    def give(self, tag: str, values: list[str]) -> None:
+        """Note the values of a tag; the first ones stay."""
+        known = self.values.setdefault(tag, values)
+        if known is not values and known != values:
+            self.repeated.setdefault(tag, values)
 
     def first(self, *tags: str) -> str:
         """Value of the first of `tags` that is given and known; empty if none is."""
@@ -79,7 +91,7 @@ def parse_cif(text: str) -> list[CifBlock]:
         elif keyword == "loop_":
             _read_loop(tokens, blocks[-1])
         elif keyword.startswith("_"):
-            blocks[-1].values.setdefault(keyword.replace(".", "_"), tokens.take_values(limit=1))
+            blocks[-1].give(keyword.replace(".", "_"), tokens.take_values(limit=1))
     return blocks
 
 
@@ -135,5 +147,7 @@ def _read_loop(tokens: _Tokens, block: CifBlock) -> None:
     if len(values) % len(tags):
         block.ragged.update(tags)
         return
-    for index, tag in enumerate(tags):
-        block.values.setdefault(tag, values[index :: len(tags)])
+    columns = {tag: values[index :: len(tags)] for index, tag in enumerate(tags)}
+    block.loops.append(columns)
+    for tag, column in columns.items():
+        block.give(tag, column)

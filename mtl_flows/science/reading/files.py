@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from pymatgen.core import Structure
 
-from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
+from mtl_flows.errors import InputError, UnreadableStructureError
 from mtl_flows.science.charges import (
     SiteCharges,
     bare_structure,
@@ -19,14 +19,15 @@ from mtl_flows.science.charges import (
     mean_states,
     site_charges,
 )
+from mtl_flows.science.reading import limits
 from mtl_flows.science.reading.cif import CifBlock, parse_cif
 from mtl_flows.science.reading.crystal import build_crystal
 from mtl_flows.science.reading.metadata import database_codes, formula_text, read_metadata
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
+from mtl_flows.science.reading.sources import read_path
 
 # What pymatgen raises over malformed text, according to where it stumbles.
 _MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
-MAX_FILE_BYTES = 64 * 2**20
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
 _COLLECTION_CODE = re.compile(r"coll(?:ection)?[-_ ]?code[-_ ]?(\d+)|^icsd[-_ ]?(\d+)$", re.IGNORECASE)
 
@@ -64,10 +65,8 @@ def read_structures(
     """
     path = Path(source[0] if isinstance(source, tuple) else source)
     try:
-        content = source[1] if isinstance(source, tuple) else path.read_bytes()
+        content = source[1] if isinstance(source, tuple) else read_path(path)
         blocks = list(_read(path.name, content, parameters or ReadingParameters()))
-    except OSError as error:
-        return [ParsedBlock("", _about(str(path), UnreadableStructureError(f"{error.strerror}")))]
     except InputError as error:
         return [ParsedBlock("", _about(str(path), error))]
     several = len(blocks) > 1
@@ -99,8 +98,8 @@ def read_structures(
 def _read(
     name: str, content: bytes, parameters: ReadingParameters
 ) -> Iterator[tuple[str, _Content | InputError]]:
-    if len(content) > MAX_FILE_BYTES:
-        raise LimitExceededError(f"{len(content) / 2**20:.0f} MiB, more than any structure file")
+    if len(content) > limits.MAX_FILE_BYTES:
+        raise limits.too_large(len(content))
     text = _decode(content)
     if not text.strip():
         raise UnreadableStructureError("the file is empty")

@@ -22,11 +22,14 @@ class ReadingParameters:
         Occupancies that add up to more than one, but no more than this, are rounding and are scaled to one.
     min_distance_A
         Fully occupied sites closer than this overlap.
+    same_atom_A
+        Images of a site closer than this are one atom on a special position given with too few digits.
     """
 
     site_tolerances: tuple[float, ...] = (1e-4, 1e-3, 1e-2)
     occupancy_tolerance: float = 1.05
     min_distance_A: float = 0.5
+    same_atom_A: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,17 @@ class Orbit:
     ----------
     coords
         Fractional coordinates of the images, shape (multiplicity, 3).
+    declared
+        Multiplicity that the file states; 0 where it says nothing.
+    joined
+        Images that lie apart by less than atoms can were taken for one.
     """
 
     rows: list[SiteRow]
     coords: NDArray[np.float64]
     composition: Composition = field(default_factory=Composition)
+    declared: int = 0
+    joined: bool = False
 
     @property
     def charged_species(self) -> dict[str, float]:
@@ -53,12 +59,20 @@ def expand(
     lattice: Lattice,
     parameters: ReadingParameters,
     notes: list[str],
+    *,
+    apart: bool = False,
 ) -> list[Orbit]:
     """Apply symmetry operations to the rows of the list of atom sites.
 
-    Images closer than the first of `parameters.site_tolerances` are one site. If that leaves more atoms in one
-    place than fit, or another multiplicity than the file gives, the coordinates have too few digits, and the
-    first wider tolerance that mends it is taken for this orbit.
+    Images that coincide, or are closer than `parameters.same_atom_A`, are one atom: they miss a special position for
+    want of digits. If that leaves more atoms in one place than fit, or another multiplicity than the file gives, the
+    first of the wider `parameters.site_tolerances` that mends it is taken for this orbit. Images of a sparse site that
+    are as many as the file states stay apart.
+
+    Parameters
+    ----------
+    apart
+        Take images for one only where they coincide, or where more atoms would be in one place than fit.
 
     Raises
     ------
@@ -79,10 +93,40 @@ def expand(
             orbits.append(Orbit([row], images))
         else:
             shared.rows.append(row)
-    for orbit in orbits:
+    distinct = [_distinct(orbit.coords, tolerance) for orbit in orbits]
+    sizes = [
+        {len(first), len(rotations) // _n_alike(orbit.coords, lattice, parameters.same_atom_A)}
+        for orbit, first in zip(orbits, distinct, strict=True)
+    ]
+    _declare(orbits, sizes, len(rotations))
+    for orbit, images in zip(orbits, distinct, strict=True):
         orbit.composition = _composition(orbit, parameters.occupancy_tolerance, notes)
-        orbit.coords = _settle(orbit, lattice, parameters, notes)
+        _settle(orbit, images, lattice, parameters, notes, apart)
     return orbits
+
+
+def _declare(orbits: Sequence[Orbit], sizes: Sequence[set[int]], n_operations: int) -> None:
+    """Note the stated multiplicities; old SHELX files state the order of the site's symmetry in their place.
+
+    Parameters
+    ----------
+    sizes
+        Of each orbit, with images that are closer than atoms can be apart and as one.
+    """
+    stated = [orbit.rows[0].multiplicity for orbit in orbits]
+    pairs = [(n, found) for n, found in zip(stated, sizes, strict=True) if n]
+    as_orders = sum(n_operations in {n * size for size in found} for n, found in pairs)
+    orders = as_orders > sum(n in found for n, found in pairs)
+    for orbit, n in zip(orbits, stated, strict=True):
+        order = n if orders else orbit.rows[0].order
+        if order and (orders or not n):
+            n = n_operations // order if n_operations % order == 0 else 0
+        orbit.declared = n
+
+
+def _n_alike(images: NDArray[np.float64], lattice: Lattice, distance_A: float) -> int:
+    """Number of images that are one atom with the first."""
+    return int(np.count_nonzero(_distances_A(images[0], images, lattice) < distance_A))
 
 
 def _check_metric(rotations: NDArray[np.float64], lattice: Lattice) -> None:
@@ -113,28 +157,63 @@ def _composition(orbit: Orbit, tolerance: float, notes: list[str]) -> Compositio
 
 
 def _settle(
-    orbit: Orbit, lattice: Lattice, parameters: ReadingParameters, notes: list[str]
-) -> NDArray[np.float64]:
-    """Distinct images under the first tolerance that makes sense; under the very first if none does."""
-    declared = orbit.rows[0].multiplicity
+    orbit: Orbit,
+    first: NDArray[np.float64],
+    lattice: Lattice,
+    parameters: ReadingParameters,
+    notes: list[str],
+    apart: bool,
+) -> None:
+    """Give an orbit its images: distinct under the first tolerance that makes sense, the very first if none does."""
+    declared = orbit.declared
     # Beyond half occupancy no two images fit into one place.
     solid = 2 * orbit.composition.num_atoms > parameters.occupancy_tolerance
+    images, orbit.coords = orbit.coords, first
+    # Symmetry makes all images alike: the first one's neighbours tell those of every other.
+    distances = _distances_A(images[0], images, lattice)
+    same = distances < parameters.same_atom_A
+    scattered = len(first) * np.count_nonzero(same) != len(images)
+    crowded = solid and (scattered or _least(distances[~same]) < parameters.min_distance_A)
+    if not crowded and (declared == len(first) or (not declared and (apart or not scattered))):
+        return
+    joined = [_joined(images, lattice, parameters.same_atom_A)] if scattered else []
+    merged = [*joined, *(_merged(images, tolerance) for tolerance in parameters.site_tolerances[1:])]
+    free = [c for c in merged if not (solid and _nearest_A(c, lattice) < parameters.min_distance_A)]
+    as_declared = [coords for coords in free if len(coords) == declared]
+    chosen = as_declared[:1] or ([] if apart and not crowded else joined[:1] if not solid else free[:1])
+    if not chosen or (not crowded and not scattered and not as_declared) or len(chosen[0]) == len(first):
+        return
+    orbit.coords, orbit.joined = chosen[0], True
+    nearest = _nearest_A(first, lattice)
+    notes.append(
+        f"{len(first)} images of site {orbit.label} taken for {len(chosen[0])}, the nearest are {nearest:.3f} Å apart: "
+        "too few digits"
+    )
 
-    def crowded(coords: NDArray[np.float64]) -> bool:
-        return solid and _nearest_A(coords, lattice) < parameters.min_distance_A
 
-    tight, *wider = parameters.site_tolerances
-    first = _distinct(orbit.coords, tight)
-    if not crowded(first) and declared in (0, len(first)):
-        return first
-    merged = {tolerance: _merged(orbit.coords, tolerance) for tolerance in wider}
-    uncrowded = [tolerance for tolerance in wider if not crowded(merged[tolerance])]
-    as_declared = [tolerance for tolerance in uncrowded if len(merged[tolerance]) == declared]
-    chosen = as_declared[:1] or (uncrowded[:1] if crowded(first) else [])
-    if not chosen:
-        return first
-    notes.append(f"images of site {orbit.label} within {chosen[0]:g} of each other merged: too few digits")
-    return merged[chosen[0]]
+def _distances_A(
+    at: NDArray[np.float64], coords: NDArray[np.float64], lattice: Lattice
+) -> NDArray[np.float64]:
+    difference = coords - at
+    difference -= np.round(difference)
+    return np.asarray(np.linalg.norm(difference @ lattice.matrix, axis=1))
+
+
+def _least(values: NDArray[np.float64]) -> float:
+    return float(values.min()) if len(values) else float("inf")
+
+
+def _joined(images: NDArray[np.float64], lattice: Lattice, distance_A: float) -> NDArray[np.float64]:
+    """Images closer to each other than a distance as one, at their mean."""
+    left = np.ones(len(images), dtype=bool)
+    centres = []
+    while left.any():
+        at = images[int(np.argmax(left))]
+        near = left & (_distances_A(at, images, lattice) < distance_A)
+        difference = images[near] - at
+        centres.append((at + np.mean(difference - np.round(difference), axis=0)) % 1.0)
+        left &= ~near
+    return np.array(centres)
 
 
 def _close(coords: NDArray[np.float64], other: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
@@ -161,9 +240,7 @@ def _merged(images: NDArray[np.float64], tolerance: float) -> NDArray[np.float64
 
 def _nearest_A(coords: NDArray[np.float64], lattice: Lattice) -> float:
     """Smallest distance between two of the images; infinite for a single one."""
-    if len(coords) < 2:
-        return float("inf")
-    i, j = np.triu_indices(len(coords), 1)
-    difference = coords[i] - coords[j]
-    difference -= np.round(difference)
-    return float(np.sqrt(np.min(np.sum((difference @ lattice.matrix) ** 2, axis=1))))
+    return min(
+        (_least(_distances_A(at, coords[i + 1 :], lattice)) for i, at in enumerate(coords[:-1])),
+        default=float("inf"),
+    )

@@ -1,33 +1,31 @@
 """Finding structure files in paths, folders, globs and archives."""
 
 import glob
-import gzip
-import io
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
-from mtl_flows.science.reading.files import MAX_FILE_BYTES
-
-_SUFFIXES = (".cif", ".mcif", ".vasp", ".poscar", ".json")
-_PREFIXES = ("poscar", "contcar")
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_BROKEN_ARCHIVE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    EOFError,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
+from mtl_flows.science.reading import limits
+from mtl_flows.science.reading.archives import (
+    ARCHIVES,
+    COMPRESSED,
+    DAMAGE,
+    Member,
+    damaged,
+    members,
+    unpacked,
 )
+from mtl_flows.science.reading.limits import Allowance, ArchiveLimitError, read_within, too_large
 
-# Name inside the archive, size in bytes, and how to read it.
-_Member = tuple[str, int, Callable[[], bytes]]
+_SUFFIXES = (".cif", ".mcif", ".vasp", ".poscar", ".json", ".extxyz")
+_PREFIXES = ("poscar", "contcar")
+# Nested archives are unpacked into memory up to this size, beyond it into a file.
+_SPOOLED_BYTES = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class FoundFile:
     Attributes
     ----------
     name
-        The file's name, behind those of the folder or archive it was found in.
+        The file's name, behind those of the folder or archive it was found in; bytes that are no UTF-8 written out.
     """
 
     name: str
@@ -47,8 +45,10 @@ class FoundFile:
 def find_files(sources: Iterable[str | Path]) -> Iterator[FoundFile]:
     """Find structure files, and read them one by one in a deterministic order.
 
-    Folders are searched to the bottom for CIF, POSCAR and pymatgen JSON files and archives of them; other files
-    in them are passed over. A file that is named itself is taken, whatever its name.
+    Folders are searched to the bottom for CIF, POSCAR, pymatgen JSON and extended XYZ files and archives of them;
+    other files in them are passed over. A file that is named itself is taken, whatever its name. What bears the name
+    of a structure file and is none (a link that leads nowhere, a FIFO, a device), folders that cannot be read and
+    links to folders come back as refusals.
 
     Raises
     ------
@@ -57,112 +57,210 @@ def find_files(sources: Iterable[str | Path]) -> Iterator[FoundFile]:
     """
     if isinstance(sources, str | Path):
         sources = [sources]
-    paths = [found for source in sources for path in _expand(str(source)) for found in _list(path)]
-    return (file for path, name in paths for file in _open(path, name))
+    places = [place for source in sources for path in _expand(str(source)) for place in _list(path)]
+    return (file for place in places for file in _open_place(place))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file lies, the name it goes by, and why it cannot be read if that is known."""
+
+    path: Path
+    name: str
+    problem: InputError | None = None
+
+
+def printable(name: str) -> str:
+    """Name with the bytes that are no UTF-8 written out as escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def read_path(path: Path) -> bytes:
+    """Bytes of a plain file that is not too large.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, FIFO, socket or device, too large, or cannot be read.
+    """
+    _check_plain(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(error) from None
+
+
+def _check_plain(path: Path) -> int:
+    """Size of a plain file; nothing is read."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _unreadable(error) from None
+    if not stat.S_ISREG(status.st_mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+        what = kinds.get(stat.S_IFMT(status.st_mode), "a device")
+        raise UnreadableStructureError(f"is {what}, no file", remedy="give a plain file")
+    if status.st_size > limits.MAX_FILE_BYTES and not path.name.lower().endswith(ARCHIVES):
+        raise too_large(status.st_size)
+    return status.st_size
+
+
+def _unreadable(error: OSError) -> UnreadableStructureError:
+    return UnreadableStructureError(error.strerror or str(error), remedy="check the file and its permissions")
 
 
 def _expand(source: str) -> list[Path]:
     path = Path(source).expanduser()
-    if path.exists():
-        return [path]
+    try:
+        if path.exists():
+            return [path]
+    except OSError as error:
+        raise UnreadableStructureError(
+            error.strerror or str(error), subject=printable(source), remedy="check the path"
+        ) from None
     matches = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(source) else []
     if not matches:
         problem = "no file or folder matches" if glob.has_magic(source) else "no such file or folder"
-        raise UnreadableStructureError(problem, subject=source, remedy="check the path")
+        raise UnreadableStructureError(problem, subject=printable(source), remedy="check the path")
     return [Path(match) for match in matches]
 
 
-def _list(path: Path) -> list[tuple[Path, str]]:
+def _list(path: Path) -> list[_Place]:
     """Files at or below `path`, each with the name it goes by."""
     if not path.is_dir():
-        return [(path, path.name)]
+        return [_Place(path, printable(path.name))]
     home = path.resolve()
-    paths = sorted(p for p in home.rglob("*") if _is_wanted(p.relative_to(home).as_posix()) and p.is_file())
-    if not paths:
+    found: list[tuple[Path, InputError | None]] = []
+
+    def note(error: OSError) -> None:
+        found.append((Path(os.fsdecode(error.filename)), _unreadable(error)))
+
+    for folder, folders, files in os.walk(home, onerror=note):
+        at = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in folders:
+            if (at / name).is_symlink():
+                link = UnreadableStructureError("a link to a folder", remedy="name the folder itself")
+                found.append((at / name, link))
+        found += [(at / name, None) for name in files if _is_wanted(name)]
+    if not found:
         raise UnreadableStructureError(
             "the folder holds no structure file",
-            subject=str(path),
+            subject=printable(str(path)),
             remedy=f"it takes {', '.join(_SUFFIXES)}, POSCAR* and CONTCAR*, alone or in .zip or .tar archives",
         )
-    return [(p, p.relative_to(home.parent).as_posix()) for p in paths]
+    return [
+        _Place(place, printable(place.relative_to(home.parent).as_posix()), problem)
+        for place, problem in sorted(found, key=lambda pair: pair[0])
+    ]
 
 
 def _is_wanted(name: str) -> bool:
     """Whether a path inside a folder or archive is a structure file or an archive, and not hidden."""
     path = PurePosixPath(name.lower())
-    if any(part.startswith(".") for part in path.parts):
+    if any(part.startswith(".") and part != ".." for part in path.parts):
         return False
-    plain = path.name.removesuffix(".gz")
-    return path.name.endswith(_ARCHIVES) or plain.endswith(_SUFFIXES) or plain.startswith(_PREFIXES)
+    return path.name.endswith(ARCHIVES) or _holds_structures(_plain(path.name))
 
 
-def _open(source: Path | io.BytesIO, name: str) -> Iterator[FoundFile]:
-    """Read one file; of an archive, every structure file in it."""
+def _holds_structures(name: str) -> bool:
+    return name.endswith(_SUFFIXES) or name.startswith(_PREFIXES)
+
+
+def _plain(name: str) -> str:
+    """Name of a single file without the ending of its compression."""
+    return next((name[: -len(end)] for end in COMPRESSED if name.lower().endswith(end)), name)
+
+
+def _open_place(place: _Place) -> Iterator[FoundFile]:
+    if place.problem is not None:
+        yield FoundFile(place.name, _about(place.name, place.problem))
+        return
     try:
-        if not name.lower().endswith(_ARCHIVES):
-            content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
-            yield _unzipped(name, content)
-            return
-        members = _zip_members if name.lower().endswith(".zip") else _tar_members
-        empty = True
-        for inner, size, read in members(source):
-            if not _is_wanted(inner):
-                continue
-            empty = False
-            yield from _open_member(f"{name}/{inner}", size, read)
-        if empty:
-            yield FoundFile(name, _broken(name, "the archive holds no structure file"))
+        size = _check_plain(place.path)
+        with place.path.open("rb") as stream:
+            yield from _open(stream, place.name, Allowance(size))
+    except InputError as error:
+        yield FoundFile(place.name, _about(place.name, error))
     except OSError as error:
-        yield FoundFile(name, _broken(name, error.strerror or str(error)))
-    except _BROKEN_ARCHIVE as error:
-        yield FoundFile(name, _broken(name, f"broken archive: {error}"))
+        yield FoundFile(place.name, _about(place.name, _unreadable(error)))
 
 
-def _open_member(name: str, size: int, read: Callable[[], bytes]) -> Iterator[FoundFile]:
-    if size > MAX_FILE_BYTES:
-        yield FoundFile(name, _too_large(name, size))
+def _open(stream: IO[bytes], name: str, allowance: Allowance, depth: int = 0) -> Iterator[FoundFile]:
+    """Read one file; of an archive, every structure file in it."""
+    if not name.lower().endswith(ARCHIVES):
+        yield _read(stream, name, allowance)
+        return
+    if depth >= allowance.limits.max_depth:
+        problem = f"more than {allowance.limits.max_depth} archives in each other"
+        yield FoundFile(name, _about(name, LimitExceededError(problem, remedy="unpack it")))
+        return
+    empty = True
+    try:
+        for member in members(stream, name, allowance):
+            inner = printable(member.name)
+            if not inner or _is_wanted(inner) or _may_hide_structures(member):
+                empty = False
+                yield from _open_member(member, f"{name}/{inner}" if inner else name, allowance, depth)
+    except ArchiveLimitError as error:
+        # All of the outermost archive ends here.
+        if depth:
+            raise
+        yield FoundFile(name, _about(name, error))
+        return
+    except InputError as error:
+        yield FoundFile(name, _about(name, error))
+        return
+    except DAMAGE as error:
+        yield FoundFile(name, _about(name, damaged(f"broken archive: {error}")))
+        return
+    if empty:
+        yield FoundFile(name, _about(name, damaged("the archive holds no structure file")))
+
+
+def _may_hide_structures(member: Member) -> bool:
+    """Whether a link may lead to a folder, or a name is lost."""
+    return member.problem is not None and not PurePosixPath(member.name).suffix
+
+
+def _open_member(member: Member, name: str, allowance: Allowance, depth: int) -> Iterator[FoundFile]:
+    if member.problem is not None:
+        yield FoundFile(name, _about(name, member.problem))
         return
     try:
-        content = read()
-    except _BROKEN_ARCHIVE as error:
-        yield FoundFile(name, _broken(name, f"cannot be unpacked: {error}"))
-        return
-    yield from _open(io.BytesIO(content), name)
+        content = member.read(limits.MAX_FILE_BYTES)
+    except ArchiveLimitError:
+        raise
+    except InputError as error:
+        yield FoundFile(name, _about(name, error))
+    except DAMAGE as error:
+        yield FoundFile(name, _about(name, damaged(f"cannot be unpacked: {error or type(error).__name__}")))
+    else:
+        if not name.lower().endswith((*ARCHIVES, *COMPRESSED)):
+            yield FoundFile(name, content)
+            return
+        with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES) as stream:
+            stream.write(content)
+            stream.seek(0)
+            del content
+            yield from _open(stream, name, allowance, depth + 1)
 
 
-def _zip_members(source: Path | io.BytesIO) -> Iterator[_Member]:
-    with zipfile.ZipFile(source) as archive:
-        for info in sorted(archive.infolist(), key=lambda info: info.filename):
-            if not info.is_dir():
-                yield info.filename, info.file_size, partial(archive.read, info)
-
-
-def _tar_members(source: Path | io.BytesIO) -> Iterator[_Member]:
-    path, stream = (source, None) if isinstance(source, Path) else (None, source)
-    with tarfile.open(path, fileobj=stream) as archive:
-        for info in archive:
-            member = archive.extractfile(info) if info.isfile() else None
-            if member is not None:
-                yield info.name, info.size, member.read
-
-
-def _unzipped(name: str, content: bytes) -> FoundFile:
-    if not name.lower().endswith(".gz"):
-        return FoundFile(name, content)
-    name = name[: -len(".gz")]
+def _read(stream: IO[bytes], name: str, allowance: Allowance) -> FoundFile:
+    plain = _plain(name)
     try:
-        with gzip.open(io.BytesIO(content)) as stream:
-            plain = stream.read(MAX_FILE_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        return FoundFile(name, _broken(name, f"broken gzip file: {error}"))
-    return FoundFile(name, _too_large(name, len(plain)) if len(plain) > MAX_FILE_BYTES else plain)
+        packed = plain != name
+        content = read_within(
+            unpacked(stream, name.lower()) if packed else stream,
+            limits.MAX_FILE_BYTES,
+            allowance if packed else None,
+        )
+    except InputError as error:
+        return FoundFile(plain, _about(plain, error))
+    except DAMAGE as error:
+        return FoundFile(plain, _about(plain, damaged(f"broken file: {error or type(error).__name__}")))
+    return FoundFile(plain, content)
 
 
-def _broken(name: str, problem: str) -> UnreadableStructureError:
-    return UnreadableStructureError(problem, subject=name, remedy="check the file")
-
-
-def _too_large(name: str, size: int) -> LimitExceededError:
-    return LimitExceededError(
-        f"{size / 2**20:.0f} MiB, more than any structure file", subject=name, remedy="check the file"
-    )
+def _about(name: str, error: InputError) -> InputError:
+    return type(error)(error.message, subject=name, remedy=error.remedy)
