@@ -24,6 +24,7 @@ so a batch turns any of them into a record and goes on.
     ├── ClusteringError           not converged, degenerate
     ├── DynamicsError             a trajectory that cannot be used
     │   └── CalculationError      an engine or external program failed beyond repair
+    │       └── PotentialChangedError   its weights are others than those that were asked for
     └── StabilityError            entries missing or of mixed origin
 """
 
@@ -251,6 +252,12 @@ class CalculationError(DynamicsError):
     """An engine raised or gave no numbers, or an external program failed beyond repair or left nothing to read."""
 
     reason = "calculation_failed"
+
+
+class PotentialChangedError(CalculationError):
+    """A worker's weights are others than those of the potential that was asked for."""
+
+    reason = "potential_changed"
 
 
 class StabilityError(MTLError):

@@ -11,15 +11,18 @@ from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.clustering_run import run_clustering
 from mtl_flows.jobs.labels import state_labels
+from mtl_flows.jobs.ordering import order
 from mtl_flows.jobs.reading import IngestParameters, Reading, read_file
 from mtl_flows.report.examples import shipped_table
 from mtl_flows.schemas.crystals import CrystalDocument
+from mtl_flows.schemas.dynamics import Sample
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.compounds import Compound, build_structure, cif_text, load_compounds
 from mtl_flows.science.reading import FoundFile
 from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.stages import ScreeningParameters, Statement, Subject
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.ordering import parent_id
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import LabelKey
@@ -94,6 +97,11 @@ def subject(slug: str) -> Subject:
 def parent(slug: str) -> str:
     """Key of what is ordered of a crystal."""
     return parent_id(subject(slug))
+
+
+def sample(slug: str, parameters: DynamicsParameters, ordering: int = 0) -> Sample:
+    """Cell and replica that an ordering of a crystal gives."""
+    return order(subject(slug), crystal_document(slug).to_structure(), ordering, parameters).sample
 
 
 def crystal_document(slug: str) -> CrystalDocument:

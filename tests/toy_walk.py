@@ -28,15 +28,19 @@ class RandomWalk:
     def configured(self, settings: Mapping[str, Any], *, n_threads: int = 1) -> "RandomWalk":
         return replace(self, **{name: float(value) for name, value in settings.items()})
 
+    def potential(self) -> dict[str, Any]:
+        return {"D0_A2_per_ps": self.D0_A2_per_ps, "barrier_eV": self.barrier_eV}
+
     def shaping(self) -> dict[str, Any]:
-        return {"walk": {"D0_A2_per_ps": self.D0_A2_per_ps, "barrier_eV": self.barrier_eV}}
+        return {}
 
     def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
         return {
             "name": self.name,
             "version": "1",
             "weights_sha256": "",
-            "parameters": self.shaping(),
+            "tensors_sha256": "",
+            "parameters": self.potential(),
             "precision": "float64",
             "threads": 1,
             "energy_scale": self.energy_scale,

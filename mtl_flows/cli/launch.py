@@ -128,7 +128,13 @@ def hand_in_dynamics(
             "crystal since; --again simulates that",
             soft_wrap=True,
         )
-    workflows = submit_dynamics(address, plan, maker)
+    if plan.maker.parameters.weights:
+        err.print(
+            f"dynamics: the weights of {plan.maker.parameters.engine} have changed; these compute "
+            f"as potential {plan.maker.parameters.potential_id}, beside what the earlier ones gave",
+            soft_wrap=True,
+        )
+    workflows = submit_dynamics(address, plan)
     for workflow in workflows:
         err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
     return workflows

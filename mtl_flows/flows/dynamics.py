@@ -11,6 +11,7 @@ from mtl_flows.jobs.entry_providers import EntrySource
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.stability import StabilityMaker
 from mtl_flows.jobs.transport import TransportMaker, transport_id
+from mtl_flows.schemas.dynamics import Sample
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
 
@@ -66,10 +67,14 @@ class DynamicsFlowMaker(RecordMaker):
         )
         return Flow([*jobs, table], name=f"{self.name} {material_id}")
 
-    def transport_ids(self, parent: str, *, ordered: bool = False) -> list[str]:
-        """Ids of the fits that its flow ends with."""
+    def ordering_ids(self, parent: str, *, ordered: bool = False) -> list[str]:
+        """Ids of the orderings that its flow begins with."""
         p = self.parameters
-        return [transport_id(parent, ordering, p) for ordering in range(p.n_orderings(ordered=ordered))]
+        return [p.ordering_id(parent, ordering) for ordering in range(p.n_orderings(ordered=ordered))]
+
+    def transport_id(self, sample: Sample) -> str:
+        """Id of the fit that its flow ends with, for what one ordering gave."""
+        return transport_id(sample, self.parameters)
 
     def expected_jobs(self) -> int:
         """Count the jobs of one disordered material, chunks included, if no temperature has to be extended."""

@@ -13,23 +13,22 @@ from jobflow import Response, job
 from mtl_flows.errors import CalculationError, DynamicsError, InputError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.jobs.ordering import find_ordering, ordering_subject
+from mtl_flows.jobs.potentials import identify
 from mtl_flows.jobs.relaxation import relaxation, relaxation_failure
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import (
     BlockRecord,
     ChunkRecord,
     OrderingDocument,
+    Sample,
     TrajectoryDocument,
 )
-from mtl_flows.science.charges import with_charges
 from mtl_flows.science.dynamics import ActionKind, Trajectory, analyse_diffusion, next_action
-from mtl_flows.science.ordering import order_structure
 from mtl_flows.simulation.engine import ChunkStatus
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, assemble_trajectory
 from mtl_flows.simulation.state import MDState
-from mtl_flows.stages import Subject
 from mtl_flows.stages.dynamics import DynamicsParameters, steps
-from mtl_flows.stages.ordering import parent_id
 from mtl_flows.store.database import MTLStore
 
 RUNNING = "running"
@@ -37,55 +36,6 @@ HEATED = "heated"
 FAILED = "failed"
 
 _FAMILY_OF_GUARD = {ChunkStatus.FRAMEWORK_MELTED: "framework_melted"}
-
-
-def find_ordering(
-    store: MTLStore, parent: Subject, ordering: int, parameters: DynamicsParameters
-) -> OrderingDocument:
-    """Return an approximant of what a material gives to be ordered, making it if the store lacks it.
-
-    Raises
-    ------
-    OrderingError
-        If there is no charge-balanced, sensible approximant.
-    """
-    key = parameters.ordering_id(parent_id(parent), ordering)
-    if store.orderings.existing([key]):
-        return store.orderings.get(key)
-    stage = parameters.ordering_stage()
-    wanted = replace(parameters.ordering, n_orderings=1, seed=parameters.ordering.seed + ordering)
-    crystal = store.crystals.get(parent.crystal_id).to_structure()
-    charged = with_charges(crystal, parent.site_charges, parent.oxidation_states)
-    (made,) = order_structure(charged, parameters.mobile_ion, wanted)
-    elements = [site.specie.symbol for site in made.structure]
-    document = OrderingDocument(
-        id=key,
-        crystal_id=parent.crystal_id,
-        parent_id=parent_id(parent),
-        material_id=parent.material_id,
-        parameters_hash=stage.hash,
-        provenance=Provenance.record(stage, {"parent": parent_id(parent)}, job_id()),
-        ordering=ordering,
-        seed=made.seed,
-        supercell=[list(row) for row in made.supercell],
-        n_atoms=len(made.structure),
-        n_mobile=elements.count(parameters.mobile_ion),
-        charge_e=made.charge_e,
-        ewald_energy_eV=made.ewald_energy_eV,
-        composition_error=made.composition_error,
-        oxidation_states=made.oxidation_states,
-        was_ordered=made.was_ordered,
-        only_one="the crystal is ordered" if made.was_ordered else "",
-        structure=made.structure.as_dict(),
-    )
-    store.orderings.add([document])
-    store.rejections.resolve(stage.stage, {"subject": _ordering_subject(parent, parameters)})
-    return document
-
-
-def _ordering_subject(parent: Subject, parameters: DynamicsParameters) -> str:
-    """What a refusal to order belongs to: what is ordered, and how."""
-    return f"{parent_id(parent)}:{parameters.ordering_stage().hash}"
 
 
 @dataclass
@@ -108,13 +58,13 @@ class PrepareMaker(RecordMaker):
                 store.rejections.record(
                     error,
                     stage.stage,
-                    _ordering_subject(subject, p),
+                    ordering_subject(subject, p),
                     material_id=subject.material_id,
                     mobile_ion=p.mobile_ion,
                     provenance=Provenance.record(stage, {"parent": parent}, job_id()),
                 )
                 raise
-            relaxed = bool(store.relaxations.existing([p.relaxation_id(parent, ordering)]))
+            relaxed = bool(store.relaxations.existing([p.relaxation_id(approximant.approximant_id)]))
         summary = {"ordering_id": approximant.id, "n_atoms": approximant.n_atoms, "relaxed_before": relaxed}
         if relaxed:
             return Response(output=summary)
@@ -139,7 +89,7 @@ class TrajectoryMaker(RecordMaker):
     def make(self, parent: str, ordering: int, after: list[Any]) -> Response[dict[str, Any]]:
         """Run one chunk once the jobs in `after` have ended; nothing if the simulation is complete."""
         with worker_store() as store:
-            simulation = self._find(store, parent, ordering)
+            simulation = self._find(store, store.orderings.get(self.parameters.ordering_id(parent, ordering)))
             if simulation.status == RUNNING:
                 simulation = store.dynamics.claim(simulation.id)
             if simulation.status == RUNNING and simulation.steps_done < simulation.steps_wanted:
@@ -158,15 +108,16 @@ class TrajectoryMaker(RecordMaker):
         following.name = f"{self.name} from step {simulation.steps_done}"
         return Response(output=summary, detour=following)
 
-    def _find(self, store: MTLStore, parent: str, ordering: int) -> TrajectoryDocument:
-        """Return the simulation as it stands, or begin it."""
+    def _find(self, store: MTLStore, approximant: OrderingDocument) -> TrajectoryDocument:
+        """Return the simulation of an ordering's cell and replica as it stands, or begin it."""
         p = self.parameters
-        key = p.trajectory_id(parent, ordering, self.temperature_K)
+        key = p.trajectory_id(approximant.sample, self.temperature_K)
+        relaxation_id = p.relaxation_id(approximant.approximant_id)
         if store.dynamics.existing([key]):
             simulation = store.dynamics.get(key)
             if simulation.retry:
-                engine, unbuilt = _identified(p)
-                status, reason, retry = self._obstacle(store, parent, ordering, unbuilt)
+                engine, unbuilt = _identified(store, p)
+                status, reason, retry = self._obstacle(store, approximant, unbuilt)
                 update = {"status": status, "reason": reason, "retry": retry}
                 # What has computed nothing yet is bound to no weights.
                 update |= {} if simulation.chunks else {"engine": engine}
@@ -184,27 +135,28 @@ class TrajectoryMaker(RecordMaker):
                 )
                 return store.dynamics.advance(simulation, reopened)
             return simulation
-        approximant = store.orderings.get(p.ordering_id(parent, ordering))
-        md = p.md_parameters(approximant.to_structure().composition, self.temperature_K, ordering)
+        composition = approximant.to_structure().composition
+        md = p.md_parameters(composition, self.temperature_K, approximant.replica)
         wanted_ps = p.heat_ps if self.temperature_K is None else p.production_ps
         stage = p.dynamics_stage()
-        engine, unbuilt = _identified(p)
-        status, reason, retry = self._obstacle(store, parent, ordering, unbuilt)
+        engine, unbuilt = _identified(store, p)
+        status, reason, retry = self._obstacle(store, approximant, unbuilt)
         store.dynamics.add(
             [
                 TrajectoryDocument(
                     id=key,
                     material_id=approximant.material_id,
                     crystal_id=approximant.crystal_id,
-                    parent_id=parent,
+                    parent_id=approximant.parent_id,
                     series=p.ordering_stage().hash,
-                    relaxation_id=p.relaxation_id(parent, ordering),
+                    approximant_id=approximant.approximant_id,
+                    replica=approximant.replica,
+                    relaxation_id=relaxation_id,
                     parameters_hash=stage.hash,
-                    provenance=Provenance.record(
-                        stage, {"relaxation": p.relaxation_id(parent, ordering)}, job_id()
-                    ),
+                    provenance=Provenance.record(stage, {"relaxation": relaxation_id}, job_id()),
                     ordering_id=approximant.id,
-                    ordering=ordering,
+                    ordering=approximant.ordering,
+                    potential_id=p.potential_id,
                     engine=engine,
                     engine_name=p.engine,
                     trajectory_stage="heat" if self.temperature_K is None else "production",
@@ -221,17 +173,19 @@ class TrajectoryMaker(RecordMaker):
         )
         return store.dynamics.get(key)
 
-    def _obstacle(self, store: MTLStore, parent: str, ordering: int, unbuilt: str) -> tuple[str, str, bool]:
+    def _obstacle(
+        self, store: MTLStore, approximant: OrderingDocument, unbuilt: str
+    ) -> tuple[str, str, bool]:
         """Status, reason and `retry` of a simulation that may be unable to run.
 
         It may lack its relaxed structure, its ramp, or its engine: `unbuilt` says why that cannot be built.
         """
         p = self.parameters
-        relaxation_id = p.relaxation_id(parent, ordering)
+        relaxation_id = p.relaxation_id(approximant.approximant_id)
         if not store.relaxations.existing([relaxation_id]):
             return FAILED, relaxation_failure(store, relaxation_id), True
         if self.temperature_K is not None:
-            ramp = store.dynamics.get(p.trajectory_id(parent, ordering, None))
+            ramp = store.dynamics.get(p.trajectory_id(approximant.sample, None))
             if ramp.status != HEATED:
                 return ramp.status, f"heating ramp: {ramp.reason}", ramp.retry
         if unbuilt:
@@ -243,28 +197,22 @@ class TrajectoryMaker(RecordMaker):
         p = self.parameters
         if simulation.checkpoint is not None:
             return MDState.from_dict(simulation.checkpoint)
-        structure = store.relaxations.get(
-            p.relaxation_id(simulation.parent_id, simulation.ordering)
-        ).to_structure()
-        md = p.md_parameters(structure.composition, self.temperature_K, simulation.ordering)
+        structure = store.relaxations.get(simulation.relaxation_id).to_structure()
+        md = p.md_parameters(structure.composition, self.temperature_K, simulation.replica)
         if self.temperature_K is None:
             return MDState.from_structure(structure, md)
-        ramp = store.dynamics.get(p.trajectory_id(simulation.parent_id, simulation.ordering, None))
+        ramp = store.dynamics.get(
+            p.trajectory_id(Sample(simulation.approximant_id, simulation.replica), None)
+        )
         return MDState.from_dict(ramp.checkpoint or {}).next_stage(md)
 
     def _advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
         p = self.parameters
-        now, unbuilt = _identified(p)
+        _, unbuilt = _identified(store, p)
         if unbuilt:
             return _fail(store, simulation, unbuilt)
-        if now["weights_sha256"] != simulation.engine["weights_sha256"]:
-            raise DynamicsError(
-                "the engine's weights have changed since the simulation began",
-                subject=simulation.id,
-                remedy="install the version named in the document, or start again under another seed",
-            )
         start = self._start(store, simulation)
-        md = p.md_parameters(start.to_structure().composition, self.temperature_K, simulation.ordering)
+        md = p.md_parameters(start.to_structure().composition, self.temperature_K, simulation.replica)
         # Extensions are foreseen from whole frames and may end some steps beyond the budget.
         md = replace(md, n_steps=max(md.n_steps, simulation.steps_wanted))
         blocks: list[BlockRecord] = []
@@ -341,13 +289,12 @@ class TrajectoryMaker(RecordMaker):
         return store.dynamics.advance(simulation, simulation.model_copy(update=update))
 
 
-def _identified(parameters: DynamicsParameters) -> tuple[dict[str, Any], str]:
-    """Fingerprint of the engine, and why the weights are missing from it if the engine cannot be built."""
-    engine = parameters.configured_engine()
+def _identified(store: MTLStore, parameters: DynamicsParameters) -> tuple[dict[str, Any], str]:
+    """Fingerprint of the engine, and why it cannot be used: it cannot be built, or its weights are others."""
     try:
-        return engine.fingerprint(), ""
+        return identify(store, parameters), ""
     except CalculationError as error:
-        return engine.fingerprint(load=False), error.message
+        return parameters.configured_engine().fingerprint(load=False), error.message
 
 
 def _fail(store: MTLStore, simulation: TrajectoryDocument, why: str) -> TrajectoryDocument:

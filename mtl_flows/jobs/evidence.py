@@ -19,8 +19,9 @@ def gather(store: MTLStore, sources: Mapping[str, Sources], mobile_ion: str) -> 
     parents = {source.parent_id for found in sources.values() for source in found}
     crystals = {source.crystal_id for found in sources.values() for source in found}
     production = {"trajectory_stage": "production"}
-    trajectories = store.dynamics.of_parents(parents, mobile_ion, production)
-    fits = store.transport.of_parents(parents, mobile_ion)
+    samples = store.orderings.samples(parents, mobile_ion)
+    trajectories = store.dynamics.of_samples(samples, mobile_ion, production)
+    fits = store.transport.of_samples(samples, mobile_ion)
     windows: dict[str, list[StabilityDocument]] = {}
     query = {"crystal_id": {"$in": sorted(crystals)}, "provenance.parameters.mobile_ion": mobile_ion}
     for window in store.stability.find(query):

@@ -9,6 +9,7 @@ from jobflow import Job, Response, job
 from mtl_flows.errors import CalculationError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.jobs.potentials import identify
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import OrderingDocument, RelaxationDocument
 from mtl_flows.simulation.engine import Relaxation
@@ -38,18 +39,20 @@ def record_relaxation(
 ) -> RelaxationDocument:
     """Write a relaxed structure with its energy."""
     p = parameters
-    stage = p.dynamics_stage()
+    stage = p.relaxation_stage()
     max_force = float(np.linalg.norm(relaxed.forces_eV_per_A, axis=1).max())
     parent = store.orderings.get(ordering_id)
     structure = relaxed.structure
     document = RelaxationDocument(
-        id=p.relaxation_id(parent.parent_id, parent.ordering),
+        id=p.relaxation_id(parent.approximant_id),
         material_id=parent.material_id,
         crystal_id=parent.crystal_id,
         parent_id=parent.parent_id,
         parameters_hash=stage.hash,
         provenance=Provenance.record(stage, {"ordering": ordering_id}, job_id()),
+        approximant_id=parent.approximant_id,
         ordering_id=ordering_id,
+        potential_id=p.potential_id,
         engine=fingerprint,
         engine_name=p.engine,
         converged=max_force <= p.relax_fmax_eV_per_A,
@@ -62,7 +65,7 @@ def record_relaxation(
         structure=structure.as_dict(),
     )
     store.relaxations.add([document])
-    store.rejections.resolve(stage.stage, {"subject": document.id})
+    store.rejections.resolve(p.dynamics_stage().stage, {"subject": document.id})
     return document
 
 
@@ -87,11 +90,13 @@ class RelaxationMaker(RecordMaker):
         p = self.parameters
         with worker_store() as store:
             approximant = store.orderings.get(ordering_id)
-        engine = p.configured_engine()
+            try:
+                fingerprint = identify(store, p)
+            except CalculationError as error:
+                return Response(output=_refuse(error, approximant, p))
         given = None if so_far is None else Relaxation.from_dict(so_far)
         try:
-            relaxed = engine.relax(approximant.to_structure(), p.relaxation_goal(), given)
-            fingerprint = engine.fingerprint()  # of the dynamics: if that cannot be built, better known now
+            relaxed = p.configured_engine().relax(approximant.to_structure(), p.relaxation_goal(), given)
         except CalculationError as error:
             return Response(output=_refuse(error, approximant, p))
         if not relaxed.complete:
@@ -112,7 +117,7 @@ def _refuse(
         store.rejections.record(
             error,
             p.dynamics_stage().stage,
-            p.relaxation_id(approximant.parent_id, approximant.ordering),
+            p.relaxation_id(approximant.approximant_id),
             material_id=approximant.material_id,
             mobile_ion=p.mobile_ion,
         )

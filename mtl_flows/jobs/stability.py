@@ -1,6 +1,6 @@
 """The electrochemical window of a material, on the hull of its potential, of the Materials Project or of a file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.entry_providers import EntrySource, kept_file, materials_project
 from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.jobs.potentials import identify
 from mtl_flows.schemas.base import Provenance, StageParameters
 from mtl_flows.schemas.dynamics import RelaxationDocument
 from mtl_flows.schemas.stability import StabilityDocument
@@ -37,16 +38,19 @@ MAX_COMPETING_SITES = 24
 """Ordered crystals of the store with at most so many sites compete; larger ones would cost more than they tell."""
 
 
-def stability_id(parent: str, ordering: int, parameters: DynamicsParameters) -> str:
-    """Id of the window of one approximant."""
-    return f"{parameters.relaxation_id(parent, ordering)}:{_stage(parameters).hash}"
-
-
-def window_id(parent: str, ordering: int, parameters: DynamicsParameters, source: EntrySource) -> str:
-    """Id of a window: of an approximant on the hull of a potential, of the structure on any other hull."""
+def window_id(
+    store: MTLStore, parent: str, ordering: int, parameters: DynamicsParameters, source: EntrySource
+) -> str:
+    """Id of a window: of a relaxed cell on the hull of a potential, of the crystal on any other hull."""
+    stage = _stage(parameters, source)
     if source.provider == "potential":
-        return stability_id(parent, ordering, parameters)
-    return f"{parent.partition('.')[0]}:{_stage(parameters, source).hash}"
+        return f"{_relaxation_id(store, parent, ordering, parameters)}:{stage.hash}"
+    return f"{parent.partition('.')[0]}:{stage.hash}"
+
+
+def _relaxation_id(store: MTLStore, parent: str, ordering: int, parameters: DynamicsParameters) -> str:
+    approximant = store.orderings.get(parameters.ordering_id(parent, ordering))
+    return parameters.relaxation_id(approximant.approximant_id)
 
 
 def run_stability(
@@ -72,7 +76,7 @@ def run_stability(
     """
     source = source or EntrySource()
     if source.provider == "potential":
-        relaxed = store.relaxations.get(parameters.relaxation_id(parent, ordering))
+        relaxed = store.relaxations.get(_relaxation_id(store, parent, ordering, parameters))
         return _write(store, _on_hull_of_potential(store, relaxed, parameters))
     return _write(store, _on_given_hull(store, parent, parameters, source))
 
@@ -97,9 +101,8 @@ def windows_of_material(
     if source.provider != "potential":
         standing = next((s for s in sources if s.kin == "head" and s.current), sources[0])
         return [run_stability(store, standing.parent_id, 0, parameters, source)]
-    by_parent = store.relaxations.of_parents(
-        (s.parent_id for s in sources), parameters.mobile_ion, {"engine_name": parameters.engine}
-    )
+    orderings = store.orderings.samples((s.parent_id for s in sources), parameters.mobile_ion)
+    by_parent = store.relaxations.of_cells(orderings, parameters.engine)
     relaxed = next((by_parent[s.parent_id] for s in sources if s.parent_id in by_parent), [])
     if not relaxed:
         raise NotFoundError(
@@ -128,7 +131,7 @@ def entry_provider(store: MTLStore, parameters: DynamicsParameters, source: Entr
         case "file":
             return kept_file(cache, source)
         case "potential":
-            return _potential(store, parameters, parameters.configured_engine().fingerprint())
+            return _potential(store, parameters)
     raise ConfigurationError(
         f"unknown provider {source.provider!r}", remedy="choose potential, materials_project or file"
     )
@@ -138,13 +141,14 @@ def _on_hull_of_potential(
     store: MTLStore, relaxed: RelaxationDocument, parameters: DynamicsParameters
 ) -> StabilityDocument:
     how = relaxed.provenance.parameters.values
+    (potential,) = store.potentials.get_many([relaxed.potential_id])
     parameters = replace(
-        parameters, **{name: how[name] for name in ("relax_fmax_eV_per_A", "relax_steps") if name in how}
+        parameters,
+        weights=potential.distinguished_by,
+        **{name: how[name] for name in ("relax_fmax_eV_per_A", "relax_steps")},
     )
     composition = relaxed.to_structure().composition
-    entries = _potential(store, parameters, relaxed.engine).entries(
-        chemical_system(composition, parameters.mobile_ion)
-    )
+    entries = _potential(store, parameters).entries(chemical_system(composition, parameters.mobile_ion))
     result = electrochemical_window(
         composition,
         entries,
@@ -188,8 +192,9 @@ def _on_given_hull(
     )
 
 
-def _potential(store: MTLStore, parameters: DynamicsParameters, engine: Mapping[str, Any]) -> EntryProvider:
-    label = f"{engine['name']} {engine['version']} {engine['weights_sha256'][:12]}".strip()
+def _potential(store: MTLStore, parameters: DynamicsParameters) -> EntryProvider:
+    # Energies go with the potential and with how far they were relaxed.
+    label = f"{parameters.engine} {parameters.relaxation_stage().hash}"
     computing = parameters.configured_engine()
     if not computing.relaxes_hulls:
         return FixedEntryProvider(
@@ -197,7 +202,7 @@ def _potential(store: MTLStore, parameters: DynamicsParameters, engine: Mapping[
         )
     return PotentialEntryProvider(
         sources=[reference_phases, partial(_stored_phases, store)],
-        relax=_Relaxer(parameters),
+        relax=_Relaxer(store, parameters),
         label=label,
         energy_scale=computing.energy_scale,
         cache=StoredEntries(store.entries),
@@ -245,10 +250,12 @@ def _stored_phases(store: MTLStore, system: Iterable[str]) -> list[CompetingPhas
 class _Relaxer:
     """Relaxation by the engine, within this job."""
 
+    store: MTLStore
     parameters: DynamicsParameters
 
     def __call__(self, structure: Structure, *, keep_cell: bool) -> tuple[Structure, float]:
         p = self.parameters
+        identify(self.store, p)
         goal = replace(p.relaxation_goal(), relax_cell=not keep_cell)
         engine, result = p.configured_engine(), None
         while result is None or not result.complete:
@@ -282,10 +289,10 @@ class StabilityMaker(RecordMaker):
         with worker_store() as store:
             p, source = self.parameters, self.source
             if source.provider == "potential" and not store.relaxations.existing(
-                [p.relaxation_id(parent, ordering)]
+                [_relaxation_id(store, parent, ordering, p)]
             ):
                 return {"status": "unknown", "reason": "there is no relaxed structure"}
-            key = window_id(parent, ordering, p, source)
+            key = window_id(store, parent, ordering, p, source)
             if store.stability.existing([key]):
                 document = store.stability.get(key)
             else:

@@ -9,7 +9,7 @@ from jobflow import JobConfig, OnMissing, job
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
-from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
+from mtl_flows.schemas.dynamics import Sample, TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionResult, fit_arrhenius
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
@@ -20,12 +20,13 @@ ALGORITHM_VERSION = 1
 def fit_transport(
     store: MTLStore, parent: str, ordering: int, parameters: DynamicsParameters
 ) -> TransportDocument:
-    """Fit what the temperatures of one approximant gave, and write the fit.
+    """Fit what the temperatures of one ordering's cell and replica gave, and write the fit.
 
     Only converged temperatures enter. A simulation that was stopped by a guard, has failed, or is missing, is listed
     among the excluded.
     """
-    wanted = {t: parameters.trajectory_id(parent, ordering, t) for t in parameters.temperatures_K}
+    approximant = store.orderings.get(parameters.ordering_id(parent, ordering))
+    wanted = {t: parameters.trajectory_id(approximant.sample, t) for t in parameters.temperatures_K}
     found = {s.id: s for s in store.dynamics.find({"_id": {"$in": list(wanted.values())}})}
     simulations = [found[key] for key in wanted.values() if key in found]
     judged = [s for s in simulations if _is_judged(s)]
@@ -37,21 +38,23 @@ def fit_transport(
         elif not _is_judged(found[key]):
             excluded[f"{temperature_K:g}"] = f"{found[key].status}: {found[key].reason}"
 
-    subject = store.structures.holding(parent)
     stage = _stage(parameters)
     line = fit.fit
     low, high = line.conductivity_interval_S_per_cm if line else (None, None)
     document = TransportDocument(
-        id=transport_id(parent, ordering, parameters),
-        crystal_id=subject.crystal_id,
+        id=transport_id(approximant.sample, parameters),
+        crystal_id=approximant.crystal_id,
         parent_id=parent,
-        material_id=subject.material_id,
+        material_id=approximant.material_id,
         series=parameters.ordering_stage().hash,
-        relaxation_id=parameters.relaxation_id(parent, ordering),
+        approximant_id=approximant.approximant_id,
+        replica=approximant.replica,
+        relaxation_id=parameters.relaxation_id(approximant.approximant_id),
+        potential_id=parameters.potential_id,
         dynamics_hash=parameters.dynamics_stage().hash,
         parameters_hash=stage.hash,
         provenance=Provenance.record(stage, _inputs(simulations), job_id()),
-        ordering_id=parameters.ordering_id(parent, ordering),
+        ordering_id=approximant.id,
         ordering=ordering,
         engine_name=parameters.engine,
         status=_status(str(fit.status), simulations),
@@ -71,9 +74,9 @@ def fit_transport(
     return document
 
 
-def transport_id(parent: str, ordering: int, parameters: DynamicsParameters) -> str:
-    """Id of the fit over one approximant's temperatures."""
-    return f"{parameters.relaxation_id(parent, ordering)}:{_stage(parameters).hash}"
+def transport_id(sample: Sample, parameters: DynamicsParameters) -> str:
+    """Id of the fit over the temperatures of one sample."""
+    return f"{parameters.run_id(sample)}:{_stage(parameters).hash}"
 
 
 def diffusion_of(simulation: TrajectoryDocument) -> DiffusionResult:

@@ -5,13 +5,14 @@ by its content and not handed in again.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.campaign import CampaignRoundMaker
+from mtl_flows.jobs.potentials import standing_potential
 from mtl_flows.jobs.transport import diffusion_of
 from mtl_flows.launch.categories import set_category
 from mtl_flows.launch.names import HEAVY
@@ -97,6 +98,11 @@ def start_campaign(
         raise ConfigurationError("no materials", subject=name, remedy="screen first, or name materials")
     if min(core_hours, material_core_hours, at_once) <= 0:
         raise ConfigurationError("a budget is not positive", subject=name)
+    parameters = next(
+        # Begun with one potential, a campaign stays with it.
+        (replace(parameters, weights=dynamics_of(c).weights) for c in store.campaigns.find({"_id": name})),
+        standing_potential(store, parameters),
+    )
     limits = {"core_hours": core_hours, "material_core_hours": material_core_hours, "at_once": at_once}
     stage = StageParameters(
         stage="campaign",
@@ -272,14 +278,15 @@ def _state(
     simulations = []
     other = 0.0
     for ordering in range(n_orderings):
-        wanted = [p.trajectory_id(material.parent_id, ordering, t) for t in (None, *p.temperatures_K)]
+        samples = store.orderings.samples_of([p.ordering_id(material.parent_id, ordering)])
+        wanted = [p.trajectory_id(s, t) for s in samples.values() for t in (None, *p.temperatures_K)]
         for found in store.dynamics.find({"_id": {"$in": wanted}}):
             if found.trajectory_stage == "heat":
                 other += _core_hours(found)
                 continue
             simulations.append(
                 SimulationState(
-                    ordering=found.ordering,
+                    ordering=ordering,
                     temperature_K=found.temperature_K,
                     status=found.status,
                     result=diffusion_of(found) if found.diffusion is not None else None,

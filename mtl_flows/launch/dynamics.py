@@ -1,9 +1,10 @@
 """Handing in molecular dynamics: one workflow for each survivor, the most promising first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
+from mtl_flows.jobs.potentials import standing_potential
 from mtl_flows.launch.categories import set_category
 from mtl_flows.launch.names import HEAVY
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
@@ -43,12 +44,15 @@ class DynamicsPlan:
         Work whose material was simulated as it was read before, and not as it is now: not to be handed in unasked.
     survivors
         All materials that passed every gate of at least one protocol.
+    maker
+        Makes the workflows, with the potential that the engine's name stands for now.
     """
 
     todo: list[Work]
     done: list[Work]
     refined: list[Work]
     survivors: int
+    maker: DynamicsFlowMaker
 
 
 def plan_dynamics(
@@ -78,6 +82,7 @@ def plan_dynamics(
     NotFoundError
         If one of `materials` is not in the candidate table.
     """
+    maker = replace(maker, parameters=standing_potential(store, maker.parameters))
     survivors = list(store.candidates.survivors())
     if materials:
         chosen = [store.candidates.get(material_id) for material_id in materials]
@@ -87,13 +92,12 @@ def plan_dynamics(
     for candidate in chosen:
         work = _work(store, maker, candidate, own=own)
         planned.setdefault(work.parent, work)
-    ids = {work.parent: _fits(maker, work) for work in planned.values()}
-    fitted = store.transport.complete({key for keys in ids.values() for key in keys})
-    done = [work for work in planned.values() if ids[work.parent] <= fitted]
-    left = [work for work in planned.values() if not ids[work.parent] <= fitted]
+    finished = _finished(store, maker, planned.values())
+    done = [work for work in planned.values() if work.parent in finished]
+    left = [work for work in planned.values() if work.parent not in finished]
     refined = [work for work in left if work.candidate.result_is_earlier and not again]
     todo = [work for work in left if work not in refined]
-    return DynamicsPlan(todo, done, refined, len(survivors))
+    return DynamicsPlan(todo, done, refined, len(survivors), maker)
 
 
 def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocument, *, own: bool) -> Work:
@@ -116,18 +120,23 @@ def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocumen
     return Work(row, chosen.parent_id, asked_for=material)
 
 
-def _fits(maker: DynamicsFlowMaker, work: Work) -> set[str]:
-    return set(maker.transport_ids(work.parent, ordered=work.candidate.ordered))
+def _finished(store: MTLStore, maker: DynamicsFlowMaker, planned: Iterable[Work]) -> set[str]:
+    """What was ordered of the work whose every ordering has a complete fit."""
+    wanted = {w.parent: maker.ordering_ids(w.parent, ordered=w.candidate.ordered) for w in planned}
+    samples = store.orderings.samples_of(key for keys in wanted.values() for key in keys)
+    fits = {key: maker.transport_id(sample) for key, sample in samples.items()}
+    fitted = store.transport.complete(fits.values())
+    return {
+        parent for parent, keys in wanted.items() if all(key in fits and fits[key] in fitted for key in keys)
+    }
 
 
-def submit_dynamics(
-    connection: Connection, plan: DynamicsPlan, maker: DynamicsFlowMaker
-) -> list[SubmittedWorkflow]:
+def submit_dynamics(connection: Connection, plan: DynamicsPlan) -> list[SubmittedWorkflow]:
     """Hand in one workflow of heavy jobs for all that is to do."""
     submitted = []
     for work in plan.todo:
         candidate = work.candidate
-        flow = maker.make(work.parent, candidate.material_id, ordered=candidate.ordered)
+        flow = plan.maker.make(work.parent, candidate.material_id, ordered=candidate.ordered)
         flow = set_category(flow, HEAVY)
         submitted.append(
             submit(flow, connection, name=flow.name, metadata={"material": candidate.material_id})

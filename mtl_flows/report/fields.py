@@ -25,6 +25,7 @@ from mtl_flows.schemas.ingest import (
     StructureDocument,
 )
 from mtl_flows.schemas.labels import LabelDocument
+from mtl_flows.schemas.potentials import PotentialDocument
 from mtl_flows.schemas.screening import ScreeningDocument
 from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
@@ -44,6 +45,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "assignments": AssignmentDocument,
     "chemistry": ChemistryDocument,
     "orderings": OrderingDocument,
+    "potentials": PotentialDocument,
     "relaxations": RelaxationDocument,
     "dynamics": TrajectoryDocument,
     "transport": TransportDocument,

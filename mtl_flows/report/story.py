@@ -1,7 +1,8 @@
 """The story of one material: what was read, what every gate said and why, what was calculated, what is pending."""
 
+from collections import defaultdict
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.labels import label_contradictions
@@ -129,22 +130,35 @@ def _provenance(
         for protocol in PROTOCOLS
         if store.clusterings.has_current(protocol)
     ]
-    query = _simulated(store, current.material_id, parameters.mobile_ion)[0]
-    for collection in (store.orderings, store.relaxations, store.dynamics, store.transport, store.stability):
-        told += [_origin(collection.name, d.provenance) for d in collection.find(query)]
+    wanted, _ = _simulated(store, current.material_id, parameters.mobile_ion)
+    told += [_origin("orderings", d.provenance) for d in store.orderings.find(wanted.ordered)]
+    told += [_origin("relaxations", d.provenance) for d in store.relaxations.find(wanted.cells)]
+    told += [_origin("dynamics", d.provenance) for d in store.dynamics.find(wanted.runs)]
+    told += [_origin("transport", d.provenance) for d in store.transport.find(wanted.runs)]
+    told += [_origin("stability", d.provenance) for d in store.stability.find(wanted.ordered)]
     verdicts = store.verdicts.find({"material_id": current.material_id})
     return told + [_origin("verdicts", d.provenance) for d in verdicts]
 
 
-def _simulated(store: MTLStore, material: str, mobile_ion: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Query for what was simulated of a material or its group, and whose each crystal is where it is not its own."""
+class _Simulated(NamedTuple):
+    """What to look for: orderings of a material or its group, their cells, and what ran on those for one ion."""
+
+    ordered: dict[str, Any]
+    cells: dict[str, Any]
+    runs: dict[str, Any]
+
+
+def _simulated(store: MTLStore, material: str, mobile_ion: str) -> tuple[_Simulated, dict[str, str]]:
+    """What to look for, and whose each crystal is; empty of the material's own, and of those of other groups."""
     sources = store.groups.sources([material]).get(material, [])
     own = {source.crystal_id for source in sources if source.kin == "own" and source.current}
     whose = {
         s.crystal_id: "" if s.crystal_id in own else f" (of {s.structure_id})" for s in reversed(sources)
     }
-    query = {"crystal_id": {"$in": sorted(whose)}, "provenance.parameters.mobile_ion": mobile_ion}
-    return query, whose
+    of_ion = {"provenance.parameters.mobile_ion": mobile_ion}
+    ordered = {"crystal_id": {"$in": sorted(whose)}, **of_ion}
+    cells = {"approximant_id": {"$in": store.orderings.raw.distinct("approximant_id", ordered)}}
+    return _Simulated(ordered, cells, {**cells, **of_ion}), defaultdict(str, whose)
 
 
 def _gates(
@@ -227,14 +241,14 @@ def _result(
 
 
 def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[str, Any]]:
-    query, whose = _simulated(store, material, mobile_ion)
+    wanted, whose = _simulated(store, material, mobile_ion)
     told: list[dict[str, Any]] = [
         {
             "what": f"ordered cell {o.ordering}{whose[o.crystal_id]}",
             "result": f"{o.n_atoms} atoms, {o.n_mobile} of them mobile",
             "status": f"the only one: {o.only_one}" if o.only_one else "one of many",
         }
-        for o in store.orderings.find(query)
+        for o in store.orderings.find(wanted.ordered)
     ]
     told += [
         {
@@ -242,9 +256,9 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
             "result": f"{r.energy_eV_per_atom:.4f} eV/atom, volume {100 * r.volume_change:+.1f} %",
             "status": "converged" if r.converged else "not converged",
         }
-        for r in store.relaxations.find(query)
+        for r in store.relaxations.find(wanted.cells)
     ]
-    for s in store.dynamics.find(query, sort=[("trajectory_stage", 1), ("temperature_K", 1)]):
+    for s in store.dynamics.find(wanted.runs, sort=[("trajectory_stage", 1), ("temperature_K", 1)]):
         D = s.diffusivity_cm2_per_s
         told.append(
             {
@@ -258,7 +272,7 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
                 "status": f"{s.status}: {s.reason}" if s.reason else s.status,
             }
         )
-    for w in store.stability.find(query):
+    for w in store.stability.find(wanted.ordered):
         edges = "" if w.low_V is None else f"{w.low_V:.2f} … {w.high_V:.2f} V, "
         hull = w.e_above_hull_eV_per_atom
         told.append(
@@ -268,7 +282,7 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
                 "status": f"{w.status}: {', '.join(w.missing)}" if w.missing else w.status,
             }
         )
-    for t in store.transport.find(query):
+    for t in store.transport.find(wanted.runs):
         E = t.activation_energy_eV
         told.append(
             {

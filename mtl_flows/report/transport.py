@@ -23,8 +23,8 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
     """
     sources = store.groups.sources([material_id]).get(material_id, [])
     parents = {source.parent_id: source for source in reversed(sources)}
-    of_group = {"parent_id": {"$in": sorted(parents)}}
-    fits = list(store.transport.find(of_group))
+    orderings = store.orderings.samples(parents)
+    fits = [fit for found in store.transport.of_samples(orderings).values() for fit in found]
     if not fits:
         raise NotFoundError("no dynamics", subject=material_id, remedy="run mtl launch or mtl campaign start")
     # Never pooled over members: the summaries are those of the first that has fits.
@@ -58,7 +58,13 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
             {"first": str(a), "second": str(b), **asdict(consensus)}
             for a, b, consensus in series_comparisons(summaries)
         ],
-        "directions": _directions(store.dynamics.find({**of_group, "trajectory_stage": "production"})),
+        "directions": _directions(
+            simulation
+            for found in store.dynamics.of_samples(
+                orderings, also={"trajectory_stage": "production"}
+            ).values()
+            for simulation in found
+        ),
     }
 
 

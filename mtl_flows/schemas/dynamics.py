@@ -1,6 +1,6 @@
 """Documents of the dynamics stage: ordered approximants, trajectories with their diffusivity, Arrhenius fits."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
@@ -11,9 +11,31 @@ from mtl_flows.vocabulary import DynamicsStatus, SimulationStatus
 TrajectoryStage = Literal["heat", "production"]
 
 
+class Sample(NamedTuple):
+    """What is simulated: an ordered cell, and which of its runs.
+
+    Attributes
+    ----------
+    approximant_id
+        Id of the ordered cell.
+    replica
+        Tells runs of one cell apart: each has velocities of its own.
+    """
+
+    approximant_id: str
+    replica: int
+
+
 class OrderingDocument(RunDocument):
     """One ordered approximant of a material, in the supercell that molecular dynamics runs in."""
 
+    schema_version: int = Field(2, description="version of this document's layout")
+    approximant_id: str = Field(
+        description="id of the ordered cell: hash of cell, species and coordinates, as of a crystal"
+    )
+    replica: int = Field(
+        description="which run of this cell it stands for: two orderings that give one cell are two replicas of it"
+    )
     ordering: int = Field(description="number of the approximant, from 0")
     seed: int = Field(description="seed of the Monte-Carlo search")
     supercell: list[list[int]] = Field(
@@ -31,16 +53,24 @@ class OrderingDocument(RunDocument):
     only_one: str = Field("", description="why there are no other approximants, however many are asked for")
     structure: FreeForm = Field(description="pymatgen Structure before relaxation")
 
+    @property
+    def sample(self) -> Sample:
+        """The cell and which of its runs."""
+        return Sample(self.approximant_id, self.replica)
+
     def to_structure(self) -> Structure:
         """Return the approximant before relaxation."""
         return Structure.from_dict(self.structure)
 
 
 class RelaxationDocument(RunDocument):
-    """An ordered approximant relaxed by an engine."""
+    """An ordered cell relaxed by a potential, for every ordering that gives it."""
 
-    ordering_id: str = Field(description="id of the approximant")
-    engine: FreeForm = Field(description="name, version, hash of weights, precision, threads")
+    schema_version: int = Field(2, description="version of this document's layout")
+    approximant_id: str = Field(description="id of the ordered cell")
+    ordering_id: str = Field(description="ordering that it was relaxed for first")
+    potential_id: str = Field(description="id of the potential")
+    engine: FreeForm = Field(description="name, version, hash of weights, precision, threads: of the worker")
     engine_name: str = Field(description="short name or import path of the engine")
     converged: bool = Field(description="forces below the tolerance within the allowed steps")
     n_steps: int = Field(description="steps taken")
@@ -87,18 +117,22 @@ class ChunkRecord(BaseModel):
 
 
 class TrajectoryDocument(RunDocument):
-    """One simulation of one approximant: its chunks, where it stands, and what its ions do.
+    """One simulation of one ordered cell: its chunks, where it stands, and what its ions do.
 
     `status` is ``running`` until the simulation ends, then one of ``converged``, ``upper_bound``,
     ``framework_melted``, ``unconverged``, ``failed`` (a guard stopped the integrator, or the engine gave up) and, for
     a ramp, ``heated``.
     """
 
-    ordering_id: str = Field(description="id of the approximant")
-    ordering: int = Field(description="number of the approximant")
+    schema_version: int = Field(2, description="version of this document's layout")
+    approximant_id: str = Field(description="id of the ordered cell")
+    replica: int = Field(description="which run of this cell it is")
+    ordering_id: str = Field(description="ordering that it was begun for")
+    ordering: int = Field(description="number of that ordering")
     series: str = Field(description="hash of how its approximants were ordered, which all of a run share")
-    relaxation_id: str = Field(description="id of the relaxed approximant that it starts from")
-    engine: FreeForm = Field(description="name, version, hash of weights, precision, threads")
+    relaxation_id: str = Field(description="id of the relaxed cell that it starts from")
+    potential_id: str = Field(description="id of the potential")
+    engine: FreeForm = Field(description="name, version, hash of weights, precision, threads: of the worker")
     engine_name: str = Field(description="short name or import path of the engine")
     trajectory_stage: TrajectoryStage = Field(description="heating ramp or production")
     temperature_K: float = Field(description="target; of a ramp, where it ends")
@@ -137,12 +171,16 @@ class TrajectoryDocument(RunDocument):
 
 
 class TransportDocument(RunDocument):
-    """Arrhenius fit over the temperatures of one approximant and one engine."""
+    """Arrhenius fit over the temperatures of one run of an ordered cell by one potential."""
 
-    ordering_id: str = Field(description="id of the approximant")
-    ordering: int = Field(description="number of the approximant")
+    schema_version: int = Field(2, description="version of this document's layout")
+    approximant_id: str = Field(description="id of the ordered cell")
+    replica: int = Field(description="which run of this cell it is")
+    ordering_id: str = Field(description="ordering that it was begun for")
+    ordering: int = Field(description="number of that ordering")
     series: str = Field(description="hash of how its approximants were ordered, which all of a run share")
-    relaxation_id: str = Field(description="id of the relaxed approximant that was simulated")
+    relaxation_id: str = Field(description="id of the relaxed cell that was simulated")
+    potential_id: str = Field(description="id of the potential")
     dynamics_hash: str = Field(description="hash of the parameters of the simulations")
     engine_name: str = Field(description="short name or import path of the engine")
     status: DynamicsStatus = Field(description="fitted, or why there is no fit")

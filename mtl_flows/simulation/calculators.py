@@ -1,13 +1,12 @@
 """Engines that are ASE calculators: recipes by import path and keyword arguments, built by atomate2's Makers."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pymatgen.core import Structure
 
@@ -16,12 +15,21 @@ from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Relaxation, Re
 from mtl_flows.simulation.frames import FrameSink
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState
+from mtl_flows.simulation.weights import Weights, watched_checkpoints
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
-KNOWN_WEIGHTS: dict[str, str] = {}
+KNOWN_WEIGHTS: dict[str, Weights] = {}
 """Digests of the weights that this process has loaded, by recipe: loading a model takes seconds."""
+
+PROVENANCE_ONLY: Final = frozenset(
+    {
+        *("device", "use_device", "check_cuda_mem", "dtype", "default_dtype", "precision"),
+        *("batch_size", "n_threads", "num_threads", "verbose"),
+    }
+)
+"""Keyword arguments that say how and where a model is evaluated, not which model it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class CalculatorEngine:
         Distribution whose version is recorded.
     calculator_kwargs
         Keyword arguments of both.
+    model
+        Which model of the package it is, where no keyword says so.
     energy_scale
         What the energies are comparable with; never mix scales in one phase diagram.
     precision
@@ -57,6 +67,7 @@ class CalculatorEngine:
     md_calculator: str
     package: str
     calculator_kwargs: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
     energy_scale: str = "unknown"
     precision: str = "float64"
     relaxes_hulls: bool = True
@@ -79,9 +90,14 @@ class CalculatorEngine:
         """All keyword arguments of the calculator."""
         return {**self.calculator_kwargs, **self.settings}
 
+    def potential(self) -> dict[str, Any]:
+        """Return model and keyword arguments, but for those of how and where it is evaluated."""
+        keywords = {name: value for name, value in self.arguments.items() if name not in PROVENANCE_ONLY}
+        return {"model": self.model, "keywords": keywords}
+
     def shaping(self) -> dict[str, Any]:
-        """Return the user's keyword arguments, if there are any."""
-        return {"engine_settings": dict(self.settings)} if self.settings else {}
+        """Return nothing: all its settings belong to the potential."""
+        return {}
 
     def build(self, *, for_md: bool = True) -> "Calculator":
         """Return the calculator, loaded and ready.
@@ -114,20 +130,24 @@ class CalculatorEngine:
 
     def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
         """Return what identifies the potential."""
+        weights = self._weights() if load else None
         return {
             "name": self.name,
             "version": _version(self.package) if self.package else "",
-            "weights_sha256": self._weights() if load else None,
+            "weights_sha256": weights and weights.checkpoint_sha256,
+            "tensors_sha256": weights and weights.tensors_sha256,
             "parameters": self.arguments,
             "precision": self.precision,
             "threads": self.n_threads,
             "energy_scale": self.energy_scale,
         }
 
-    def _weights(self) -> str:
+    def _weights(self) -> Weights:
         recipe = json.dumps([self.name, self.arguments, self.n_threads], sort_keys=True, default=str)
         if recipe not in KNOWN_WEIGHTS:
-            KNOWN_WEIGHTS[recipe] = weights_sha256(self.build())
+            with watched_checkpoints() as read:
+                calculator = self.build()
+            KNOWN_WEIGHTS[recipe] = read.weights_of(calculator)
         return KNOWN_WEIGHTS[recipe]
 
     def relax(
@@ -180,19 +200,6 @@ def _version(package: str) -> str:
     except metadata.PackageNotFoundError:
         owners = metadata.packages_distributions().get(package, ())
     return metadata.version(owners[0]) if owners else ""
-
-
-def weights_sha256(calculator: "Calculator") -> str:
-    """Return the digest of a calculator's tensors, wherever they were loaded from; empty without any."""
-    model = getattr(calculator, "model", None)
-    if model is None or not hasattr(model, "state_dict"):
-        return ""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(str(tensor.dtype).encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def set_torch_threads(n_threads: int) -> None:

@@ -161,12 +161,20 @@ class Engine(Protocol):
         """
         ...
 
+    def potential(self) -> dict[str, Any]:
+        """Return what its energies and forces follow from, as far as it is known without loading the model.
+
+        Model, modality and every keyword, defaults written out: with its name they are the name of the potential, and
+        part of every key.
+        """
+        ...
+
     def shaping(self) -> dict[str, Any]:
-        """Return the settings that shape results, and so their keys; nothing where all are the defaults."""
+        """Return the settings of its own that shape a simulation, but neither energies nor forces."""
         ...
 
     def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
-        """Return what identifies the engine in every document: results of different ones are never mixed in one fit.
+        """Return what a document records of the engine that computed it here.
 
         Parameters
         ----------
@@ -176,8 +184,9 @@ class Engine(Protocol):
         Returns
         -------
         dict
-            ``name``, ``version`` of the package, ``weights_sha256`` (empty for an engine without weights, None if
-            unknown), ``parameters``, ``precision``, ``threads`` and ``energy_scale``.
+            ``name``, ``version`` of the package, ``weights_sha256`` of the checkpoint and ``tensors_sha256`` of what it
+            was cast to (empty for an engine without weights, None if unknown), ``parameters``, ``precision``,
+            ``threads`` and ``energy_scale``.
 
         Raises
         ------

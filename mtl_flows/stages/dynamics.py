@@ -8,16 +8,19 @@ from pymatgen.core import Composition
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.base import StageParameters, content_hash
+from mtl_flows.schemas.dynamics import Sample
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
 from mtl_flows.simulation.engine import Engine, RelaxationGoal
 from mtl_flows.simulation.parameters import MDParameters, default_timestep_fs
 from mtl_flows.simulation.registry import get_engine
 from mtl_flows.stages.ordering import ORDERING
+from mtl_flows.stages.potentials import potential_id
 
 _SEEDS_APART = 1_000_003
 _GUARDS = {"max_temperature_ratio": 3.0, "max_framework_msd_A2": 9.0}
 """Limits of the guards in keys of before they could be chosen: they enter a key where they differ."""
+RELAXATION_VERSION = 1
 DYNAMICS_VERSION = 1
 
 
@@ -35,6 +38,9 @@ class DynamicsParameters:
         Settings of the engine's own, by name; which there are is for the engine to say.
     n_threads
         Threads of one job.
+    weights
+        Which weights are meant where the potential's name has stood for several; empty for the first, see
+        `mtl_flows.stages.potentials`.
     ordering
         Of the approximants of a disordered material.
     relax_fmax_eV_per_A, relax_steps
@@ -56,7 +62,7 @@ class DynamicsParameters:
     max_temperature_ratio, max_framework_msd_A2
         Where the guards stop a run, see `MDParameters`.
     seed
-        Of velocities and thermostat; each approximant and temperature has random numbers of its own.
+        Of velocities and thermostat; each replica and temperature has random numbers of its own.
     diffusion
         Of the analysis.
 
@@ -71,6 +77,7 @@ class DynamicsParameters:
     engine: str = "chgnet"
     engine_settings: dict[str, Any] = field(default_factory=dict)
     n_threads: int = 1
+    weights: str = ""
     ordering: OrderingParameters = field(default_factory=OrderingParameters)
     relax_fmax_eV_per_A: float = 0.05
     relax_steps: int = 500
@@ -105,8 +112,8 @@ class DynamicsParameters:
             raise ConfigurationError("; ".join(problems), subject="dynamics", remedy="choose other values")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain mappings, as a job's document holds them."""
-        return asdict(self)
+        """Plain mappings, as a campaign's document holds them."""
+        return {name: value for name, value in asdict(self).items() if name != "weights" or value}
 
     def ordering_stage(self) -> StageParameters:
         """Key of the ordered approximants."""
@@ -118,17 +125,33 @@ class DynamicsParameters:
         """Number of approximants of a crystal; of an ordered one there is but one, however many are asked for."""
         return 1 if ordered else self.ordering.n_orderings
 
-    def dynamics_stage(self) -> StageParameters:
-        """Key of relaxations and trajectories: all that shapes them, but not how long they are or their analysis."""
-        shaping = (
-            *("engine", "relax_fmax_eV_per_A", "relax_steps", "heat_from_K", "heat_to_K", "heat_ps"),
-            *("timestep_fs", "frame_interval_fs", "seed"),
+    @property
+    def potential_id(self) -> str:
+        """Id of the potential, known without loading its model."""
+        return potential_id(self.configured_engine(), self.weights)
+
+    def relaxation_stage(self) -> StageParameters:
+        """Key of relaxed cells: the potential, and when a relaxation is done. No ion is set apart."""
+        return StageParameters(
+            stage="relaxation",
+            algorithm_version=RELAXATION_VERSION,
+            mobile_ion="",
+            values={
+                "potential": self.potential_id,
+                "relax_fmax_eV_per_A": self.relax_fmax_eV_per_A,
+                "relax_steps": self.relax_steps,
+            },
         )
+
+    def dynamics_stage(self) -> StageParameters:
+        """Key of trajectories: what they start from and what shapes them, but not their length or analysis."""
+        shaping = ("heat_from_K", "heat_to_K", "heat_ps", "timestep_fs", "frame_interval_fs", "seed")
         return StageParameters(
             stage="dynamics",
             algorithm_version=DYNAMICS_VERSION,
             mobile_ion=self.mobile_ion,
-            values={name: getattr(self, name) for name in shaping}
+            values={"relaxation": self.relaxation_stage().hash}
+            | {name: getattr(self, name) for name in shaping}
             | {name: getattr(self, name) for name, was in _GUARDS.items() if getattr(self, name) != was}
             | self.configured_engine().shaping(),
         )
@@ -156,24 +179,28 @@ class DynamicsParameters:
         return content_hash([self.production_ps, asdict(self.budget), self.diffusion.as_dict()])[:16]
 
     def ordering_id(self, parent_id: str, ordering: int) -> str:
-        """Id of one approximant."""
+        """Id of one ordering, whose document says which cell it gave."""
         return f"{parent_id}:{self.ordering_stage().hash}:{ordering}"
 
-    def relaxation_id(self, parent_id: str, ordering: int) -> str:
-        """Id of its relaxed structure."""
-        return f"{self.ordering_id(parent_id, ordering)}:{self.dynamics_stage().hash}"
+    def relaxation_id(self, approximant_id: str) -> str:
+        """Id of an ordered cell, relaxed."""
+        return f"{approximant_id}:{self.relaxation_stage().hash}"
 
-    def trajectory_id(self, parent_id: str, ordering: int, temperature_K: float | None) -> str:
+    def run_id(self, sample: Sample) -> str:
+        """What all simulations of one sample share."""
+        return f"{sample.approximant_id}:{self.dynamics_stage().hash}:{sample.replica}"
+
+    def trajectory_id(self, sample: Sample, temperature_K: float | None) -> str:
         """Id of its simulation at one temperature, or of the ramp if that is None."""
         name = "heat" if temperature_K is None else f"{temperature_K:g}K"
-        return f"{self.relaxation_id(parent_id, ordering)}:{name}"
+        return f"{self.run_id(sample)}:{name}"
 
     def md_parameters(
-        self, composition: Composition, temperature_K: float | None, ordering: int = 0
+        self, composition: Composition, temperature_K: float | None, replica: int = 0
     ) -> MDParameters:
         """Parameters of one simulation, as long as the budget allows."""
-        # Two approximants may be the same cell: their runs still have to be two samples, not one counted twice.
-        seed = self.seed + _SEEDS_APART * ordering
+        # Replicas of one cell have to be two samples, not one counted twice.
+        seed = self.seed + _SEEDS_APART * replica
         timestep_fs = self.timestep_fs or default_timestep_fs(composition)
         common: dict[str, Any] = {
             "timestep_fs": timestep_fs,

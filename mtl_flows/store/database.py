@@ -30,6 +30,7 @@ from mtl_flows.store.groups import GroupCollection
 from mtl_flows.store.ingest import FileCollection, RejectionCollection
 from mtl_flows.store.labels import LabelCollection
 from mtl_flows.store.owner import Owner
+from mtl_flows.store.potentials import PotentialCollection
 from mtl_flows.store.releases import ReleaseCollection
 from mtl_flows.store.screening import ScreeningCollection
 from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
@@ -59,8 +60,8 @@ class MTLStore:
         One document per crystal (and what else the stage reads) and set of parameters.
     clusterings, assignments
         Runs of the clustering and where each structure stands in them.
-    orderings, relaxations, dynamics, transport
-        Approximants, simulations and Arrhenius fits.
+    orderings, potentials, relaxations, dynamics, transport
+        Approximants, what they are simulated by, simulations and Arrhenius fits.
     stability, entries
         Electrochemical windows, and the energies of competing phases they rest on.
     screenings
@@ -99,6 +100,7 @@ class MTLStore:
         self.assignments = AssignmentCollection(self.database, self.owner)
         self.chemistry = ChemistryCollection(self.database, self.owner)
         self.orderings = OrderingCollection(self.database, self.owner)
+        self.potentials = PotentialCollection(self.database, self.owner)
         self.relaxations = RelaxationCollection(self.database, self.owner)
         self.dynamics = TrajectoryCollection(self.database, self.owner)
         self.transport = TransportCollection(self.database, self.owner)
@@ -152,7 +154,9 @@ class MTLStore:
         """
         sources = self.groups.sources([subject]).get(subject, [])
         parents = [source.parent_id for source in sources]
-        return self.dynamics.production(subject, parents, ordering, temperature_K)
+        samples = [s for s in self.orderings.samples(parents) if s.ordering == ordering]
+        samples.sort(key=lambda s: parents.index(s.parent_id))
+        return self.dynamics.production(subject, [s.sample for s in samples], temperature_K)
 
     def barcodes_of(
         self, key: str, parameters: TopologyParameters = TopologyParameters(), *, mobile_ion: str = "Li"

@@ -1,7 +1,7 @@
 """Collections of the dynamics stage."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
@@ -9,11 +9,35 @@ from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.dynamics import (
     OrderingDocument,
     RelaxationDocument,
+    Sample,
     TrajectoryDocument,
     TransportDocument,
 )
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.stages import RunCollection
+
+R = TypeVar("R", TrajectoryDocument, TransportDocument)
+
+
+class Ordered(NamedTuple):
+    """What one ordering gave.
+
+    Attributes
+    ----------
+    parent_id
+        Key of what was ordered.
+    series
+        Hash of how.
+    ordering
+        Its number.
+    sample
+        The cell, and which of its runs.
+    """
+
+    parent_id: str
+    series: str
+    ordering: int
+    sample: Sample
 
 
 class OrderingCollection(RunCollection[OrderingDocument]):
@@ -21,28 +45,94 @@ class OrderingCollection(RunCollection[OrderingDocument]):
 
     name = "orderings"
     model = OrderingDocument
+    indexes = (*RunCollection.indexes, IndexModel([("approximant_id", ASCENDING)]))
+
+    def samples(self, parents: Iterable[str], mobile_ion: str = "") -> list[Ordered]:
+        """What the orderings of some parents gave, by parent, series and number; for one ion, or for any."""
+        query: dict[str, Any] = {"parent_id": {"$in": sorted(set(parents))}}
+        if mobile_ion:
+            query["provenance.parameters.mobile_ion"] = mobile_ion
+        wanted = dict.fromkeys(("parent_id", "parameters_hash", "ordering", "approximant_id", "replica"), 1)
+        order = [(name, ASCENDING) for name in ("parent_id", "parameters_hash", "ordering")]
+        return [
+            Ordered(
+                d["parent_id"], d["parameters_hash"], d["ordering"], Sample(d["approximant_id"], d["replica"])
+            )
+            for d in self.raw.find(query, wanted, sort=order)
+        ]
+
+    def samples_of(self, keys: Iterable[str]) -> dict[str, Sample]:
+        """Cell and replica of orderings, by their ids; of those that are there."""
+        query = {"_id": {"$in": sorted(set(keys))}}
+        found = self.raw.find(query, {"approximant_id": 1, "replica": 1})
+        return {d["_id"]: Sample(d["approximant_id"], d["replica"]) for d in found}
 
 
 class RelaxationCollection(RunCollection[RelaxationDocument]):
-    """Relaxed approximants."""
+    """Ordered cells, relaxed."""
 
     name = "relaxations"
     model = RelaxationDocument
+    indexes = (*RunCollection.indexes, IndexModel([("approximant_id", ASCENDING)]))
+
+    def of_cells(self, orderings: Iterable[Ordered], engine_name: str) -> dict[str, list[RelaxationDocument]]:
+        """Relaxed cells by the parent of the ordering that gave them."""
+        cells: dict[str, dict[str, None]] = {}
+        for ordered in orderings:
+            cells.setdefault(ordered.sample.approximant_id, {})[ordered.parent_id] = None
+        found: dict[str, list[RelaxationDocument]] = {}
+        for document in self.find({"approximant_id": {"$in": sorted(cells)}, "engine_name": engine_name}):
+            for parent in cells[document.approximant_id]:
+                found.setdefault(parent, []).append(document)
+        return found
 
 
-class TrajectoryCollection(RunCollection[TrajectoryDocument]):
-    """Simulations: one per approximant, engine and temperature."""
+class SampleCollection(RunCollection[R]):
+    """What hangs on an ordered cell and a replica."""
+
+    indexes = (*RunCollection.indexes, IndexModel([("approximant_id", ASCENDING), ("replica", ASCENDING)]))
+
+    def of_samples(
+        self, orderings: Iterable[Ordered], mobile_ion: str = "", also: Mapping[str, Any] | None = None
+    ) -> dict[str, list[R]]:
+        """Documents by the parent of the ordering that gave their cell, with that ordering's parent, series and number.
+
+        `also` has to hold too. A document shows once for every ordering that gave its cell and replica.
+        """
+        by_sample: dict[Sample, list[Ordered]] = {}
+        for ordered in orderings:
+            by_sample.setdefault(ordered.sample, []).append(ordered)
+        query: dict[str, Any] = {
+            "approximant_id": {"$in": sorted({s.approximant_id for s in by_sample})},
+            **(also or {}),
+        }
+        if mobile_ion:
+            query["provenance.parameters.mobile_ion"] = mobile_ion
+        found: dict[str, list[R]] = {}
+        for document in self.find(query):
+            for ordered in by_sample.get(Sample(document.approximant_id, document.replica), ()):
+                seen = {
+                    "parent_id": ordered.parent_id,
+                    "series": ordered.series,
+                    "ordering": ordered.ordering,
+                }
+                found.setdefault(ordered.parent_id, []).append(document.model_copy(update=seen))
+        return found
+
+
+class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
+    """Simulations: one per ordered cell, potential, replica and temperature."""
 
     name = "dynamics"
     model = TrajectoryDocument
     indexes = (
-        *RunCollection.indexes,
+        *SampleCollection.indexes,
         IndexModel([("ordering_id", ASCENDING), ("engine_name", ASCENDING), ("temperature_K", ASCENDING)]),
         IndexModel([("status", ASCENDING)]),
     )
 
     def production(
-        self, subject: str, parents: Sequence[str], ordering: int = 0, temperature_K: float = 0.0
+        self, subject: str, samples: Sequence[Sample], temperature_K: float = 0.0
     ) -> TrajectoryDocument:
         """Return one simulation: by its id, or of a material at a temperature (0: the hottest), the longest if several.
 
@@ -50,8 +140,8 @@ class TrajectoryCollection(RunCollection[TrajectoryDocument]):
         ----------
         subject
             Id of a simulation, or of a material.
-        parents
-            What was ordered of that material and its duplicates, its own first.
+        samples
+            What the orderings of that material and its duplicates gave, its own first.
 
         Raises
         ------
@@ -60,7 +150,7 @@ class TrajectoryCollection(RunCollection[TrajectoryDocument]):
         """
         query: dict[str, Any] = {"trajectory_stage": "production", "steps_done": {"$gt": 0}}
         named = query | {"_id": subject}
-        of_material = [query | {"parent_id": parent, "ordering": ordering} for parent in parents]
+        of_material = [query | sample._asdict() for sample in samples]
         if temperature_K:
             of_material = [wanted | {"temperature_K": temperature_K} for wanted in of_material]
         order = [("temperature_K", DESCENDING), ("steps_done", DESCENDING), ("_id", ASCENDING)]
@@ -151,7 +241,7 @@ def _stands(simulation: TrajectoryDocument) -> dict[str, Any]:
     }
 
 
-class TransportCollection(RunCollection[TransportDocument]):
+class TransportCollection(SampleCollection[TransportDocument]):
     """Arrhenius fits."""
 
     name = "transport"

@@ -1,7 +1,7 @@
 """Collections of the stages that write one document per crystal (and what else they read) and set of parameters."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,16 +50,6 @@ class RunCollection(DocumentCollection[S]):
     retired: ClassVar[Sequence[IndexModel]] = (
         IndexModel([("structure_id", ASCENDING), ("parameters_hash", ASCENDING)]),
     )
-
-    def of_parents(
-        self, parents: Iterable[str], mobile_ion: str, also: Mapping[str, Any] | None = None
-    ) -> dict[str, list[S]]:
-        """Documents of one ion by what was ordered; `also` has to hold too."""
-        query = {"parent_id": {"$in": sorted(set(parents))}, "provenance.parameters.mobile_ion": mobile_ion}
-        found: dict[str, list[S]] = {}
-        for document in self.find({**query, **(also or {})}):
-            found.setdefault(document.parent_id, []).append(document)
-        return found
 
 
 class BarcodeCollection(CrystalStageCollection[BarcodeDocument]):

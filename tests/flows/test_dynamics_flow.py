@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import fill, parent
+from samples import fill, parent, sample
 from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -39,12 +39,11 @@ SCREENING = ScreeningParameters()
 Work = Callable[..., WorkSummary]
 
 
-def hand_in(store: MTLStore, address: Connection, slug: str, parameters: DynamicsParameters) -> str:
-    """Submit the dynamics of a crystal; gives the key of what is ordered."""
+def hand_in(store: MTLStore, address: Connection, slug: str, parameters: DynamicsParameters) -> None:
+    """Submit the dynamics of a crystal."""
     (structure,) = list(store.structures.find()) or [store.structures.get(*fill(store, slug))]
     flow = DynamicsFlowMaker(parameters=parameters).make(parent(slug), structure.material_id)
     submit(set_category(flow, HEAVY), address, name=flow.name)
-    return parent(slug)
 
 
 @pytest.mark.md
@@ -60,7 +59,7 @@ def test_lithium_nitride_with_chgnet(store: MTLStore, address: Connection, run: 
         budget=DynamicsBudget(max_production_ps=0.12),
         diffusion=DiffusionParameters(discard_ps=0.02),
     )
-    ordered = hand_in(store, address, "li3n", p)
+    hand_in(store, address, "li3n", p)
     assert run(categories=[LIGHT]).completed == 0
     summary = run(categories=[HEAVY])
     assert summary.failures == ()
@@ -70,7 +69,7 @@ def test_lithium_nitride_with_chgnet(store: MTLStore, address: Connection, run: 
     assert relaxation.converged
     assert abs(relaxation.volume_change) < 0.05
     for temperature_K in p.temperatures_K:
-        simulation = store.dynamics.get(p.trajectory_id(ordered, 0, temperature_K))
+        simulation = store.dynamics.get(p.trajectory_id(sample("li3n", p), temperature_K))
         assert (simulation.status, simulation.steps_done) == ("unconverged", 60)
         assert [(c.first_step, c.last_step) for c in simulation.chunks] == [(0, 30), (30, 60)]
         assert simulation.engine["version"]
@@ -111,7 +110,7 @@ def test_an_engine_that_cannot_relax_one_material_is_recorded_and_the_batch_goes
 
     def hand_in_both() -> list[str]:
         plan = plan_dynamics(store, maker, materials=["lif", "licl"])
-        return [workflow.name for workflow in submit_dynamics(address, plan, maker)]
+        return [workflow.name for workflow in submit_dynamics(address, plan)]
 
     assert hand_in_both() == ["dynamics lif", "dynamics licl"]
     assert run().failures == ()
@@ -142,8 +141,8 @@ def test_a_worker_killed_within_a_chunk_costs_that_chunk(
     store: MTLStore, address: Connection, run: Work, tmp_path: Path
 ) -> None:
     p = dynamics(chunk_ps=1.2, frame_interval_fs=2.0)
-    ordered = hand_in(store, address, "licl", p)
-    key = p.trajectory_id(ordered, 0, 1200.0)
+    hand_in(store, address, "licl", p)
+    key = p.trajectory_id(sample("licl", p), 1200.0)
     process = multiprocessing.get_context("spawn").Process(
         target=work_slowly, args=(address, tmp_path / "launches")
     )
@@ -165,7 +164,7 @@ def test_a_worker_killed_within_a_chunk_costs_that_chunk(
     assert run().failures == ()
     recover(address)
     for temperature_K in p.temperatures_K:
-        simulation = store.dynamics.get(p.trajectory_id(ordered, 0, temperature_K))
+        simulation = store.dynamics.get(p.trajectory_id(sample("licl", p), temperature_K))
         assert (simulation.status, simulation.steps_done) == ("converged", 1200)
         assert [(c.first_step, c.last_step) for c in simulation.chunks] == [(0, 600), (600, 1200)]
         assert simulation.chunks[0] == left.chunks[0] or temperature_K != 1200.0

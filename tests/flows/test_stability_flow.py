@@ -68,7 +68,7 @@ def windows(
         engine=f"{__name__}.{engine.__name__}",
     )
     maker = DynamicsFlowMaker(parameters=p)
-    submit_dynamics(address, plan_dynamics(store, maker, materials=list(materials)), maker)
+    submit_dynamics(address, plan_dynamics(store, maker, materials=list(materials)))
     assert run().failures == ()
     assert store.database["workflows"].count_documents({"state": {"$ne": "COMPLETED"}}) == 0
     return p, {document.material_id: document for document in store.stability.find()}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from samples import contents, fill, parent
+from samples import contents, fill, parent, sample
 from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -39,7 +39,7 @@ Work = Callable[..., WorkSummary]
 def hand_in(store: MTLStore, address: Connection) -> str:
     fill(store, "licl")
     submit(DynamicsFlowMaker(parameters=P).make(parent("licl"), "licl"), address, name="licl")
-    return P.trajectory_id(parent("licl"), 0, 1200.0)
+    return P.trajectory_id(sample("licl", P), 1200.0)
 
 
 def computed(node: Any) -> Any:

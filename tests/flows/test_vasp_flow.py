@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import fill, parent
+from samples import fill, sample
 from toy_engines import dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -70,7 +70,7 @@ def vasp(**changes: Any) -> DynamicsParameters:
 def hand_in(store: MTLStore, address: Connection, p: DynamicsParameters, *materials: str) -> int:
     """Plan and submit as `mtl launch` does; gives the number of workflows."""
     maker = DynamicsFlowMaker(parameters=p)
-    return len(submit_dynamics(address, plan_dynamics(store, maker, materials=materials), maker))
+    return len(submit_dynamics(address, plan_dynamics(store, maker, materials=materials)))
 
 
 def test_from_a_crystal_to_a_fit_through_failures(
@@ -103,9 +103,9 @@ def test_from_a_crystal_to_a_fit_through_failures(
     assert relaxation.converged
     assert [c["maker"] for c in relaxation.calculations] == ["VASP relax", "VASP static"]
     assert relaxation.calculations[1]["incar"]["KSPACING"] == 0.25
-    assert relaxation.engine["parameters"]["vasp"]["cutoff_eV"] == 520.0
+    assert relaxation.engine["parameters"]["cutoff_eV"] == 520.0
     simulations = {
-        t: store.dynamics.get(p.trajectory_id(parent("licl"), 0, t)) for t in (None, *p.temperatures_K)
+        t: store.dynamics.get(p.trajectory_id(sample("licl", p), t)) for t in (None, *p.temperatures_K)
     }
     assert simulations[None].status == "heated"
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
-from samples import contents, fill, parent, subject
+from samples import contents, fill, parent, sample, subject
 from toy_engines import Brittle, dynamics
 
-from mtl_flows.errors import ConfigurationError, DynamicsError, OrderingError
+from mtl_flows.errors import ConfigurationError, OrderingError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
-from mtl_flows.jobs.dynamics import TrajectoryMaker, find_ordering, load_trajectory
+from mtl_flows.jobs.dynamics import TrajectoryMaker, load_trajectory
+from mtl_flows.jobs.ordering import find_ordering
 from mtl_flows.schemas.dynamics import BlockRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
@@ -50,7 +51,8 @@ def run(store: MTLStore, address: Connection, tmp_path: Path, monkeypatch: pytes
 
 def simulations(store: MTLStore, parameters: DynamicsParameters) -> dict[float | None, TrajectoryDocument]:
     """Simulations by temperature, the ramp under None."""
-    wanted = {t: parameters.trajectory_id(LICL, 0, t) for t in (None, *parameters.temperatures_K)}
+    cell = sample("licl", parameters)
+    wanted = {t: parameters.trajectory_id(cell, t) for t in (None, *parameters.temperatures_K)}
     return {t: store.dynamics.get(key) for t, key in wanted.items() if store.dynamics.existing([key])}
 
 
@@ -284,21 +286,11 @@ def test_several_orderings_are_simulated_apart(store: MTLStore, run: Run) -> Non
     assert store.transport.count() == 2
     assert len(store.candidates.get("licl").diffusivities) == 2
     # The cell is the same here; the runs are two samples all the same.
-    first, second = (store.dynamics.get(p.trajectory_id(LICL, k, 1200.0)) for k in (0, 1))
+    first, second = (store.dynamics.get(p.trajectory_id(sample("licl", p, k), 1200.0)) for k in (0, 1))
     assert first.diffusivity_cm2_per_s != second.diffusivity_cm2_per_s
     before = contents(store)["dynamics"]
     run(p)  # one ordering only: it is the first of the two
     assert contents(store)["dynamics"] == before
-
-
-def test_an_engine_that_has_changed_does_not_go_on(store: MTLStore, run: Run) -> None:
-    p = dynamics(temperatures_K=(1200.0,), production_ps=0.8)
-    run(p)
-    store.dynamics.raw.update_many({}, {"$set": {"engine.weights_sha256": "other", "status": "running"}})
-    store.dynamics.raw.update_many({}, {"$inc": {"steps_wanted": 100}})
-    simulation = simulations(store, p)[1200.0]
-    with pytest.raises(DynamicsError, match="weights have changed"):
-        TrajectoryMaker(temperature_K=1200.0, parameters=p)._advance(store, simulation)
 
 
 def test_an_impossible_ordering_is_a_refusal_of_the_material(store: MTLStore, run: Run) -> None:
@@ -373,7 +365,7 @@ def test_a_chunk_cut_off_in_the_middle_is_run_again_whole(
 
     monkeypatch.setattr(store.frames, "write", write_or_die)
     maker = TrajectoryMaker(temperature_K=1200.0, parameters=p)
-    begun = maker._find(store, LICL, 0)
+    begun = maker._find(store, store.orderings.get(p.ordering_id(LICL, 0)))
     with pytest.raises(KeyboardInterrupt):
         maker._advance(store, begun)
     assert files.count_documents({"simulation": whole.id}) == 3

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
-from samples import fill, parent
+from samples import fill, parent, sample
 from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -50,7 +50,7 @@ def test_a_run_killed_at_random_moments_equals_the_undisturbed_one(
         log=False,
         ensure_success=True,
     )
-    undisturbed = store.dynamics.get(P.trajectory_id(LICL, 0, 1200.0))
+    undisturbed = store.dynamics.get(P.trajectory_id(sample("licl", P), 1200.0))
     whole = load_trajectory(store, undisturbed)
     assert whole.n_frames == 1201
     files, pieces = store.database["frames.files"], store.database["frames.chunks"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
-from samples import fill, parent
+from samples import fill, parent, sample
 from toy_engines import dynamics
 from toy_walk import BOLTZMANN_EV_PER_K
 
@@ -42,9 +42,9 @@ def test_the_walk_comes_out_as_it_was_made(
     (relaxation,) = store.relaxations.find()
     assert (relaxation.energy_eV, relaxation.engine_name) == (-1.0, "toy_walk:ENGINE")
     assert relaxation.calculations == [{"walk": "begun"}, {"walk": "energy"}]  # a job for each
-    assert relaxation.engine["parameters"]["walk"]["barrier_eV"] == 0.3
+    assert relaxation.engine["parameters"]["barrier_eV"] == 0.3
     for temperature_K in p.temperatures_K:
-        simulation = store.dynamics.get(p.trajectory_id(parent("licl"), 0, temperature_K))
+        simulation = store.dynamics.get(p.trajectory_id(sample("licl", p), temperature_K))
         assert [c.last_step for c in simulation.chunks] == [7500, 15000, 20000]
         made = 1e-4 * 20.0 * np.exp(-0.3 / (BOLTZMANN_EV_PER_K * temperature_K))  # cm²/s, of Å²/ps
         assert simulation.diffusivity_low_cm2_per_s is not None

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import parent, structure_document
+from samples import crystal_document, parent, structure_document, subject
 from toy_engines import dynamics
 from typer.testing import CliRunner
 
 from mtl_flows.cli.app import app
+from mtl_flows.jobs.ordering import order
 from mtl_flows.jobs.transport import diffusion_of, fit_transport, transport_id
 from mtl_flows.report.transport import transport_report
 from mtl_flows.schemas.base import Provenance
@@ -26,6 +27,7 @@ P = dynamics(temperatures_K=TEMPERATURES_K, diffusion=DiffusionParameters(n_surr
 BARRIER_EV = 0.30
 STRUCTURE = structure_document("licl").model_copy(update={"current": True, "representative_id": "licl"})
 PARENT = parent("licl")
+CELL, OTHER = (order(subject("licl"), crystal_document("licl").to_structure(), k, P) for k in (0, 1))
 
 
 def diffusivity_cm2_per_s(temperature_K: float) -> float:
@@ -44,12 +46,15 @@ def simulation(temperature_K: float, **changes: Any) -> TrajectoryDocument:
     stage = P.dynamics_stage()
     block = BlockRecord(file_id="f", sha256=f"{temperature_K}", n_frames=1, n_bytes=1)
     fields = {
-        "id": P.trajectory_id(PARENT, 0, temperature_K),
+        "id": P.trajectory_id(CELL.sample, temperature_K),
         "material_id": STRUCTURE.material_id,
         "crystal_id": STRUCTURE.crystal_id,
         "parent_id": PARENT,
         "series": P.ordering_stage().hash,
-        "relaxation_id": P.relaxation_id(PARENT, 0),
+        "approximant_id": CELL.approximant_id,
+        "replica": CELL.replica,
+        "relaxation_id": P.relaxation_id(CELL.approximant_id),
+        "potential_id": P.potential_id,
         "parameters_hash": stage.hash,
         "provenance": Provenance.record(stage, {}),
         "ordering_id": P.ordering_id(PARENT, 0),
@@ -82,6 +87,7 @@ def simulation(temperature_K: float, **changes: Any) -> TrajectoryDocument:
 @pytest.fixture
 def simulated(store: MTLStore) -> MTLStore:
     store.structures.add([STRUCTURE])
+    store.orderings.add([CELL])
     store.dynamics.add(simulation(temperature_K) for temperature_K in TEMPERATURES_K)
     return store
 
@@ -102,7 +108,7 @@ def test_the_barrier_is_found(simulated: MTLStore) -> None:
     assert mean is not None
     assert high is not None
     assert low < mean < high
-    assert simulated.transport.get(transport_id(PARENT, 0, P)) == fit
+    assert simulated.transport.get(transport_id(CELL.sample, P)) == fit
 
 
 def test_degrees_of_freedom_reach_the_comparison_and_old_fits_lack_them(simulated: MTLStore) -> None:
@@ -118,7 +124,7 @@ def test_degrees_of_freedom_reach_the_comparison_and_old_fits_lack_them(simulate
 
 
 def test_results_read_back_are_the_results(simulated: MTLStore) -> None:
-    stored = simulated.dynamics.get(P.trajectory_id(PARENT, 0, 1000.0))
+    stored = simulated.dynamics.get(P.trajectory_id(CELL.sample, 1000.0))
     result = diffusion_of(stored)
     assert result.D_cm2_per_s == analysis(1000.0)["D_cm2_per_s"]
     assert result.status == "converged"
@@ -152,7 +158,7 @@ def test_without_a_line_the_commonest_reason_is_the_status(simulated: MTLStore) 
 
 
 def test_a_fit_is_complete_once_every_temperature_has_ended(simulated: MTLStore) -> None:
-    key = P.trajectory_id(PARENT, 0, 800.0)
+    key = P.trajectory_id(CELL.sample, 800.0)
     simulated.dynamics.raw.delete_one({"_id": key})
     missing = fit_transport(simulated, PARENT, 0, P)
     assert (missing.complete, missing.excluded) == (False, {"800": "not simulated"})
@@ -172,6 +178,7 @@ def test_fitting_again_changes_nothing_but_the_time(simulated: MTLStore) -> None
 
 def test_temperatures_with_fractions_are_stored_too(store: MTLStore) -> None:
     store.structures.add([STRUCTURE])
+    store.orderings.add([CELL])
     odd = dynamics(temperatures_K=(812.5, 1000.25))
     fit = fit_transport(store, PARENT, 0, odd)
     assert set(store.transport.get(fit.id).excluded) == {"812.5", "1000.25"}
@@ -195,6 +202,7 @@ def test_the_report_shows_directions_of_simulations_with_a_diffusivity(
         assert 2.5 < row["dimensionality"] <= 3.0
 
     # As a table, beside another approximant of which nothing came.
+    simulated.orderings.add([OTHER])
     fit_transport(simulated, PARENT, 1, P)
     monkeypatch.setenv("MTL_MONGO_URI", address.uri)
     shown = CliRunner().invoke(app, ["transport", STRUCTURE.material_id], terminal_width=300)

@@ -9,7 +9,7 @@ from toy_engines import dynamics
 from mtl_flows.flows.campaign import CampaignRoundMaker
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.dynamics import find_ordering
+from mtl_flows.jobs.ordering import find_ordering
 from mtl_flows.launch.campaign import look, start_campaign
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.report.story import tell
@@ -24,7 +24,7 @@ SCREENING = ScreeningParameters()
 @pytest.mark.parametrize(("ordered", "n"), [(True, 1), (False, 3)])
 def test_an_ordered_crystal_is_simulated_once(ordered: bool, n: int) -> None:
     maker = DynamicsFlowMaker(parameters=THREE)
-    assert len(maker.transport_ids("s", ordered=ordered)) == n
+    assert len(maker.ordering_ids("s", ordered=ordered)) == n
     flows = (
         maker.make("s", "m", ordered=ordered),
         CampaignRoundMaker(parameters=THREE).make("s", "m", (900.0,), ordered=ordered),
@@ -57,3 +57,4 @@ def test_the_one_cell_says_why_there_are_no_others(store: MTLStore) -> None:
     # Why it matters: another number, seed included, would give the very same cell.
     again = find_ordering(store, subject("licl"), 1, THREE)
     assert again.to_structure() == made.to_structure()
+    assert (made.sample, again.sample) == ((made.approximant_id, 0), (made.approximant_id, 1))

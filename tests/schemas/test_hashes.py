@@ -11,6 +11,7 @@ import pytest
 
 from mtl_flows.errors import NoMobileIonError
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
+from mtl_flows.schemas.dynamics import Sample
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.topology import PrescreenThresholds, TopologyParameters
 from mtl_flows.stages import BARCODES, CHEMISTRY, TOPOLOGY, ScreeningParameters
@@ -71,41 +72,57 @@ def test_each_stage_s_hash_follows_from_its_own_parameters_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "key"),
+    ("parameters", "potential", "relaxation", "dynamics"),
     [
-        (DynamicsParameters(), "098815784c85ac93"),
-        (DynamicsParameters(engine="vasp"), "f1d583f4aa77ef24"),
+        (DynamicsParameters(), "20bdbd0379fdfab9", "ac4699da5ae10e56", "93ecbcc859210079"),
+        (DynamicsParameters(n_threads=2), "20bdbd0379fdfab9", "ac4699da5ae10e56", "93ecbcc859210079"),
+        (
+            DynamicsParameters(max_temperature_ratio=3, max_framework_msd_A2=9),
+            *("20bdbd0379fdfab9", "ac4699da5ae10e56", "93ecbcc859210079"),
+        ),
+        (DynamicsParameters(weights="abc"), "d493f441d92cb1bb", "a759a0ec9162a469", "ff4f37efc3b3a3fb"),
+        (DynamicsParameters(engine="vasp"), "25534f08f87244c9", "0970e27bb9b9b534", "9f1cb8cf671f5154"),
         (
             DynamicsParameters(engine="vasp", engine_settings={"NCORE": "4", "lreal": "Auto"}),
-            "c37161b3854a42d1",
+            *("0b48892232146742", "e610283bb238b5ce", "0b4627725e667a8f"),
         ),
-        (DynamicsParameters(max_temperature_ratio=3, max_framework_msd_A2=9), "098815784c85ac93"),
     ],
 )
-def test_the_key_of_dynamics_stays_what_it_is_whatever_its_engine(
-    parameters: DynamicsParameters, key: str
+def test_the_keys_of_dynamics_stay_what_they_are_whatever_the_engine(
+    parameters: DynamicsParameters, potential: str, relaxation: str, dynamics: str
 ) -> None:
-    assert parameters.dynamics_stage().hash == key
+    """A change here makes every stored document unfindable."""
+    assert parameters.potential_id == potential
+    assert parameters.relaxation_id("cell") == f"cell:{relaxation}"
+    assert parameters.trajectory_id(Sample("cell", 3), 800.0) == f"cell:{dynamics}:3:800K"
+
+
+def test_the_length_of_the_ramp_leaves_the_relaxed_cell_alone() -> None:
+    p = DynamicsParameters()
+    same = [replace(p, heat_ps=1.0), replace(p, seed=1), replace(p, mobile_ion="Na")]
+    assert {q.relaxation_id("cell") for q in same} == {p.relaxation_id("cell")}
+    others = [replace(p, relax_steps=1), replace(p, relax_fmax_eV_per_A=0.1), replace(p, engine="sevennet")]
+    assert len({q.relaxation_id("cell") for q in (*others, p)}) == 4
 
 
 def test_the_key_of_a_trajectory_is_made_of_what_shapes_it() -> None:
     p = DynamicsParameters()
-    key = p.trajectory_id("x.r1", 0, 800.0)
+    key = p.trajectory_id(Sample("x", 0), 800.0)
     same = replace(
         p, production_ps=1e3, chunk_ps=1, n_threads=4, temperatures_K=(800.0,), heat_ps=int(p.heat_ps)
     )
-    assert same.trajectory_id("x.r1", 0, 800.0) == key
+    assert same.trajectory_id(Sample("x", 0), 800.0) == key
     others = [
         replace(p, seed=1),
         replace(p, engine="sevennet"),
         replace(p, heat_ps=1.0),
         replace(p, mobile_ion="Na"),
     ]
-    keys = {q.trajectory_id("x.r1", 0, 800.0) for q in others}
+    keys = {q.trajectory_id(Sample("x", 0), 800.0) for q in others}
     keys |= {
-        p.trajectory_id("x.r1", 1, 800.0),
-        p.trajectory_id("x.r1", 0, None),
-        p.trajectory_id("x.r1", 0, 900.0),
+        p.trajectory_id(Sample("x", 1), 800.0),
+        p.trajectory_id(Sample("x", 0), None),
+        p.trajectory_id(Sample("x", 0), 900.0),
     }
     assert len(keys | {key}) == 8
 

@@ -9,9 +9,10 @@ from md_calculators import Einstein, antiperovskite
 from toy_engines import Brittle
 
 from mtl_flows.errors import CalculationError, ConfigurationError
-from mtl_flows.simulation.calculators import CalculatorEngine, weights_sha256
+from mtl_flows.simulation.calculators import CalculatorEngine
 from mtl_flows.simulation.engines import chgnet, sevennet
 from mtl_flows.simulation.registry import get_engine
+from mtl_flows.simulation.weights import tensors_sha256
 
 
 def calculator(path: str) -> CalculatorEngine:
@@ -64,7 +65,8 @@ def test_settings_are_keyword_arguments_and_shape_the_key() -> None:
     wide = plain.configured({"sigma": "1.8", "smooth": "true"}, n_threads=2)
     assert wide.build().parameters["sigma"] == 1.8
     assert wide.build().parameters["smooth"] is True
-    assert (plain.shaping(), wide.shaping()) == ({}, {"engine_settings": {"sigma": 1.8, "smooth": True}})
+    assert plain.potential() == {"model": "", "keywords": {}}
+    assert wide.potential() == {"model": "", "keywords": {"sigma": 1.8, "smooth": True}}
     assert wide.fingerprint()["parameters"] == {"sigma": 1.8, "smooth": True}
     assert wide.fingerprint()["threads"] == 2
     with pytest.raises(ConfigurationError, match="chgnet: has no setting NCORE"):
@@ -103,7 +105,7 @@ def test_chgnet_is_known_by_its_weights(capsys: pytest.CaptureFixture[str]) -> N
     assert fingerprint["threads"] == torch.get_num_threads() == 1
     assert capsys.readouterr().out == ""
     changed = chgnet.ENGINE.build()
-    assert weights_sha256(changed) == fingerprint["weights_sha256"]
+    assert tensors_sha256(changed) == fingerprint["tensors_sha256"] != fingerprint["weights_sha256"]
     next(changed.model.parameters()).data += 1e-3
-    assert weights_sha256(changed) != fingerprint["weights_sha256"]
-    assert weights_sha256(Einstein()) == ""
+    assert tensors_sha256(changed) != fingerprint["tensors_sha256"]
+    assert tensors_sha256(Einstein()) == ""

@@ -144,8 +144,11 @@ def test_the_settings_of_vasp_are_part_of_the_key_of_vasp_alone() -> None:
     def key(engine: str, **settings: object) -> str:
         return DynamicsParameters(engine=engine, engine_settings=settings).dynamics_stage().hash
 
-    assert key("vasp") != key("vasp", NCORE=4)
-    assert key("vasp", NCORE=4) == key("vasp", incar={"NCORE": 4}) == key("vasp", ncore="4")
+    assert key("vasp") != key("vasp", LREAL="Auto")
+    assert key("vasp", LREAL=True) == key("vasp", incar={"LREAL": True}) == key("vasp", lreal=".TRUE.")
+    assert key("vasp") != key("vasp", thermostat="csvr")
+    # How the work is spread over the machine changes no result.
+    assert key("vasp") == key("vasp", NCORE=4)
     assert key("vasp") == key("vasp", polling_s=1.0, potcar_spec=True)
     assert key("vasp") == key("vasp", cutoff_eV=520.0)
     with pytest.raises(ConfigurationError, match="chgnet: has no setting cutoff_eV"):

@@ -26,7 +26,7 @@ def test_the_settings_of_an_engine_lose_the_field_of_its_name(store: MTLStore) -
     stored = step(dft, store)
     moved = read(stored["dynamics"])
     assert moved.engine_settings == {"NCORE": 4, "polling_s": 1.0}
-    assert moved.configured_engine().shaping()["vasp"]["incar"] == {"NCORE": 4}
+    assert moved.configured_engine().parameters.incar == {"NCORE": 4}
     # By these the same campaign is recognised when it is begun again.
     assert stored["dynamics"].keys() == moved.as_dict().keys()
     assert stored["provenance"]["parameters"]["values"]["dynamics"] == stored["dynamics"]

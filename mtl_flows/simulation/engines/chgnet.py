@@ -8,6 +8,7 @@ ENGINE = CalculatorEngine(
     calculator="mtl_flows.simulation.chgnet_calculators.CHGNetForRelaxation",
     md_calculator="mtl_flows.simulation.chgnet_calculators.CHGNetForDynamics",
     calculator_kwargs={"use_device": "cpu", "on_isolated_atoms": "ignore"},
+    model="0.3.0",
     package="chgnet",
     energy_scale=MP2020_GGA,
     precision="float32",

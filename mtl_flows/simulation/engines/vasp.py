@@ -37,8 +37,12 @@ class VaspEngine:
         """Return VASP with other settings: fields of `VaspParameters`, and INCAR tags."""
         return replace(self, parameters=VaspParameters.from_settings(settings), n_threads=n_threads)
 
+    def potential(self) -> dict[str, Any]:
+        """Return functional, potentials and the settings that energies and forces follow from."""
+        return self.parameters.potential()
+
     def shaping(self) -> dict[str, Any]:
-        """Return the settings that shape results."""
+        """Return the settings of the thermostat."""
         return {self.name: self.parameters.shaping()}
 
     def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
@@ -47,7 +51,8 @@ class VaspEngine:
             "name": self.name,
             "version": "",
             "weights_sha256": "" if load else None,
-            "parameters": self.shaping(),
+            "tensors_sha256": "" if load else None,
+            "parameters": {**self.potential(), **self.parameters.shaping()},
             "precision": "float64",
             "threads": self.n_threads,
             "energy_scale": self.energy_scale,

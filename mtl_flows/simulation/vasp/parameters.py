@@ -11,6 +11,8 @@ from mtl_flows.errors import ConfigurationError
 Thermostat = Literal["nose-hoover", "csvr"]
 
 _FUNCTIONAL: dict[str, Any] = {"GGA": "PE", "LDAU": False}
+# Of the input sets; each calculation records the potentials it used.
+_POTENTIALS = {"functional": "PBE", "potcars": "PBE_54"}
 # Insulators, and meshes that may be too small for the tetrahedron method.
 _SMEARING: dict[str, Any] = {"ISMEAR": 0, "SIGMA": 0.05}
 _NO_LARGE_FILES: dict[str, Any] = {
@@ -28,6 +30,11 @@ DECIDED_HERE = frozenset(
     }
 )
 """INCAR tags that follow from parameters; the rest is free."""
+
+OF_THE_MACHINE = frozenset(
+    {"KPAR", "LPLANE", "LSCALAPACK", "LSCALU", "NCORE", "NPAR", "NSIM", "LCHARG", "LWAVE", "NWRITE"}
+)
+"""INCAR tags that change how fast a calculation is and what it writes, not what comes out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +114,15 @@ class VaspParameters:
                 f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}", subject="vasp"
             ) from None
 
+    def potential(self) -> dict[str, Any]:
+        """Return everything that energies and forces follow from."""
+        names = ("cutoff_eV", "relax_kspacing_per_A", "static_kspacing_per_A", "spin_polarised")
+        incar = {tag: value for tag, value in self.incar.items() if tag not in OF_THE_MACHINE}
+        return {**_POTENTIALS, **{name: getattr(self, name) for name in names}, "incar": incar}
+
     def shaping(self) -> dict[str, Any]:
-        """Return everything that shapes a result, and so its key."""
-        names = (
-            *("cutoff_eV", "relax_kspacing_per_A", "static_kspacing_per_A", "spin_polarised"),
-            *("thermostat", "csvr_period_fs", "incar"),
-        )
-        return {name: getattr(self, name) for name in names}
+        """Return what else shapes a simulation."""
+        return {name: getattr(self, name) for name in ("thermostat", "csvr_period_fs")}
 
     def incar_tags(self) -> dict[str, Any]:
         """Return the tags that all calculations share."""

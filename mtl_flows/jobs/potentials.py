@@ -1,0 +1,82 @@
+"""Which potential a name stands for: looked up where work is handed in, tied to weights and verified where it runs."""
+
+from dataclasses import replace
+from typing import Any
+
+from mtl_flows.errors import PotentialChangedError
+from mtl_flows.schemas.base import utc_now
+from mtl_flows.schemas.potentials import PotentialDocument
+from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.stages.potentials import name_part, potential_id
+from mtl_flows.store.database import MTLStore
+
+_TAG_DIGITS = 16
+
+
+def standing_potential(store: MTLStore, parameters: DynamicsParameters) -> DynamicsParameters:
+    """Return the parameters with the potential that the engine's name stands for now; no model is loaded.
+
+    That is the one whose weights a worker met last, or one that no worker has loaded yet.
+    """
+    known = store.potentials.of_name(potential_id(parameters.configured_engine()))
+    return replace(parameters, weights=known[0].distinguished_by if known else "")
+
+
+def identify(store: MTLStore, parameters: DynamicsParameters) -> dict[str, Any]:
+    """Load the engine and return its fingerprint, once its weights are known to be those of the potential.
+
+    The first to load a potential ties its weights to its name. Weights of which version 1 recorded the hash of its cast
+    tensors are recognised by that.
+
+    Raises
+    ------
+    CalculationError
+        If the model cannot be loaded.
+    PotentialChangedError
+        If its weights are others than those of the potential: that is written down as a potential of its own.
+    """
+    fingerprint = parameters.configured_engine().fingerprint()
+    weights, tensors = fingerprint["weights_sha256"], fingerprint["tensors_sha256"]
+    key = parameters.potential_id
+    if not store.potentials.existing([key]) and weights.startswith(parameters.weights):
+        store.potentials.add([_document(parameters, fingerprint)])
+    for known in store.potentials.find({"_id": key}):
+        if known.weights_sha256 is None and tensors in known.tensors_sha256:
+            store.potentials.note_weights(key, weights)
+            return fingerprint
+        if known.weights_sha256 == weights:
+            return fingerprint
+    raise PotentialChangedError(
+        f"the weights of this worker, {weights[:12]}, are not those of potential {key}: they are the potential "
+        f"{_noted(store, parameters, fingerprint)} of the same name",
+        subject=parameters.engine,
+        remedy="hand the work in again to compute with these, beside what there is",
+    )
+
+
+def _noted(store: MTLStore, parameters: DynamicsParameters, fingerprint: dict[str, Any]) -> str:
+    """Id of the potential with a worker's weights; from now on the name stands for it."""
+    name_id = potential_id(parameters.configured_engine())
+    for known in store.potentials.of_name(name_id):
+        if known.weights_sha256 == fingerprint["weights_sha256"]:
+            store.potentials.note_again(known.id)
+            return known.id
+    tag = fingerprint["weights_sha256"][:_TAG_DIGITS] or "none"
+    found = _document(replace(parameters, weights=tag), fingerprint)
+    store.potentials.add([found])
+    return found.id
+
+
+def _document(parameters: DynamicsParameters, fingerprint: dict[str, Any]) -> PotentialDocument:
+    engine = parameters.configured_engine()
+    return PotentialDocument(
+        id=parameters.potential_id,
+        engine_name=parameters.engine,
+        name_part=name_part(engine),
+        name_id=potential_id(engine),
+        distinguished_by=parameters.weights,
+        weights_sha256=fingerprint["weights_sha256"],
+        tensors_sha256=[fingerprint["tensors_sha256"]],
+        engine=fingerprint,
+        noted_at=utc_now(),
+    )
