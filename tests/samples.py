@@ -130,7 +130,7 @@ def fill(store: MTLStore, *slugs: str) -> list[str]:
 # Of a document's provenance and cost: what differs between two runs that did the same.
 _INCIDENTAL = {
     *("created_at", "read_at", "resolved_at", "stated_at", "at", "job", "timings_s", "wall_s"),
-    *("chosen_at", "history", "stood_since"),
+    *("chosen_at", "history", "stood_since", "noted_at"),
     "ingests",  # how often it was tried
     "inputs_hash",  # of when the inputs were written
 }

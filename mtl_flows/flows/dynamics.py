@@ -67,11 +67,6 @@ class DynamicsFlowMaker(RecordMaker):
         )
         return Flow([*jobs, table], name=f"{self.name} {material_id}")
 
-    def ordering_ids(self, parent: str, *, ordered: bool = False) -> list[str]:
-        """Ids of the orderings that its flow begins with."""
-        p = self.parameters
-        return [p.ordering_id(parent, ordering) for ordering in range(p.n_orderings(ordered=ordered))]
-
     def transport_id(self, sample: Sample) -> str:
         """Id of the fit that its flow ends with, for what one ordering gave."""
         return transport_id(sample, self.parameters)

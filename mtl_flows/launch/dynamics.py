@@ -1,5 +1,6 @@
 """Handing in molecular dynamics: one workflow for each survivor, the most promising first."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -121,14 +122,15 @@ def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocumen
 
 
 def _finished(store: MTLStore, maker: DynamicsFlowMaker, planned: Iterable[Work]) -> set[str]:
-    """What was ordered of the work whose every ordering has a complete fit."""
-    wanted = {w.parent: maker.ordering_ids(w.parent, ordered=w.candidate.ordered) for w in planned}
-    samples = store.orderings.samples_of(key for keys in wanted.values() for key in keys)
-    fits = {key: maker.transport_id(sample) for key, sample in samples.items()}
+    """What was ordered of the work that has complete fits of as many orderings as are asked for."""
+    p = maker.parameters
+    wanted = {w.parent: p.n_orderings(ordered=w.candidate.ordered) for w in planned}
+    series = p.ordering_stage().hash
+    orderings = [o for o in store.orderings.samples(wanted, p.mobile_ion) if o.series == series]
+    fits = {o: maker.transport_id(o.sample) for o in orderings}
     fitted = store.transport.complete(fits.values())
-    return {
-        parent for parent, keys in wanted.items() if all(key in fits and fits[key] in fitted for key in keys)
-    }
+    done = Counter(o.parent_id for o, fit in fits.items() if fit in fitted)
+    return {parent for parent, n_orderings in wanted.items() if done[parent] >= n_orderings}
 
 
 def submit_dynamics(connection: Connection, plan: DynamicsPlan) -> list[SubmittedWorkflow]:

@@ -61,11 +61,15 @@ def series_comparisons(summaries: Mapping[Series, Ensemble]) -> list[tuple[Serie
 
 
 def newest_series(fits: Iterable[TransportDocument]) -> list[TransportDocument]:
-    """Fits of the series whose last fit was written last, by ordering; none of none."""
+    """Fits of the series in which the first ordering was fitted last, by ordering; none of none.
+
+    What a further replica gave under other parameters is no newer series.
+    """
     found = list(fits)
     if not found:
         return []
-    shown = Series.of(max(found, key=age))
+    first = min(fit.ordering for fit in found)
+    shown = Series.of(max((fit for fit in found if fit.ordering == first), key=age))
     return sorted((fit for fit in found if Series.of(fit) == shown), key=lambda fit: fit.ordering)
 
 

@@ -41,6 +41,7 @@ from mtl_flows.store.stages import (
     TopologyCollection,
 )
 from mtl_flows.store.structures import StructureCollection
+from mtl_flows.store.version_1 import mark
 
 
 class MTLStore:
@@ -154,9 +155,8 @@ class MTLStore:
         """
         sources = self.groups.sources([subject]).get(subject, [])
         parents = [source.parent_id for source in sources]
-        samples = [s for s in self.orderings.samples(parents) if s.ordering == ordering]
-        samples.sort(key=lambda s: parents.index(s.parent_id))
-        return self.dynamics.production(subject, [s.sample for s in samples], temperature_K)
+        orderings = sorted(self.orderings.samples(parents), key=lambda o: parents.index(o.parent_id))
+        return self.dynamics.production(subject, orderings, ordering, temperature_K)
 
     def barcodes_of(
         self, key: str, parameters: TopologyParameters = TopologyParameters(), *, mobile_ion: str = "Li"
@@ -210,12 +210,17 @@ class MTLStore:
             collection.ensure_indexes()
 
     def _check_layout(self) -> None:
-        first = self.structures.raw.find_one({}, {"crystal_id": 1})
-        if first is not None and "crystal_id" not in first:
+        if mark.is_of_version_1(self.database):
             raise ConfigurationError(
                 "was written by a version whose results belong to revisions of materials, not to crystals",
                 subject=f"database {self.database.name}",
-                remedy="go on with that version: this one does not take such a store over yet (docs/plan.md)",
+                remedy="run mtl migrate; --dry-run says what it would do",
+            )
+        if mark.progress(self.database) not in ("", "done"):
+            raise ConfigurationError(
+                "its migration was interrupted",
+                subject=f"database {self.database.name}",
+                remedy="run mtl migrate",
             )
 
     @classmethod
@@ -226,7 +231,7 @@ class MTLStore:
         Raises
         ------
         ConfigurationError
-            If it was written by a version whose results belong to revisions instead of crystals.
+            If it was written by a version whose results belong to revisions instead of crystals, or is half migrated.
         """
         with address.client() as client:
             store = cls(client, address.database, owner)

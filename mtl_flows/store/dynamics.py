@@ -15,6 +15,7 @@ from mtl_flows.schemas.dynamics import (
 )
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.stages import RunCollection
+from mtl_flows.store.version_1.mark import FORMER_IDS
 
 R = TypeVar("R", TrajectoryDocument, TransportDocument)
 
@@ -132,7 +133,7 @@ class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
     )
 
     def production(
-        self, subject: str, samples: Sequence[Sample], temperature_K: float = 0.0
+        self, subject: str, orderings: Sequence[Ordered], ordering: int = 0, temperature_K: float = 0.0
     ) -> TrajectoryDocument:
         """Return one simulation: by its id, or of a material at a temperature (0: the hottest), the longest if several.
 
@@ -140,8 +141,8 @@ class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
         ----------
         subject
             Id of a simulation, or of a material.
-        samples
-            What the orderings of that material and its duplicates gave, its own first.
+        orderings
+            Of that material and its duplicates, its own first; those of one number are looked at.
 
         Raises
         ------
@@ -149,8 +150,8 @@ class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
             If there is none with frames.
         """
         query: dict[str, Any] = {"trajectory_stage": "production", "steps_done": {"$gt": 0}}
-        named = query | {"_id": subject}
-        of_material = [query | sample._asdict() for sample in samples]
+        named = query | {"_id": self.today(subject)}
+        of_material = [query | o.sample._asdict() for o in orderings if o.ordering == ordering]
         if temperature_K:
             of_material = [wanted | {"temperature_K": temperature_K} for wanted in of_material]
         order = [("temperature_K", DESCENDING), ("steps_done", DESCENDING), ("_id", ASCENDING)]
@@ -160,20 +161,25 @@ class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
         raise NotFoundError(
             f"no simulation with frames{f' at {temperature_K:g} K' if temperature_K else ''}",
             subject=subject,
-            remedy=self._others(query | {"parent_id": {"$in": list(parents)}}),
+            remedy=self._others(orderings, query),
         )
 
-    def _others(self, query: dict[str, Any]) -> str:
+    def _others(self, orderings: Sequence[Ordered], query: Mapping[str, Any]) -> str:
         """Say which simulations there are instead."""
-        wanted = {"ordering": 1, "temperature_K": 1}
-        found = {(d["ordering"], d["temperature_K"]) for d in self.raw.find(query, wanted)}
+        there = [s for simulations in self.of_samples(orderings, also=query).values() for s in simulations]
+        found = sorted({(s.ordering, s.temperature_K) for s in there})
         if not found:
             return "see mtl explain, or run mtl launch"
         by_ordering = {
-            ordering: ", ".join(f"{K:g}" for other, K in sorted(found) if other == ordering)
-            for ordering in sorted({ordering for ordering, _ in found})
+            ordering: ", ".join(f"{K:g}" for other, K in found if other == ordering)
+            for ordering in dict.fromkeys(ordering for ordering, _ in found)
         }
         return "there are " + "; ".join(f"{K} K of approximant {n}" for n, K in by_ordering.items())
+
+    def today(self, key: str) -> str:
+        """Id of what version 1 called a simulation; the id itself if it was not renamed."""
+        renamed = self.raw.database[FORMER_IDS].find_one({"_id": key})
+        return str(renamed["now"]) if renamed else key
 
     def claim(self, key: str) -> TrajectoryDocument:
         """Take a simulation over as it stands, and return it: nothing that another owner still writes will move it.

@@ -118,22 +118,27 @@ def _labels_3(stored: Stored, _: MTLStore) -> Stored:
     return LabelDocument.of(stored["_id"], "Li", [statement], provenance).to_mongo()
 
 
-def _campaigns_2(stored: Stored, _: MTLStore) -> Stored:
-    """Settings of an engine have no field of its name, and leave defaults to it; limits of guards are written out."""
-
-    def renamed(dynamics: Stored) -> Stored:
-        kept = {"max_temperature_ratio": 3.0, "max_framework_msd_A2": 9.0}
-        kept |= {name: value for name, value in dynamics.items() if name != "vasp"}
-        ours = dynamics["engine"] == "vasp"
-        return {**kept, "engine_settings": _changed_settings(dynamics.get("vasp", {})) if ours else {}}
-
+def modern_campaign(stored: Stored) -> Stored:
+    """Campaign whose dynamics are written as today."""
     values = stored["provenance"]["parameters"]["values"]
     parameters = {
         **stored["provenance"]["parameters"],
-        "values": {**values, "dynamics": renamed(values["dynamics"])},
+        "values": {**values, "dynamics": modern_dynamics(values["dynamics"])},
     }
     provenance = {**stored["provenance"], "parameters": parameters}
-    return {**stored, "dynamics": renamed(stored["dynamics"]), "provenance": provenance}
+    return {**stored, "dynamics": modern_dynamics(stored["dynamics"]), "provenance": provenance}
+
+
+def modern_dynamics(stored: Stored) -> Stored:
+    """Settings of an engine have no field of its name, and leave defaults to it; limits of guards are written out."""
+    kept = {"max_temperature_ratio": 3.0, "max_framework_msd_A2": 9.0}
+    kept |= {name: value for name, value in stored.items() if name != "vasp"}
+    ours = stored["engine"] == "vasp"
+    return {**kept, "engine_settings": _changed_settings(stored.get("vasp", {})) if ours else {}}
+
+
+def _campaigns_2(stored: Stored, _: MTLStore) -> Stored:
+    return modern_campaign(stored)
 
 
 def _changed_settings(stored: Stored) -> Stored:

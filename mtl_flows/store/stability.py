@@ -39,13 +39,13 @@ class EntryCollection(DocumentCollection[EntryDocument]):
 
     def look_up(self, key: str) -> Mapping[str, Any] | None:
         """Return what stands under a provider's key, or None."""
-        stored = self.raw.find_one({"_id": _id(key)})
+        stored = self.raw.find_one({"_id": entry_id(key)})
         return None if stored is None else self._load(stored).value
 
     def keep(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep a provider's answer."""
-        provenance = Provenance.declared("entries", {"key": _id(key)})
-        self.put([EntryDocument(id=_id(key), key=key, value=dict(value), provenance=provenance)])
+        provenance = Provenance.declared("entries", {"key": entry_id(key)})
+        self.put([EntryDocument(id=entry_id(key), key=key, value=dict(value), provenance=provenance)])
 
 
 class StoredEntries:
@@ -63,5 +63,6 @@ class StoredEntries:
         self._entries.keep(key, value)
 
 
-def _id(key: str) -> str:
+def entry_id(key: str) -> str:
+    """Id of what stands under a provider's key."""
     return sha256(key.encode()).hexdigest()
