@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def describe(
-    files: Annotated[list[Path], typer.Argument(help="CIF, POSCAR or pymatgen JSON files.")],
+    files: Annotated[list[Path], typer.Argument(help="CIF, POSCAR, pymatgen JSON or extended XYZ files.")],
     mobile_ion: MobileIon = "Li",
     workers: Workers = 1,
     cutoff_A: Annotated[float, typer.Option("--cutoff", min=1.0, help="Radius of the clouds in Å.")] = 10.0,
@@ -61,6 +61,8 @@ def describe(
         _print_tables(good)
         for entry in bad:
             complain("refused", f"{entry['file']}: {entry['message']} ({entry['remedy']})")
+            for line in entry["lines"]:
+                err.print(f"  {line}", markup=False, highlight=False)
     if bad:
         raise typer.Exit(1)
 
@@ -80,6 +82,13 @@ def _print_tables(entries: list[dict[str, Any]]) -> None:
         for e in entries
     ]
     out.print(table("Metrics", columns, rows))
+    told = [
+        [e["id"], ", ".join(_raised(e["flags"])), "\n".join(e["warnings"])]
+        for e in entries
+        if e["warnings"] or _raised(e["flags"])
+    ]
+    if told:
+        out.print(table("What reading had to mend or assume, and doubts", ["id", "flags", "notes"], told))
     if len(entries) == 1:
         (entry,) = entries
         for protocol, features in entry["features"].items():
@@ -88,6 +97,11 @@ def _print_tables(entries: list[dict[str, Any]]) -> None:
         out.print(table("Orbits of the mobile sites", ["site", "multiplicity", "r_conn Å"], orbits))
     else:
         out.print("The 22 features of each protocol are in the output of --json.", style="dim")
+
+
+def _raised(flags: dict[str, bool]) -> list[str]:
+    """Flags that are up; that a crystal is ordered is no doubt."""
+    return [name.replace("_", " ") for name, on in flags.items() if on and name != "ordered"]
 
 
 def examples(

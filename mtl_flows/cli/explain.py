@@ -36,7 +36,12 @@ def explain(
         return
     if "structure" in story:
         _print_structure(story)
-    _print_list("Refusals", story["rejections"])
+    _print_list("Refusals", [{k: v for k, v in r.items() if k != "lines"} for r in story["rejections"]])
+    for refusal in story["rejections"]:
+        if refusal["lines"]:
+            out.print(f"Lines of {refusal['subject']}:", markup=False)
+            for line in refusal["lines"]:
+                out.print(f"  {line}", markup=False, highlight=False)
     _print_list("Gates", story.get("gates", []))
     _print_list("Clusters", story.get("clusters", []))
     rules = [

@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 def ingest(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Folders, files, patterns, archives (zip, tar) of CIF, POSCAR or JSON."),
+        typer.Argument(
+            help="Folders, files, patterns, archives (zip, tar) of CIF, POSCAR, JSON or extended XYZ."
+        ),
     ],
     release: Annotated[
         str, typer.Option("--release", "-r", help="Name of this delivery, such as 'ICSD 2024.1'.")
@@ -67,6 +69,9 @@ def ingest(
             "to those of earlier ingests; by default those of mtl.yaml, else Li.",
         ),
     ] = "",
+    entry_timeout_s: Annotated[
+        float, typer.Option("--entry-timeout", min=0.1, help="Seconds allowed for one entry of a file.")
+    ] = 120.0,
     workers: Workers = 2,
     json: Json = False,
 ) -> None:
@@ -95,6 +100,7 @@ def ingest(
             drop=split(drop),
             curation=curation,
             mobile_ions=split(mobile_ions or Settings.load().mobile_ions),
+            entry_timeout_s=entry_timeout_s,
             workers=workers,
         )
     if json:
@@ -117,6 +123,7 @@ def take_in(
     curation: "CurationLimits | None" = None,
     mobile_ions: Sequence[str],
     workers: int,
+    entry_timeout_s: float = 120.0,
 ) -> "IngestSummary":
     """Ingest with progress; what it refused is said on standard error, at most the first few files."""
     from mtl_flows.jobs import ingest as stage
@@ -146,6 +153,7 @@ def take_in(
             curation=curation,
             mobile_ions=mobile_ions,
             workers=workers,
+            timeout_s=entry_timeout_s,
             progress=advance,
             on_refusals=refuse,
             on_kept=kept.update,

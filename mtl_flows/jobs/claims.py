@@ -18,6 +18,7 @@ class Offer:
     entry: FileDocument
     material_id: str
     fingerprint: str
+    block: str = ""
 
     @property
     def content(self) -> tuple[str, str]:

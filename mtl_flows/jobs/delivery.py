@@ -21,12 +21,21 @@ from mtl_flows.jobs.claims import Claims, Conflict, Offer
 from mtl_flows.jobs.crystals import settle_crystals
 from mtl_flows.jobs.groups import Guard
 from mtl_flows.jobs.names import as_before
-from mtl_flows.jobs.reading import STAGE, Documents, IngestParameters, Reading, read_file, rejection, stems
+from mtl_flows.jobs.reading import (
+    STAGE,
+    Documents,
+    IngestParameters,
+    Reading,
+    parts_of,
+    read_file,
+    rejection,
+    stems,
+)
 from mtl_flows.jobs.settling import Delivered
 from mtl_flows.parallel import Outcome
 from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
-from mtl_flows.science.reading import FoundFile, file_slug, source_key
+from mtl_flows.science.reading import FoundFile, Part, file_slug, source_key
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import Change, Recorded, material_of
@@ -78,8 +87,29 @@ class _Sorted:
         if self.known:
             pairs = zip(map(material_of, self.entry.structures), self.entry.fingerprints, strict=True)
             return [Offer(self.entry, material, fingerprint) for material, fingerprint in pairs]
-        revisions = [reading.revision for reading in self.readings]
-        return [Offer(self.entry, revision.material_id, revision.fingerprint) for revision in revisions]
+        return [
+            Offer(self.entry, reading.revision.material_id, reading.revision.fingerprint, reading.label)
+            for reading in self.readings
+        ]
+
+
+@dataclass
+class _Pending:
+    """A file in the queue.
+
+    Attributes
+    ----------
+    known
+        The ledger knows it: it is not read.
+    parts
+        Parts of it that are still being read.
+    """
+
+    entry: FileDocument
+    known: bool
+    parts: int = 0
+    readings: list[Reading] = field(default_factory=list)
+    refused: list[RejectionDocument] = field(default_factory=list)
 
 
 class Delivery:
@@ -110,33 +140,63 @@ class Delivery:
         )
         self._claims = Claims(store, release.name)
         # Files in their order: those being read, and behind them those that the ledger knows.
-        self._queue: deque[tuple[FileDocument, bool]] = deque()
+        self._queue: deque[_Pending] = deque()
         self._batch: list[_Sorted] = []
 
     def take(self, found: Iterable[FoundFile], guard: Guard) -> None:
         """Read what is new among `found`; write everything in batches."""
-        read = partial(read_file, parameters=self.parameters, source=self.release.source)
-        for outcome in guard(read, self._unknown(found)):
-            entry, _ = self._queue.popleft()
-            self._take(self._sort_fresh(entry, outcome))
+        in_hand: deque[FoundFile | Part] = deque()
+
+        def parts() -> Iterator[FoundFile | Part]:
+            for part in self._unknown(found):
+                in_hand.append(part)
+                yield part
+
+        for outcome in guard(self._read, parts()):
+            pending, part = self._queue[0], in_hand.popleft()
+            for documents, error, of in self._one_by_one(part, outcome, guard):
+                self._sort_fresh(pending, documents, error, of)
+            pending.parts -= 1
+            if not pending.parts:
+                self._queue.popleft()
+                done = _Sorted(pending.entry, known=False, readings=pending.readings, refused=pending.refused)
+                self._take(done)
             self._take_known()
         self._flush()
+
+    @property
+    def _read(self) -> Callable[[FoundFile | Part], Documents]:
+        return partial(read_file, parameters=self.parameters, source=self.release.source)
+
+    def _one_by_one(
+        self, part: FoundFile | Part, outcome: Outcome[Documents], guard: Guard
+    ) -> Iterator[tuple[Documents, Exception | None, FoundFile | Part]]:
+        """What a part gave; if it failed as a whole, what its entries give one by one, each within its limits."""
+        if outcome.error is None or not isinstance(part, Part) or len(part.texts) < 2:
+            yield outcome.result or [], outcome.error, part
+            return
+        entries = part.singly()
+        for entry, single in zip(entries, guard(self._read, entries), strict=True):
+            yield single.result or [], single.error, entry
 
     def note(self, summary: IngestSummary, *, ended: bool = False) -> None:
         """Write what was met so far into the history of the release."""
         self.store.releases.note_ingest(self.release.name, self.record, asdict(summary), ended=ended)
 
-    def _unknown(self, found: Iterable[FoundFile]) -> Iterator[FoundFile]:
-        """Queue every file, and hand out those that have to be read."""
+    def _unknown(self, found: Iterable[FoundFile]) -> Iterator[FoundFile | Part]:
+        """Queue every file, and hand out those that have to be read; a file with many entries in parts."""
         for files in batched(found, _BATCH):
             entries = [self._entry(file) for file in files]
             ledger = self.store.files.look_up(entry.id for entry in entries)
             ledger = {key: known for key, known in ledger.items() if not self._to_read_again(known)}
             for file, entry in zip(files, entries, strict=True):
                 known = ledger.get(entry.id)
-                self._queue.append((known or entry, known is not None))
+                pending = _Pending(known or entry, known is not None)
+                self._queue.append(pending)
                 if known is None:
-                    yield file
+                    parts = parts_of(file)
+                    pending.parts = len(parts)
+                    yield from parts
                 else:
                     self._take_known()
 
@@ -146,8 +206,8 @@ class Delivery:
         return bool(another_ion or (self.retry and known.rejections))
 
     def _take_known(self) -> None:
-        while self._queue and self._queue[0][1]:
-            self._take(_Sorted(self._queue.popleft()[0], known=True))
+        while self._queue and self._queue[0].known:
+            self._take(_Sorted(self._queue.popleft().entry, known=True))
 
     def _entry(self, file: FoundFile) -> FileDocument:
         """Blank ledger entry; its key holds all that reading the file depends on."""
@@ -166,16 +226,21 @@ class Delivery:
             read_at=utc_now(),
         )
 
-    def _sort_fresh(self, entry: FileDocument, outcome: Outcome[Documents]) -> _Sorted:
-        documents = outcome.result or []
-        refused = [document for document in documents if isinstance(document, RejectionDocument)]
-        if outcome.error is not None:
-            refused.append(self._rejection(as_known(outcome.error), entry))
-        readings = [document for document in documents if isinstance(document, Reading)]
-        return _Sorted(entry, known=False, readings=readings, refused=refused)
+    def _sort_fresh(
+        self, pending: _Pending, documents: Documents, error: Exception | None, of: FoundFile | Part
+    ) -> None:
+        pending.readings += [document for document in documents if isinstance(document, Reading)]
+        pending.refused += [document for document in documents if isinstance(document, RejectionDocument)]
+        if error is not None:
+            label = of.labels[0] if isinstance(of, Part) and (of.several or len(of.texts) > 1) else ""
+            pending.refused.append(self._rejection(as_known(error), pending.entry, block=label))
 
-    def _rejection(self, error: MTLError, entry: FileDocument, material: str = "") -> RejectionDocument:
-        return rejection(error, entry.name, entry.sha256, self.parameters, self.release.source, material)
+    def _rejection(
+        self, error: MTLError, entry: FileDocument, material: str = "", block: str = ""
+    ) -> RejectionDocument:
+        return rejection(
+            error, entry.name, entry.sha256, self.parameters, self.release.source, material, block=block
+        )
 
     def _conflict(self, conflict: Conflict) -> RejectionDocument:
         entry, material = conflict.offer.entry, conflict.offer.material_id
@@ -184,7 +249,7 @@ class Delivery:
             subject=entry.name,
             remedy="rename one of the files or correct its database code",
         )
-        return self._rejection(error, entry, material)
+        return self._rejection(error, entry, material, conflict.offer.block)
 
     def _take(self, file: _Sorted) -> None:
         self._batch.append(file)

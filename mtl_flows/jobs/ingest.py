@@ -70,7 +70,7 @@ def ingest(
     workers
         Processes that read; all processors unless given, 0 reads in this process.
     timeout_s, memory_MB
-        What one file may cost.
+        What one entry of a file may cost.
     progress
         Called after every batch with the summary so far.
     on_refusals

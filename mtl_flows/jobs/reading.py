@@ -1,11 +1,11 @@
 """One structure file into the documents it gives: structures and rejections."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from mtl_flows.errors import InputError, MTLError, NoMobileIonError, SetAsideError
+from mtl_flows.errors import DocumentTooLargeError, InputError, MTLError, NoMobileIonError, SetAsideError
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.schemas.ingest import (
@@ -20,19 +20,29 @@ from mtl_flows.science.curation import ION_FILTERS, CurationLimits, disorder, fl
 from mtl_flows.science.duplicates import composition_key
 from mtl_flows.science.reading import (
     FoundFile,
+    ParsedBlock,
     ParsedStructure,
+    Part,
     ReadingParameters,
     check_structure,
     file_slug,
     lacking_ion,
     material_id,
     names,
-    read_structures,
+    read_part,
     reduced_formula,
+    split_file,
 )
 from mtl_flows.science.symmetry import space_group
+from mtl_flows.store.collection import within_limit
 
 STAGE = "ingest"
+# A file that is longer is read in parts of so many entries.
+_LARGE_BYTES = 2**17
+_ENTRIES_EACH = 50
+# Entries that are longer may give documents that are too large.
+_TO_WEIGH = 2**21
+_SITES_TO_WEIGH = 20_000
 ALGORITHM_VERSION = 2
 
 
@@ -42,6 +52,8 @@ class Reading:
 
     revision: StructureDocument
     crystal: CrystalDocument
+    label: str = ""
+    """Of its data block, where the file holds several."""
 
 
 Documents = list[Reading | RejectionDocument]
@@ -67,41 +79,69 @@ class IngestParameters:
         return StageParameters(stage=STAGE, algorithm_version=ALGORITHM_VERSION, mobile_ion="", values=values)
 
 
-def read_file(file: FoundFile, parameters: IngestParameters, source: str = "") -> Documents:
-    """Documents of everything one file of a source holds; revisions are provisional."""
+def parts_of(file: FoundFile) -> Sequence[FoundFile | Part]:
+    """A file with many entries in parts, any other as it is."""
+    if isinstance(file.content, InputError) or len(file.content) < _LARGE_BYTES:
+        return [file]
+    try:
+        parts = split_file(file.name, file.content, _ENTRIES_EACH)
+    except InputError:
+        return [file]
+    return parts if len(parts) > 1 else [file]
+
+
+def read_file(file: FoundFile | Part, parameters: IngestParameters, source: str = "") -> Documents:
+    """Documents of everything one file of a source holds, or a part of it; revisions are provisional."""
+    if isinstance(file, Part):
+        return [_document(file, block, parameters, source) for block in read_part(file, parameters.reading)]
     if isinstance(file.content, InputError):
         return [rejection(file.content, file.name, "", parameters, source)]
-    blocks = read_structures((file.name, file.content), parameters.reading)
-    several = len(blocks) > 1
-    documents: Documents = []
-    for block in blocks:
-        subject = f"{file.name} [{block.name}]" if several else file.name
-        parsed, material = block.result, ""
-        try:
-            if isinstance(parsed, InputError):
-                raise lacking_ion(parsed, *parameters.mobile_ions)
-            material = material_id(parsed.codes, parsed.stem, source)
-            check_structure(
-                parsed.structure, *parameters.mobile_ions, subject=subject, parameters=parameters.reading
+    try:
+        parts = split_file(file.name, file.content)
+    except InputError as error:
+        return [rejection(error, file.name, sha256(file.content).hexdigest(), parameters, source)]
+    return [document for part in parts for document in read_file(part, parameters, source)]
+
+
+def _document(
+    part: Part, block: ParsedBlock, parameters: IngestParameters, source: str
+) -> "Reading | RejectionDocument":
+    """Document of one entry."""
+    named = part.several or len(part.texts) > 1 or block.label != block.name
+    label = block.label if named else ""
+    subject = f"{part.file_name} [{label}]" if label else part.file_name
+    parsed, material = block.result, ""
+    try:
+        if isinstance(parsed, InputError):
+            raise lacking_ion(parsed, *parameters.mobile_ions)
+        material = material_id(parsed.codes, parsed.stem, source)
+        check_structure(
+            parsed.structure, *parameters.mobile_ions, subject=subject, parameters=parameters.reading
+        )
+        _filter(parsed, parameters, subject)
+        reading = _reading(parsed, parameters, material, source)
+        if part.size_of_largest > _TO_WEIGH or len(parsed.structure) > _SITES_TO_WEIGH:
+            within_limit(reading.revision, "structures")
+            within_limit(reading.crystal, "crystals")
+        return replace(reading, label=label)
+    except (InputError, DocumentTooLargeError) as error:
+        elements: list[str] = []
+        if isinstance(error, NoMobileIonError):
+            elements = (
+                list(getattr(parsed, "elements", ()))
+                if isinstance(parsed, InputError)
+                else sorted(e.symbol for e in parsed.structure.composition.element_composition)
             )
-            _filter(parsed, parameters, subject)
-            documents.append(_reading(parsed, parameters, material, source))
-        except InputError as error:
-            digest = sha256(file.content).hexdigest()
-            name = block.name if several else ""
-            elements: list[str] = []
-            if isinstance(error, NoMobileIonError):
-                elements = (
-                    list(getattr(parsed, "elements", ()))
-                    if isinstance(parsed, InputError)
-                    else sorted(e.symbol for e in parsed.structure.composition.element_composition)
-                )
-            documents.append(
-                rejection(
-                    error, file.name, digest, parameters, source, material, block=name, elements=elements
-                )
-            )
-    return documents
+        return rejection(
+            error,
+            part.file_name,
+            part.file_sha256,
+            parameters,
+            source,
+            material,
+            block=label,
+            elements=elements,
+        )
 
 
 def _filter(parsed: ParsedStructure, parameters: IngestParameters, subject: str) -> None:
@@ -190,6 +230,7 @@ def rejection(
         file_sha256=digest,
         source=source,
         material_id=material,
+        block=block,
         mobile_ion=",".join(parameters.mobile_ions),
         elements=elements,
         provenance=Provenance.record(parameters.stage(), {"file": digest} if digest else {}, STAGE),

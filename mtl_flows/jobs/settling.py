@@ -6,7 +6,7 @@ from functools import cached_property
 
 from mtl_flows.errors import ConflictingIdError
 from mtl_flows.jobs.reading import STAGE, stems
-from mtl_flows.schemas.ingest import RejectionDocument, ReleaseDocument
+from mtl_flows.schemas.ingest import REPEATED, RejectionDocument, ReleaseDocument
 from mtl_flows.science.reading import bare_name, source_key
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import Held
@@ -66,7 +66,7 @@ def _is_read(refusal: RejectionDocument, release: ReleaseDocument, delivered: De
     # Of a block known from before the stem is that of the file; without a code, the block's own names its material.
     file = refusal.file_stem in delivered.stems or refusal.file_stem in delivered.bare_names
     file = file and _same(refusal.source, release.source)
-    if refusal.reason != ConflictingIdError.reason:
+    if not _stands_beside(refusal):
         return material or file
     # Its material is read, from the other file: it ends with a file of its name, or with a release without it.
     return refusal.id not in delivered.refusals and (
@@ -104,9 +104,14 @@ def _ends(revision: Held, refusal: RejectionDocument, rank: Mapping[str, int]) -
         return False
     held, refused = _latest(rank, revision.releases), _latest(rank, refusal.releases)
     # In one release another file may hold the material; a file that was good and is not any more ends nothing.
-    beside = ours and refusal.reason != ConflictingIdError.reason
+    beside = ours and not _stands_beside(refusal)
     beside = beside and refusal.file_stem not in stems(revision.file_name, revision.block)
     return held > refused or (held == refused and beside)
+
+
+def _stands_beside(refusal: RejectionDocument) -> bool:
+    """Whether a refusal and another file or block that gives its material stand together."""
+    return refusal.reason == ConflictingIdError.reason or REPEATED in refusal.block
 
 
 def _latest(rank: Mapping[str, int], releases: Iterable[str]) -> int:

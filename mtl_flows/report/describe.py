@@ -1,11 +1,13 @@
 """What topology says of structure files, without a database."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mtl_flows.errors import InputError, MTLError, UnreadableStructureError
 from mtl_flows.parallel import guarded_map
+from mtl_flows.science.curation import flags
 from mtl_flows.science.reading import ParsedStructure, check_structure, lacking_ion, read_structures
 from mtl_flows.science.topology import TopologyParameters, TopologyResult, compute_topology
 
@@ -59,7 +61,8 @@ def _describe_file(task: tuple[Path, str, TopologyParameters]) -> list[Descripti
         error = UnreadableStructureError("is a folder", remedy=f"name the files in it, such as {path}/*.cif")
         return [failure(str(path), error)]
     descriptions = []
-    for block in read_structures(path):
+    blocks = read_structures(path)
+    for block in blocks:
         parsed = block.result
         if isinstance(parsed, InputError):
             descriptions.append(failure(str(path), lacking_ion(parsed, mobile_ion)))
@@ -85,6 +88,7 @@ def failure(path: str, error: Exception, source_id: str | None = None) -> Descri
         "reason": known.reason,
         "message": known.message,
         "remedy": known.remedy,
+        "lines": list(known.lines) if isinstance(known, InputError) else [],
     }
 
 
@@ -113,5 +117,9 @@ def describe(path: Path, parsed: ParsedStructure, result: TopologyResult) -> Des
             }
             for orbit in result.barcodes.orbits
         ],
+        "warnings": list(parsed.warnings),
+        "flags": asdict(flags(parsed)),
+        "implicit_hydrogens": parsed.implicit_hydrogens,
+        "oxidation_states": dict(parsed.oxidation_states),
         "timings_s": dict(result.timings_s),
     }

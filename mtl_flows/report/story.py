@@ -103,7 +103,7 @@ def _flags(store: MTLStore, revision: StructureDocument, mobile_ion: str) -> dic
 
 
 def _rejection(rejection: RejectionDocument) -> dict[str, Any]:
-    told = {"stage", "subject", "reason", "message", "remedy", "file_sha256", "releases", "resolved"}
+    told = {"stage", "subject", "reason", "message", "remedy", "file_sha256", "releases", "resolved", "lines"}
     return rejection.model_dump(include=told)
 
 

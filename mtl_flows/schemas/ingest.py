@@ -6,9 +6,14 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mtl_flows.errors import MTLError
+from mtl_flows.errors import InputError, MTLError
 from mtl_flows.schemas.base import Document, Provenance, content_hash, utc_now
 from mtl_flows.science.reading import names, source_key
+
+REPEATED = "#"
+"""Stands between the name of a data block and its number where an earlier block bears the name."""
+
+_LONGEST = 2000
 
 
 class SourceFile(BaseModel):
@@ -146,6 +151,8 @@ class RejectionDocument(Document):
         "", description="name of the file without folder and ending; empty for later stages"
     )
     material_id: str = Field("", description="material concerned, where it is known")
+    block: str = Field("", description="data block of a file with several, numbered where names repeat")
+    lines: list[str] = Field(default_factory=list, description="lines of the file that it is about, numbered")
     releases: list[str] = Field(default_factory=list, description="releases it was met in")
     mobile_ion: str = Field(
         "", description="mobile ion the stage looked for; at ingest all of the project, with commas between"
@@ -203,17 +210,20 @@ class RejectionDocument(Document):
         file_sha256: str = "",
         material_id: str = "",
         mobile_ion: str = "",
+        block: str = "",
         elements: Sequence[str] = (),
         provenance: Provenance | None = None,
     ) -> Self:
         """Document for `error` of reading a file of a source; the same refusal always gets the same id."""
         return cls(
-            id=cls.file_key(source, material_id, file_stem, error.reason),
+            id=cls.file_key(source, material_id, file_stem, error.reason, block),
             stage="ingest",
-            subject=subject,
+            subject=subject[:_LONGEST],
             reason=error.reason,
-            message=error.message,
-            remedy=error.remedy,
+            message=error.message[:_LONGEST],
+            block=block,
+            lines=list(error.lines) if isinstance(error, InputError) else [],
+            remedy=error.remedy or "check the file",
             file_sha256=file_sha256,
             source=source,
             file_stem=file_stem,
@@ -226,12 +236,12 @@ class RejectionDocument(Document):
 
     def about(self, material_id: str) -> Self:
         """The same refusal of a material under another id."""
-        key = self.file_key(self.source, material_id, self.file_stem, self.reason)
+        key = self.file_key(self.source, material_id, self.file_stem, self.reason, self.block)
         return self.model_copy(update={"id": key, "material_id": material_id})
 
     def of_reason(self, reason: str) -> str:
         """Id of a refusal of the same file for another reason."""
-        return self.file_key(self.source, self.material_id, self.file_stem, reason)
+        return self.file_key(self.source, self.material_id, self.file_stem, reason, self.block)
 
     def ended_in(self, release: str) -> bool:
         """Whether it stands no more because of what this release holds."""
@@ -242,9 +252,14 @@ class RejectionDocument(Document):
         return self.model_copy(update={"created_at": utc_now(), "resolved": False, "resolved_at": None})
 
     @staticmethod
-    def file_key(source: str, material_id: str, file_stem: str, reason: str) -> str:
-        """Id of a refusal at ingest: of the material, else of the source, whatever its case, and the file's stem."""
+    def file_key(source: str, material_id: str, file_stem: str, reason: str, block: str = "") -> str:
+        """Id of a refusal at ingest: of the material, else of the source, whatever its case, and the file's stem.
+
+        A block whose name an earlier one of its file bears is told apart by its number.
+        """
         about = [material_id] if material_id else [source_key(source), file_stem]
+        if REPEATED in block:
+            about.append(block)
         return content_hash(["ingest", *about, reason])[:32]
 
 

@@ -165,15 +165,26 @@ class DocumentCollection(Generic[D]):
         return self.model.from_mongo(stored)  # type: ignore[return-value]
 
     def _sized(self, document: D) -> dict[str, Any]:
-        fields = document.to_mongo()
-        size = len(encode(fields))
-        if size > MAX_DOCUMENT_BYTES:
-            raise DocumentTooLargeError(
-                f"{size / 2**20:.1f} MiB in {self.name!r}, MongoDB takes 16",
-                subject=document.id,
-                remedy="bulk data belongs into GridFS",
-            )
-        return fields
+        return within_limit(document, self.name)
+
+
+def within_limit(document: Document, collection: str) -> dict[str, Any]:
+    """Fields of a document as they are stored.
+
+    Raises
+    ------
+    DocumentTooLargeError
+        If it would exceed MongoDB's limit.
+    """
+    fields = document.to_mongo()
+    size = len(encode(fields))
+    if size > MAX_DOCUMENT_BYTES:
+        raise DocumentTooLargeError(
+            f"{size / 2**20:.1f} MiB in {collection!r}, MongoDB takes 16",
+            subject=document.id[:200],
+            remedy="bulk data belongs into GridFS",
+        )
+    return fields
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

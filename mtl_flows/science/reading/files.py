@@ -4,8 +4,10 @@ import hashlib
 import json
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from pymatgen.core import Structure
@@ -22,13 +24,28 @@ from mtl_flows.science.charges import (
 from mtl_flows.science.reading import limits
 from mtl_flows.science.reading.cif import CifBlock, parse_cif
 from mtl_flows.science.reading.crystal import build_crystal
+from mtl_flows.science.reading.excerpts import excerpt
+from mtl_flows.science.reading.extxyz import frames
 from mtl_flows.science.reading.metadata import database_codes, formula_text, read_metadata
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
+from mtl_flows.science.reading.numbers import check_numbers
 from mtl_flows.science.reading.sources import read_path
 
 # What pymatgen raises over malformed text, according to where it stumbles.
 _MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
+_POSCAR_SUFFIXES = (".vasp", ".poscar")
+_XYZ_SUFFIXES = (".extxyz", ".xyz")
+_CHECK = "check the file"
+_NAME_LENGTH = 200  # CIF allows 75 characters
+# Text fields, which are passed over, and beginnings of data blocks.
+_ENTRY = re.compile(
+    r"^;.*?^;(?=\s|\Z)|(?:(?<=\n)|\A)[ \t]*data_\S*", re.MULTILINE | re.DOTALL | re.IGNORECASE
+)
+_SITES = re.compile(r"^\s*_atom_site[_.]", re.MULTILINE | re.IGNORECASE)
+_STRUCTURAL = re.compile(
+    r"^\s*_cell[_.]length_a\s|^\s*_database_code_(?:icsd|depnum)", re.MULTILINE | re.IGNORECASE
+)
 _COLLECTION_CODE = re.compile(r"coll(?:ection)?[-_ ]?code[-_ ]?(\d+)|^icsd[-_ ]?(\d+)$", re.IGNORECASE)
 
 
@@ -44,12 +61,52 @@ class _Content:
     site_charges: SiteCharges = ()
     implicit_hydrogens: float = 0.0
     warnings: tuple[str, ...] = ()
+    frame: bool = False
+    """One of several frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Consecutive entries of one file, or a whole file of another format.
+
+    Attributes
+    ----------
+    file_name
+        With the path inside its archive.
+    file_sha256, file_size
+        Of the whole file.
+    texts
+        Text of each entry, with the number of its first line.
+    labels
+        Name of each entry, numbered where names repeat; empty for other formats.
+    several
+        The file holds several structures, so that its name alone does not tell them apart.
+    """
+
+    file_name: str
+    file_sha256: str
+    file_size: int
+    texts: tuple[tuple[str, int], ...]
+    labels: tuple[str, ...]
+    several: bool
+
+    @property
+    def size_of_largest(self) -> int:
+        """Characters of the longest entry."""
+        return max((len(text) for text, _ in self.texts), default=0)
+
+    def singly(self) -> list["Part"]:
+        """The same entries one by one."""
+        return [
+            replace(self, texts=(text,), labels=(label,))
+            for text, label in zip(self.texts, self.labels, strict=True)
+        ]
 
 
 def read_structures(
     source: str | Path | tuple[str, bytes], parameters: ReadingParameters | None = None
 ) -> list[ParsedBlock]:
-    """Read every structure of a CIF, POSCAR or pymatgen JSON file.
+    """Read every structure of a CIF, POSCAR, pymatgen JSON or extended XYZ file.
 
     Parameters
     ----------
@@ -66,56 +123,130 @@ def read_structures(
     path = Path(source[0] if isinstance(source, tuple) else source)
     try:
         content = source[1] if isinstance(source, tuple) else read_path(path)
-        blocks = list(_read(path.name, content, parameters or ReadingParameters()))
+        parts = split_file(str(path), content)
     except InputError as error:
-        return [ParsedBlock("", _about(str(path), error))]
-    several = len(blocks) > 1
-    sha256 = hashlib.sha256(content).hexdigest()
-    parsed = []
-    for name, held in blocks:
-        if isinstance(held, InputError):
-            parsed.append(ParsedBlock(name, _about(f"{path} [{name}]" if several else str(path), held)))
-            continue
-        structure = ParsedStructure(
-            stem=file_slug(path, name if several else ""),
-            codes=held.codes,
-            structure=held.structure,
-            formula_text=held.formula or held.structure.composition.reduced_formula,
-            file_name=str(path),
-            file_sha256=sha256,
-            file_size=len(content),
-            block_name=name,
-            metadata=held.metadata,
-            oxidation_states=held.oxidation_states,
-            site_charges=held.site_charges,
-            implicit_hydrogens=held.implicit_hydrogens,
-            warnings=held.warnings,
-        )
-        parsed.append(ParsedBlock(name, structure))
-    return parsed
+        return [ParsedBlock("", error.with_context(str(path), _CHECK))]
+    return [block for part in parts for block in read_part(part, parameters)]
 
 
-def _read(
-    name: str, content: bytes, parameters: ReadingParameters
-) -> Iterator[tuple[str, _Content | InputError]]:
+def split_file(name: str, content: bytes, entries_each: int = 0) -> list[Part]:
+    """Split a file into parts that can be read on their own, in order.
+
+    Parameters
+    ----------
+    entries_each
+        Most entries of one part; all of a file in one if 0.
+
+    Raises
+    ------
+    InputError
+        If the file is too large or empty, or of no known format.
+    """
     if len(content) > limits.MAX_FILE_BYTES:
         raise limits.too_large(len(content))
     text = _decode(content)
     if not text.strip():
         raise UnreadableStructureError("the file is empty")
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in (".cif", ".mcif"):
-        yield from _read_cif(text, parameters)
-    elif suffix == ".json":
-        yield "", _read_json(text)
-    elif suffix in (".vasp", ".poscar") or name.upper().startswith(_POSCAR_NAMES):
-        yield "", _read_poscar(text)
-    elif re.search(r"^\s*data_", text, re.MULTILINE | re.IGNORECASE):
-        yield from _read_cif(text, parameters)
-    else:
-        raise UnreadableStructureError(
-            "neither name nor content tell the format", remedy="name it .cif, .vasp or .json"
+    whole = Part(name, hashlib.sha256(content).hexdigest(), len(content), ((text, 1),), ("",), several=False)
+    if not _is_cif(PurePosixPath(name).name, text):
+        return [whole]
+    found = _entries(text)
+    if len(found) < 2:
+        return [replace(whole, labels=(found[0][1],))] if found else [whole]
+    several = sum(bool(_SITES.search(entry)) for (entry, _), _ in found) > 1
+    # Entries without sites (global data, powder patterns) are no structures, unless they have a cell or a code.
+    ought = [item for item in found if _SITES.search(item[0][0]) or _STRUCTURAL.search(item[0][0])] or found[
+        :1
+    ]
+    step = entries_each or len(ought)
+    return [
+        replace(
+            whole,
+            texts=tuple(text for text, _ in ought[start : start + step]),
+            labels=tuple(label for _, label in ought[start : start + step]),
+            several=several,
         )
+        for start in range(0, len(ought), step)
+    ]
+
+
+def read_part(part: Part, parameters: ReadingParameters | None = None) -> list[ParsedBlock]:
+    """Read the entries of a part; see `read_structures`."""
+    chosen = parameters or ReadingParameters()
+    blocks = []
+    path = Path(part.file_name)
+    for (text, line), label in zip(part.texts, part.labels, strict=True):
+        for name, held in _read(path.name, text, line, chosen):
+            numbered = label if label.startswith(name) else name
+            if isinstance(held, InputError):
+                alone = not part.several and len(part.texts) == 1
+                subject = part.file_name if alone else f"{part.file_name} [{numbered}]"
+                blocks.append(ParsedBlock(name, held.with_context(subject, _CHECK), numbered))
+                continue
+            several = part.several or held.frame
+            structure = ParsedStructure(
+                stem=file_slug(path, name if several else ""),
+                codes=held.codes,
+                structure=held.structure,
+                formula_text=held.formula or held.structure.composition.reduced_formula,
+                file_name=part.file_name,
+                file_sha256=part.file_sha256,
+                file_size=part.file_size,
+                block_name=name,
+                metadata=held.metadata,
+                oxidation_states=held.oxidation_states,
+                site_charges=held.site_charges,
+                implicit_hydrogens=held.implicit_hydrogens,
+                warnings=held.warnings,
+            )
+            blocks.append(ParsedBlock(name, structure, numbered))
+    return blocks
+
+
+def _is_cif(name: str, text: str) -> bool:
+    lower = name.lower()
+    if lower.endswith((".cif", ".mcif")):
+        return True
+    if lower.endswith((".json", *_POSCAR_SUFFIXES, *_XYZ_SUFFIXES)) or name.upper().startswith(_POSCAR_NAMES):
+        return False
+    return bool(re.search(r"^\s*data_", text, re.MULTILINE | re.IGNORECASE))
+
+
+def _entries(text: str) -> list[tuple[tuple[str, int], str]]:
+    """Text of each data block with the number of its first line, and its name, numbered where names repeat."""
+    starts = [m.start() for m in _ENTRY.finditer(text) if not m[0].startswith(";")]
+    found, line, at = [], 1, 0
+    seen: Counter[str] = Counter()
+    for start, end in pairwise([*starts, len(text)]):
+        line += text.count("\n", at, start)
+        at = start
+        entry = text[start:end]
+        name = entry.split(None, 1)[0][len("data_") :][:_NAME_LENGTH]
+        seen[name] += 1
+        found.append(((entry, line), name if seen[name] == 1 else f"{name}#{seen[name]}"))
+    return found
+
+
+def _read(
+    name: str, text: str, line: int, parameters: ReadingParameters
+) -> Iterator[tuple[str, _Content | InputError]]:
+    try:
+        if len(text) > limits.MAX_ENTRY_BYTES:
+            raise limits.too_large(len(text), limits.MAX_ENTRY_BYTES)
+        if _is_cif(name, text):
+            yield from _read_cif(text, line, parameters)
+        elif name.lower().endswith(".json"):
+            yield "", _read_json(text)
+        elif name.lower().endswith(_POSCAR_SUFFIXES) or name.upper().startswith(_POSCAR_NAMES):
+            yield "", _read_poscar(text)
+        elif name.lower().endswith(_XYZ_SUFFIXES):
+            yield from _read_xyz(text)
+        else:
+            raise UnreadableStructureError(
+                "neither name nor content tell the format", remedy="name it .cif, .vasp, .json or .extxyz"
+            )
+    except InputError as error:
+        yield "", error
 
 
 def _decode(content: bytes) -> str:
@@ -129,19 +260,21 @@ def _decode(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
-def _read_cif(text: str, parameters: ReadingParameters) -> Iterator[tuple[str, _Content | InputError]]:
+def _read_cif(
+    text: str, line: int, parameters: ReadingParameters
+) -> Iterator[tuple[str, _Content | InputError]]:
     blocks = parse_cif(text)
     if not blocks:
-        raise UnreadableStructureError("no data block: this is no CIF", remedy="check the file")
-    # Blocks without sites (global data, powder patterns) are no structures, unless the file holds nothing else.
+        raise UnreadableStructureError("no data block: this is no CIF")
     for block in [b for b in blocks if _has_sites(b)] or blocks[:1]:
+        name = block.name[:_NAME_LENGTH]
         try:
             crystal = build_crystal(block, parameters)
         except InputError as error:
-            yield block.name, error
+            yield name, error.with_context("", lines=excerpt(text, error.about, line))
             continue
         yield (
-            block.name,
+            name,
             _Content(
                 crystal.structure,
                 database_codes(block),
@@ -157,6 +290,17 @@ def _read_cif(text: str, parameters: ReadingParameters) -> Iterator[tuple[str, _
 
 def _has_sites(block: CifBlock) -> bool:
     return any(tag.startswith("_atom_site_") for tag in (*block.values, *block.ragged))
+
+
+def _read_xyz(text: str) -> Iterator[tuple[str, _Content | InputError]]:
+    for name, held in frames(text):
+        if isinstance(held, InputError):
+            yield name, held
+            continue
+        try:
+            yield name, replace(_plain_content(held, ()), frame=bool(name))
+        except InputError as error:
+            yield name, error
 
 
 def _read_poscar(text: str) -> _Content:
@@ -185,19 +329,26 @@ def _read_poscar(text: str) -> _Content:
 
 def _read_json(text: str) -> _Content:
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, parse_constant=_no_number)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             structure = Structure.from_dict(fields)
-    except _MALFORMED as error:
+    except (*_MALFORMED, RecursionError) as error:
         raise UnreadableStructureError(
             f"not a pymatgen structure in JSON: {type(error).__name__}: {error}"
         ) from None
     return _plain_content(structure, ())
 
 
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no finite number")
+
+
 def _plain_content(structure: Structure, messages: tuple[str, ...]) -> _Content:
     """Content of a format that holds a structure and nothing else."""
+    check_numbers(structure)
+    if not all(str(label).isprintable() for label in structure.labels):
+        raise UnreadableStructureError("labels of its sites are no text")
     ions = ion_amounts(structure.composition)
     return _Content(
         bare_structure(structure),
@@ -207,18 +358,12 @@ def _plain_content(structure: Structure, messages: tuple[str, ...]) -> _Content:
     )
 
 
-def _about(subject: str, error: InputError) -> InputError:
-    return type(error)(
-        error.message, subject=error.subject or subject, remedy=error.remedy or "check the file"
-    )
-
-
 def file_slug(path: Path, block: str = "") -> str:
     """Id from the name of a file: ``icsd-188887`` for its usual names in the ICSD, else the name itself.
 
     Files called no more than ``POSCAR`` take the name of their folder.
     """
-    stem = re.sub(r"(\.(cif|mcif|vasp|poscar|json))+$", "", path.name, flags=re.IGNORECASE)
+    stem = re.sub(r"(\.(cif|mcif|vasp|poscar|json|extxyz|xyz))+$", "", path.name, flags=re.IGNORECASE)
     for generic in _POSCAR_NAMES:
         if stem.upper().startswith(generic):
             stem = stem[len(generic) :].strip("._- ") or f"{path.parent.name}-{generic}".strip("-")

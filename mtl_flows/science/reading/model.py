@@ -92,7 +92,14 @@ class ParsedStructure:
 
 @dataclass(frozen=True, slots=True)
 class ParsedBlock:
-    """One data block of a file, with the structure it holds or the reason why it cannot be read."""
+    """One data block of a file, with the structure it holds or the reason why it cannot be read.
+
+    Attributes
+    ----------
+    label
+        Its name, numbered where several blocks of the file bear it.
+    """
 
     name: str
     result: ParsedStructure | InputError
+    label: str = ""

@@ -137,7 +137,7 @@ def read_label(label: str, declared: Collection[str], charge: float | None = Non
     if named is not None:
         return named
     two, one = bare[:2].title(), bare[:1].upper()
-    readings = [s for s in dict.fromkeys((two, one)) if s and _is_element(s)]
+    readings = [s for s in dict.fromkeys((two, one)) if s and is_element(s)]
     if charge is None:
         charge = _split_charge(text)[1] if _charge_ends(text) else None
     group = text if _is_formula(text) else _split_charge(text)[0]
@@ -174,7 +174,7 @@ def _element(symbol: str, charge: float | None) -> Occupants:
     return Occupants({(symbol, charge): 1.0})
 
 
-def _is_element(symbol: str) -> bool:
+def is_element(symbol: str) -> bool:
     """Whether crystals hold an element of this symbol; tritium is a tetrahedral site in all likelihood."""
     return symbol == "D" or (
         symbol != "T" and Element.is_valid_symbol(symbol) and Element(symbol).Z <= _HEAVIEST
@@ -182,7 +182,7 @@ def _is_element(symbol: str) -> bool:
 
 
 def _known(symbol: str, text: str) -> None:
-    if not _is_element(symbol):
+    if not is_element(symbol):
         raise UnreadableStructureError(
             f"{text!r} is no element", remedy="write the element into the list of atom sites", about=(text,)
         )
@@ -231,7 +231,7 @@ def _split_isotope(text: str) -> tuple[str, int]:
 def _two_letters(body: str, declared: Collection[str]) -> str | None:
     """Element of two letters of one case; None where they are a group of two elements."""
     two, one = body.title(), body[0].upper()
-    if not _is_element(two):
+    if not is_element(two):
         return None
     if two not in declared and one in declared and not (one == "H" and "O" in declared and two == "Ho"):
         return one

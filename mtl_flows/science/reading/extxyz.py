@@ -1,0 +1,83 @@
+"""Extended XYZ: one structure for each frame that has a cell.
+
+Format: https://github.com/libAtoms/extxyz (number of atoms, a line of ``key=value`` with ``Lattice`` and
+``Properties``, one line for each atom).
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Element, Lattice, Structure
+
+from mtl_flows.errors import InputError, UnreadableStructureError
+
+_PAIR = re.compile(r"(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{([^}]*)\}|(\[[^\]]*\])|(\S+))")
+_DEFAULT = "species:S:1:pos:R:3"
+
+
+def frames(text: str) -> Iterator[tuple[str, Structure | InputError]]:
+    """Structures of a file, each with the number of its frame where there are several."""
+    lines = text.splitlines()
+    starts, at = [], 0
+    while at < len(lines):
+        if lines[at].strip():
+            starts.append(at)
+            at += _count(lines[at]) + 2
+        else:
+            at += 1
+    for number, (start, end) in enumerate(pairwise([*starts, len(lines)]), start=1):
+        name = str(number) if len(starts) > 1 else ""
+        try:
+            yield name, _frame(lines[start:end])
+        except InputError as error:
+            yield name, error
+    if not starts:
+        raise UnreadableStructureError("the file is empty")
+
+
+def _count(line: str) -> int:
+    text = line.strip()
+    return int(text) if text.isdecimal() and len(text) < 9 else 0
+
+
+def _frame(lines: list[str]) -> Structure:
+    n_atoms = _count(lines[0])
+    if not n_atoms:
+        raise UnreadableStructureError(f"{lines[0].strip()[:40]!r} is no number of atoms")
+    if len(lines) < n_atoms + 2 or not all(line.strip() for line in lines[2 : n_atoms + 2]):
+        raise UnreadableStructureError(f"{n_atoms} atoms are announced, there are lines for {len(lines) - 2}")
+    pairs = {
+        match[1].lower(): next(value for value in match.groups()[1:] if value is not None)
+        for match in _PAIR.finditer(lines[1])
+    }
+    try:
+        cell = np.array([float(x) for x in re.split(r"[\s,]+", pairs["lattice"].strip("[] "))])
+        matrix = cell.reshape(3, 3)
+        symbols, positions = _columns(lines[2 : n_atoms + 2], pairs.get("properties", _DEFAULT))
+    except KeyError:
+        raise UnreadableStructureError("the frame has no Lattice", remedy="give the cell") from None
+    except ValueError as error:
+        raise UnreadableStructureError(f"not extended XYZ: {error}") from None
+    if not (np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 1e-6):
+        raise UnreadableStructureError(f"the cell {matrix.tolist()} spans no volume")
+    return Structure(Lattice(matrix), symbols, positions, coords_are_cartesian=True)
+
+
+def _columns(rows: list[str], properties: str) -> tuple[list[str], NDArray[np.float64]]:
+    """Element symbols, and positions in Å, shape ``(n_atoms, 3)``."""
+    parts = properties.split(":")
+    places, at = {}, 0
+    for name, width in zip(parts[::3], parts[2::3], strict=True):
+        places[name.lower()] = at
+        at += int(width)
+    table = [row.split() for row in rows]
+    if any(len(row) < at for row in table):
+        raise ValueError(f"a line has fewer than {at} columns")
+    where = places["pos"]
+    positions = np.array([[float(x) for x in row[where : where + 3]] for row in table])
+    if "species" in places:
+        return [row[places["species"]].title() for row in table], positions
+    return [Element.from_Z(int(row[places["z"]])).symbol for row in table], positions
