@@ -20,7 +20,8 @@ so a batch turns any of them into a record and goes on.
     │   ├── ConflictingIdError    two files of one delivery claim one material
     │   ├── SetAsideError         dropped by a filter the user chose
     │   ├── LimitExceededError    time or memory of one structure
-    │   └── OrderingError         no sensible ordered approximant
+    │   ├── OrderingError         no sensible ordered approximant
+    │   └── UnsupportedIonError   nothing is known of how the mobile ion interacts with some other
     ├── ClusteringError           not converged, degenerate
     ├── DynamicsError             a trajectory that cannot be used
     │   └── CalculationError      an engine or external program failed beyond repair
@@ -234,6 +235,12 @@ class OrderingError(InputError):
     """No charge-balanced, physically sensible ordered approximant was found."""
 
     reason = "ordering_failed"
+
+
+class UnsupportedIonError(InputError):
+    """Nothing is known of how the mobile ion interacts with some ion of the crystal."""
+
+    reason = "unsupported_ion"
 
 
 class ClusteringError(MTLError):

@@ -5,7 +5,7 @@ doi:10.1080/27660400.2024.2384822).
 """
 
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -156,6 +156,37 @@ def free_coordinates(structure: Structure, symprec_A: float = SYMPREC_A) -> Inte
     traces = np.trace(dataset.rotations, axis1=1, axis2=2)
     keeps = distances <= 10 * symprec_A
     return np.asarray(np.rint(traces @ keeps / keeps.sum(axis=0)), dtype=np.intp)
+
+
+def operations_about_origin(
+    lattice: Array, fractional: Array, kinds: Sequence[int], symprec_A: float = SYMPREC_A
+) -> tuple[Integers, Array, Array]:
+    """Return the operations of a pattern of points about the origin that the tables of its space group choose.
+
+    Returns
+    -------
+    rotations, translations, origin
+        On fractional coordinates that count from the origin; the identity comes first, and is all there is where no
+        symmetry is found.
+    """
+    with quiet_spglib():
+        try:
+            found: Any = spglib.get_symmetry_dataset((lattice, fractional, list(kinds)), symprec=symprec_A)
+        except spglib.SpglibError:
+            found = None
+    if found is None:
+        return np.eye(3, dtype=np.intp)[None], np.zeros((1, 3)), np.zeros(3)
+    origin = -np.linalg.solve(found.transformation_matrix, found.origin_shift)
+    rotations = np.asarray(found.rotations, dtype=np.intp)
+    translations = found.translations + rotations @ origin - origin
+    first = np.argsort(
+        [
+            not (r == np.eye(3)).all() or abs(t).any()
+            for r, t in zip(rotations, found.translations, strict=True)
+        ],
+        kind="stable",
+    )
+    return rotations[first], (translations - np.round(translations))[first], origin
 
 
 def reduce_lattice(lattice: Array) -> Array:

@@ -6,6 +6,7 @@ Whatever walks over stages iterates over one of these tuples.
 from typing import Any, Final
 
 from mtl_flows.stages.barcodes import BARCODES
+from mtl_flows.stages.barrier import BARRIER
 from mtl_flows.stages.base import CrystalStage, Stage, StageInput
 from mtl_flows.stages.chemistry import CHEMISTRY
 from mtl_flows.stages.clustering import CLUSTERING
@@ -14,7 +15,7 @@ from mtl_flows.stages.screening import ScreeningParameters
 from mtl_flows.stages.subjects import Statement, Subject
 from mtl_flows.stages.topology import TOPOLOGY
 
-STAGES: Final[tuple[Stage[Any], ...]] = (GROUPS, BARCODES, TOPOLOGY, CLUSTERING, CHEMISTRY)
+STAGES: Final[tuple[Stage[Any], ...]] = (GROUPS, BARCODES, TOPOLOGY, BARRIER, CLUSTERING, CHEMISTRY)
 """Every stage, in the order of the pipeline."""
 
 CRYSTAL_STAGES: Final[tuple[CrystalStage[Any], ...]] = tuple(
@@ -24,6 +25,7 @@ CRYSTAL_STAGES: Final[tuple[CrystalStage[Any], ...]] = tuple(
 
 __all__ = [
     "BARCODES",
+    "BARRIER",
     "CHEMISTRY",
     "CLUSTERING",
     "CRYSTAL_STAGES",

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mtl_flows.schemas.base import StageParameters
+from mtl_flows.science.barrier import BarrierParameters
 from mtl_flows.science.chemistry import ChemistryParameters
 from mtl_flows.science.clustering import ClusteringParameters
 from mtl_flows.science.gates import Criteria
@@ -29,6 +30,7 @@ class ScreeningParameters:
 
     mobile_ion: str = "Li"
     topology: TopologyParameters = field(default_factory=TopologyParameters)
+    barrier: BarrierParameters = field(default_factory=BarrierParameters)
     thresholds: PrescreenThresholds = field(default_factory=PrescreenThresholds)
     published_clustering: ClusteringParameters = field(
         default_factory=lambda: ClusteringParameters.for_protocol("published")

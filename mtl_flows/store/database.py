@@ -36,6 +36,7 @@ from mtl_flows.store.screening import ScreeningCollection
 from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
 from mtl_flows.store.stages import (
     BarcodeCollection,
+    BarrierCollection,
     ChemistryCollection,
     CrystalStageCollection,
     TopologyCollection,
@@ -57,7 +58,7 @@ class MTLStore:
         What was ingested, what was refused, and what is known by measurement.
     crystals, groups
         What is computed on, each kept once, and which materials are the same.
-    barcodes, topology, chemistry
+    barcodes, topology, barriers, chemistry
         One document per crystal (and what else the stage reads) and set of parameters.
     clusterings, assignments
         Runs of the clustering and where each structure stands in them.
@@ -97,6 +98,7 @@ class MTLStore:
         self.labels = LabelCollection(self.database, self.owner)
         self.barcodes = BarcodeCollection(self.database, self.owner)
         self.topology = TopologyCollection(self.database, self.owner)
+        self.barriers = BarrierCollection(self.database, self.owner)
         self.clusterings = ClusteringCollection(self.database, self.owner, screening)
         self.assignments = AssignmentCollection(self.database, self.owner)
         self.chemistry = ChemistryCollection(self.database, self.owner)
@@ -196,7 +198,7 @@ class MTLStore:
         return next(
             collection
             for collection in self.collections
-            if isinstance(collection, CrystalStageCollection) and collection.name == stage.noun
+            if isinstance(collection, CrystalStageCollection) and collection.model is stage.document
         )
 
     @property

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pymongo import ASCENDING, IndexModel
 
 from mtl_flows.errors import NotFoundError
+from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.schemas.base import CrystalResult, RunDocument
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument, unpack_barcodes
@@ -115,6 +116,13 @@ class TopologyCollection(CrystalStageCollection[TopologyDocument]):
             raise NotFoundError("no topology", subject=missing[0], remedy="run mtl screen")
         table = [rows[crystal_id] for crystal_id in crystal_ids]
         return np.array(table, dtype=float).reshape(len(table), len(names))
+
+
+class BarrierCollection(CrystalStageCollection[BarrierDocument]):
+    """Bond-valence barriers."""
+
+    name = "barriers"
+    model = BarrierDocument
 
 
 class ChemistryCollection(CrystalStageCollection[ChemistryDocument]):

@@ -1,0 +1,53 @@
+"""Document of the barrier stage: the energies at which the landscape of a mobile ion percolates."""
+
+from typing import Self
+
+from pydantic import Field
+
+from mtl_flows.schemas.base import CrystalResult, Header
+from mtl_flows.science.barrier import ACCESSIBLE_EV, BarrierResult
+
+
+class BarrierDocument(CrystalResult):
+    """Bond-valence barriers of one crystal; null, with a reason, where the interaction of some ions is not known."""
+
+    E_1D_eV: float | None = Field(
+        None, description="level at which the landscape percolates in one dimension, above its deepest point"
+    )
+    E_2D_eV: float | None = Field(None, description="as E_1D_eV, in two dimensions")
+    E_3D_eV: float | None = Field(None, description="as E_1D_eV, in three dimensions")
+    minimum_eV: float | None = Field(None, description="energy of the deepest point")
+    accessible: dict[str, float] = Field(
+        default_factory=dict,
+        description="share of the cell no higher than an energy (eV, the keys) above the deepest point",
+    )
+    grid: list[int] = Field(default_factory=list, description="points along the axes of the cell")
+    spacing_A: float | None = Field(None, description="spacing of the grid that the barriers were found on")
+    n_operations: int | None = Field(None, description="symmetry operations that spared points")
+    change_eV: float | None = Field(
+        None,
+        description="how much refining the grid changed the barriers at last; null if it was not refined",
+    )
+    interpolated: list[str] = Field(
+        default_factory=list, description="pairs of ions whose parameters are not published ones"
+    )
+    reason: str = Field("", description="why there are no barriers")
+
+    @classmethod
+    def of(cls, header: Header, result: BarrierResult) -> Self:
+        """Document what was computed."""
+        return cls(
+            **header.fields(),
+            E_1D_eV=result.E_1D_eV,
+            E_2D_eV=result.E_2D_eV,
+            E_3D_eV=result.E_3D_eV,
+            minimum_eV=result.minimum_eV,
+            accessible={
+                f"{e:g}".replace(".", "_"): x for e, x in zip(ACCESSIBLE_EV, result.accessible, strict=True)
+            },
+            grid=list(result.grid),
+            spacing_A=result.spacing_A,
+            n_operations=result.n_operations,
+            change_eV=result.change_eV,
+            interpolated=list(result.interpolated),
+        )
