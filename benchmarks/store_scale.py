@@ -109,7 +109,11 @@ def ask(store: MTLStore, repeat: int) -> None:
     random.Random(0).shuffle(rounds)
 
     def cursor(title: str) -> Any:
-        return store.candidates.raw.find(questions[title]).sort({"priority": -1, "_id": 1}).limit(LIMIT)
+        return (
+            store.candidates.raw.find(questions[title])
+            .sort({"priority": -1, "v3_over_d3": -1, "_id": 1})
+            .limit(LIMIT)
+        )
 
     for title in rounds:
         start = perf_counter()

@@ -116,7 +116,9 @@ def hand_in_dynamics(
     plan = plan_dynamics(store, maker, materials=materials, limit=limit, own=own, again=again)
     chosen = len(plan.todo) + len(plan.done)
     if not materials:
-        err.print(f"dynamics: {plan.survivors} survivors of the screening, the best {chosen} chosen by v3/d3")
+        err.print(
+            f"dynamics: {plan.survivors} survivors of the screening, the best {chosen} chosen by priority"
+        )
     for work in (*plan.todo, *plan.done):
         if work.asked_for and work.asked_for != work.candidate.material_id:
             err.print(f"dynamics: {work.candidate.material_id} stands for its duplicate {work.asked_for}")

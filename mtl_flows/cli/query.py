@@ -40,8 +40,8 @@ def query(
         Ranking,
         typer.Option(
             "--by",
-            help="The best first by: v3/d3 (priority), E_a, lower end of σ(300 K), width of the window, height above "
-            "the hull, r_connected, measured conductivity, verdict, or the id.",
+            help="The best first by: priority (v3/d3 and barrier), barrier, E_a, lower end of σ(300 K), width of the "
+            "window, height above the hull, r_connected, measured conductivity, verdict, or the id.",
         ),
     ] = "priority",
     limit: Annotated[
@@ -121,7 +121,7 @@ def print_candidates(candidates: "Sequence[CandidateDocument]", by: str = "prior
     from mtl_flows.report.tables import candidate_table
 
     columns, rows = candidate_table(candidates, wide=out.width >= _WIDE)
-    title = f"Candidates, by {'v3/d3' if by == 'priority' else by}"
+    title = f"Candidates, by {by}"
     out.print(table(title, columns, rows))
 
 

@@ -1,11 +1,12 @@
-"""The screening flow: topology and chemistry in batches, clustering under both protocols, candidates."""
+"""The screening flow: topology, chemistry and barriers in batches, clustering under both protocols, candidates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jobflow import Flow, Job
 
-from mtl_flows.jobs.batch import Limits
+from mtl_flows.jobs.barrier import BarrierMaker
+from mtl_flows.jobs.batch import BatchMaker, Limits
 from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.chemistry import ChemistryMaker
 from mtl_flows.jobs.clustering import ClusteringMaker
@@ -40,14 +41,17 @@ class ScreeningFlowMaker(RecordMaker):
     def make(self, structure_ids: Sequence[str]) -> Flow:
         """Flow over these structures; what the store holds already is not computed again."""
         p = self.parameters
-        topology = TopologyMaker(parameters=p, limits=self.limits)
-        chemistry = ChemistryMaker(parameters=p, limits=self.limits)
         batches = [
             list(structure_ids[k : k + self.batch_size])
             for k in range(0, len(structure_ids), self.batch_size)
         ]
-        topology_jobs = [_numbered(topology.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
-        chemistry_jobs = [_numbered(chemistry.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
+
+        def batched(maker: BatchMaker) -> list[Job]:
+            return [_numbered(maker.make(ids), k, len(batches)) for k, ids in enumerate(batches, 1)]
+
+        topology_jobs = batched(TopologyMaker(parameters=p, limits=self.limits))
+        chemistry_jobs = batched(ChemistryMaker(parameters=p, limits=self.limits))
+        barrier_jobs = batched(BarrierMaker(parameters=p, limits=self.limits))
         clustering_jobs = [
             ClusteringMaker(
                 name=f"clustering {protocol}", protocol=protocol, parameters=p, recluster=self.recluster
@@ -55,9 +59,16 @@ class ScreeningFlowMaker(RecordMaker):
             for protocol in PROTOCOLS
         ]
         candidates = CandidatesMaker(parameters=p).make(
-            [done.output for done in (*chemistry_jobs, *clustering_jobs)]
+            [done.output for done in (*chemistry_jobs, *barrier_jobs, *clustering_jobs)]
         )
-        return Flow([*topology_jobs, *chemistry_jobs, *clustering_jobs, candidates], name=self.name)
+        jobs: list[Flow | Job] = [
+            *topology_jobs,
+            *chemistry_jobs,
+            *barrier_jobs,
+            *clustering_jobs,
+            candidates,
+        ]
+        return Flow(jobs, name=self.name)
 
 
 def _numbered(batch: Job, number: int, of: int) -> Job:

@@ -18,7 +18,7 @@ from mtl_flows.schemas.labels import LabelDocument, label_of
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import PROTOCOLS, Protocol
-from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages import BARRIER, CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.stages.candidates import CandidateInputs, build
 from mtl_flows.stages.evidence import Sources
 from mtl_flows.store.collection import batched
@@ -109,6 +109,7 @@ def _build_batch(
     parameters, clusterings = context.parameters, context.clusterings
     subjects = store.structures.subjects(ids)
     topology = store.topology.found(TOPOLOGY.keys(subjects, parameters.of(TOPOLOGY)))
+    barriers = store.barriers.found(BARRIER.keys(subjects, parameters.of(BARRIER)))
     chemistry = store.chemistry.found(CHEMISTRY.keys(subjects, parameters.of(CHEMISTRY)))
     crystals = sorted({subject.crystal_id for subject in subjects})
     assignments = {
@@ -123,6 +124,7 @@ def _build_batch(
         given = CandidateInputs(
             structure,
             topology=topology.get(structure.id),
+            barrier=barriers.get(structure.id),
             chemistry=chemistry.get(structure.id),
             assignments={
                 protocol: found[structure.crystal_id]

@@ -25,9 +25,9 @@ class ScreeningPlan:
     Attributes
     ----------
     structure_ids
-        Structures that lack topology or chemistry.
+        Structures that lack a document of some stage.
     screened
-        Current structures that have both.
+        Current structures that have them all.
     refused
         Current structures that a stage refused and that are left alone.
     recluster

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.schemas.base import Document
 from mtl_flows.schemas.campaigns import CampaignDocument
 from mtl_flows.schemas.candidates import CandidateDocument
@@ -41,6 +42,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "labels": LabelDocument,
     "barcodes": BarcodeDocument,
     "topology": TopologyDocument,
+    "barriers": BarrierDocument,
     "clusterings": ClusteringDocument,
     "assignments": AssignmentDocument,
     "chemistry": ChemistryDocument,

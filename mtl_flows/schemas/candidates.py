@@ -82,7 +82,19 @@ class TopologyPart(Part):
     v1_A: float | None = Field(None, description="largest sphere that travels in one dimension, Å")
     v2_A: float | None = Field(None, description="as v1_A, in two dimensions")
     v3_A: float | None = Field(None, description="as v1_A, in three dimensions")
-    priority: float | None = Field(None, description="v3/d3: the order in which molecular dynamics is spent")
+    v3_over_d3: float | None = Field(
+        None, description="width of the widest channel over the shortest hop, both in three dimensions"
+    )
+    E_1D_eV: float | None = Field(
+        None, description="bond-valence barrier in one dimension, above the deepest point of the landscape"
+    )
+    E_2D_eV: float | None = Field(None, description="as E_1D_eV, in two dimensions")
+    E_3D_eV: float | None = Field(None, description="as E_1D_eV, in three dimensions")
+    priority: float | None = Field(
+        None,
+        description="ln max(v3/d3, 0.05) − min(E_3D, 3 eV)/0.5 eV: the order in which molecular dynamics is spent; "
+        "without it a material comes after all others, by v3/d3",
+    )
 
 
 class ClusterPart(Part):

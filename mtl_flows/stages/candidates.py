@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.schemas.candidates import (
     CandidateDocument,
     ChemistryPart,
@@ -23,8 +24,8 @@ from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
-from mtl_flows.science.clustering import priority
 from mtl_flows.science.gates import PASSED, STORED, Standing, furthest, stand
+from mtl_flows.science.priority import channel_ratio, priority
 from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.stages.base import Stage
 from mtl_flows.stages.ensembles import Series, age, second_opinions, series_summaries
@@ -44,7 +45,7 @@ class CandidateInputs:
 
     Attributes
     ----------
-    topology, chemistry
+    topology, barrier, chemistry
         None where the stage has not run.
     assignments
         Places in the current clusterings.
@@ -56,6 +57,7 @@ class CandidateInputs:
 
     structure: StructureDocument
     topology: TopologyDocument | None = None
+    barrier: BarrierDocument | None = None
     chemistry: ChemistryDocument | None = None
     assignments: Mapping[Protocol, AssignmentDocument] = field(default_factory=dict)
     clustered: frozenset[Protocol] = frozenset()
@@ -106,7 +108,7 @@ def build(
             is_known_conductor=given.is_known_conductor,
             conductivity_measured_S_per_cm=given.conductivity_S_per_cm,
         ),
-        _topology(given.topology),
+        _topology(given.topology, given.barrier),
         ChemistryPart(failed_rules=given.chemistry.failures if given.chemistry else None),
         _clusters(given.assignments),
         _gates(standings),
@@ -149,17 +151,21 @@ def _material(structure: StructureDocument) -> MaterialPart:
     )
 
 
-def _topology(topology: TopologyDocument | None) -> TopologyPart:
-    if topology is None:
-        return TopologyPart()
-    walls = ("d1_A", "d2_A", "d3_A", "v1_A", "v2_A", "v3_A")
-    v3, d3 = topology.v3_A, topology.d3_A
-    return TopologyPart(
-        r_connected_A=topology.r_connected_A,
-        **{f"rho_cycles_{protocol}": topology.rho_cycles[protocol] for protocol in PROTOCOLS},
-        **{name: getattr(topology, name) for name in walls},
-        priority=None if v3 is None or d3 is None else priority(v3, d3),
-    )
+def _topology(topology: TopologyDocument | None, barrier: BarrierDocument | None) -> TopologyPart:
+    fields: dict[str, float | None] = {}
+    ratio = E_3D_eV = None
+    if topology is not None:
+        fields["r_connected_A"] = topology.r_connected_A
+        fields |= {f"rho_cycles_{protocol}": topology.rho_cycles[protocol] for protocol in PROTOCOLS}
+        fields |= {name: getattr(topology, name) for name in ("d1_A", "d2_A", "d3_A", "v1_A", "v2_A", "v3_A")}
+        if topology.v3_A is not None and topology.d3_A is not None:
+            ratio = channel_ratio(topology.v3_A, topology.d3_A)
+    if barrier is not None:
+        fields |= {name: getattr(barrier, name) for name in ("E_1D_eV", "E_2D_eV", "E_3D_eV")}
+        E_3D_eV = barrier.E_3D_eV
+    if ratio is not None and E_3D_eV is not None:
+        fields["priority"] = priority(ratio, E_3D_eV)
+    return TopologyPart(**fields, v3_over_d3=ratio)
 
 
 def _gates(standings: Mapping[Protocol, Standing]) -> GatePart:

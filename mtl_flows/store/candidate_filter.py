@@ -190,7 +190,7 @@ class CandidateFilter:
     def mongosh(self, screening: str, limit: int = 0) -> str:
         """The question about a screening as one types it into mongosh, the highest priority first."""
         query = {"screening": screening, **self.query()}
-        asked = f"db.candidates.find({json.dumps(query)}).sort({{priority: -1, _id: 1}})"
+        asked = f"db.candidates.find({json.dumps(query)}).sort({{priority: -1, v3_over_d3: -1, _id: 1}})"
         return f"{asked}.limit({limit})" if limit else asked
 
     def _gates(self) -> dict[str, Any]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["CandidateCollection", "CandidateFilter", "Range"]
 
 _BATCH = 5000
-_BEST_FIRST = (("priority", DESCENDING), ("_id", ASCENDING))
+_BEST_FIRST = (("priority", DESCENDING), ("v3_over_d3", DESCENDING), ("_id", ASCENDING))
+_RETIRED_BEST_FIRST = (("priority", DESCENDING), ("_id", ASCENDING))
 # Questions ask for one of these first and want the best first: such an index gives them in order.
 _ASKED_FIRST = (
     *("elements", "chemical_system", "reduced_formula", "releases", "n_elements", "is_known_conductor"),
@@ -30,11 +31,15 @@ _ASKED_FIRST = (
     *("verdict", "dynamics_status", "furthest_stage", "pending"),
 )
 _LIMITED = (
-    *("r_connected_A", "rho_cycles_published", "rho_cycles_text", "d3_A", "v3_A"),
+    *("r_connected_A", "rho_cycles_published", "rho_cycles_text", "d3_A", "v3_A", "E_3D_eV"),
     *("activation_energy_eV", "conductivity_300K_low_S_per_cm", "window_high_V"),
 )
 _BINS = tuple(f"{bins.FIELD}.{field}" for field in bins.BINNED)
 _WITH_LIMITS = (*_BEST_FIRST, *((field, ASCENDING) for field in _LIMITED))
+_RETIRED_WITH_LIMITS = (
+    *_RETIRED_BEST_FIRST,
+    *((field, ASCENDING) for field in _LIMITED if field != "E_3D_eV"),
+)
 
 
 class GateRow(NamedTuple):
@@ -75,27 +80,27 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
                     *_WITH_LIMITS,
                     *((b, ASCENDING) for b in _BINS if b != first),
                 ],
-                name=f"screening_best_first_by_{first}",
+                name=f"screening_best_by_{first}",
             )
             for first in _BINS
         ),
-        IndexModel([("screening", ASCENDING), *_WITH_LIMITS], name="screening_best_first_with_limits"),
+        IndexModel([("screening", ASCENDING), *_WITH_LIMITS], name="screening_best_with_limits"),
         *(IndexModel([("screening", ASCENDING), (field, ASCENDING), *_BEST_FIRST]) for field in _ASKED_FIRST),
         *(IndexModel([("screening", ASCENDING), (field, ASCENDING)]) for field in _LIMITED),
     )
     retired = (
         IndexModel([("material_id", ASCENDING)]),
-        IndexModel(list(_WITH_LIMITS), name="best_first_with_limits"),
+        IndexModel(list(_RETIRED_WITH_LIMITS), name="best_first_with_limits"),
         *(
             IndexModel(
-                [(first, ASCENDING), *_WITH_LIMITS, *((b, ASCENDING) for b in _BINS if b != first)],
+                [(first, ASCENDING), *_RETIRED_WITH_LIMITS, *((b, ASCENDING) for b in _BINS if b != first)],
                 name=f"best_first_by_{first}",
             )
             for first in _BINS
         ),
-        *(IndexModel([(field, ASCENDING), *_BEST_FIRST]) for field in _ASKED_FIRST),
-        *(IndexModel([(field, ASCENDING)]) for field in _LIMITED),
-        IndexModel(list(_BEST_FIRST)),
+        *(IndexModel([(field, ASCENDING), *_RETIRED_BEST_FIRST]) for field in _ASKED_FIRST),
+        *(IndexModel([(field, ASCENDING)]) for field in _LIMITED if field != "E_3D_eV"),
+        IndexModel(list(_RETIRED_BEST_FIRST)),
         IndexModel([("priority", DESCENDING)]),
         *(
             IndexModel([(f"survives_{protocol}", ASCENDING), ("priority", DESCENDING)])
@@ -225,7 +230,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         """Materials with molecular dynamics or a window."""
         return self.find(
             {"$or": [{"dynamics_status": {"$ne": None}}, {"window_status": {"$ne": None}}]},
-            sort=[("priority", DESCENDING), ("_id", ASCENDING)],
+            sort=_BEST_FIRST,
         )
 
     def gates(self) -> Iterator[GateRow]:

@@ -19,6 +19,7 @@ RANKINGS: Mapping[Ranking, tuple[str, int]] = MappingProxyType(
         "sigma": ("conductivity_300K_low_S_per_cm", -1),
         "window": ("window_width_V", -1),
         "hull": ("e_above_hull_eV_per_atom", 1),
+        "barrier": ("E_3D_eV", 1),
         "r": ("r_connected_A", 1),
         "measured": ("conductivity_measured_S_per_cm", -1),
         "verdict": ("verdict", 1),
@@ -31,7 +32,7 @@ RANKINGS: Mapping[Ranking, tuple[str, int]] = MappingProxyType(
 def ranked(
     candidates: CandidateCollection, chosen: CandidateFilter, *, by: Ranking = "priority", limit: int = 0
 ) -> Iterator[CandidateDocument]:
-    """Stream what a filter describes, the best first; ties by v3/d3, then by id.
+    """Stream what a filter describes, the best first; ties by priority, then by v3/d3 and id.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def ranked(
     stages: list[dict[str, Any]] = [
         {"$match": candidates.asked(chosen)},
         {"$set": {"_missing": {"$lte": [f"${field}", None]}, "_key": key}},
-        {"$sort": {"_missing": 1, "_key": direction, "priority": -1, "_id": 1}},
+        {"$sort": {"_missing": 1, "_key": direction, "priority": -1, "v3_over_d3": -1, "_id": 1}},
         *([{"$limit": limit}] if limit else []),
         {"$unset": ["_missing", "_key", FIELD]},
     ]

@@ -135,7 +135,7 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
     answer = mtl_here("screen", "-j", 0, "--batch", 3)
     assert answer.code == 0, answer
     assert "5 structures to compute, 0 are there already" in answer.err
-    assert "7/7 candidates done" in answer.err
+    assert "9/9 candidates done" in answer.err
     assert "unique materials" in answer.out
     before = contents(store)
     again = mtl_here("screen", "-j", 0, "--json")
@@ -160,7 +160,7 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
     worked = mtl_here("worker", "--max-jobs", 1)
     assert "1 jobs completed, 0 failed" in worked.out
     state = json.loads(mtl_here("status", "--json").out)
-    assert state["workflows"][0]["states"] == {"COMPLETED": 1, "READY": 3, "WAITING": 1}
+    assert state["workflows"][0]["states"] == {"COMPLETED": 1, "READY": 4, "WAITING": 1}
     assert mtl_here("worker").code == 0
     assert store.topology.count() == 6
     assert json.loads(mtl_here("recover", "--json").out)["returned"] == 0
@@ -169,7 +169,7 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
 def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
     everything = json.loads(mtl_here("query", "--json", "--with-dropped").out)
     assert len(everything) == len(SCREENED)
-    assert everything == sorted(everything, key=lambda row: (-(row["priority"] or 0), row["_id"]))
+    assert everything == sorted(everything, key=lambda row: (-(row["priority"] or -99), row["_id"]))
     survivors = mtl_here("query", "--survivors", "--protocol", "published", "--json")
     assert "li10gep2s12" in ids(survivors)
     assert set(ids(mtl_here("query", "--known", "--json"))) == set(KNOWN)
@@ -256,6 +256,7 @@ def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
         "ingest",
         "barcodes",
         "topology",
+        "barrier",
         "chemistry",
         "clustering, published",
         "clustering, text",

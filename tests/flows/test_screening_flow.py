@@ -25,7 +25,7 @@ from mtl_flows.store.database import MTLStore
 
 Work = Callable[..., WorkSummary]
 MAKER = ScreeningFlowMaker(limits=HERE, batch_size=8)
-JOBS = 2 * 2 + 2 + 1  # two batches of two stages, two clusterings, the table
+JOBS = 2 * 3 + 2 + 1  # two batches of three jobs, two clusterings, the table
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_workflow_writes_what_the_stages_write_and_writes_it_once(
     assert hand_in(ingested, address) == 0
     ids = ingested.structures.current_ids()
     submit(ScreeningFlowMaker(limits=HERE).make(ids), address, name="screening")
-    assert run().completed == 5
+    assert run().completed == 6
     assert contents(ingested) == written
 
     # A new label is a reason to cluster again, and only that.
@@ -86,9 +86,9 @@ def test_one_lost_batch_holds_up_nobody(ingested: MTLStore, address: Connection,
     ids = ingested.structures.current_ids()
     submit(MAKER.make([*ids, "nobody.r1"]), address, name="screening")
     summary = run()
-    assert {failure.name for failure in summary.failures} == {"topology 2/2", "chemistry 2/2"}
+    assert {failure.name for failure in summary.failures} == {"topology 2/2", "chemistry 2/2", "barrier 2/2"}
     assert all("NotFoundError" in failure.error for failure in summary.failures)
-    assert summary.completed == JOBS - 2
+    assert summary.completed == JOBS - 3
     for protocol in PROTOCOLS:
         assert ingested.clusterings.has_current(protocol)
     assert {c.material_id for c in ingested.candidates.find()} == {
@@ -98,7 +98,7 @@ def test_one_lost_batch_holds_up_nobody(ingested: MTLStore, address: Connection,
     assert hand_in(ingested, address) > 0
     assert run().failures == ()
     refused = {(r.stage, r.material_id, r.reason) for r in ingested.rejections.outstanding()}
-    assert refused == {("barcodes", spoilt.material_id, "input"), ("chemistry", spoilt.material_id, "input")}
+    assert refused == {(stage, spoilt.material_id, "input") for stage in ("barcodes", "chemistry", "barrier")}
     assert ingested.topology.count() == ingested.chemistry.count() == len(SCREENED) - 1
     assert hand_in(ingested, address) == 0
     plan = plan_screening(ingested, MAKER)
@@ -137,7 +137,7 @@ def compute(store: MTLStore) -> None:
 def test_a_gate_that_nobody_passes_is_a_result(store: MTLStore, address: Connection, run: Work) -> None:
     fill(store, "li3n", "licl")
     nobody = ScreeningParameters(thresholds=PrescreenThresholds(r_connected_A=0.1))
-    assert hand_in(store, address, ScreeningFlowMaker(parameters=nobody, limits=HERE)) == 5
+    assert hand_in(store, address, ScreeningFlowMaker(parameters=nobody, limits=HERE)) == 6
     assert run().failures == ()
     assert store.clusterings.count() == 0
     for candidate in store.candidates.find():

@@ -9,6 +9,7 @@ import pytest
 from samples import KNOWN, SCREENED, fill, fill_screened, label, structure_document
 
 from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.chemistry import ChemistryDocument
@@ -18,7 +19,7 @@ from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.dynamics.ensemble import Line, summarise_orderings
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, Protocol
-from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages import BARRIER, CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.stages.candidates import CandidateInputs
 from mtl_flows.stages.candidates import build as build_row
 from mtl_flows.stages.evidence import Evidence
@@ -139,11 +140,30 @@ def test_the_protocols_are_judged_apart() -> None:
     assert (candidate.furthest_stage, candidate.pending) == ("chemistry", ["dynamics"])
 
 
-def test_the_priority_is_a_wide_path_of_short_hops() -> None:
-    assert build(topology=topology(v3_A=1.5, d3_A=3.0)).priority == 0.5
-    assert build(topology=topology(v3_A=float("inf"))).priority == 0.0
-    assert build(topology=topology(d3_A=float("inf"))).priority == 0.0
-    assert build(topology=topology(v3_A=None, d3_A=None)).priority is None
+def barrier(E_3D_eV: float | None) -> BarrierDocument:
+    return BarrierDocument(
+        id="b",
+        crystal_id=STRUCTURE.crystal_id,
+        parameters_hash=P.of(BARRIER).hash,
+        provenance=Provenance.record(P.of(BARRIER), {}),
+        E_1D_eV=E_3D_eV,
+        E_2D_eV=E_3D_eV,
+        E_3D_eV=E_3D_eV,
+        reason="" if E_3D_eV is not None else "no bond-valence parameters for Li beside Si (-4)",
+    )
+
+
+def test_the_priority_is_a_wide_path_of_short_hops_over_low_barriers() -> None:
+    wide = build(topology=topology(v3_A=1.5, d3_A=3.0), barrier=barrier(0.4))
+    assert (wide.v3_over_d3, wide.E_3D_eV) == (0.5, 0.4)
+    assert wide.priority == pytest.approx(np.log(0.5) - 0.8)
+    closed = build(topology=topology(d3_A=float("inf")), barrier=barrier(9.0))
+    assert (closed.v3_over_d3, closed.priority) == (0.0, pytest.approx(np.log(0.05) - 6.0))
+    # Without a barrier there is the ratio alone.
+    for unknown in (None, barrier(None)):
+        row = build(topology=topology(v3_A=1.5, d3_A=3.0), barrier=unknown)
+        assert (row.v3_over_d3, row.E_3D_eV, row.priority) == (0.5, None, None)
+    assert build(topology=topology(v3_A=None, d3_A=None), barrier=barrier(0.4)).priority is None
 
 
 def line(energy_eV: float, log10_sigma: float) -> Line:

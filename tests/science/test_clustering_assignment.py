@@ -1,4 +1,4 @@
-"""New materials among old clusters, selection by known conductors, priority."""
+"""New materials among old clusters, selection by known conductors."""
 
 import numpy as np
 import pytest
@@ -14,8 +14,6 @@ from mtl_flows.science.clustering import (
     cluster,
     measure_drift,
     nearest_known,
-    priority,
-    rank,
     select_clusters,
 )
 
@@ -159,34 +157,3 @@ def test_nearest_known_agrees_with_a_search_by_hand(n, seed, coarse):
         if others:
             chosen = others[[ids[j] for j in others].index(found.known_ids[i])]
             assert np.linalg.norm(features[i] - features[chosen]) == pytest.approx(min(lengths))
-
-
-@pytest.mark.parametrize(
-    ("v3", "d3", "score"),
-    [
-        (2.0, 4.0, 0.5),
-        (0.0, 3.0, 0.0),
-        (2.0, np.inf, 0.0),
-        (None, 3.0, 0.0),
-        (2.0, None, 0.0),
-        (None, None, 0.0),
-        (np.inf, 3.0, 0.0),
-        (np.inf, np.inf, 0.0),
-    ],
-)
-def test_priority(v3, d3, score):
-    assert priority(v3, d3) == score
-
-
-@pytest.mark.parametrize(("v3", "d3"), [(-1.0, 3.0), (np.nan, 3.0), (2.0, 0.0), (2.0, -1.0), (2.0, np.nan)])
-def test_impossible_lengths_have_no_priority(v3, d3):
-    with pytest.raises(ValueError, match="must be a"):
-        priority(v3, d3)
-
-
-def test_rank_spends_a_budget_from_the_top():
-    ids, scores = ["d", "c", "b", "a"], [0.1, 0.7, 0.7, 0.0]
-    assert rank(ids, scores) == ("b", "c", "d", "a")
-    assert rank(ids, scores, budget=2) == ("b", "c")
-    with pytest.raises(ValueError, match="zip"):
-        rank(ids, [1.0])

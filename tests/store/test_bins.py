@@ -71,7 +71,7 @@ def test_wide_limits_are_answered_in_order(table: MTLStore) -> None:
     assert table.candidates.count(wide.query()) > N_ROWS / 8
     index, keys, rows = examined(table, wide)
     # In order of priority alone, the quarter of all rows beyond 5 Å would come first.
-    assert index == "screening_best_first_by_bins.r_connected_A"
+    assert index == "screening_best_by_bins.r_connected_A"
     assert keys < N_ROWS / 10
     assert rows == LIMIT
 
@@ -95,7 +95,7 @@ def test_bins_leave_no_row_out(table: MTLStore) -> None:
                 ranges.append(Range(f"{field}_A", limits[0], drawn.choice((None, limits[1]))))
         chosen = CandidateFilter(ranges=tuple(ranges))
         plain = {limited.field: limited.condition() for limited in ranges}
-        order = {"priority": -1, "_id": 1}
+        order = {"priority": -1, "v3_over_d3": -1, "_id": 1}
         expected = [found["_id"] for found in table.candidates.raw.find(plain).sort(order)]
         assert [found.id for found in table.candidates.select(chosen)] == expected
 

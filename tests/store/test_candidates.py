@@ -48,7 +48,9 @@ TABLE = (
     ),
     candidate("c", "Li S", priority=0.9, is_known_conductor=True, r_connected_A=5.0, releases=["1", "2"]),
     candidate("d", "Li O", dynamics_status="fitted", activation_energy_eV=0.3, survives_published=True),
-    candidate("e", "Li O", survives_published=True, is_representative=False, representative_id="d"),
+    candidate(
+        "e", "Li O", survives_published=True, is_representative=False, representative_id="d", v3_over_d3=0.2
+    ),
     candidate("f", "Li O Zr", dynamics_status="unconverged", activation_energy_eV=0.6, priority=0.1),
 )
 
@@ -56,14 +58,14 @@ TABLE = (
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
-        ({}, "bcafde"),
+        ({}, "bcafed"),
         ({"survivors": True}, "bad"),
         ({"survivors": True, "protocol": "published"}, "ad"),
         ({"survivors": True, "protocol": "text"}, "b"),
         ({"elements": ("P", "S")}, "ba"),
         ({"without": ("O", "Cl")}, "ca"),
         ({"elements": ("S",), "without": ("P",)}, "c"),
-        ({"chemical_system": "Li-O"}, "de"),
+        ({"chemical_system": "Li-O"}, "ed"),
         ({"dynamics_status": "fitted"}, "d"),
         ({"is_known_conductor": True}, "c"),
         ({"is_known_conductor": False, "elements": ("S",)}, "ba"),
@@ -74,9 +76,9 @@ TABLE = (
         ({"survivors": True, "elements": ("P",), "ranges": (Range("r_connected", at_most=3.5),)}, "a"),
         ({"elements": ("Xe",)}, ""),
         ({"ranges": (Range("priority", 0.4, 0.8), Range("priority", at_least=0.1))}, "a"),
-        ({"n_elements": 2, "ranges": (Range("n_elements", at_least=2),)}, "cde"),
+        ({"n_elements": 2, "ranges": (Range("n_elements", at_least=2),)}, "ced"),
         ({"is_representative": False}, "e"),
-        ({"chemical_system": "O-Li"}, "de"),
+        ({"chemical_system": "O-Li"}, "ed"),
     ],
 )
 def test_filters(store: MTLStore, fields: dict[str, Any], found: str) -> None:

@@ -22,7 +22,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "querying.md"
 QUESTION = re.compile(
     r"### \d+\. (.*?)\n\n```py\n(.*?)```\n\n```sh\nmtl (.*?)\n```\n\n```js\n(.*?)\n```", re.DOTALL
 )
-MONGOSH = re.compile(r"db\.candidates\.find\((.*)\)\.sort\(\{priority: -1, _id: 1\}\)\.limit\(50\)")
+MONGOSH = re.compile(
+    r"db\.candidates\.find\((.*)\)\.sort\(\{priority: -1, v3_over_d3: -1, _id: 1\}\)\.limit\(50\)"
+)
 LIMIT = 50
 
 
@@ -113,7 +115,11 @@ def test_three_ways_give_the_same_answer(
     python = list(eval(question.python, names).index)
     app([*question.command, "--json", "--limit", str(LIMIT)], standalone_mode=False)
     command_line = [found["material_id"] for found in json.loads(capsys.readouterr().out)]
-    cursor = table.candidates.raw.find(question.mongosh).sort({"priority": -1, "_id": 1}).limit(LIMIT)
+    cursor = (
+        table.candidates.raw.find(question.mongosh)
+        .sort({"priority": -1, "v3_over_d3": -1, "_id": 1})
+        .limit(LIMIT)
+    )
     mongosh = [found["material_id"] for found in cursor]
     assert python == command_line == mongosh
     assert 0 < table.candidates.count(question.mongosh) < table.candidates.count()
@@ -130,10 +136,10 @@ def test_three_ways_give_the_same_answer(
 
 def test_rows_outside_limits_are_not_fetched(table: MTLStore) -> None:
     limits = CandidateFilter(ranges=(Range("r_connected", 3, 4), Range("rho_cycles_published", at_most=0.3)))
-    order = {"priority": -1, "_id": 1}
+    order = {"priority": -1, "v3_over_d3": -1, "_id": 1}
     # Of a small table the planner may rather sort all that one limit admits.
     found = table.candidates.raw.find(table.candidates.scoped(limits.query()))
-    found = found.sort(order).limit(LIMIT).hint("screening_best_first_with_limits")
+    found = found.sort(order).limit(LIMIT).hint("screening_best_with_limits")
     statistics = found.explain()["executionStats"]
     assert statistics["totalDocsExamined"] == statistics["nReturned"] > 0
 

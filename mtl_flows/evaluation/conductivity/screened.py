@@ -10,8 +10,8 @@ from mtl_flows.errors import InputError
 from mtl_flows.evaluation.conductivity.families import family_name
 from mtl_flows.evaluation.conductivity.table import MeasuredConductivity
 from mtl_flows.evaluation.conductivity.trivial import TRIVIAL_NAMES, trivial_descriptors
-from mtl_flows.science.clustering.priority import priority
 from mtl_flows.science.gates import Criteria, Facts, gates_before, stand
+from mtl_flows.science.priority import channel_ratio
 from mtl_flows.science.topology import (
     FEATURE_NAMES,
     PROTOCOLS,
@@ -139,5 +139,5 @@ def _descriptors(topology: TopologyResult) -> dict[str, float]:
         **{f"rho_cycles_{protocol}": topology.rho_cycles[protocol] for protocol in PROTOCOLS},
         **{f"d{k}_A": hop for k, hop in enumerate(hops, start=1)},
         **{f"v{k}_A": channel for k, channel in enumerate(channels, start=1)},
-        "priority_v3_over_d3": priority(channels[2], hops[2]),
+        "priority_v3_over_d3": channel_ratio(channels[2], hops[2]),
     }

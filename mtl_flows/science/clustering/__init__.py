@@ -10,7 +10,6 @@ from mtl_flows.science.clustering.lineage import (
 )
 from mtl_flows.science.clustering.parameters import ClusteringParameters
 from mtl_flows.science.clustering.partition import cluster
-from mtl_flows.science.clustering.priority import priority, rank
 from mtl_flows.science.clustering.result import ClusteringResult
 from mtl_flows.science.clustering.scaling import Scaler
 from mtl_flows.science.clustering.selection import (
@@ -40,7 +39,5 @@ __all__ = [
     "match_clusters",
     "measure_drift",
     "nearest_known",
-    "priority",
-    "rank",
     "select_clusters",
 ]

@@ -1,11 +1,15 @@
-"""The order in which survivors deserve a fixed budget of molecular dynamics."""
+"""The order in which materials deserve a fixed budget of molecular dynamics."""
 
 from collections.abc import Iterable, Sequence
-from math import inf
+from math import inf, log
+
+_NARROWEST = 0.05
+_HIGHEST_EV = 3.0
+_SCALE_EV = 0.5
 
 
-def priority(v3_A: float | None, d3_A: float | None) -> float:
-    """Return the ranking score v3/d3: a wide three-dimensional channel, crossed by short hops.
+def channel_ratio(v3_A: float | None, d3_A: float | None) -> float:
+    """Return v3/d3: a wide three-dimensional channel, crossed by short hops.
 
     Parameters
     ----------
@@ -32,6 +36,21 @@ def priority(v3_A: float | None, d3_A: float | None) -> float:
     if not hop > 0:
         raise ValueError(f"d3 must be a positive length, not {d3_A} Å")
     return radius / hop if radius < inf else 0.0
+
+
+def priority(ratio: float, E_3D_eV: float) -> float:
+    """Return the ranking score ln max(v3/d3, 0.05) − min(E_3D, 3 eV) / 0.5 eV; the higher, the sooner.
+
+    A material without a barrier has none: it comes after all others, by v3/d3.
+
+    Parameters
+    ----------
+    ratio
+        v3/d3, as `channel_ratio` gives it.
+    E_3D_eV
+        Bond-valence barrier in three dimensions.
+    """
+    return log(max(ratio, _NARROWEST)) - min(E_3D_eV, _HIGHEST_EV) / _SCALE_EV
 
 
 def rank(ids: Sequence[str], scores: Iterable[float], budget: int | None = None) -> tuple[str, ...]:
