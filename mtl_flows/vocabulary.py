@@ -35,7 +35,9 @@ DynamicsStatus = Literal[
 """Where the dynamics of a material stand: ``fitted``, or what keeps its temperatures from a line."""
 RUNNING: Final = "running"
 
-Ranking = Literal["priority", "ea", "sigma", "window", "hull", "r", "measured", "verdict", "material"]
+Ranking = Literal[
+    "priority", "ea", "sigma", "window", "hull", "barrier", "r", "measured", "verdict", "material"
+]
 """What the candidate table can be ordered by."""
 
 
