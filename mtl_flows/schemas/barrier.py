@@ -32,12 +32,16 @@ class BarrierDocument(CrystalResult):
         default_factory=list, description="pairs of ions whose parameters are not published ones"
     )
     reason: str = Field("", description="why there are no barriers")
+    mobile_entropy_kB_per_nm3: float = Field(
+        description="ideal configurational entropy of the mobile ions on their sites; zero in an ordered crystal"
+    )
 
     @classmethod
-    def of(cls, header: Header, result: BarrierResult) -> Self:
+    def of(cls, header: Header, result: BarrierResult, mobile_entropy_kB_per_nm3: float) -> Self:
         """Document what was computed."""
         return cls(
             **header.fields(),
+            mobile_entropy_kB_per_nm3=mobile_entropy_kB_per_nm3,
             E_1D_eV=result.E_1D_eV,
             E_2D_eV=result.E_2D_eV,
             E_3D_eV=result.E_3D_eV,

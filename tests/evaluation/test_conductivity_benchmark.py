@@ -37,7 +37,7 @@ def made_up_records(seed=0):
         for member in range(SIZE):
             superionic = member < (5 if family % 2 else 1)
             descriptors = {name: float(rng.random()) for name in PROMISING_IF}
-            descriptors["priority_v3_over_d3"] = superionic + 0.1 * rng.random()
+            descriptors["v3_over_d3"] = superionic + 0.1 * rng.random()
             descriptors["d3_A"] = np.inf if member == 5 else 3.0 + rng.random()
             features = tuple((centre + rng.standard_normal(22)).tolist())
             records.append(
@@ -106,7 +106,7 @@ def test_a_gate_that_says_nothing(report):
 
 def test_scores(report):
     assert [r.score for r in report.scores] == list(PROMISING_IF)
-    perfect = row(report.scores, "priority_v3_over_d3")
+    perfect = row(report.scores, "v3_over_d3")
     assert (perfect.auc.value, perfect.auc.by_family, perfect.held_out_auc.mean) == (1.0, (1.0, 1.0), 1.0)
     assert perfect.top_enrichment.value == pytest.approx(2.0)
     assert perfect.n == 72
@@ -117,11 +117,26 @@ def test_scores(report):
     assert hops.auc.value > 0.6
 
 
+def test_a_ranking_is_compared_with_another_on_the_same_draws(report):
+    comparisons = {c.score: c for c in report.comparisons}
+    assert set(comparisons) == {"E_3D_eV", "priority"}
+    against_perfect = comparisons["priority"]
+    alone = row(report.scores, "priority")
+    assert against_perfect.against == "v3_over_d3"
+    assert against_perfect.auc_gain.value == pytest.approx(alone.auc.value - 1.0)
+    assert against_perfect.held_out_auc_gain.mean == pytest.approx(alone.held_out_auc.mean - 1.0)
+    low, high = against_perfect.auc_gain.by_family
+    assert low <= against_perfect.auc_gain.value <= high < 0
+
+
 def test_what_recognises_families_does_not_transfer(report):
-    for model in report.models:
+    *forests, linear = report.models
+    for model in forests:
         assert model.auc_same_families.value > 0.6
         assert model.auc_new_families.value < 0.6
-    assert [m.n_columns for m in report.models] == [7, 22, 22]
+    # It is told the descriptor that alone decides.
+    assert linear.auc_new_families.value > 0.6
+    assert [m.n_columns for m in report.models] == [7, 22, 22, 50]
 
 
 def test_clusters_are_families_here(report):
@@ -219,7 +234,7 @@ def test_a_record_of_a_real_structure():
     assert (record.family, record.refused) == ("rock salt", "")
     assert record.descriptors["r_connected_A"] == pytest.approx(5.14 / np.sqrt(2))
     assert record.descriptors["d3_A"] == pytest.approx(5.14 / np.sqrt(2))
-    assert record.descriptors["priority_v3_over_d3"] == pytest.approx(
+    assert record.descriptors["v3_over_d3"] == pytest.approx(
         record.descriptors["v3_A"] / record.descriptors["d3_A"]
     )
     assert set(record.descriptors) == set(PROMISING_IF)

@@ -146,6 +146,7 @@ def barrier(E_3D_eV: float | None) -> BarrierDocument:
         crystal_id=STRUCTURE.crystal_id,
         parameters_hash=P.of(BARRIER).hash,
         provenance=Provenance.record(P.of(BARRIER), {}),
+        mobile_entropy_kB_per_nm3=0.0,
         E_1D_eV=E_3D_eV,
         E_2D_eV=E_3D_eV,
         E_3D_eV=E_3D_eV,

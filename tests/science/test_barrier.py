@@ -17,6 +17,7 @@ from mtl_flows.science.barrier.framework import framework_of
 from mtl_flows.science.barrier.grid import Grid, symmetric_grid
 from mtl_flows.science.barrier.landscape import compute_landscape
 from mtl_flows.science.barrier.softbv import Morse, attraction, supported_ions
+from mtl_flows.science.occupancy import mobile_entropy_kB_per_nm3
 
 P = BarrierParameters()
 IDENTITY = np.eye(3, dtype=np.intp)[None], np.zeros((1, 3), dtype=np.intp)
@@ -222,3 +223,12 @@ def test_refining_converges_on_the_landscape_itself() -> None:
     full = landscape_of(structure, "Li", BarrierParameters(spacing_A=0.1))
     barriers = np.array(full.levels_eV()) - full.minimum_eV
     assert (refined.E_1D_eV, refined.E_2D_eV, refined.E_3D_eV) == pytest.approx(barriers, abs=0.02)
+
+
+def test_the_entropy_is_that_of_sites_half_filled() -> None:
+    ordered = crystal("li3n")
+    assert mobile_entropy_kB_per_nm3(ordered) == 0.0
+    half = ordered.copy()
+    half.replace_species({"Li": {"Li": 0.5}})
+    n_sites = sum(site.species["Li"] > 0 for site in half)
+    assert mobile_entropy_kB_per_nm3(half) == pytest.approx(1000 * n_sites * np.log(2) / half.volume)

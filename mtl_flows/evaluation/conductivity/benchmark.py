@@ -4,23 +4,38 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError
+from mtl_flows.evaluation.conductivity.baselines import linear_scores
 from mtl_flows.evaluation.conductivity.families import Mask
-from mtl_flows.evaluation.conductivity.judge import Sample, judge_gate, judge_model, judge_score
+from mtl_flows.evaluation.conductivity.judge import (
+    Sample,
+    compare_scores,
+    judge_gate,
+    judge_model,
+    judge_score,
+)
 from mtl_flows.evaluation.conductivity.parameters import BenchmarkParameters
 from mtl_flows.evaluation.conductivity.report import (
     BenchmarkReport,
+    JudgedComparison,
     JudgedGate,
     JudgedModel,
     JudgedScore,
     JudgedSelection,
 )
-from mtl_flows.evaluation.conductivity.screened import PROMISING_IF, ScreenedMaterial, screen_material
+from mtl_flows.evaluation.conductivity.screened import (
+    CHEMICAL_RULES,
+    LINEAR_NAMES,
+    PROMISING_IF,
+    ScreenedMaterial,
+    screen_material,
+)
 from mtl_flows.evaluation.conductivity.table import MeasuredConductivity
 from mtl_flows.evaluation.conductivity.transfer import judge_selection
 from mtl_flows.evaluation.conductivity.trivial import TRIVIAL_NAMES
@@ -28,6 +43,8 @@ from mtl_flows.science.clustering import ClusteringParameters
 from mtl_flows.science.known import canonical_id, is_known, load_known_conductors
 from mtl_flows.science.topology import PROTOCOLS, Protocol
 
+# Where nothing passes barriers are infinite.
+_HIGHEST = 100.0
 _FEWEST = 2  # of superionic materials, of others and of families: less leaves nothing to compare
 
 
@@ -133,8 +150,9 @@ def judge_materials(
         ),
         n_listed=int(np.count_nonzero(listed)),
         n_listed_superionic=int(np.count_nonzero(listed & positive)),
-        gates=(*_gates(decided, sample), *list_gates),
+        gates=(*_gates(decided, sample), *_budgets(decided, sample), *list_gates),
         scores=_scores(screened, within),
+        comparisons=_comparisons(screened, within),
         models=_models(screened, within),
         selections=selections,
         mobile_ion=mobile_ion,
@@ -176,8 +194,39 @@ def _scores(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[Judged
     )
 
 
+def _comparisons(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedComparison, ...]:
+    """Judge what the barrier alone, and with v3/d3, gains over v3/d3."""
+
+    def scores(name: str) -> NDArray[np.float64]:
+        sign = 1.0 if PROMISING_IF[name] == "high" else -1.0
+        return sign * np.array([record.descriptors[name] for record in records])
+
+    before = scores("v3_over_d3")
+    return tuple(
+        compare_scores(sample, name, scores(name), "v3_over_d3", before) for name in ("E_3D_eV", "priority")
+    )
+
+
+def _budgets(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedGate, ...]:
+    """Judge what the protocol `ranked` keeps: the best by priority, of all and of what the chemical rules leave."""
+    ruled = np.array([record.gates.get(CHEMICAL_RULES, False) for record in records])
+    screened = np.array([not record.refused for record in records])
+    priorities = np.array([record.descriptors.get("priority", -inf) for record in records])
+    share = sample.parameters.top_fraction
+    gates = []
+    for name, allowed in (
+        (f"best {share:.0%} by priority", screened),
+        (f"ranked: best {share:.0%} of those that pass the rules", ruled),
+    ):
+        order = np.argsort(-np.where(allowed, priorities, -inf), kind="stable")
+        kept = np.zeros(len(records), dtype=bool)
+        kept[order[: round(share * np.count_nonzero(allowed))]] = True
+        gates.append(judge_gate(sample, name, kept))
+    return tuple(gates)
+
+
 def _models(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedModel, ...]:
-    """Judge a forest on the trivial numbers, and one on the features of each protocol."""
+    """Judge a forest on the trivial numbers, one on the features of each protocol, and a linear model on all of it."""
     trivial = np.array([[record.trivial[name] for name in TRIVIAL_NAMES] for record in records])
     return (
         judge_model(sample, "composition and density", trivial),
@@ -185,6 +234,19 @@ def _models(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[Judged
             judge_model(sample, f"{protocol} features", _features(records, protocol))
             for protocol in PROTOCOLS
         ),
+        judge_model(
+            sample,
+            "linear: features of both sublattices, barriers, occupancy",
+            _linear(records),
+            linear_scores,
+        ),
+    )
+
+
+def _linear(records: Sequence[ScreenedMaterial]) -> NDArray[np.float64]:
+    descriptors = np.array([[record.descriptors[name] for name in LINEAR_NAMES] for record in records])
+    return np.hstack(
+        [*(_features(records, protocol) for protocol in PROTOCOLS), np.minimum(descriptors, _HIGHEST)]
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_flows.evaluation.conductivity.baselines import forest_scores, out_of_fold_scores
+from mtl_flows.evaluation.conductivity.baselines import Learner, forest_scores, out_of_fold_scores
 from mtl_flows.evaluation.conductivity.families import (
     Halves,
     Mask,
@@ -17,7 +17,13 @@ from mtl_flows.evaluation.conductivity.families import (
     has_both,
 )
 from mtl_flows.evaluation.conductivity.parameters import BenchmarkParameters
-from mtl_flows.evaluation.conductivity.report import JudgedGate, JudgedModel, JudgedScore, Spread
+from mtl_flows.evaluation.conductivity.report import (
+    JudgedComparison,
+    JudgedGate,
+    JudgedModel,
+    JudgedScore,
+    Spread,
+)
 from mtl_flows.evaluation.conductivity.statistics import (
     Estimate,
     Resamples,
@@ -100,16 +106,49 @@ def judge_score(sample: Sample, name: str, values: Values, promising: Literal["l
     )
 
 
-def judge_model(sample: Sample, name: str, table: Values) -> JudgedModel:
-    """Judge a random forest on a table of shape (n, n_columns)."""
+def compare_scores(
+    sample: Sample, name: str, scores: Values, against: str, others: Values
+) -> JudgedComparison:
+    """Judge what one ranking gains over another, by the same draws and halvings; higher scores come first."""
+    fraction, positive = sample.parameters.top_fraction, sample.positive
+    aucs, tops = [], []
+    for _, test in sample.halves("new families"):
+        whole = np.ones((1, np.count_nonzero(test)))
+        one, other = (
+            (
+                roc_auc(s[test], positive[test], whole)[0],
+                top_enrichment(s[test], positive[test], whole, fraction)[0],
+            )
+            for s in (scores, others)
+        )
+        aucs.append(float(one[0] - other[0]))
+        tops.append(float(one[1] - other[1]))
+    return JudgedComparison(
+        score=name,
+        against=against,
+        auc_gain=sample.resamples.estimate(
+            lambda w: roc_auc(scores, positive, w) - roc_auc(others, positive, w)
+        ),
+        top_enrichment_gain=sample.resamples.estimate(
+            lambda w: (
+                top_enrichment(scores, positive, w, fraction) - top_enrichment(others, positive, w, fraction)
+            )
+        ),
+        held_out_auc_gain=Spread.over(aucs),
+        held_out_top_enrichment_gain=Spread.over(tops),
+    )
+
+
+def judge_model(sample: Sample, name: str, table: Values, learner: Learner = forest_scores) -> JudgedModel:
+    """Judge a model, a random forest unless told otherwise, on a table of shape (n, n_columns)."""
     smaller_class = min(np.count_nonzero(sample.positive), np.count_nonzero(~sample.positive))
     n_folds = int(min(sample.parameters.n_folds, smaller_class, len(set(sample.families))))
     seed = sample.parameters.seed
     auc, top = _held_out(
-        sample, lambda train, test: forest_scores(table[train], sample.positive[train], table[test], seed)
+        sample, lambda train, test: learner(table[train], sample.positive[train], table[test], seed)
     )
-    same = out_of_fold_scores(table, sample.positive, None, n_folds, seed)
-    new = out_of_fold_scores(table, sample.positive, sample.families, n_folds, seed)
+    same = out_of_fold_scores(table, sample.positive, None, n_folds, seed, learner)
+    new = out_of_fold_scores(table, sample.positive, sample.families, n_folds, seed, learner)
     return JudgedModel(
         model=name,
         n=len(table),

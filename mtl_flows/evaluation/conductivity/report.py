@@ -59,8 +59,20 @@ class JudgedScore:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedComparison:
+    """What one ranking gains over another on the same materials and draws."""
+
+    score: str
+    against: str
+    auc_gain: Estimate
+    top_enrichment_gain: Estimate
+    held_out_auc_gain: Spread
+    held_out_top_enrichment_gain: Spread
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedModel:
-    """How well a random forest on one table of numbers ranks materials of families it has seen, and of new ones."""
+    """How well a fitted model on one table of numbers ranks materials of families it has seen, and of new ones."""
 
     model: str
     n: int
@@ -105,7 +117,7 @@ class BenchmarkReport:
         whether the material is superionic.
     n_listed, n_listed_superionic
         Materials on the list of known conductors, and how many of them really are superionic.
-    gates, scores, models, selections
+    gates, scores, comparisons, models, selections
         The results.
     mobile_ion, parameters
         What was asked for.
@@ -122,6 +134,7 @@ class BenchmarkReport:
     n_listed_superionic: int
     gates: tuple[JudgedGate, ...]
     scores: tuple[JudgedScore, ...]
+    comparisons: tuple[JudgedComparison, ...]
     models: tuple[JudgedModel, ...]
     selections: tuple[JudgedSelection, ...]
     mobile_ion: str
@@ -137,14 +150,14 @@ class BenchmarkReport:
         return {**_jsonable(asdict(self)), "base_rate": self.base_rate}
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Return gates, scores, models and selections as flat rows, one column per number.
+        """Return gates, scores, comparisons, models and selections as flat rows, one column per number.
 
         The bounds of an estimate's intervals are in columns such as ``auc_entry_low`` and
         ``auc_family_high``; those of a spread in ``held_out_auc_low`` and ``held_out_auc_high``.
         """
         return {
             name: [_flat(row) for row in getattr(self, name)]
-            for name in ("gates", "scores", "models", "selections")
+            for name in ("gates", "scores", "comparisons", "models", "selections")
         }
 
 

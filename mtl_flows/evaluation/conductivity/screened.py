@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Literal
 
 from pymatgen.core import Structure
 
-from mtl_flows.errors import InputError
+from mtl_flows.errors import InputError, UnsupportedIonError
 from mtl_flows.evaluation.conductivity.families import family_name
 from mtl_flows.evaluation.conductivity.table import MeasuredConductivity
 from mtl_flows.evaluation.conductivity.trivial import TRIVIAL_NAMES, trivial_descriptors
+from mtl_flows.science.barrier import ACCESSIBLE_EV, migration_barriers
+from mtl_flows.science.chemistry import check_chemistry
 from mtl_flows.science.gates import Criteria, Facts, gates_before, stand
-from mtl_flows.science.priority import channel_ratio
+from mtl_flows.science.occupancy import mobile_entropy_kB_per_nm3
+from mtl_flows.science.priority import channel_ratio, priority
 from mtl_flows.science.topology import (
     FEATURE_NAMES,
     PROTOCOLS,
@@ -21,6 +25,9 @@ from mtl_flows.science.topology import (
     TopologyResult,
     compute_topology,
 )
+
+CHEMICAL_RULES: Final = "chemical rules"
+"""Gate that no protocol leaves out."""
 
 PROMISING_IF: Final[Mapping[str, Literal["low", "high"]]] = {
     "r_connected_A": "low",
@@ -32,10 +39,29 @@ PROMISING_IF: Final[Mapping[str, Literal["low", "high"]]] = {
     "v1_A": "high",
     "v2_A": "high",
     "v3_A": "high",
-    "priority_v3_over_d3": "high",
+    "v3_over_d3": "high",
+    "E_1D_eV": "low",
+    "E_2D_eV": "low",
+    "E_3D_eV": "low",
+    "accessible_1eV": "high",
+    "mobile_entropy_kB_per_nm3": "high",
+    "priority": "high",
     "mobile_occupancy": "low",
 }
 """Descriptors that are scored as they are, and the direction fixed in advance: the article's, or the physics'."""
+
+LINEAR_NAMES: Final = (
+    "v3_over_d3",
+    "E_1D_eV",
+    "E_2D_eV",
+    "E_3D_eV",
+    "accessible_1eV",
+    "mobile_entropy_kB_per_nm3",
+)
+"""Descriptors that the linear model is fitted to, beside the features of both sublattices."""
+
+# A material without a barrier comes after all others, by v3/d3.
+_LAST = -1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +132,12 @@ def screen_material(
         family=family,
         measured=measured,
         refused="",
-        gates=_gates(topology, thresholds),
-        descriptors={**_descriptors(topology), "mobile_occupancy": trivial["mobile_occupancy"]},
+        gates=_gates(topology, thresholds) | {CHEMICAL_RULES: check_chemistry(structure, mobile_ion).passed},
+        descriptors={
+            **_descriptors(topology),
+            **_landscape(structure, mobile_ion, topology),
+            "mobile_occupancy": trivial["mobile_occupancy"],
+        },
         trivial={name: trivial[name] for name in TRIVIAL_NAMES},
         features={
             protocol: tuple(topology.features[protocol][name] for name in FEATURE_NAMES[protocol])
@@ -139,5 +169,24 @@ def _descriptors(topology: TopologyResult) -> dict[str, float]:
         **{f"rho_cycles_{protocol}": topology.rho_cycles[protocol] for protocol in PROTOCOLS},
         **{f"d{k}_A": hop for k, hop in enumerate(hops, start=1)},
         **{f"v{k}_A": channel for k, channel in enumerate(channels, start=1)},
-        "priority_v3_over_d3": channel_ratio(channels[2], hops[2]),
+        "v3_over_d3": channel_ratio(channels[2], hops[2]),
+    }
+
+
+def _landscape(structure: Structure, mobile_ion: str, topology: TopologyResult) -> dict[str, float]:
+    """Barriers, where the interactions of all ions are known, and what they make of the priority."""
+    entropy = mobile_entropy_kB_per_nm3(structure, mobile_ion)
+    ratio = _descriptors(topology)["v3_over_d3"]
+    try:
+        found = migration_barriers(structure, mobile_ion)
+    except UnsupportedIonError:
+        none = dict.fromkeys(("E_1D_eV", "E_2D_eV", "E_3D_eV"), inf)
+        return none | {"accessible_1eV": 0.0, "mobile_entropy_kB_per_nm3": entropy, "priority": _LAST + ratio}
+    return {
+        "E_1D_eV": found.E_1D_eV,
+        "E_2D_eV": found.E_2D_eV,
+        "E_3D_eV": found.E_3D_eV,
+        "accessible_1eV": found.accessible[ACCESSIBLE_EV.index(1.0)],
+        "mobile_entropy_kB_per_nm3": entropy,
+        "priority": priority(ratio, found.E_3D_eV),
     }
