@@ -164,7 +164,7 @@ def test_a_clustering_that_fails_is_reported():
     ]
     report = judge_materials(alike, mobile_ion="Li", parameters=QUICKER, known_ids={"m000"})
     assert all("have the same features" in r.failure for r in report.selections)
-    assert [r.gate for r in report.gates] == ["r_connected", "published: prescreen"]
+    assert not any("listed conductor" in r.gate for r in report.gates)
 
 
 def test_order_of_the_records_does_not_matter(report):
