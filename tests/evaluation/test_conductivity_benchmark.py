@@ -180,7 +180,7 @@ def test_report_as_json_and_as_tables(report):
     assert data["parameters"]["superionic_S_per_cm"] == 1e-4
     assert data["gates"][0]["enrichment"]["by_family"][0] > 0
     tables = report.tables()
-    assert set(tables) == {"gates", "scores", "models", "selections"}
+    assert set(tables) == {"gates", "scores", "comparisons", "models", "selections"}
     assert tables["gates"][0]["gate"] == "r_connected"
     assert {"auc", "auc_entry_low", "auc_family_high", "held_out_auc", "held_out_auc_low"} <= set(
         tables["scores"][0]
