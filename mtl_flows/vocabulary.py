@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 Protocol = Literal["published", "text"]
 """What the article's released tables hold, or what its text says."""
-ChosenProtocol = Literal["any", "published", "text"]
-"""One of the protocols, or that either will do."""
+ChosenProtocol = Literal["published", "text", "any", "ranked"]
+"""One of the protocols, that either will do, or neither prescreen nor clusters: what passes the chemical rules."""
 
 Reached = Literal[
     "ingested", "topology", "prescreen", "clustering", "chemistry", "dynamics", "stability", "verdict"

@@ -11,6 +11,7 @@ from mtl_flows.cli.types import (
     Json,
     ScreeningName,
     Simulated,
+    SimulatedProtocol,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def start(
         typer.Option("--material-core-hours", min=0, help="Budget of one material; 0: no limit of its own."),
     ] = 0.0,
     at_once: Annotated[int, typer.Option(min=1, help="Materials under way at a time.")] = 4,
+    protocol: SimulatedProtocol = "published",
     limit: Simulated = 0,
     screening: ScreeningName = "",
     run: Annotated[bool, typer.Option("--run", help="Work here until the campaign has ended.")] = False,
@@ -53,6 +55,7 @@ def start(
 
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.campaign import start_campaign
+    from mtl_flows.launch.dynamics import best
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -65,7 +68,7 @@ def start(
         chosen = (
             [store.candidates.get(material) for material in materials]
             if materials
-            else list(store.candidates.survivors())[: limit or None]
+            else best(list(store.candidates.survivors(protocol)), protocol, limit)
         )
         start_campaign(
             store,

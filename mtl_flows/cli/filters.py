@@ -42,7 +42,7 @@ def _filter(
     ] = False,
     protocol: Annotated[
         ChosenProtocol, typer.Option(help="Whose gates and clusters.", rich_help_panel=_GATES)
-    ] = "any",
+    ] = "published",
     passes: Annotated[
         str,
         typer.Option(

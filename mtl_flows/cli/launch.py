@@ -17,9 +17,10 @@ from mtl_flows.cli.types import (
     Provider,
     ScreeningName,
     Simulated,
+    SimulatedProtocol,
     limit_option,
 )
-from mtl_flows.vocabulary import WorkKind
+from mtl_flows.vocabulary import ChosenProtocol, WorkKind
 
 
 def register(app: typer.Typer) -> None:
@@ -60,6 +61,7 @@ def launch(
     materials: Annotated[
         list[str] | None, typer.Argument(help="Material ids; the survivors if none is given.")
     ] = None,
+    protocol: SimulatedProtocol = "published",
     limit: Simulated = 0,
     own: Annotated[
         bool,
@@ -91,7 +93,16 @@ def launch(
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         maker.entries = entry_source(store, entries, provider, corrections)
-        hand_in_dynamics(store, address, maker, materials=materials or [], limit=limit, own=own, again=again)
+        hand_in_dynamics(
+            store,
+            address,
+            maker,
+            materials=materials or [],
+            protocol=protocol,
+            limit=limit,
+            own=own,
+            again=again,
+        )
 
 
 def hand_in_dynamics(
@@ -100,6 +111,7 @@ def hand_in_dynamics(
     maker: Any,
     *,
     materials: list[str],
+    protocol: ChosenProtocol,
     limit: int,
     own: bool = False,
     again: bool = False,
@@ -113,11 +125,15 @@ def hand_in_dynamics(
     screening = screening_parameters(store, store.screening)
     ours = replace(maker.parameters, mobile_ion=screening.mobile_ion)
     maker = replace(maker, screening=screening, parameters=ours)
-    plan = plan_dynamics(store, maker, materials=materials, limit=limit, own=own, again=again)
+    plan = plan_dynamics(
+        store, maker, materials=materials, protocol=protocol, limit=limit, own=own, again=again
+    )
     chosen = len(plan.todo) + len(plan.done)
     if not materials:
         err.print(
-            f"dynamics: {plan.survivors} survivors of the screening, the best {chosen} chosen by priority"
+            f"dynamics: {plan.survivors} "
+            + ("pass the chemical rules" if protocol == "ranked" else f"survivors ({protocol})")
+            + f", the best {chosen} chosen by priority"
         )
     for work in (*plan.todo, *plan.done):
         if work.asked_for and work.asked_for != work.candidate.material_id:

@@ -15,6 +15,7 @@ from mtl_flows.cli.types import (
     MobileIon,
     ParametersFile,
     Simulated,
+    SimulatedProtocol,
     Workers,
 )
 
@@ -39,6 +40,7 @@ def run(
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
     batch_size: Annotated[int, typer.Option("--batch", min=1, help="Structures in one screening job.")] = 500,
+    protocol: SimulatedProtocol = "published",
     limit: Simulated = 0,
     *,
     dynamics: DynamicsOptions,
@@ -69,7 +71,7 @@ def run(
         chosen = chosen_parameters(store, screening, mobile_ion, parameters)
         run_screening(store, address, chosen, workers=workers, batch_size=batch_size)
         store = store.under(chosen.screening)
-        workflows = hand_in_dynamics(store, address, maker, materials=[], limit=limit)
+        workflows = hand_in_dynamics(store, address, maker, materials=[], protocol=protocol, limit=limit)
         failed = None
         if workflows:
             failed = run_workers(
@@ -79,7 +81,7 @@ def run(
                 total=len(workflows) * maker.expected_jobs(),
             )
         counts = funnel_counts(store.candidates)
-        shown = list(store.candidates.survivors())
+        shown = list(store.candidates.survivors(protocol))
     out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts, chosen.thresholds)))
     print_candidates(shown)
     print_dynamics(shown)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mtl_flows.simulation.engines import engine_names
-from mtl_flows.vocabulary import Corrections, ProviderName
+from mtl_flows.vocabulary import ChosenProtocol, Corrections, ProviderName
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 All = Annotated[bool, typer.Option("--all", help="Show all; no limit.")]
@@ -72,3 +72,11 @@ def output_option(what: str) -> Any:
 
 
 Simulated = Annotated[int, limit_option("Simulate the best survivors,", rich_help_panel=_PANEL)]
+SimulatedProtocol = Annotated[
+    ChosenProtocol,
+    typer.Option(
+        "--protocol",
+        help="Whose survivors; ranked: of all that pass the chemical rules, with --limit.",
+        rich_help_panel=_PANEL,
+    ),
+]

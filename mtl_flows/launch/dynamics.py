@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.potentials import standing_potential
 from mtl_flows.launch.categories import set_category
@@ -12,6 +13,7 @@ from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import ChosenProtocol
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class DynamicsPlan:
     refined
         Work whose material was simulated as it was read before, and not as it is now: not to be handed in unasked.
     survivors
-        All materials that passed every gate of at least one protocol.
+        All materials that the protocol gives.
     maker
         Makes the workflows, with the potential that the engine's name stands for now.
     """
@@ -61,6 +63,7 @@ def plan_dynamics(
     maker: DynamicsFlowMaker,
     *,
     materials: Sequence[str] = (),
+    protocol: ChosenProtocol = "published",
     limit: int = 0,
     own: bool = False,
     again: bool = False,
@@ -71,8 +74,10 @@ def plan_dynamics(
     ----------
     materials
         These, whatever their gates said; the survivors of the screening if empty.
+    protocol
+        Whose survivors; ``ranked`` needs a limit, for it has none.
     limit
-        The best so many of the survivors; all if 0.
+        The best so many of them; all if 0.
     own
         Simulate the cell of each material that is named, not that of its group.
     again
@@ -82,13 +87,15 @@ def plan_dynamics(
     ------
     NotFoundError
         If one of `materials` is not in the candidate table.
+    ConfigurationError
+        If the protocol ranks and says nothing of where to end.
     """
     maker = replace(maker, parameters=standing_potential(store, maker.parameters))
-    survivors = list(store.candidates.survivors())
+    survivors = list(store.candidates.survivors(protocol))
     if materials:
         chosen = [store.candidates.get(material_id) for material_id in materials]
     else:
-        chosen = survivors[: limit or None]
+        chosen = best(survivors, protocol, limit)
     planned: dict[str, Work] = {}
     for candidate in chosen:
         work = _work(store, maker, candidate, own=own)
@@ -99,6 +106,25 @@ def plan_dynamics(
     refined = [work for work in left if work.candidate.result_is_earlier and not again]
     todo = [work for work in left if work not in refined]
     return DynamicsPlan(todo, done, refined, len(survivors), maker)
+
+
+def best(
+    ranked: Sequence[CandidateDocument], protocol: ChosenProtocol, limit: int
+) -> list[CandidateDocument]:
+    """Return the first of what a protocol gives, the best first.
+
+    Raises
+    ------
+    ConfigurationError
+        If the protocol ranks and says nothing of where to end.
+    """
+    if protocol == "ranked" and not limit:
+        raise ConfigurationError(
+            f"ranks {len(ranked)} materials and has no survivors",
+            subject="protocol ranked",
+            remedy="say how many to simulate: --limit N",
+        )
+    return list(ranked[: limit or None])
 
 
 def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocument, *, own: bool) -> Work:

@@ -70,7 +70,7 @@ class CandidateFilter:
     ----------
     protocol
         Whose gates and clusters are meant: ``published``, ``text`` or ``any``: one of them has to meet all that
-        is asked.
+        is asked. ``ranked`` asks for unique materials that pass the chemical rules and for no other gate.
     survivors
         Unique materials that passed every gate of `protocol`.
     passes, fails
@@ -106,7 +106,7 @@ class CandidateFilter:
     """
 
     survivors: bool = False
-    protocol: ChosenProtocol = "any"
+    protocol: ChosenProtocol = "published"
     passes: tuple[str, ...] = ()
     fails: tuple[str, ...] = ()
     cluster: str = ""
@@ -138,6 +138,13 @@ class CandidateFilter:
         for symbol in (*self.elements, *self.without, *system):
             if not Element.is_valid_symbol(symbol):
                 raise ConfigurationError(f"no element {symbol!r}", remedy="write symbols, such as Li,P,S")
+        by_protocol = [key for key in (*self.passes, *self.fails) if gate(key).by_protocol]
+        if self.protocol == "ranked" and (self.survivors or self.cluster or by_protocol):
+            raise ConfigurationError(
+                "has neither prescreen nor clusters, and so no survivors",
+                subject="protocol ranked",
+                remedy="take the best with --limit N, or choose published, text or any",
+            )
         object.__setattr__(self, "chemical_system", "-".join(sorted(system)))
         object.__setattr__(self, "formula", _reduced(self.formula))
 
@@ -195,13 +202,15 @@ class CandidateFilter:
 
     def _gates(self) -> dict[str, Any]:
         """What is asked of the protocol's gates and clusters."""
-        protocols = PROTOCOLS if self.protocol == "any" else (self.protocol,)
+        protocols = tuple(p for p in PROTOCOLS if self.protocol in (p, "any"))
         passes, fails = (tuple(map(gate, keys)) for keys in (self.passes, self.fails))
         common: dict[str, Any] = {one.field: True for one in passes if not one.by_protocol}
         common |= {one.field: False for one in fails if not one.by_protocol}
         common |= {
             one.field_of(protocol): False for one in fails if one.by_protocol for protocol in protocols
         }
+        if self.protocol == "ranked":
+            return {"is_representative": True, "passes_chemistry": True} | common
         either = []
         for protocol in protocols:
             asked: dict[str, Any] = {one.field_of(protocol): True for one in passes if one.by_protocol}

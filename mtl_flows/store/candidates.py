@@ -15,6 +15,7 @@ from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.releases import ReleaseCollection
 from mtl_flows.store.screening import ScreeningCollection
+from mtl_flows.vocabulary import ChosenProtocol
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -267,9 +268,12 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
             for batch in batched(sorted(superfluous), _BATCH)
         )
 
-    def survivors(self) -> Iterator[CandidateDocument]:
-        """Unique materials that passed every gate of at least one protocol, the highest priority first."""
-        return self.select(CandidateFilter(survivors=True))
+    def survivors(self, protocol: ChosenProtocol = "published") -> Iterator[CandidateDocument]:
+        """Unique materials that passed every gate of a protocol, the highest priority first.
+
+        Of ``ranked``, which has no gates but the chemical rules, all that it ranks.
+        """
+        return self.select(CandidateFilter(survivors=protocol != "ranked", protocol=protocol))
 
     def select(self, chosen: CandidateFilter, *, limit: int = 0) -> Iterator[CandidateDocument]:
         """Stream the materials that a filter describes, the highest priority first."""

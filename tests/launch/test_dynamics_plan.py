@@ -6,6 +6,7 @@ import pytest
 from samples import fill, parent, subject
 from toy_engines import dynamics
 
+from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.campaign import CampaignRoundMaker
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
@@ -45,6 +46,22 @@ def test_plans_and_campaigns_know_which_crystals_are_ordered(store: MTLStore) ->
     assert [state.n_orderings for state in look(store, campaign).states] == [1]
     store.structures.raw.update_one({"_id": candidate.structure_id}, {"$set": {"flags.ordered": False}})
     assert [state.n_orderings for state in look(store, campaign).states] == [3]
+
+
+def test_ranking_spends_a_budget_and_needs_to_know_how_large(store: MTLStore) -> None:
+    fill(store, "licl", "li3n", "li3ocl")
+    rebuild_candidates(store, SCREENING)
+    for priority, material in ((0.1, "licl"), (-0.5, "icsd-34280"), (-0.9, "li3ocl")):
+        row = {"priority": priority, "passes_chemistry": material != "licl", "survives_text": True}
+        store.candidates.raw.update_one({"material_id": material}, {"$set": row})
+    maker = DynamicsFlowMaker(parameters=P)
+    assert plan_dynamics(store, maker).todo == []
+    found = plan_dynamics(store, maker, protocol="ranked", limit=1)
+    assert [work.candidate.material_id for work in found.todo] == ["icsd-34280"]
+    assert found.survivors == 2
+    assert len(plan_dynamics(store, maker, protocol="text").todo) == 3
+    with pytest.raises(ConfigurationError, match="ranks 2 materials"):
+        plan_dynamics(store, maker, protocol="ranked")
 
 
 def test_the_one_cell_says_why_there_are_no_others(store: MTLStore) -> None:

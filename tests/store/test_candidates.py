@@ -46,12 +46,27 @@ TABLE = (
     candidate(
         "b", "Li P S Cl", priority=0.9, survives_published=False, survives_text=True, r_connected_A=4.0
     ),
-    candidate("c", "Li S", priority=0.9, is_known_conductor=True, r_connected_A=5.0, releases=["1", "2"]),
+    candidate(
+        "c",
+        "Li S",
+        priority=0.9,
+        is_known_conductor=True,
+        r_connected_A=5.0,
+        releases=["1", "2"],
+        passes_chemistry=True,
+    ),
     candidate("d", "Li O", dynamics_status="fitted", activation_energy_eV=0.3, survives_published=True),
     candidate(
         "e", "Li O", survives_published=True, is_representative=False, representative_id="d", v3_over_d3=0.2
     ),
-    candidate("f", "Li O Zr", dynamics_status="unconverged", activation_energy_eV=0.6, priority=0.1),
+    candidate(
+        "f",
+        "Li O Zr",
+        dynamics_status="unconverged",
+        activation_energy_eV=0.6,
+        priority=0.1,
+        passes_chemistry=True,
+    ),
 )
 
 
@@ -59,7 +74,9 @@ TABLE = (
     ("fields", "found"),
     [
         ({}, "bcafed"),
-        ({"survivors": True}, "bad"),
+        ({"survivors": True}, "ad"),
+        ({"survivors": True, "protocol": "any"}, "bad"),
+        ({"protocol": "ranked"}, "cf"),
         ({"survivors": True, "protocol": "published"}, "ad"),
         ({"survivors": True, "protocol": "text"}, "b"),
         ({"elements": ("P", "S")}, "ba"),
@@ -92,7 +109,7 @@ def test_filters(store: MTLStore, fields: dict[str, Any], found: str) -> None:
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="'both'") as caught:
         CandidateFilter(survivors=True, protocol="both")  # type: ignore[arg-type]
-    assert "any, published, text" in caught.value.remedy
+    assert "published, text, any" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -168,7 +185,8 @@ GATED = (
 )
 def test_gates_and_clusters_belong_to_a_protocol(store: MTLStore, fields: dict[str, Any], found: str) -> None:
     store.candidates.put(GATED)
-    assert "".join(c.material_id for c in store.candidates.select(CandidateFilter(**fields))) == found
+    chosen = CandidateFilter(**{"protocol": "any", **fields})
+    assert "".join(c.material_id for c in store.candidates.select(chosen)) == found
 
 
 def test_the_table_as_a_data_frame(store: MTLStore) -> None:
@@ -218,7 +236,9 @@ def test_the_package_offers_the_store_without_importing_it() -> None:
 
 def test_survivors_come_with_the_most_promising_first(store: MTLStore) -> None:
     store.candidates.put(TABLE)
-    assert [c.material_id for c in store.candidates.survivors()] == ["b", "a", "d"]
+    assert [c.material_id for c in store.candidates.survivors()] == ["a", "d"]
+    assert [c.material_id for c in store.candidates.survivors("any")] == ["b", "a", "d"]
+    assert [c.material_id for c in store.candidates.survivors("ranked")] == ["c", "f"]
     assert all(c.survives for c in store.candidates.survivors())
 
 
