@@ -2,9 +2,9 @@
 
     python benchmarks/barrier.py FOLDER [--referee 19] [--refined 40]
 
-Prints the time of a structure on one core; how far the grid that the space group maps onto itself departs from the plain
-one (`ceil(a / 0.25 Å)` points from the corner of the cell), and both from the refined one; and, where bvlain is installed,
-its barriers of ordered cells at 0.12 Å (https://pypi.org/project/bvlain, which takes ordered cells alone).
+Prints the time of a structure on one core; how far the grid that the space group maps onto itself departs from the
+plain one (`ceil(a / 0.25 Å)` points from the corner of the cell), and from the refined one; and, where bvlain is there
+(https://pypi.org/project/bvlain), its barriers of ordered cells at 0.12 Å: it takes no others.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     python benchmarks/ranking_stability.py FOLDER [--best 45] [--table conductivity.csv]
 
-Every structure of a folder is ranked by priority: as it is, with Gaussian noise on the Cartesian coordinates of all sites, and on
-a refined grid. With a table of conductivities also the area under the curve, as it is and with a further dose of the noise
-that many published structures carry: 0.01 in fractional coordinates.
+Every structure of a folder is ranked by priority: as it is, with Gaussian noise on the Cartesian coordinates of all
+sites, and on a refined grid. With a table of conductivities also the area under the curve, as it is and with a further
+dose of the noise that many published structures carry: 0.01 in fractional coordinates.
 """
 
 import argparse

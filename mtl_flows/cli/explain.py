@@ -44,6 +44,8 @@ def explain(
                 out.print(f"  {line}", markup=False, highlight=False)
     _print_list("Gates", story.get("gates", []))
     _print_list("Clusters", story.get("clusters", []))
+    if "ranking" in story:
+        _print_ranking(story["ranking"])
     rules = [
         {
             "rule": r["rule"],
@@ -85,6 +87,19 @@ def _print_structure(story: dict[str, Any]) -> None:
         out.print(f"measured: {story['measured_conductivity_S_per_cm']:.2g} S/cm near room temperature")
     for contradiction in story.get("label_contradictions", ()):
         out.print(f"labels: {contradiction}", soft_wrap=True)
+
+
+def _print_ranking(made_of: dict[str, Any]) -> None:
+    if made_of["priority"] is None:
+        ratio = "–" if made_of["v3_over_d3"] is None else f"{made_of['v3_over_d3']:.2f}"
+        out.print(f"Priority: none, {made_of['reason']}; v3/d3 {ratio}")
+        return
+    out.print(
+        f"Priority {made_of['priority']:.2f} = ln v3/d3 − E_3D / 0.5 eV: v3/d3 {made_of['v3_over_d3']:.2f} "
+        f"({made_of['v3_A']:.2f} / {made_of['d3_A']:.2f} Å), E_3D {made_of['E_3D_eV']:.2f} eV "
+        f"(E_1D {made_of['E_1D_eV']:.2f}, E_2D {made_of['E_2D_eV']:.2f} eV)",
+        soft_wrap=True,
+    )
 
 
 def _print_list(title: str, entries: list[dict[str, Any]]) -> None:

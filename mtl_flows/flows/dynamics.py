@@ -10,10 +10,11 @@ from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
 from mtl_flows.jobs.entry_providers import EntrySource
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.stability import StabilityMaker
-from mtl_flows.jobs.transport import TransportMaker, transport_id
+from mtl_flows.jobs.transport import TransportMaker
 from mtl_flows.schemas.dynamics import Sample
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.stages.transport import transport_id
 
 
 @dataclass

@@ -172,7 +172,10 @@ def _upstream(
     store: MTLStore, noun: str, subjects: Sequence[Subject], parameters: ScreeningParameters
 ) -> Mapping[str, CrystalResult]:
     needed = next(stage for stage in CRYSTAL_STAGES if stage.noun == noun)
-    return store.results(needed).found(needed.keys(subjects, parameters.of(needed)))
+    found: Mapping[str, CrystalResult] = store.results(needed).found(
+        needed.keys(subjects, parameters.of(needed))
+    )
+    return found
 
 
 def reject(

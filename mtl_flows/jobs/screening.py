@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pymatgen.core import Element
 
 from mtl_flows.errors import ConfigurationError, NotFoundError
-from mtl_flows.stages import STAGES, ScreeningParameters
+from mtl_flows.stages import SCREENING_STAGES, ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
 
@@ -130,7 +130,7 @@ def _entry(parameters: ScreeningParameters) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, int]:
-    return {stage.noun: stage.version for stage in STAGES}
+    return {stage.noun: stage.version for stage in SCREENING_STAGES}
 
 
 def _parameters(stored: Mapping[str, Any]) -> ScreeningParameters:

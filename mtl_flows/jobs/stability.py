@@ -29,10 +29,9 @@ from mtl_flows.science.stability import (
     window_among_entries,
 )
 from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.stages.runs import STABILITY
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stability import StoredEntries
-
-ALGORITHM_VERSION = 1
 
 MAX_COMPETING_SITES = 24
 """Ordered crystals of the store with at most so many sites compete; larger ones would cost more than they tell."""
@@ -219,12 +218,7 @@ def _stage(parameters: DynamicsParameters, source: EntrySource | None = None) ->
         values["max_competing_sites"] = MAX_COMPETING_SITES
     else:
         values |= {"provider": source.provider, "entries": source.key}
-    return StageParameters(
-        stage="stability",
-        algorithm_version=ALGORITHM_VERSION,
-        mobile_ion=parameters.mobile_ion,
-        values=values,
-    )
+    return STABILITY.parameters(values, parameters.mobile_ion)
 
 
 def _stored_phases(store: MTLStore, system: Iterable[str]) -> list[CompetingPhase]:

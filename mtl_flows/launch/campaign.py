@@ -13,7 +13,6 @@ from pydantic import TypeAdapter
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.campaign import CampaignRoundMaker
 from mtl_flows.jobs.potentials import standing_potential
-from mtl_flows.jobs.transport import diffusion_of
 from mtl_flows.launch.categories import set_category
 from mtl_flows.launch.names import HEAVY
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
@@ -39,6 +38,7 @@ from mtl_flows.science.dynamics.allocation import (
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.ordering import parent_id
+from mtl_flows.stages.transport import diffusion_of
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import asdict
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.labels import label_contradictions
@@ -13,8 +13,20 @@ from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
 from mtl_flows.science.curation import disorder
 from mtl_flows.science.gates import STORED, stand
 from mtl_flows.science.topology import PROTOCOLS, Protocol
-from mtl_flows.stages import CHEMISTRY, CRYSTAL_STAGES, TOPOLOGY, CrystalStage, ScreeningParameters
+from mtl_flows.stages import (
+    BARRIER,
+    CHEMISTRY,
+    CRYSTAL_STAGES,
+    RUN_STAGES,
+    TOPOLOGY,
+    VERDICT,
+    CrystalStage,
+    ScreeningParameters,
+)
+from mtl_flows.stages.candidates import topology_part
 from mtl_flows.stages.facts import gate_facts
+from mtl_flows.stages.ordering import ORDERING
+from mtl_flows.stages.runs import DYNAMICS, RELAXATION, STABILITY, TRANSPORT
 from mtl_flows.store.database import MTLStore
 
 Story = dict[str, Any]
@@ -72,6 +84,7 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         "rejections": [_rejection(r) for r in refused],
         "gates": _gates(store, current, parameters),
         "clusters": _clusters(store, current.crystal_id),
+        "ranking": _ranking(store, current.id, parameters),
         "rules": _rules(store, current.id, parameters),
         "calculations": _calculations(store, subject, parameters.mobile_ion),
         "provenance": _provenance(store, current, parameters),
@@ -131,25 +144,16 @@ def _provenance(
         if store.clusterings.has_current(protocol)
     ]
     wanted, _ = _simulated(store, current.material_id, parameters.mobile_ion)
-    told += [_origin("orderings", d.provenance) for d in store.orderings.find(wanted.ordered)]
-    told += [_origin("relaxations", d.provenance) for d in store.relaxations.find(wanted.cells)]
-    told += [_origin("dynamics", d.provenance) for d in store.dynamics.find(wanted.runs)]
-    told += [_origin("transport", d.provenance) for d in store.transport.find(wanted.runs)]
-    told += [_origin("stability", d.provenance) for d in store.stability.find(wanted.ordered)]
+    for stage in RUN_STAGES:
+        told += [_origin(stage.noun, d.provenance) for d in store.results(stage).find(wanted[stage.noun])]
     verdicts = store.verdicts.find({"material_id": current.material_id})
-    return told + [_origin("verdicts", d.provenance) for d in verdicts]
+    return told + [_origin(VERDICT.noun, d.provenance) for d in verdicts]
 
 
-class _Simulated(NamedTuple):
-    """What to look for: orderings of a material or its group, their cells, and what ran on those for one ion."""
-
-    ordered: dict[str, Any]
-    cells: dict[str, Any]
-    runs: dict[str, Any]
-
-
-def _simulated(store: MTLStore, material: str, mobile_ion: str) -> tuple[_Simulated, dict[str, str]]:
-    """What to look for, and whose each crystal is; empty of the material's own, and of those of other groups."""
+def _simulated(
+    store: MTLStore, material: str, mobile_ion: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """What to look for by stage, and whose each crystal is: nothing of its own and of those of other groups."""
     sources = store.groups.sources([material]).get(material, [])
     own = {source.crystal_id for source in sources if source.kin == "own" and source.current}
     whose = {
@@ -158,7 +162,15 @@ def _simulated(store: MTLStore, material: str, mobile_ion: str) -> tuple[_Simula
     of_ion = {"provenance.parameters.mobile_ion": mobile_ion}
     ordered = {"crystal_id": {"$in": sorted(whose)}, **of_ion}
     cells = {"approximant_id": {"$in": store.orderings.raw.distinct("approximant_id", ordered)}}
-    return _Simulated(ordered, cells, {**cells, **of_ion}), defaultdict(str, whose)
+    runs = {**cells, **of_ion}
+    wanted: dict[str, dict[str, Any]] = {
+        ORDERING.noun: ordered,
+        RELAXATION.noun: cells,
+        DYNAMICS.noun: runs,
+        TRANSPORT.noun: runs,
+        STABILITY.noun: ordered,
+    }
+    return wanted, defaultdict(str, whose)
 
 
 def _gates(
@@ -227,6 +239,16 @@ def _clusters(store: MTLStore, crystal_id: str) -> list[dict[str, Any]]:
     return told
 
 
+def _ranking(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> dict[str, Any]:
+    """What the priority is made of."""
+    topology = next(iter(_result(store, TOPOLOGY, structure_id, parameters)), None)
+    barrier = next(iter(_result(store, BARRIER, structure_id, parameters)), None)
+    made_of = topology_part(topology, barrier).model_dump(
+        include={"v3_A", "d3_A", "v3_over_d3", "E_1D_eV", "E_2D_eV", "E_3D_eV", "priority"}
+    )
+    return {**made_of, "reason": barrier.reason if barrier else "no barrier yet"}
+
+
 def _rules(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
     found = _result(store, CHEMISTRY, structure_id, parameters)
     return [rule.model_dump() for document in found for rule in document.rules]
@@ -248,7 +270,7 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
             "result": f"{o.n_atoms} atoms, {o.n_mobile} of them mobile",
             "status": f"the only one: {o.only_one}" if o.only_one else "one of many",
         }
-        for o in store.orderings.find(wanted.ordered)
+        for o in store.orderings.find(wanted[ORDERING.noun])
     ]
     told += [
         {
@@ -256,9 +278,9 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
             "result": f"{r.energy_eV_per_atom:.4f} eV/atom, volume {100 * r.volume_change:+.1f} %",
             "status": "converged" if r.converged else "not converged",
         }
-        for r in store.relaxations.find(wanted.cells)
+        for r in store.relaxations.find(wanted[RELAXATION.noun])
     ]
-    for s in store.dynamics.find(wanted.runs, sort=[("trajectory_stage", 1), ("temperature_K", 1)]):
+    for s in store.dynamics.find(wanted[DYNAMICS.noun], sort=[("trajectory_stage", 1), ("temperature_K", 1)]):
         D = s.diffusivity_cm2_per_s
         told.append(
             {
@@ -272,7 +294,7 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
                 "status": f"{s.status}: {s.reason}" if s.reason else s.status,
             }
         )
-    for w in store.stability.find(wanted.ordered):
+    for w in store.stability.find(wanted[STABILITY.noun]):
         edges = "" if w.low_V is None else f"{w.low_V:.2f} … {w.high_V:.2f} V, "
         hull = w.e_above_hull_eV_per_atom
         told.append(
@@ -282,7 +304,7 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
                 "status": f"{w.status}: {', '.join(w.missing)}" if w.missing else w.status,
             }
         )
-    for t in store.transport.find(wanted.runs):
+    for t in store.transport.find(wanted[TRANSPORT.noun]):
         E = t.activation_energy_eV
         told.append(
             {

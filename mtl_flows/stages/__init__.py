@@ -11,11 +11,16 @@ from mtl_flows.stages.base import CrystalStage, Stage, StageInput
 from mtl_flows.stages.chemistry import CHEMISTRY
 from mtl_flows.stages.clustering import CLUSTERING
 from mtl_flows.stages.groups import GROUPS
+from mtl_flows.stages.runs import RUN_STAGES
 from mtl_flows.stages.screening import ScreeningParameters
 from mtl_flows.stages.subjects import Statement, Subject
 from mtl_flows.stages.topology import TOPOLOGY
+from mtl_flows.stages.verdict import VERDICT
 
-STAGES: Final[tuple[Stage[Any], ...]] = (GROUPS, BARCODES, TOPOLOGY, BARRIER, CLUSTERING, CHEMISTRY)
+SCREENING_STAGES: Final[tuple[Stage[Any], ...]] = (GROUPS, BARCODES, TOPOLOGY, BARRIER, CLUSTERING, CHEMISTRY)
+"""Stages of a screening."""
+
+STAGES: Final[tuple[Stage[Any], ...]] = (*SCREENING_STAGES, *RUN_STAGES, VERDICT)
 """Every stage, in the order of the pipeline."""
 
 CRYSTAL_STAGES: Final[tuple[CrystalStage[Any], ...]] = tuple(
@@ -30,8 +35,11 @@ __all__ = [
     "CLUSTERING",
     "CRYSTAL_STAGES",
     "GROUPS",
+    "RUN_STAGES",
+    "SCREENING_STAGES",
     "STAGES",
     "TOPOLOGY",
+    "VERDICT",
     "CrystalStage",
     "ScreeningParameters",
     "Stage",

@@ -108,7 +108,7 @@ def build(
             is_known_conductor=given.is_known_conductor,
             conductivity_measured_S_per_cm=given.conductivity_S_per_cm,
         ),
-        _topology(given.topology, given.barrier),
+        topology_part(given.topology, given.barrier),
         ChemistryPart(failed_rules=given.chemistry.failures if given.chemistry else None),
         _clusters(given.assignments),
         _gates(standings),
@@ -151,7 +151,8 @@ def _material(structure: StructureDocument) -> MaterialPart:
     )
 
 
-def _topology(topology: TopologyDocument | None, barrier: BarrierDocument | None) -> TopologyPart:
+def topology_part(topology: TopologyDocument | None, barrier: BarrierDocument | None) -> TopologyPart:
+    """Return metrics, descriptors and what they make of the priority; null where a stage has not run."""
     fields: dict[str, float | None] = {}
     ratio = E_3D_eV = None
     if topology is not None:

@@ -16,12 +16,11 @@ from mtl_flows.simulation.parameters import MDParameters, default_timestep_fs
 from mtl_flows.simulation.registry import get_engine
 from mtl_flows.stages.ordering import ORDERING
 from mtl_flows.stages.potentials import potential_id
+from mtl_flows.stages.runs import DYNAMICS, RELAXATION
 
 _SEEDS_APART = 1_000_003
 _GUARDS = {"max_temperature_ratio": 3.0, "max_framework_msd_A2": 9.0}
 """Limits of the guards in keys of before they could be chosen: they enter a key where they differ."""
-RELAXATION_VERSION = 1
-DYNAMICS_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -132,29 +131,20 @@ class DynamicsParameters:
 
     def relaxation_stage(self) -> StageParameters:
         """Key of relaxed cells: the potential, and when a relaxation is done. No ion is set apart."""
-        return StageParameters(
-            stage="relaxation",
-            algorithm_version=RELAXATION_VERSION,
-            mobile_ion="",
-            values={
-                "potential": self.potential_id,
-                "relax_fmax_eV_per_A": self.relax_fmax_eV_per_A,
-                "relax_steps": self.relax_steps,
-            },
-        )
+        values = {
+            "potential": self.potential_id,
+            "relax_fmax_eV_per_A": self.relax_fmax_eV_per_A,
+            "relax_steps": self.relax_steps,
+        }
+        return RELAXATION.parameters(values, "")
 
     def dynamics_stage(self) -> StageParameters:
         """Key of trajectories: what they start from and what shapes them, but not their length or analysis."""
         shaping = ("heat_from_K", "heat_to_K", "heat_ps", "timestep_fs", "frame_interval_fs", "seed")
-        return StageParameters(
-            stage="dynamics",
-            algorithm_version=DYNAMICS_VERSION,
-            mobile_ion=self.mobile_ion,
-            values={"relaxation": self.relaxation_stage().hash}
-            | {name: getattr(self, name) for name in shaping}
-            | {name: getattr(self, name) for name, was in _GUARDS.items() if getattr(self, name) != was}
-            | self.configured_engine().shaping(),
-        )
+        values = {"relaxation": self.relaxation_stage().hash}
+        values |= {name: getattr(self, name) for name in shaping}
+        values |= {name: getattr(self, name) for name, was in _GUARDS.items() if getattr(self, name) != was}
+        return DYNAMICS.parameters(values | self.configured_engine().shaping(), self.mobile_ion)
 
     def configured_engine(self) -> Engine:
         """Return the engine with its settings and threads.

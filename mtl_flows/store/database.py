@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from pymatgen.core import Structure
 from pymongo import MongoClient
@@ -11,7 +11,7 @@ from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
 from mtl_flows.settings import Settings
-from mtl_flows.stages import BARCODES, CrystalStage
+from mtl_flows.stages import BARCODES, CrystalStage, Stage
 from mtl_flows.store.campaigns import CampaignCollection
 from mtl_flows.store.candidates import CandidateCollection
 from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollection
@@ -193,13 +193,13 @@ class MTLStore:
         revisions = self.structures.by_material(key)
         return next((r.id for r in revisions if r.current), revisions[-1].id)
 
-    def results(self, stage: CrystalStage[Any]) -> CrystalStageCollection[Any]:
+    @overload
+    def results(self, stage: CrystalStage[Any]) -> CrystalStageCollection[Any]: ...
+    @overload
+    def results(self, stage: Stage[Any]) -> DocumentCollection[Any]: ...
+    def results(self, stage: Stage[Any]) -> DocumentCollection[Any]:
         """Collection of a stage's documents."""
-        return next(
-            collection
-            for collection in self.collections
-            if isinstance(collection, CrystalStageCollection) and collection.model is stage.document
-        )
+        return next(known for known in self.collections if known.model is stage.document)
 
     @property
     def collections(self) -> tuple[DocumentCollection[Any], ...]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cli_answers import REASONS, Mtl
 from samples import KNOWN, SCREENED, contents, fill_screened, write_cifs
@@ -251,6 +252,9 @@ def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
     assert story["known_conductor"]
     assert all(rule["evidence"] for rule in story["rules"])
     assert {"value", "threshold", "rule", "outcome"} <= story["gates"][0].keys()
+    made_of = story["ranking"]
+    assert made_of["priority"] == pytest.approx(np.log(made_of["v3_over_d3"]) - made_of["E_3D_eV"] / 0.5)
+    assert "= ln v3/d3" in mtl_here("explain", "li10gep2s12").out
     stages = [origin["stage"] for origin in story["provenance"]]
     assert stages == [
         "ingest",

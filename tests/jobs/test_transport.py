@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from mtl_flows.cli.app import app
 from mtl_flows.jobs.ordering import order
-from mtl_flows.jobs.transport import diffusion_of, fit_transport, transport_id
+from mtl_flows.jobs.transport import fit_transport
 from mtl_flows.report.transport import transport_report
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import BlockRecord, ChunkRecord, TrajectoryDocument
@@ -19,6 +19,7 @@ from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
 from mtl_flows.stages.ensembles import series_summaries
+from mtl_flows.stages.transport import diffusion_of, transport_id
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

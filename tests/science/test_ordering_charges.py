@@ -8,8 +8,8 @@ from pymatgen.analysis.ewald import EwaldSummation
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.science.charges import without_charges
+from mtl_flows.science.ions import Ions
 from mtl_flows.science.ordering import OrderingParameters, assign_oxidation_states, order_structure
-from mtl_flows.science.ordering.oxidation import Ions
 
 SPINEL = Structure.from_spacegroup(
     "Fd-3m:2",

@@ -12,7 +12,7 @@ from mtl_flows.errors import UnsupportedIonError
 from mtl_flows.science.barrier.parameters import BarrierParameters
 from mtl_flows.science.barrier.softbv import Morse, ScreenedCoulomb, attraction, supported_ions
 from mtl_flows.science.elements import element_amounts, element_symbol, ion_charge
-from mtl_flows.science.ordering.oxidation import Ions
+from mtl_flows.science.ions import Ions
 from mtl_flows.science.symmetry import plane_spacings_A
 
 FloatArray = NDArray[np.float64]

@@ -11,11 +11,11 @@ from pymatgen.core import Structure
 from mtl_flows.errors import NoMobileIonError, OrderingError
 from mtl_flows.science.charges import without_charges
 from mtl_flows.science.elements import element_amounts
+from mtl_flows.science.ions import Ions
 from mtl_flows.science.ordering.annealing import Arrangement, anneal
 from mtl_flows.science.ordering.cell import DisorderedCell, plain_supercell
 from mtl_flows.science.ordering.distances import shortest_distances_A
 from mtl_flows.science.ordering.ewald import ewald_matrix
-from mtl_flows.science.ordering.oxidation import Ions
 from mtl_flows.science.ordering.parameters import OrderingParameters
 from mtl_flows.science.ordering.supercell import choose_supercell
 

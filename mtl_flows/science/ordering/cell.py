@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition, Structure
 
 from mtl_flows.science.elements import element_amounts
+from mtl_flows.science.ions import Ions
 from mtl_flows.science.ordering.annealing import Arrangement, OrderingProblem, Pool
 from mtl_flows.science.ordering.distances import closest_distance_A
 from mtl_flows.science.ordering.ewald import ewald_matrix
-from mtl_flows.science.ordering.oxidation import Ions
 from mtl_flows.science.ordering.parameters import OrderingParameters
 from mtl_flows.science.ordering.rounding import VACANCY, SiteGroup, round_occupancies
 from mtl_flows.science.symmetry import equivalent_sites

@@ -5,8 +5,8 @@ from ordering_crystals import argyrodite, cubic_llzo
 from pymatgen.core import Composition, Lattice, Structure
 
 from mtl_flows.science.elements import element_amounts
+from mtl_flows.science.ions import total_charge
 from mtl_flows.science.ordering import assign_oxidation_states
-from mtl_flows.science.ordering.oxidation import total_charge
 
 
 def of_formula(formula: str) -> Structure:
