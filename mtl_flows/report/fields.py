@@ -5,65 +5,24 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pymongo import MongoClient
 
-from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.schemas.base import Document
-from mtl_flows.schemas.campaigns import CampaignDocument
-from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.schemas.chemistry import ChemistryDocument
-from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
-from mtl_flows.schemas.dynamics import (
-    OrderingDocument,
-    RelaxationDocument,
-    TrajectoryDocument,
-    TransportDocument,
-)
-from mtl_flows.schemas.ingest import (
-    DeliveryDocument,
-    FileDocument,
-    RejectionDocument,
-    ReleaseDocument,
-    StructureDocument,
-)
-from mtl_flows.schemas.labels import LabelDocument
-from mtl_flows.schemas.potentials import PotentialDocument
-from mtl_flows.schemas.screening import ScreeningDocument
-from mtl_flows.schemas.stability import EntryDocument, StabilityDocument
-from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument
-from mtl_flows.schemas.verdicts import VerdictDocument
+from mtl_flows.store.database import MTLStore
 
-COLLECTIONS: dict[str, type[Document]] = {
-    "candidates": CandidateDocument,
-    "releases": ReleaseDocument,
-    "files": FileDocument,
-    "deliveries": DeliveryDocument,
-    "structures": StructureDocument,
-    "rejections": RejectionDocument,
-    "labels": LabelDocument,
-    "barcodes": BarcodeDocument,
-    "topology": TopologyDocument,
-    "barriers": BarrierDocument,
-    "clusterings": ClusteringDocument,
-    "assignments": AssignmentDocument,
-    "chemistry": ChemistryDocument,
-    "orderings": OrderingDocument,
-    "potentials": PotentialDocument,
-    "relaxations": RelaxationDocument,
-    "dynamics": TrajectoryDocument,
-    "transport": TransportDocument,
-    "campaigns": CampaignDocument,
-    "stability": StabilityDocument,
-    "entries": EntryDocument,
-    "screenings": ScreeningDocument,
-    "verdicts": VerdictDocument,
-}
+
+def collections() -> dict[str, type[Document]]:
+    """Name of each collection and the model of its documents, those that people query first."""
+    unopened = MTLStore(MongoClient(connect=False), "unopened")
+    models: dict[str, type[Document]] = {known.name: known.model for known in unopened.collections}
+    return {"candidates": models.pop("candidates"), **models}
 
 
 def fields_page() -> str:
     """Markdown page with one table for each collection and each record inside its documents."""
     lines = ["# Every field", "", "Made from the models by `python -m mtl_flows.report.fields`.", ""]
     nested: dict[str, type[BaseModel]] = {}
-    for name, model in COLLECTIONS.items():
+    for name, model in collections().items():
         lines += [f"## `{name}`", "", _first_line(model), "", *_table(model), ""]
         nested |= {record.__name__: record for record in _records(model)}
     for name, record in sorted(nested.items()):
