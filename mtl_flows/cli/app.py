@@ -5,36 +5,14 @@ Heavy libraries are imported inside the commands that need them, so that help an
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Annotated
 
 import typer
 
-from mtl_flows import __version__
-from mtl_flows.cli import (
-    benchmark,
-    campaign,
-    cluster,
-    database,
-    density,
-    describe,
-    doctor,
-    explain,
-    ingest,
-    label,
-    launch,
-    query,
-    rejection,
-    release,
-    run,
-    screen,
-    screening,
-    stability,
-    trajectory,
-    transport,
-    verdict,
-    whatif,
-)
+from mtl_flows import __version__, cli
 from mtl_flows.cli.console import complain
 from mtl_flows.errors import (
     ConfigurationError,
@@ -51,6 +29,13 @@ EXIT_CODES: dict[type[MTLError], int] = {
     NotFoundError: 5,
     MTLError: 6,
 }
+
+_ORDER = (
+    *("run", "describe", "ingest", "rejection", "label", "screen", "screening", "cluster", "launch"),
+    *("campaign", "density", "trajectory", "transport", "release", "stability", "verdict", "explain"),
+    *("query", "whatif", "database", "doctor", "benchmark"),
+)
+"""Modules whose commands come first in the help, in this order."""
 
 app = typer.Typer(
     name="mtl",
@@ -100,31 +85,16 @@ def root(
         os.environ["MTL_TRACEBACK"] = "1"
 
 
-for module in (
-    run,
-    describe,
-    ingest,
-    rejection,
-    label,
-    screen,
-    screening,
-    cluster,
-    launch,
-    campaign,
-    density,
-    trajectory,
-    transport,
-    release,
-    stability,
-    verdict,
-    explain,
-    query,
-    whatif,
-    database,
-    doctor,
-    benchmark,
-):
-    module.register(app)
+def _register_commands() -> None:
+    """Add the commands of every module here that has a `register`, in the order of `_ORDER`, others after these."""
+    names = {module.name for module in iter_modules(cli.__path__)} - {"app"}
+    for name in (*_ORDER, *sorted(names - set(_ORDER))):
+        register = getattr(import_module(f"{cli.__name__}.{name}"), "register", None)
+        if register is not None:
+            register(app)
+
+
+_register_commands()
 
 
 def exit_code(error: MTLError) -> int:
