@@ -11,6 +11,7 @@ from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.evidence import gather, simulated_crystals
 from mtl_flows.jobs.labels import known_groups
 from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.jobs.results import results_in_table
 from mtl_flows.jobs.screening import register
 from mtl_flows.jobs.verdict import write_verdicts
 from mtl_flows.schemas.candidates import CandidateDocument
@@ -18,7 +19,7 @@ from mtl_flows.schemas.labels import LabelDocument, label_of
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.known import canonical_id
 from mtl_flows.science.topology import PROTOCOLS, Protocol
-from mtl_flows.stages import BARRIER, CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.candidates import CandidateInputs, build
 from mtl_flows.stages.evidence import Sources
 from mtl_flows.store.collection import batched
@@ -108,9 +109,7 @@ def _build_batch(
 ) -> tuple[list[CandidateDocument], list[VerdictDocument]]:
     parameters, clusterings = context.parameters, context.clusterings
     subjects = store.structures.subjects(ids)
-    topology = store.topology.found(TOPOLOGY.keys(subjects, parameters.of(TOPOLOGY)))
-    barriers = store.barriers.found(BARRIER.keys(subjects, parameters.of(BARRIER)))
-    chemistry = store.chemistry.found(CHEMISTRY.keys(subjects, parameters.of(CHEMISTRY)))
+    results = results_in_table(store, subjects, parameters)
     crystals = sorted({subject.crystal_id for subject in subjects})
     assignments = {
         protocol: store.assignments.of(clustering_id, crystals)
@@ -123,9 +122,7 @@ def _build_batch(
     for structure in structures:
         given = CandidateInputs(
             structure,
-            topology=topology.get(structure.id),
-            barrier=barriers.get(structure.id),
-            chemistry=chemistry.get(structure.id),
+            results=results[structure.id],
             assignments={
                 protocol: found[structure.crystal_id]
                 for protocol, found in assignments.items()

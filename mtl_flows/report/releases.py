@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.jobs.results import results_in_table
 from mtl_flows.jobs.withdrawal import named_by_refusals
 from mtl_flows.report.changes import REVISED, Change, changes, select
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import ReleaseDocument
 from mtl_flows.science.gates import Outcome, stand
 from mtl_flows.science.topology import PROTOCOLS, Protocol
-from mtl_flows.stages import CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.facts import gate_facts
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
@@ -161,8 +162,7 @@ def _standings(
 ) -> dict[str, dict[Protocol, _Stood]]:
     subjects = store.structures.subjects(structure_ids)
     crystals = {subject.structure_id: subject.crystal_id for subject in subjects}
-    topology = store.topology.found(TOPOLOGY.keys(subjects, parameters.of(TOPOLOGY)))
-    chemistry = store.chemistry.found(CHEMISTRY.keys(subjects, parameters.of(CHEMISTRY)))
+    results = results_in_table(store, subjects, parameters)
     found: dict[str, dict[Protocol, _Stood]] = {key: {} for key in structure_ids}
     for protocol in PROTOCOLS:
         run = runs[protocol]
@@ -173,7 +173,7 @@ def _standings(
         for key in structure_ids:
             assignment = assigned.get(crystals[key])
             # What the run did not hold was not clustered yet.
-            facts = gate_facts(protocol, topology.get(key), assignment, chemistry.get(key), clustered=False)
+            facts = gate_facts(protocol, results[key], assignment, clustered=False)
             standing = stand(facts, criteria)
             reached = standing.before("cluster") == "pass"
             cluster = assignment.cluster if assignment and reached else ""

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.labels import label_contradictions
+from mtl_flows.jobs.results import results_in_table
+from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.schemas.base import CrystalResult, Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
@@ -18,7 +20,6 @@ from mtl_flows.stages import (
     CHEMISTRY,
     CRYSTAL_STAGES,
     RUN_STAGES,
-    TOPOLOGY,
     VERDICT,
     CrystalStage,
     ScreeningParameters,
@@ -177,13 +178,12 @@ def _gates(
     store: MTLStore, current: StructureDocument, parameters: ScreeningParameters
 ) -> list[dict[str, Any]]:
     """Where the material stands at every gate, one entry for each comparison."""
-    topology = next(iter(_result(store, TOPOLOGY, current.id, parameters)), None)
-    chemistry = next(iter(_result(store, CHEMISTRY, current.id, parameters)), None)
+    results = _results(store, current.id, parameters)
     told = []
     for protocol in PROTOCOLS:
         assignment = _assignment(store, protocol, current.crystal_id)
         clustered = store.clusterings.has_current(protocol)
-        facts = gate_facts(protocol, topology, assignment, chemistry, clustered=clustered)
+        facts = gate_facts(protocol, results, assignment, clustered=clustered)
         for standing in stand(facts, parameters.criteria(protocol), STORED).gates:
             asked = {"protocol": protocol, "gate": standing.gate.key}
             told += [
@@ -241,17 +241,21 @@ def _clusters(store: MTLStore, crystal_id: str) -> list[dict[str, Any]]:
 
 def _ranking(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> dict[str, Any]:
     """What the priority is made of."""
-    topology = next(iter(_result(store, TOPOLOGY, structure_id, parameters)), None)
-    barrier = next(iter(_result(store, BARRIER, structure_id, parameters)), None)
-    made_of = topology_part(topology, barrier).model_dump(
+    results = _results(store, structure_id, parameters)
+    barrier = results.get(BARRIER.noun)
+    made_of = topology_part(results).model_dump(
         include={"v3_A", "d3_A", "v3_over_d3", "E_1D_eV", "E_2D_eV", "E_3D_eV", "priority"}
     )
-    return {**made_of, "reason": barrier.reason if barrier else "no barrier yet"}
+    return {**made_of, "reason": barrier.reason if isinstance(barrier, BarrierDocument) else "no barrier yet"}
 
 
 def _rules(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
     found = _result(store, CHEMISTRY, structure_id, parameters)
     return [rule.model_dump() for document in found for rule in document.rules]
+
+
+def _results(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> dict[str, CrystalResult]:
+    return results_in_table(store, store.structures.subjects([structure_id]), parameters)[structure_id]
 
 
 def _result(

@@ -56,6 +56,8 @@ class Facts:
         Whether no chemical rule objects.
     objection
         What the first rule that objects says.
+    told
+        What further stages tell, by name.
     """
 
     r_connected_A: float | None = None
@@ -66,6 +68,7 @@ class Facts:
     selected: bool | None = None
     passes_chemistry: bool | None = None
     objection: str = ""
+    told: Mapping[str, float | bool | None] = field(default_factory=dict)
 
 
 class Comparison(NamedTuple):

@@ -24,4 +24,5 @@ BARCODES = CrystalStage(
     section="topology",
     values=_values,
     build=_build,
+    in_table=False,
 )

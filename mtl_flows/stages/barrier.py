@@ -26,4 +26,5 @@ BARRIER = CrystalStage(
     values=BarrierParameters.as_dict,
     build=_build,
     reads=("oxidation_states",),
+    collection="barriers",
 )

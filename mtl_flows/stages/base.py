@@ -14,6 +14,10 @@ D = TypeVar("D", bound=Document)
 R = TypeVar("R", bound=CrystalResult)
 
 
+def _nothing(document: Any) -> Mapping[str, float | bool | None]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Stage(Generic[D]):
     """One stage of the pipeline.
@@ -76,6 +80,12 @@ class CrystalStage(Stage[R]):
         What it reads beside the crystal.
     needs
         Stages whose documents it reads.
+    collection
+        Where its documents are kept; named like the stage if empty.
+    in_table
+        Rows of the candidate table are made of its documents.
+    told
+        What a document tells to gates, by name; `Facts.told` hands it to them.
     """
 
     section: str
@@ -83,6 +93,9 @@ class CrystalStage(Stage[R]):
     build: Callable[[StageInput, Any, Header], R]
     reads: tuple[Statement, ...] = ()
     needs: tuple[str, ...] = ()
+    collection: str = ""
+    in_table: bool = True
+    told: Callable[[R], Mapping[str, float | bool | None]] = _nothing
 
     def keyed(self, section: Any, mobile_ion: str) -> StageParameters:
         """Key part that the parameters in its section make."""

@@ -18,20 +18,18 @@ from mtl_flows.schemas.candidates import (
     VerdictPart,
     WindowPart,
 )
-from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.stability import StabilityDocument
-from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.gates import PASSED, STORED, Standing, furthest, stand
 from mtl_flows.science.priority import channel_ratio, priority
 from mtl_flows.science.topology import PROTOCOLS, Protocol
+from mtl_flows.stages import BARRIER, TOPOLOGY, ScreeningParameters
 from mtl_flows.stages.base import Stage
 from mtl_flows.stages.ensembles import Series, age, second_opinions, series_summaries
 from mtl_flows.stages.evidence import Evidence
-from mtl_flows.stages.facts import gate_facts
-from mtl_flows.stages.screening import ScreeningParameters
+from mtl_flows.stages.facts import Results, chemistry_of, gate_facts, topology_of
 from mtl_flows.stages.verdict import judge, verdict_document, verdict_key
 from mtl_flows.vocabulary import Reached
 
@@ -45,8 +43,8 @@ class CandidateInputs:
 
     Attributes
     ----------
-    topology, barrier, chemistry
-        None where the stage has not run.
+    results
+        Documents of the crystal by stage; those that are there.
     assignments
         Places in the current clusterings.
     clustered
@@ -56,9 +54,7 @@ class CandidateInputs:
     """
 
     structure: StructureDocument
-    topology: TopologyDocument | None = None
-    barrier: BarrierDocument | None = None
-    chemistry: ChemistryDocument | None = None
+    results: Results = field(default_factory=dict)
     assignments: Mapping[Protocol, AssignmentDocument] = field(default_factory=dict)
     clustered: frozenset[Protocol] = frozenset()
     evidence: Evidence = field(default_factory=Evidence)
@@ -76,14 +72,13 @@ def build(
     row, verdict
         The verdict is None where there is neither a fit nor a window to judge.
     """
-    structure, evidence = given.structure, given.evidence
+    structure, evidence, chemistry = given.structure, given.evidence, chemistry_of(given.results)
     standings = {
         protocol: stand(
             gate_facts(
                 protocol,
-                given.topology,
+                given.results,
                 given.assignments.get(protocol),
-                given.chemistry,
                 clustered=protocol in given.clustered,
             ),
             parameters.criteria(protocol),
@@ -108,8 +103,8 @@ def build(
             is_known_conductor=given.is_known_conductor,
             conductivity_measured_S_per_cm=given.conductivity_S_per_cm,
         ),
-        topology_part(given.topology, given.barrier),
-        ChemistryPart(failed_rules=given.chemistry.failures if given.chemistry else None),
+        topology_part(given.results),
+        ChemistryPart(failed_rules=chemistry.failures if chemistry else None),
         _clusters(given.assignments),
         _gates(standings),
         dynamics,
@@ -151,8 +146,9 @@ def _material(structure: StructureDocument) -> MaterialPart:
     )
 
 
-def topology_part(topology: TopologyDocument | None, barrier: BarrierDocument | None) -> TopologyPart:
+def topology_part(results: Results) -> TopologyPart:
     """Return metrics, descriptors and what they make of the priority; null where a stage has not run."""
+    topology, barrier = topology_of(results), results.get(BARRIER.noun)
     fields: dict[str, float | None] = {}
     ratio = E_3D_eV = None
     if topology is not None:
@@ -161,7 +157,7 @@ def topology_part(topology: TopologyDocument | None, barrier: BarrierDocument | 
         fields |= {name: getattr(topology, name) for name in ("d1_A", "d2_A", "d3_A", "v1_A", "v2_A", "v3_A")}
         if topology.v3_A is not None and topology.d3_A is not None:
             ratio = channel_ratio(topology.v3_A, topology.d3_A)
-    if barrier is not None:
+    if isinstance(barrier, BarrierDocument):
         fields |= {name: getattr(barrier, name) for name in ("E_1D_eV", "E_2D_eV", "E_3D_eV")}
         E_3D_eV = barrier.E_3D_eV
     if ratio is not None and E_3D_eV is not None:
@@ -279,7 +275,7 @@ def _progress(
         pending["dynamics"] = None
     if status and window is None:
         pending["stability"] = None
-    reached: str = furthest(standings) or ("topology" if given.topology else "ingested")
+    reached: str = furthest(standings) or ("topology" if TOPOLOGY.noun in given.results else "ingested")
     if status:
         reached = "dynamics"
     if window is not None:

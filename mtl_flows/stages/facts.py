@@ -1,30 +1,37 @@
 """What the documents of the stages say to the gates."""
 
+from collections.abc import Mapping
+
+from mtl_flows.schemas.base import CrystalResult
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.gates import Facts
 from mtl_flows.science.topology import Protocol
+from mtl_flows.stages import CHEMISTRY, CRYSTAL_STAGES, TOPOLOGY
+
+Results = Mapping[str, CrystalResult]
+"""Documents of one crystal by the noun of their stage; those that are there."""
 
 
 def gate_facts(
-    protocol: Protocol,
-    topology: TopologyDocument | None,
-    assignment: AssignmentDocument | None,
-    chemistry: ChemistryDocument | None,
-    *,
-    clustered: bool,
+    protocol: Protocol, results: Results, assignment: AssignmentDocument | None, *, clustered: bool
 ) -> Facts:
     """Gather what is known of one material under one protocol.
 
     Parameters
     ----------
-    topology, assignment, chemistry
-        None where the stage has not run, or the material is in no cluster.
+    assignment
+        None where the material is in no cluster.
     clustered
         A clustering has run in which it would have its place.
     """
+    topology, chemistry = topology_of(results), chemistry_of(results)
     broken = next((rule for rule in chemistry.rules if not rule.passed), None) if chemistry else None
+    told: dict[str, float | bool | None] = {}
+    for stage in CRYSTAL_STAGES:
+        if stage.noun in results:
+            told |= stage.told(results[stage.noun])
     return Facts(
         r_connected_A=topology.r_connected_A if topology else None,
         rho_cycles=topology.rho_cycles[protocol] if topology else None,
@@ -33,4 +40,17 @@ def gate_facts(
         selected=assignment.selected if assignment else None,
         passes_chemistry=chemistry.passed if chemistry else None,
         objection=f"rule {broken.rule}: {broken.reason}" if broken else "",
+        told=told,
     )
+
+
+def topology_of(results: Results) -> TopologyDocument | None:
+    """Return the topology; None where it has not run."""
+    found = results.get(TOPOLOGY.noun)
+    return found if isinstance(found, TopologyDocument) else None
+
+
+def chemistry_of(results: Results) -> ChemistryDocument | None:
+    """Return what the chemical rules said; None where they have not run."""
+    found = results.get(CHEMISTRY.noun)
+    return found if isinstance(found, ChemistryDocument) else None

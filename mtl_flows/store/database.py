@@ -11,7 +11,7 @@ from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
 from mtl_flows.settings import Settings
-from mtl_flows.stages import BARCODES, CrystalStage, Stage
+from mtl_flows.stages import BARCODES, BARRIER, CHEMISTRY, CRYSTAL_STAGES, CrystalStage, Stage
 from mtl_flows.store.campaigns import CampaignCollection
 from mtl_flows.store.candidates import CandidateCollection
 from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollection
@@ -36,10 +36,9 @@ from mtl_flows.store.screening import ScreeningCollection
 from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
 from mtl_flows.store.stages import (
     BarcodeCollection,
-    BarrierCollection,
-    ChemistryCollection,
     CrystalStageCollection,
     TopologyCollection,
+    collection_of,
 )
 from mtl_flows.store.structures import StructureCollection
 from mtl_flows.store.version_1 import mark
@@ -98,10 +97,10 @@ class MTLStore:
         self.labels = LabelCollection(self.database, self.owner)
         self.barcodes = BarcodeCollection(self.database, self.owner)
         self.topology = TopologyCollection(self.database, self.owner)
-        self.barriers = BarrierCollection(self.database, self.owner)
+        self.barriers = collection_of(BARRIER)(self.database, self.owner)
         self.clusterings = ClusteringCollection(self.database, self.owner, screening)
         self.assignments = AssignmentCollection(self.database, self.owner)
-        self.chemistry = ChemistryCollection(self.database, self.owner)
+        self.chemistry = collection_of(CHEMISTRY)(self.database, self.owner)
         self.orderings = OrderingCollection(self.database, self.owner)
         self.potentials = PotentialCollection(self.database, self.owner)
         self.relaxations = RelaxationCollection(self.database, self.owner)
@@ -114,6 +113,10 @@ class MTLStore:
         self.campaigns = CampaignCollection(self.database, self.owner)
         self.candidates = CandidateCollection(self.database, self.owner, screening)
         self.frames = FrameFiles(self.database, self.owner)
+        has_its_own = {known.model for known in self.collections}
+        for stage in CRYSTAL_STAGES:
+            if stage.document not in has_its_own:
+                setattr(self, stage.collection or stage.noun, collection_of(stage)(self.database, self.owner))
 
     def under(self, screening: str) -> Self:
         """Return the same store with the candidates and current clusterings of another screening."""

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from pymongo import ASCENDING, IndexModel
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.schemas.base import CrystalResult, RunDocument
-from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.topology import BarcodeDocument, TopologyDocument, unpack_barcodes
 from mtl_flows.science.topology import FEATURE_NAMES, Protocol, StructureBarcodes
+from mtl_flows.stages.base import CrystalStage
 from mtl_flows.store.collection import DocumentCollection, batched
 
 R = TypeVar("R", bound=CrystalResult)
@@ -36,6 +35,16 @@ class CrystalStageCollection(DocumentCollection[R]):
             document.id: document for document in self.find({"_id": {"$in": sorted(set(keys.values()))}})
         }
         return {structure_id: stored[key] for structure_id, key in keys.items() if key in stored}
+
+
+def collection_of(stage: CrystalStage[R]) -> type[CrystalStageCollection[R]]:
+    """Class of the collection of a stage that has no queries of its own."""
+    members = {
+        "name": stage.collection or stage.noun,
+        "model": stage.document,
+        "__doc__": stage.document.__doc__,
+    }
+    return type(f"{stage.noun.title()}Collection", (CrystalStageCollection,), members)
 
 
 class RunCollection(DocumentCollection[S]):
@@ -116,17 +125,3 @@ class TopologyCollection(CrystalStageCollection[TopologyDocument]):
             raise NotFoundError("no topology", subject=missing[0], remedy="run mtl screen")
         table = [rows[crystal_id] for crystal_id in crystal_ids]
         return np.array(table, dtype=float).reshape(len(table), len(names))
-
-
-class BarrierCollection(CrystalStageCollection[BarrierDocument]):
-    """Bond-valence barriers."""
-
-    name = "barriers"
-    model = BarrierDocument
-
-
-class ChemistryCollection(CrystalStageCollection[ChemistryDocument]):
-    """Verdicts of the chemical rules."""
-
-    name = "chemistry"
-    model = ChemistryDocument

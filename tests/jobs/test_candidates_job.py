@@ -86,7 +86,10 @@ def build(**changes: Any) -> CandidateDocument:
     runs = {name: changes.pop(name, ()) for name in ("trajectories", "fits", "windows")}
     by_parent = [{"parent": list(runs[name])} if runs[name] else {} for name in ("trajectories", "fits")]
     evidence = Evidence.of([SOURCE], *by_parent, {STRUCTURE.crystal_id: list(runs["windows"])})
-    row, _ = build_row(CandidateInputs(STRUCTURE, evidence=evidence, **changes), P)
+    stages = ("topology", "barrier", "chemistry")
+    results = {noun: changes.pop(noun) for noun in stages if changes.get(noun) is not None}
+    others = {name: value for name, value in changes.items() if name not in stages}
+    row, _ = build_row(CandidateInputs(STRUCTURE, results, evidence=evidence, **others), P)
     return row
 
 
