@@ -28,12 +28,12 @@ def delivery(project: Path) -> Path:
 def test_everything_and_then_nothing(
     mtl: Mtl, mtl_here: Mtl, server: str, store: MTLStore, delivery: Path
 ) -> None:
-    arguments = ("run", delivery, "--labels", "labels.csv", "--limit", 1, *SHORT)
+    arguments = ("run", delivery, "--labels", "labels.csv", "--protocol", "text", "--limit", 1, *SHORT)
     first = mtl(*arguments, MTL_MONGO_URI=server)
     assert first.code == 0, first
     assert "refused crystals/broken.cif: no data block" in first.err
     assert "5 structures to compute, 0 are there already" in first.err
-    (survivor,) = [c for c in store.candidates.survivors() if c.dynamics_status]
+    (survivor,) = [c for c in store.candidates.survivors("text") if c.dynamics_status]
     assert survivor.material_id in first.out
     assert survivor.dynamics_status in first.out
     assert [d.temperature_K for d in survivor.diffusivities] == [900.0, 1200.0]
