@@ -254,7 +254,7 @@ class CandidateDocument(
     screening: str = Field(description="name of the screening")
     mobile_ion: str = Field(description="element symbol of the mobile ion")
     furthest_stage: Reached = Field(description="last gate that was passed")
-    pending: list[Reached] = Field(description="stages that have not run for this material")
+    pending: list[str] = Field(description="stages that have not run for this material")
     inputs_hash: str = Field(
         "", description="hash of what the row was built from; a rebuild leaves rows whose inputs stand"
     )
