@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import pickle
 import resource
+import signal
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +33,7 @@ _THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[R]):
+class GuardedOutcome(Generic[R]):
     """What became of one item.
 
     Attributes
@@ -67,7 +69,7 @@ def guarded_map(
     workers: int,
     timeout_s: float | None = None,
     memory_MB: int | None = None,
-) -> Iterator[Outcome[R]]:
+) -> Iterator[GuardedOutcome[R]]:
     """Apply `function` to every item and yield the outcomes in order.
 
     Parameters
@@ -83,7 +85,7 @@ def guarded_map(
 
     Yields
     ------
-    Outcome
+    GuardedOutcome
         Its error is a `LimitExceededError` where a limit was exceeded or the process died.
     """
     if workers == 0:
@@ -92,7 +94,7 @@ def guarded_map(
     context = multiprocessing.get_context("forkserver")
     # The workers are copies of a server that has imported the function's module already.
     context.set_forkserver_preload([_module_of(function)])
-    with _one_thread_each():
+    with _one_thread_each(), ignoring_interrupts():
         forkserver.ensure_running()
     pool = ProcessPool(max_workers=workers, context=context, initializer=_limit_memory, initargs=(memory_MB,))
     queue = iter(items)
@@ -126,17 +128,33 @@ def _one_thread_each() -> Iterator[None]:
         del os.environ[_THREADS]
 
 
-def _call(function: Callable[[T], R], item: T) -> Outcome[R]:
+@contextmanager
+def ignoring_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C, and let processes started meanwhile ignore it: it reaches all, and who started them ends them.
+
+    Outside the main thread, where Python sets no handlers, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        return Outcome(result=function(item))
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _call(function: Callable[[T], R], item: T) -> GuardedOutcome[R]:
+    try:
+        return GuardedOutcome(result=function(item))
     except MemoryError:
         return _exceeded("ran out of memory", "allow more memory")
     except SystemExit as stop:
-        return Outcome(
+        return GuardedOutcome(
             error=RuntimeError(f"tried to exit with {stop.code!r}"), traceback=traceback.format_exc()
         )
     except Exception as error:  # noqa: BLE001 - it becomes the outcome of this item alone
-        return Outcome(error=_portable(error), traceback=traceback.format_exc())
+        return GuardedOutcome(error=_portable(error), traceback=traceback.format_exc())
 
 
 def _call_packed(function: Callable[[T], R], item: T) -> bytes:
@@ -144,7 +162,7 @@ def _call_packed(function: Callable[[T], R], item: T) -> bytes:
     try:
         return pickle.dumps(_call(function, item))
     except Exception as error:  # noqa: BLE001 - whatever a result's own state may raise
-        return pickle.dumps(Outcome(error=_portable(error), traceback=traceback.format_exc()))
+        return pickle.dumps(GuardedOutcome(error=_portable(error), traceback=traceback.format_exc()))
 
 
 def _portable(error: Exception) -> Exception:
@@ -156,20 +174,20 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _collect(future: ProcessFuture, timeout_s: float | None) -> Outcome[Any]:
+def _collect(future: ProcessFuture, timeout_s: float | None) -> GuardedOutcome[Any]:
     try:
-        outcome: Outcome[Any] = pickle.loads(future.result())
+        outcome: GuardedOutcome[Any] = pickle.loads(future.result())
     except FutureTimeoutError:
         return _exceeded(f"took more than {timeout_s:g} s", "allow more time")
     except ProcessExpired as expired:
         return _exceeded(f"its process died (exit code {expired.exitcode})", "allow more memory")
     except Exception as error:  # noqa: BLE001 - a result that cannot be unpacked again
-        return Outcome(error=error, traceback=traceback.format_exc())
+        return GuardedOutcome(error=error, traceback=traceback.format_exc())
     return outcome
 
 
-def _exceeded(message: str, remedy: str) -> Outcome[Any]:
-    return Outcome(error=LimitExceededError(message, remedy=remedy))
+def _exceeded(message: str, remedy: str) -> GuardedOutcome[Any]:
+    return GuardedOutcome(error=LimitExceededError(message, remedy=remedy))
 
 
 def _limit_memory(memory_MB: int | None) -> None:

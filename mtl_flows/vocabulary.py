@@ -1,10 +1,11 @@
 """Words that are stored, typed and shown alike; nothing is imported here, so that the command line can offer them."""
 
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Protocol = Literal["published", "text"]
 """What the article's released tables hold, or what its text says."""
+PROTOCOLS: Final[tuple[Protocol, ...]] = get_args(Protocol)
 ChosenProtocol = Literal["published", "text", "any", "ranked"]
 """One of the protocols, that either will do, or neither prescreen nor clusters: what passes the chemical rules."""
 
@@ -17,6 +18,11 @@ GateKey = Literal["connectivity", "prescreen", "cluster", "chemistry"]
 """Gates that the candidate table tells of, in their order."""
 
 Judgement = Literal["pass", "fail", "undecided"]
+
+Trust = Literal[
+    "known", "converged", "upper_bound", "lower_bound", "unconverged", "framework_melted", "unknown"
+]
+"""How far a number can be trusted; ``known`` (static) and ``converged`` (trajectory) mean the same."""
 
 SimulationStatus = Literal[
     "running", "heated", "converged", "upper_bound", "framework_melted", "unconverged", "failed"

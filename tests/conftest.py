@@ -13,6 +13,11 @@ from mtl_flows.store.mongod import EmbeddedServer
 
 # To test against a server of your own; only databases named mtl_test_* are touched.
 _TEST_URI = "MTL_TEST_MONGO_URI"
+# FireWorks' thirty indexes, and those of the job store, take a second to build.
+_OF_FIREWORKS = {
+    *("fireworks", "launches", "workflows", "offline_runs", "fw_id_assigner", "outputs"),
+    *(f"{bucket}.{part}" for bucket in ("fw_gridfs", "outputs_blobs") for part in ("files", "chunks")),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,13 +59,13 @@ def _session_address(mongo_uri: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def address(_session_address: Connection) -> Iterator[Connection]:
-    """Address of an empty database, emptied again afterwards."""
+    """Address of a database without documents, emptied again afterwards; what has indexes of its own keeps them."""
     yield _session_address
     with _session_address.client() as client:
         database = client[_session_address.database]
         ours = {collection.name for collection in MTLStore(client, database.name).collections}
         for name in database.list_collection_names():
-            if name in ours:
+            if name in ours | _OF_FIREWORKS:
                 database[name].delete_many({})
             else:
                 database.drop_collection(name)

@@ -6,17 +6,23 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from samples import SCREENED, fill_screened
+from toy_walk import simulate_walk
 
 from mtl_flows.report.fields import fields_page
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+SESSION = ROOT / "docs" / "notebook.md"
 BLOCKS = [
     pytest.param(page, match.group(1), id=f"{page.name}-{number}")
     for page in PAGES
+    if page != SESSION
     for number, match in enumerate(
         re.finditer(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     )
@@ -30,6 +36,28 @@ def test_python_examples_run(
     (project / ".mtl").mkdir()  # an example that opens the store gets an embedded server of its own
     exec(compile(code, str(page), "exec"), {"__name__": "example"})
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.filterwarnings("ignore:cd is deprecated")  # by jobflow's local manager
+def test_the_notebook_runs_from_top_to_bottom(
+    store: MTLStore, address: Connection, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One session, on a project that was screened and whose LiCl was simulated."""
+    monkeypatch.setenv("MTL_MONGO_URI", address.uri)
+    fill_screened(store)
+    simulate_walk(store, "licl")
+    session: dict[str, Any] = {"__name__": "notebook"}
+    for number, code in enumerate(
+        re.findall(r"```python\n(.*?)```", SESSION.read_text(encoding="utf-8"), re.DOTALL)
+    ):
+        exec(compile(code, f"{SESSION.name}, block {number}", "exec"), session)
+    made_eV = 0.3
+    fitted = session["arrhenius"].fit
+    assert abs(fitted.activation_energy_eV - made_eV) < 4 * fitted.activation_energy_error_eV
+    assert sorted(session["D"]) == [800.0, 1000.0, 1200.0]
+    assert len(session["displacement"]) > 10
+    assert session["frames"].positions_A.shape[2] == 3
+    assert session["best"] in SCREENED
 
 
 CONSOLES = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mtl_flows.errors import LimitExceededError, NoMobileIonError
-from mtl_flows.parallel import Outcome, guarded_map
+from mtl_flows.parallel import GuardedOutcome, guarded_map
 
 
 class TwoArgumentsError(Exception):
@@ -55,7 +55,7 @@ COMMANDS = [
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> dict[str, Outcome[str]]:
+def outcomes() -> dict[str, GuardedOutcome[str]]:
     results = guarded_map(act, COMMANDS, workers=2, timeout_s=3, memory_MB=1500)
     return dict(zip(COMMANDS, results, strict=True))
 

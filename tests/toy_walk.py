@@ -5,12 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
 from pymatgen.core import Structure
+from samples import parent, structure_document
+from toy_engines import dynamics
 
+from mtl_flows.flows.dynamics import DynamicsFlowMaker
+from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import FrameSink
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState, pack_generator
+from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.store.database import MTLStore
 
 BOLTZMANN_EV_PER_K = 8.617333e-5
 
@@ -86,3 +94,21 @@ class RandomWalk:
 
 
 ENGINE = RandomWalk()
+
+
+def simulate_walk(store: MTLStore, slug: str) -> DynamicsParameters:
+    """Run the whole dynamics of a crystal of the store in this process, with a barrier of 0.3 eV."""
+    parameters = replace(
+        dynamics(),
+        engine=ENGINE.name,
+        engine_settings={"barrier_eV": "0.3"},
+        temperatures_K=(800.0, 1000.0, 1200.0),
+        production_ps=40.0,
+        chunk_ps=15.0,
+        budget=DynamicsBudget(max_production_ps=40.0),
+        diffusion=DiffusionParameters(discard_ps=1.0, max_relative_error=1e9, min_effective_hops=0.1),
+    )
+    flow = DynamicsFlowMaker(parameters=parameters).make(parent(slug), structure_document(slug).material_id)
+    outputs = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    run_locally(flow, store=outputs, log=False, ensure_success=True)
+    return parameters

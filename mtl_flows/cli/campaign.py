@@ -16,6 +16,8 @@ from mtl_flows.cli.types import (
 
 if TYPE_CHECKING:
     from mtl_flows.launch.campaign import CampaignProgress
+    from mtl_flows.store.connection import Connection
+    from mtl_flows.store.database import MTLStore
 
 Name = Annotated[str, typer.Argument(help="Name of the campaign.")]
 
@@ -99,13 +101,13 @@ def advance(
 @campaign_app.command()
 def status(name: Name, json: Json = False) -> None:
     """Show the budget, the leaders, what happens next, and what each core-hour has bought."""
-    from mtl_flows.launch.campaign import look, purchases
+    from mtl_flows.launch.campaign import campaign_progress, spending
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
 
     with connection(Settings.load()) as address, MTLStore.connect(address) as store:
-        progress = look(store, store.campaigns.get(name))
+        progress = campaign_progress(store, store.campaigns.get(name))
     if json:
         print_json(_as_plain(progress))
         return
@@ -126,7 +128,7 @@ def status(name: Name, json: Json = False) -> None:
             _change(bought["status_before"], bought["status"]),
             _change(_percent(bought["relative_error_before"]), _percent(bought["relative_error"])),
         ]
-        for bought in purchases(campaign)
+        for bought in spending(campaign)
     ]
     columns = ["round", "simulation", "core-hours", "ps", "status", "error of D"]
     out.print(table("What the core-hours bought", columns, rows))
@@ -151,7 +153,7 @@ def list_campaigns(json: Json = False) -> None:
     out.print(table("Campaigns", ["name", "materials", "core-hours", "rounds", "engine"], rows))
 
 
-def _go_on(store: Any, address: Any, name: str, *, run: bool) -> None:
+def _go_on(store: "MTLStore", address: "Connection", name: str, *, run: bool) -> None:
     """Decide and hand in a round; with `run`, work and decide until nothing is left to do."""
     from mtl_flows.cli.work import fail_if_any, run_workers
     from mtl_flows.jobs.screening import screening_parameters
@@ -208,7 +210,7 @@ def _leader_rows(progress: "CampaignProgress") -> list[list[Any]]:
 def _as_plain(progress: "CampaignProgress") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from mtl_flows.launch.campaign import leaders, purchases
+    from mtl_flows.launch.campaign import leaders, spending
 
     return {
         "name": progress.campaign.name,
@@ -219,7 +221,7 @@ def _as_plain(progress: "CampaignProgress") -> dict[str, Any]:
             {"material": state.material_id, "core_hours": state.core_hours} for state in leaders(progress)
         ],
         "next": [asdict(decision) for decision in progress.decisions],
-        "bought": purchases(progress.campaign),
+        "bought": spending(progress.campaign),
     }
 
 

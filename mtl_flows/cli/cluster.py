@@ -34,26 +34,18 @@ def list_(screening: ScreeningName = "", json: Json = False) -> None:
     if not runs:
         err.print("nothing is clustered yet; mtl screen does it")
         return
-    columns = [
-        "clustering",
-        "materials",
-        "clusters",
-        "selected",
-        "damping",
-        "silhouette",
-        "ARI of 90 %",
-        "since then",
-    ]
+    quality = ["silhouette", "damping", "ARI of 90 %", "since then"]
     rows = [
         [
             f"{run['id']}{' (current)' if run['current'] else ''}",
-            *(run["materials"], run["clusters"], run["selected_clusters"], run["damping"], run["silhouette"]),
+            *(run["materials"], run["clusters"], run["selected_clusters"], run["silhouette"], run["damping"]),
             run["subsample_ari"],
             f"{run['provisional']} placed: {run['drift']}" if run["provisional"] else "",
         ]
         for run in runs
     ]
-    out.print(table("Clusterings", columns, rows))
+    columns = ["clustering", "materials", "clusters", "selected", *quality]
+    out.print(table("Clusterings", columns, rows, spare=[*reversed(quality)]))
 
 
 def show(

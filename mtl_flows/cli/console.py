@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -19,6 +20,7 @@ from mtl_flows.errors import unwritable
 # A log or a pipe has no width of its own: leave the tables room.
 _LOG_WIDTH = 140
 _LONGEST_ID = 40
+_FRAME = 3  # characters of a column beside its cells
 
 # No markup: names of files and what they say may hold brackets.
 out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
@@ -67,8 +69,22 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Table:
-    """Make a table; columns whose every cell is a number are set to the right, and the first is kept whole."""
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    caption: str = "",
+    spare: Sequence[str] = (),
+) -> Table:
+    """Make a table; columns whose every cell is a number are set to the right, and the first is kept whole.
+
+    Parameters
+    ----------
+    spare
+        Columns that are left out, one after the other, until the rest fits the terminal.
+    """
+    columns, rows = _fitting(columns, rows, spare)
     made = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left")
     for k, column in enumerate(columns):
         numeric = all(row[k] is None or isinstance(row[k], int | float) for row in rows)
@@ -77,6 +93,25 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, 
     for row in rows:
         made.add_row(*(_cell(cell) for cell in row))
     return made
+
+
+def _fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], spare: Sequence[str]
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Leave out spare columns until no heading and no cell is broken."""
+    widths = {
+        column: max(map(cell_len, (column, *(_cell(row[k]) for row in rows))))
+        for k, column in enumerate(columns)
+    }
+    kept = list(columns)
+    for column in spare:
+        if sum(widths[name] + _FRAME for name in kept) < out.width:
+            break
+        kept.remove(column)
+    if len(kept) == len(columns):
+        return columns, rows
+    places = [k for k, column in enumerate(columns) if column in kept]
+    return kept, [[row[k] for k in places] for row in rows]
 
 
 def _keeps_whole(rows: Sequence[Sequence[Any]]) -> bool:

@@ -9,8 +9,6 @@ from mtl_flows.cli.console import err, print_json
 from mtl_flows.cli.types import Json, output_option
 from mtl_flows.errors import unwritable
 
-BOHR_A = 0.529177210903
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -23,7 +21,7 @@ def density(
     temperature_K: Annotated[
         float, typer.Option("--temperature", help="Of the simulation, K; 0: the hottest.")
     ] = 0.0,
-    ordering: Annotated[int, typer.Option(min=0, help="Number of the ordered approximant.")] = 0,
+    approximant: Annotated[int, typer.Option(min=0, help="Number of the approximant.")] = 0,
     spacing_A: Annotated[
         float, typer.Option("--spacing", min=0.05, help="Largest edge of a voxel, Å.")
     ] = 0.3,
@@ -39,12 +37,14 @@ def density(
     json: Json = False,
 ) -> None:
     """Write the density of the mobile ions, averaged over a simulation, and suggest a level for its isosurface."""
+    from pymatgen.core.units import bohr_to_ang
+
     from mtl_flows.jobs.dynamics import load_trajectory
     from mtl_flows.science.dynamics import DiffusionParameters, ion_density
     from mtl_flows.store.database import MTLStore
 
     with MTLStore.open() as store:
-        simulation = store.simulation(material, ordering, temperature_K)
+        simulation = store.simulation(material, approximant, temperature_K)
         mobile_ion = simulation.provenance.parameters.mobile_ion
         if discard_ps is None:
             own = simulation.discard_ps
@@ -57,7 +57,7 @@ def density(
     except OSError as error:
         raise unwritable(output, error) from error
     level = found.level_holding(fraction)
-    per_bohr3 = level * BOHR_A**3
+    per_bohr3 = level * bohr_to_ang**3
     if json:
         print_json(
             {

@@ -1,7 +1,7 @@
 """`mtl init`, `mtl launch`, `mtl worker`, `mtl status`, `mtl recover`: work through FireWorks."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,12 @@ from mtl_flows.cli.types import (
     limit_option,
 )
 from mtl_flows.vocabulary import ChosenProtocol, WorkKind
+
+if TYPE_CHECKING:
+    from mtl_flows.flows.dynamics import DynamicsFlowMaker
+    from mtl_flows.launch.submit import SubmittedWorkflow
+    from mtl_flows.store.connection import Connection
+    from mtl_flows.store.database import MTLStore
 
 
 def register(app: typer.Typer) -> None:
@@ -106,16 +112,16 @@ def launch(
 
 
 def hand_in_dynamics(
-    store: Any,
-    address: Any,
-    maker: Any,
+    store: "MTLStore",
+    address: "Connection",
+    maker: "DynamicsFlowMaker",
     *,
     materials: list[str],
     protocol: ChosenProtocol,
     limit: int,
     own: bool = False,
     again: bool = False,
-) -> list[Any]:
+) -> "list[SubmittedWorkflow]":
     """Plan and submit; says what it does on standard error. Returns the workflows."""
     from dataclasses import replace
 
@@ -207,7 +213,7 @@ def status(
     """Show the funnel, the workflows and the states of their jobs; with --errors what failed."""
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.overview import failures, workflow_overview
-    from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
+    from mtl_flows.report.funnel import FUNNEL_COLUMNS, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore

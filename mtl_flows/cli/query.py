@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from mtl_flows.store.database import MTLStore
 
 _SHOWN = 50
-_WIDE = 110
-"""Columns of a terminal from which on a row shows all its numbers."""
 
 
 def register(app: typer.Typer) -> None:
@@ -118,11 +116,11 @@ def query(
 
 def print_candidates(candidates: "Sequence[CandidateDocument]", by: str = "priority") -> None:
     """Print what is known of each material, as far as the terminal is wide."""
-    from mtl_flows.report.tables import candidate_table
+    from mtl_flows.report.tables import SPARE_COLUMNS, candidate_table
 
-    columns, rows = candidate_table(candidates, wide=out.width >= _WIDE)
+    columns, rows = candidate_table(candidates)
     title = f"Candidates, by {by}"
-    out.print(table(title, columns, rows))
+    out.print(table(title, columns, rows, spare=[name for name in SPARE_COLUMNS if name in columns]))
 
 
 def print_dynamics(candidates: "Sequence[CandidateDocument]") -> None:

@@ -66,7 +66,9 @@ def list_(json: Json = False) -> None:
         for r in releases
     ]
     columns = ["release", "source", "date", "complete", "materials", "new", "changed", "refused"]
-    out.print(table("Releases", [*columns, "duplicates", "withdrawn", "ingests", "last ingest"], rows))
+    columns += ["duplicates", "withdrawn", "ingests", "last ingest"]
+    spare = ["last ingest", "ingests", "source", "duplicates", "changed", "withdrawn"]
+    out.print(table("Releases", columns, rows, spare=spare))
 
 
 def close(

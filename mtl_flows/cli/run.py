@@ -54,7 +54,7 @@ def run(
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.jobs.labels import import_labels
     from mtl_flows.launch.names import HEAVY
-    from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
+    from mtl_flows.report.funnel import FUNNEL_COLUMNS, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from mtl_flows.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mtl_flows.stages import ScreeningParameters
+    from mtl_flows.store.connection import Connection
     from mtl_flows.store.database import MTLStore
 
 
@@ -51,7 +52,7 @@ def screen(
     what is missing is computed. Another ion, or other parameters under a name of their own, are another screening
     beside: `mtl screen -m Na` · `mtl screen --screening tight --parameters tight.yaml`
     """
-    from mtl_flows.report.tables import FUNNEL_COLUMNS, funnel_rows
+    from mtl_flows.report.funnel import FUNNEL_COLUMNS, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -109,7 +110,7 @@ def chosen_parameters(
 
 def run_screening(
     store: "MTLStore",
-    address: Any,
+    address: "Connection",
     parameters: "ScreeningParameters",
     *,
     workers: int,

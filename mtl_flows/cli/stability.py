@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mtl_flows.jobs.entry_providers import EntrySource
     from mtl_flows.science.stability import EntryProvider, StabilityParameters, WindowResult
     from mtl_flows.stages.dynamics import DynamicsParameters
+    from mtl_flows.store.database import MTLStore
 
 
 def register(app: typer.Typer) -> None:
@@ -143,7 +144,7 @@ def stability(
 
 
 def entry_source(
-    store: Any, entries: Path | None, provider: ProviderName | None, corrections: Corrections
+    store: "MTLStore", entries: Path | None, provider: ProviderName | None, corrections: Corrections
 ) -> "EntrySource":
     """Return the source that options describe; a file is taken into the store.
 

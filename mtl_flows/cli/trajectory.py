@@ -20,7 +20,7 @@ def trajectory(
     temperature_K: Annotated[
         float, typer.Option("--temperature", help="Of the simulation, K; 0: the hottest.")
     ] = 0.0,
-    ordering: Annotated[int, typer.Option(min=0, help="Number of the ordered approximant.")] = 0,
+    approximant: Annotated[int, typer.Option(min=0, help="Number of the approximant.")] = 0,
     discard_ps: Annotated[float, typer.Option(min=0.0, help="Equilibration left out, ps.")] = 0.0,
     every: Annotated[int, typer.Option(min=1, help="Write every so many frames.")] = 1,
 ) -> None:
@@ -29,7 +29,7 @@ def trajectory(
     from mtl_flows.store.database import MTLStore
 
     with MTLStore.open() as store:
-        simulation = store.simulation(material, ordering, temperature_K)
+        simulation = store.simulation(material, approximant, temperature_K)
         n_frames = write_trajectory(store, simulation, output, discard_ps=discard_ps, every=every)
     interval_fs = simulation.timestep_fs * simulation.frame_interval * every
     err.print(f"{output}: {n_frames} frames, {interval_fs:g} fs apart, at {simulation.temperature_K:g} K")

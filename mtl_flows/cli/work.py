@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from mtl_flows.cli.console import complain, progress
 from mtl_flows.errors import MTLError
-from mtl_flows.settings import EMBEDDED_FOLDER, find_project_folder
 
 if TYPE_CHECKING:
     from mtl_flows.launch.events import RocketEvent, WorkSummary
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
 def launch_folder() -> Path:
     """Folder below the project folder where jobs run and leave their output."""
+    from mtl_flows.settings import EMBEDDED_FOLDER, find_project_folder
+
     return find_project_folder() / EMBEDDED_FOLDER / "launches"
 
 
@@ -35,19 +36,19 @@ def run_workers(
     KeyboardInterrupt
         If Ctrl-C ended the work; the job in hand is ready to run again.
     """
-    from mtl_flows.launch.events import Outcome
+    from mtl_flows.launch.events import RocketOutcome
     from mtl_flows.launch.worker import work
 
     with progress("jobs", total) as reporter:
 
         def show(event: "RocketEvent") -> None:
-            if event.outcome is Outcome.STARTED:
+            if event.outcome is RocketOutcome.STARTED:
                 reporter.advance(0, note=f"{event.name} …")
-            elif event.outcome is Outcome.COMPLETED:
+            elif event.outcome is RocketOutcome.COMPLETED:
                 reporter.advance(1, note=f"{event.name} done in {event.elapsed_s:.1f} s")
-            elif event.outcome is Outcome.FIZZLED:
+            elif event.outcome is RocketOutcome.FIZZLED:
                 reporter.advance(1, note=f"{event.name} failed")
-            elif event.outcome is Outcome.LOST:
+            elif event.outcome is RocketOutcome.LOST:
                 complain("lost", f"{event.name}: given to another worker meanwhile; nothing was changed here")
 
         summary = work(

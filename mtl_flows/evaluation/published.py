@@ -50,7 +50,7 @@ class PublishedTables:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PublishedComparison:
     """One computed number beside the published one.
 
     Attributes
@@ -87,7 +87,7 @@ class StructureAccount:
     source: str
     formula: str = ""
     mobile_coordinates_fixed: bool = False
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[PublishedComparison, ...] = ()
     error: str = ""
 
 
@@ -262,13 +262,13 @@ def _account(case: Case, tables: PublishedTables) -> StructureAccount:
     )
 
 
-def _compare(case: Case, tables: PublishedTables) -> Iterator[Comparison]:
+def _compare(case: Case, tables: PublishedTables) -> Iterator[PublishedComparison]:
     icsd, result = case.icsd_id, case.result
     r_published = tables.r_connected_A[icsd]
     difference = abs(result.r_connected_A - r_published)
     agrees = difference <= R_TOLERANCE_A
     because = (None, "") if agrees else explain_r_connected(case, r_published)
-    yield Comparison(
+    yield PublishedComparison(
         "r_connected", "r_connected_A", result.r_connected_A, r_published, difference, agrees, *because
     )
     if icsd in tables.rho_cycles:
@@ -276,14 +276,16 @@ def _compare(case: Case, tables: PublishedTables) -> Iterator[Comparison]:
         difference = abs(rho - published)
         agrees = difference <= RHO_TOLERANCE
         because = (None, "") if agrees else explain_rho_cycles(case, published, r_published)
-        yield Comparison("rho_cycles", "rho_cycles", rho, published, difference, agrees, *because)
+        yield PublishedComparison("rho_cycles", "rho_cycles", rho, published, difference, agrees, *because)
     if icsd in tables.features:
         computed, reference = result.features["published"], tables.features[icsd]
         name = max(reference, key=lambda name: _relative_difference(computed[name], reference[name]))
         agrees = all(features_agree(computed[name], reference[name]) for name in reference)
         because = (None, "") if agrees else explain_features(case, reference)
         difference = _relative_difference(computed[name], reference[name])
-        yield Comparison("features", name, computed[name], reference[name], difference, agrees, *because)
+        yield PublishedComparison(
+            "features", name, computed[name], reference[name], difference, agrees, *because
+        )
 
 
 def _relative_difference(computed: float, published: float) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 from mtl_flows.errors import ConfigurationError
@@ -17,7 +18,7 @@ from mtl_flows.science.verdict import (
     decide,
 )
 
-_95_PERCENT = 1.96
+_HALF_WIDTH_95 = NormalDist().inv_cdf(0.975)  # in standard errors
 
 _ALIASES: Mapping[str, Sequence[str]] = {
     "id": ("id", "material_id", "icsd_id"),
@@ -117,7 +118,7 @@ def _measured(row: Mapping[str, Any], name: str, origin: str, where: str, half_w
     low, high = _number(row, f"{name}_low", where), _number(row, f"{name}_high", where)
     error = _number(row, f"{name}_error", where)
     if error is not None:
-        half_width = _95_PERCENT * error
+        half_width = _HALF_WIDTH_95 * error
     try:
         return Measured(
             value,

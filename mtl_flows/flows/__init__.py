@@ -1,1 +1,1 @@
-"""Flow Makers: screening, dynamics, discovery."""
+"""Flow Makers: a screening, the dynamics of a material, a round of a campaign."""

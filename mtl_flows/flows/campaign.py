@@ -4,10 +4,9 @@ from dataclasses import dataclass, field, replace
 
 from jobflow import Flow
 
+from mtl_flows.flows.approximant import approximant_jobs, labels
 from mtl_flows.jobs.candidates import CandidatesMaker
-from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.transport import TransportMaker
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
 
@@ -47,21 +46,9 @@ class CampaignRoundMaker(RecordMaker):
         limit = replace(p.budget, max_production_ps=length_ps - p.diffusion.discard_ps)
         limited = replace(p, production_ps=length_ps, budget=limit)
         jobs, fits = [], []
-        n_orderings = p.n_orderings(ordered=ordered)
-        for ordering in range(n_orderings):
-            label = material_id + (f" #{ordering}" if n_orderings > 1 else "")
-            prepare = PrepareMaker(name=f"order and relax {label}", parameters=limited).make(parent, ordering)
-            heat = TrajectoryMaker(name=f"heat {label}", parameters=limited).make(
-                parent, ordering, [prepare.output]
-            )
-            runs = [
-                TrajectoryMaker(
-                    name=f"{label} at {temperature_K:g} K", temperature_K=temperature_K, parameters=limited
-                ).make(parent, ordering, [heat.output])
-                for temperature_K in temperatures_K
-            ]
-            fit = TransportMaker(name=f"Arrhenius fit {label}", parameters=p).make(
-                parent, ordering, [run.output for run in runs]
+        for ordering, label in enumerate(labels(material_id, p.n_orderings(ordered=ordered))):
+            prepare, heat, runs, fit = approximant_jobs(
+                parent, ordering, label, limited, temperatures_K=temperatures_K, fitted=p
             )
             jobs += [prepare, heat, *runs, fit]
             fits.append(fit)

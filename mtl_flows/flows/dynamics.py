@@ -5,12 +5,11 @@ from math import ceil
 
 from jobflow import Flow
 
+from mtl_flows.flows.approximant import approximant_jobs, labels
 from mtl_flows.jobs.candidates import CandidatesMaker
-from mtl_flows.jobs.dynamics import PrepareMaker, TrajectoryMaker
 from mtl_flows.jobs.entry_providers import EntrySource
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.stability import StabilityMaker
-from mtl_flows.jobs.transport import TransportMaker
 from mtl_flows.schemas.dynamics import Sample
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
@@ -39,24 +38,10 @@ class DynamicsFlowMaker(RecordMaker):
     def make(self, parent: str, material_id: str, *, ordered: bool = False) -> Flow:
         """Flow over every temperature and approximant; an `ordered` crystal has one approximant."""
         p = self.parameters
-        n_orderings = p.n_orderings(ordered=ordered)
-        jobs = []
-        ends = []
-        for ordering in range(n_orderings):
-            suffix = f" #{ordering}" if n_orderings > 1 else ""
-            label = f"{material_id}{suffix}"
-            prepare = PrepareMaker(name=f"order and relax {label}", parameters=p).make(parent, ordering)
-            heat = TrajectoryMaker(name=f"heat {label}", parameters=p).make(
-                parent, ordering, [prepare.output]
-            )
-            runs = [
-                TrajectoryMaker(
-                    name=f"{label} at {temperature_K:g} K", temperature_K=temperature_K, parameters=p
-                ).make(parent, ordering, [heat.output])
-                for temperature_K in p.temperatures_K
-            ]
-            fit = TransportMaker(name=f"Arrhenius fit {label}", parameters=p).make(
-                parent, ordering, [run.output for run in runs]
+        jobs, ends = [], []
+        for ordering, label in enumerate(labels(material_id, p.n_orderings(ordered=ordered))):
+            prepare, heat, runs, fit = approximant_jobs(
+                parent, ordering, label, p, temperatures_K=p.temperatures_K, fitted=p
             )
             window = StabilityMaker(
                 name=f"electrochemical window {label}", parameters=p, source=self.entries

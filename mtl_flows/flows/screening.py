@@ -12,8 +12,8 @@ from mtl_flows.jobs.chemistry import ChemistryMaker
 from mtl_flows.jobs.clustering import ClusteringMaker
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.topology import TopologyMaker
-from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.vocabulary import PROTOCOLS
 
 
 @dataclass

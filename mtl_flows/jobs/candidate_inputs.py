@@ -12,7 +12,6 @@ from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.labels import LabelDocument, label_of
 from mtl_flows.science.known import canonical_id
-from mtl_flows.science.topology import Protocol
 from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, Subject
 from mtl_flows.stages.candidates import CANDIDATES
 from mtl_flows.stages.evidence import Sources
@@ -20,6 +19,7 @@ from mtl_flows.stages.verdict import verdict_key
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.marks import marks_by
 from mtl_flows.store.structures import material_of
+from mtl_flows.vocabulary import Protocol
 
 _STRUCTURE = ("crystal_id", "fingerprint", "representative_id", "releases")
 _WRITTEN = ("provenance.created_at",)

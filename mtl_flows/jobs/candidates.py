@@ -18,13 +18,13 @@ from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.labels import LabelDocument, label_of
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.known import canonical_id
-from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.candidates import CandidateInputs, build
 from mtl_flows.stages.evidence import Sources
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import material_of
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 _BATCH = 1000
 

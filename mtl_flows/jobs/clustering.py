@@ -22,9 +22,9 @@ from mtl_flows.science.clustering import (
     nearest_known,
 )
 from mtl_flows.science.known import canonical_id
-from mtl_flows.science.topology import Protocol
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import Protocol
 
 _MAX_DEPARTED = 0.25
 

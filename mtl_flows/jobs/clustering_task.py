@@ -11,9 +11,9 @@ from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.schemas.clustering import ClusteringDocument
 from mtl_flows.science.gates import Facts, gates_before, stand
 from mtl_flows.science.known import canonical_id
-from mtl_flows.science.topology import Protocol
 from mtl_flows.stages import TOPOLOGY, ScreeningParameters, Subject
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import Protocol
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from mtl_flows.jobs.reading import (
     stems,
 )
 from mtl_flows.jobs.settling import Delivered
-from mtl_flows.parallel import Outcome
+from mtl_flows.parallel import GuardedOutcome
 from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
 from mtl_flows.science.reading import FoundFile, Part, file_slug, source_key
@@ -169,7 +169,7 @@ class Delivery:
         return partial(read_file, parameters=self.parameters, source=self.release.source)
 
     def _one_by_one(
-        self, part: FoundFile | Part, outcome: Outcome[Documents], guard: Guard
+        self, part: FoundFile | Part, outcome: GuardedOutcome[Documents], guard: Guard
     ) -> Iterator[tuple[Documents, Exception | None, FoundFile | Part]]:
         """What a part gave; if it failed as a whole, what its entries give one by one, each within its limits."""
         if outcome.error is None or not isinstance(part, Part) or len(part.texts) < 2:

@@ -30,8 +30,8 @@ from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, assemble_tra
 from mtl_flows.simulation.state import MDState
 from mtl_flows.stages.dynamics import DynamicsParameters, steps
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import RUNNING
 
-RUNNING = "running"
 HEATED = "heated"
 FAILED = "failed"
 

@@ -8,7 +8,7 @@ from typing import Any
 from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError, MTLError
-from mtl_flows.parallel import Outcome
+from mtl_flows.parallel import GuardedOutcome
 from mtl_flows.schemas.base import Provenance, StageParameters, utc_now
 from mtl_flows.schemas.groups import MembershipDocument
 from mtl_flows.science.duplicates import DuplicateParameters, representatives
@@ -17,7 +17,7 @@ from mtl_flows.stages.groups import GROUPS, matcher_key
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
-Guard = Callable[..., Iterator[Outcome[Any]]]
+Guard = Callable[..., Iterator[GuardedOutcome[Any]]]
 
 _BATCH = 200
 _TIMEOUT_S = 3600.0
@@ -127,10 +127,10 @@ def _write(
         for material, place in places[key].items()
     ]
     standing = {d.id: d for d in store.groups.find({"_id": {"$in": [d.id for d in documents]}})}
-    store.groups.put(d for d in documents if d.id not in standing or _says(d) != _says(standing[d.id]))
+    store.groups.put(d for d in documents if d.id not in standing or _content(d) != _content(standing[d.id]))
 
 
-def _says(document: MembershipDocument) -> dict[str, Any]:
+def _content(document: MembershipDocument) -> dict[str, Any]:
     return document.model_dump(exclude={"provenance"})
 
 

@@ -115,7 +115,7 @@ def windows_of_material(
 def _write(store: MTLStore, document: StabilityDocument) -> StabilityDocument:
     if store.stability.existing([document.id]):
         before = store.stability.get(document.id)
-        if _says(before) == _says(document):
+        if _content(before) == _content(document):
             return before
     store.stability.put([document])
     return document
@@ -208,7 +208,7 @@ def _potential(store: MTLStore, parameters: DynamicsParameters) -> EntryProvider
     )
 
 
-def _says(document: StabilityDocument) -> dict[str, Any]:
+def _content(document: StabilityDocument) -> dict[str, Any]:
     return document.model_dump(exclude={"provenance": {"created_at", "job"}})
 
 

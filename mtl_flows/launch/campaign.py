@@ -38,7 +38,6 @@ from mtl_flows.science.dynamics.allocation import (
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.ordering import parent_id
-from mtl_flows.stages.transport import diffusion_of
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -153,7 +152,7 @@ def _once_per_group(
     return [(c, parent_id(subject)) for c, subject in zip(chosen.values(), subjects, strict=True)]
 
 
-def look(store: MTLStore, campaign: CampaignDocument) -> CampaignProgress:
+def campaign_progress(store: MTLStore, campaign: CampaignDocument) -> CampaignProgress:
     """Say where a campaign stands and what it would do next; nothing is handed in or written."""
     p = dynamics_of(campaign)
     ordered = store.structures.ordered_among(m.structure_id for m in campaign.materials)
@@ -179,7 +178,7 @@ def advance_campaign(
     store: MTLStore, address: Connection, campaign: CampaignDocument, screening: ScreeningParameters
 ) -> CampaignProgress:
     """Decide a round, write it down if anything is new, and hand in its work."""
-    progress = look(store, campaign)
+    progress = campaign_progress(store, campaign)
     seen = _latest_observations(campaign)
     observations = [
         o
@@ -223,7 +222,7 @@ def dynamics_of(campaign: CampaignDocument) -> DynamicsParameters:
     return TypeAdapter(DynamicsParameters).validate_python(campaign.dynamics)
 
 
-def purchases(campaign: CampaignDocument) -> list[dict[str, Any]]:
+def spending(campaign: CampaignDocument) -> list[dict[str, Any]]:
     """Return what each round's core-hours bought: one row for each simulation that went on, in order.
 
     A row holds the simulation, the core-hours and picoseconds it took, and status, diffusivity and relative error
@@ -289,7 +288,7 @@ def _state(
                     ordering=ordering,
                     temperature_K=found.temperature_K,
                     status=found.status,
-                    result=diffusion_of(found) if found.diffusion is not None else None,
+                    result=found.result if found.diffusion is not None else None,
                     simulated_ps=1e-3 * found.steps_done * found.timestep_fs,
                     core_hours=_core_hours(found),
                 )

@@ -11,13 +11,14 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
 from mtl_flows.errors import MTLError
-from mtl_flows.launch.events import EventCallback, Outcome, RocketEvent
-from mtl_flows.launch.interruption import Interruption, deaf
+from mtl_flows.launch.environment import environment_variables
+from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome
+from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
 from mtl_flows.launch.lost import give_back, lost_launches
 from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.rockets import Budget, Unlimited, WorkOrder, run_rockets
-from mtl_flows.launch.surroundings import environment
+from mtl_flows.parallel import ignoring_interrupts
 from mtl_flows.store.connection import Connection
 
 _LOOK_AROUND_S = 0.5
@@ -41,11 +42,11 @@ def run_crew(
     watch = _Watch(on_event)
     workers: dict[Pipe, SpawnProcess] = {}
     with interruption.installed(), interruption.shield():
-        with environment(_share_of_threads(size)):
+        with environment_variables(_share_of_threads(size)):
             for _ in range(size):
                 receiver, sender = context.Pipe(duplex=False)
                 worker = context.Process(target=_serve, args=(connection, order, budget, sender))
-                with deaf():
+                with ignoring_interrupts():
                     worker.start()
                 sender.close()  # the worker holds the only writing end: the pipe ends when it does
                 workers[receiver] = worker
@@ -80,7 +81,7 @@ class _Watch:
         if isinstance(message, MTLError):
             self.errors.append(message)
             return
-        if message.outcome is Outcome.STARTED:
+        if message.outcome is RocketOutcome.STARTED:
             self.in_hand[message.fw_id] = message
         else:
             self.in_hand.pop(message.fw_id, None)
@@ -94,12 +95,12 @@ def _give_back_dropped(connection: Connection, watch: _Watch) -> None:
         for launch in lost_launches(pad, LOST_AFTER_S):
             ready = give_back(pad, launch)
             if launch.fw_id in watch.in_hand:
-                outcome = Outcome.RETURNED if ready else Outcome.FIZZLED
+                outcome = RocketOutcome.RETURNED if ready else RocketOutcome.FIZZLED
                 watch.take(replace(watch.in_hand[launch.fw_id], outcome=outcome, error=launch.why))
     finally:
         pad.connection.close()
     for event in list(watch.in_hand.values()):  # another worker noticed first
-        watch.take(replace(event, outcome=Outcome.RETURNED))
+        watch.take(replace(event, outcome=RocketOutcome.RETURNED))
 
 
 def _serve(connection: Connection, order: WorkOrder, budget: Budget, pipe: Pipe) -> None:

@@ -51,7 +51,7 @@ _LIBRARIES = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """Outcome of one check.
 
     Attributes
@@ -72,7 +72,7 @@ class Finding:
     remedy: str = ""
 
 
-def examine(settings: Settings, *, blob_bytes: int = BLOB_BYTES) -> Iterator[Finding]:
+def examine(settings: Settings, *, blob_bytes: int = BLOB_BYTES) -> Iterator[CheckResult]:
     """Check everything a worker depends on; a check that breaks is a failure and the others go on.
 
     Nothing stays behind: the object of the round trip is removed.
@@ -88,9 +88,9 @@ def examine(settings: Settings, *, blob_bytes: int = BLOB_BYTES) -> Iterator[Fin
     yield _local_disk(project)
     try:
         with connection(settings) as address, address.client() as client:
-            yield Finding("server", "pass", f"answers at {address}")
+            yield CheckResult("server", "pass", f"answers at {address}")
             store = MTLStore(client, address.database)
-            checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+            checks: tuple[tuple[str, Callable[[], CheckResult]], ...] = (
                 ("server version", lambda: _server_version(store)),
                 ("storage engine", lambda: _storage_engine(store)),
                 ("clock", lambda: _clock(store)),
@@ -103,21 +103,25 @@ def examine(settings: Settings, *, blob_bytes: int = BLOB_BYTES) -> Iterator[Fin
             for name, check in checks:
                 yield _tried(name, check)
     except MTLError as error:
-        yield Finding("server", "fail", error.message, error.remedy)
+        yield CheckResult("server", "fail", error.message, error.remedy)
 
 
-def _tried(name: str, check: Callable[[], Finding]) -> Finding:
+def _tried(name: str, check: Callable[[], CheckResult]) -> CheckResult:
     try:
         return check()
     except MTLError as error:
-        return Finding(name, "fail", error.message, error.remedy)
+        return CheckResult(name, "fail", error.message, error.remedy)
     except PyMongoError as error:  # the text may repeat the address
-        return Finding(name, "fail", type(error).__name__, "the user may lack the rights this check needs")
+        return CheckResult(
+            name, "fail", type(error).__name__, "the user may lack the rights this check needs"
+        )
     except (yaml.YAMLError, OSError, ValueError, KeyError, TypeError) as error:  # likewise
-        return Finding(name, "fail", f"unusable configuration: {type(error).__name__}", "mtl init --force")
+        return CheckResult(
+            name, "fail", f"unusable configuration: {type(error).__name__}", "mtl init --force"
+        )
 
 
-def _libraries() -> Finding:
+def _libraries() -> CheckResult:
     found, missing = {}, []
     for name in _LIBRARIES:
         try:
@@ -126,13 +130,13 @@ def _libraries() -> Finding:
             missing.append(name)
     told = ", ".join(f"{name} {number}" for name, number in found.items())
     if missing:
-        return Finding(
+        return CheckResult(
             "libraries", "warn", f"missing: {', '.join(missing)}", "install mtl_flows with its extras"
         )
-    return Finding("libraries", "pass", told)
+    return CheckResult("libraries", "pass", told)
 
 
-def _files(project: Path) -> Iterator[Finding]:
+def _files(project: Path) -> Iterator[CheckResult]:
     """Modes of the files that can hold credentials: the project's, and those the environment points to."""
     named = [os.environ.get(name, "") for name in ("JOBFLOW_CONFIG_FILE", "FW_CONFIG_FILE")]
     files = {*(project / name for name in _CONFIGURED_FILES), *(Path(name) for name in named if name)}
@@ -148,58 +152,62 @@ def _files(project: Path) -> Iterator[Finding]:
         )
         if secret and mode & 0o077:
             remedy = f"chmod 600 {file.name}"
-            yield Finding(
+            yield CheckResult(
                 f"mode of {file.name}", "fail", f"others may read its credentials ({mode:04o})", remedy
             )
         else:
             told = "for its owner alone" if not mode & 0o077 else "holds no credentials"
-            yield Finding(f"mode of {file.name}", "pass", f"{told} ({mode:04o})")
+            yield CheckResult(f"mode of {file.name}", "pass", f"{told} ({mode:04o})")
 
 
-def _local_disk(project: Path) -> Finding:
+def _local_disk(project: Path) -> CheckResult:
     return _disk("disk", shutil.disk_usage(project).free, "of the project folder")
 
 
-def _disk(name: str, free_bytes: float, where: str) -> Finding:
+def _disk(name: str, free_bytes: float, where: str) -> CheckResult:
     told = f"{free_bytes / 1e9:.1f} GB free on the disk {where}"
     if free_bytes < _DISK_FAIL_BYTES:
-        return Finding(name, "fail", told, "make room before anything runs")
+        return CheckResult(name, "fail", told, "make room before anything runs")
     if free_bytes < _DISK_WARN_BYTES:
-        return Finding(name, "warn", told, "frames of molecular dynamics take about 1 GB for 100 materials")
-    return Finding(name, "pass", told)
+        return CheckResult(
+            name, "warn", told, "frames of molecular dynamics take about 1 GB for 100 materials"
+        )
+    return CheckResult(name, "pass", told)
 
 
-def _server_disk(store: MTLStore) -> Finding:
+def _server_disk(store: MTLStore) -> CheckResult:
     # A database that holds nothing yet has no size; that of the server's own always is there.
     stats = store.client.admin.command("dbStats")
     if not stats.get("fsTotalSize"):
-        return Finding("server disk", "warn", "the server does not say", "ask who runs it")
+        return CheckResult("server disk", "warn", "the server does not say", "ask who runs it")
     return _disk("server disk", stats["fsTotalSize"] - stats["fsUsedSize"], "of the server")
 
 
-def _server_version(store: MTLStore) -> Finding:
+def _server_version(store: MTLStore) -> CheckResult:
     told = str(store.client.server_info()["version"])
     number = tuple(int(part) for part in told.split(".")[:2])
     if number < _OLDEST_SERVER:
-        return Finding("server version", "fail", f"MongoDB {told}", "use MongoDB 6.0 or later")
+        return CheckResult("server version", "fail", f"MongoDB {told}", "use MongoDB 6.0 or later")
     if number < _TESTED_SERVER:
-        return Finding("server version", "warn", f"MongoDB {told}", "tests run on 6.0; update when you can")
-    return Finding("server version", "pass", f"MongoDB {told}")
+        return CheckResult(
+            "server version", "warn", f"MongoDB {told}", "tests run on 6.0; update when you can"
+        )
+    return CheckResult("server version", "pass", f"MongoDB {told}")
 
 
-def _storage_engine(store: MTLStore) -> Finding:
+def _storage_engine(store: MTLStore) -> CheckResult:
     engine = store.client.admin.command("serverStatus")["storageEngine"]
     if not engine.get("persistent", True):
-        return Finding(
+        return CheckResult(
             "storage engine",
             "fail",
             f"{engine['name']}: data end with the server",
             "use one that keeps its data",
         )
-    return Finding("storage engine", "pass", f"{engine['name']}, acknowledged writes are journalled")
+    return CheckResult("storage engine", "pass", f"{engine['name']}, acknowledged writes are journalled")
 
 
-def _clock(store: MTLStore) -> Finding:
+def _clock(store: MTLStore) -> CheckResult:
     before = datetime.now(UTC)
     server = store.client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
     after = datetime.now(UTC)
@@ -207,10 +215,10 @@ def _clock(store: MTLStore) -> Finding:
     told = f"{off_s:.1f} s apart from the server's"
     remedy = "synchronise the clocks (NTP): lost jobs are recognised by time"
     status: Status = "fail" if off_s >= HEARTBEAT_S else "warn" if off_s >= _CLOCK_WARN_S else "pass"
-    return Finding("clock", status, told, "" if status == "pass" else remedy)
+    return CheckResult("clock", status, told, "" if status == "pass" else remedy)
 
 
-def _indexes(store: MTLStore) -> Finding:
+def _indexes(store: MTLStore) -> CheckResult:
     missing = []
     begun = set(store.database.list_collection_names())
     for collection in store.collections:
@@ -224,38 +232,40 @@ def _indexes(store: MTLStore) -> Finding:
         ]
     if missing:
         told = f"{len(missing)} missing: {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}"
-        return Finding("indexes", "fail", told, "mtl migrate")
-    return Finding("indexes", "pass", "all there")
+        return CheckResult("indexes", "fail", told, "mtl migrate")
+    return CheckResult("indexes", "pass", "all there")
 
 
-def _schemas(store: MTLStore) -> Finding:
+def _schemas(store: MTLStore) -> CheckResult:
     from mtl_flows.store.migrations import outdated, too_new
 
     newer, older = too_new(store), outdated(store)
     if newer:
         told = ", ".join(f"{n} in {name}" for name, n in newer.items())
-        return Finding("schema versions", "fail", f"written by a later mtl_flows: {told}", "update mtl_flows")
+        return CheckResult(
+            "schema versions", "fail", f"written by a later mtl_flows: {told}", "update mtl_flows"
+        )
     if older:
         told = ", ".join(f"{n} in {name}" for name, n in older.items())
-        return Finding("schema versions", "warn", f"of an earlier layout: {told}", "mtl migrate")
-    return Finding("schema versions", "pass", "all documents have the layout of this version")
+        return CheckResult("schema versions", "warn", f"of an earlier layout: {told}", "mtl migrate")
+    return CheckResult("schema versions", "pass", "all documents have the layout of this version")
 
 
-def _job_store(address: Connection, project: Path, blob_bytes: int) -> Finding:
+def _job_store(address: Connection, project: Path, blob_bytes: int) -> CheckResult:
     """Send an object through the job store that a worker would open here, and back."""
     with _worker_job_store(address, project) as (store, origin):
         additional: Mapping[str, Any] = vars(store)["additional_stores"]
         stores: Mapping[str, Any] = {"docs_store": store.docs_store, **additional}
         in_memory = [name for name, part in stores.items() if _in_memory(part)]
         if in_memory:
-            return Finding(
+            return CheckResult(
                 "job store",
                 "fail",
                 f"{origin} keeps {', '.join(in_memory)} in memory: outputs end with the worker",
                 "write a jobflow.yaml with mtl init and point JOBFLOW_CONFIG_FILE at it",
             )
         if _BLOB_STORE not in additional:
-            return Finding(
+            return CheckResult(
                 "job store",
                 "fail",
                 f"{origin} has no additional store {_BLOB_STORE!r}",
@@ -272,8 +282,10 @@ def _job_store(address: Connection, project: Path, blob_bytes: int) -> Finding:
             store.remove_docs({"uuid": uuid})
     told = f"{blob_bytes / 2**20:g} MiB through {origin} and back"
     if not same:
-        return Finding("job store", "fail", f"{told}: something else came back", "check the additional store")
-    return Finding("job store", "pass", told)
+        return CheckResult(
+            "job store", "fail", f"{told}: something else came back", "check the additional store"
+        )
+    return CheckResult("job store", "pass", told)
 
 
 def _digest(text: Any) -> str:
@@ -304,24 +316,24 @@ def _worker_job_store(address: Connection, project: Path) -> Iterator[tuple[JobS
         store.close()  # type: ignore[no-untyped-call]
 
 
-def _launchpad(address: Connection, project: Path) -> Finding:
+def _launchpad(address: Connection, project: Path) -> CheckResult:
     """Whether lpad and rlaunch would use the same database as mtl."""
     file = project / "my_launchpad.yaml"
     if not file.is_file():
-        return Finding("launchpad", "pass", f"mtl worker uses database {address.database!r}")
+        return CheckResult("launchpad", "pass", f"mtl worker uses database {address.database!r}")
     content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     if content.get("name") != address.database:
-        return Finding(
+        return CheckResult(
             "launchpad",
             "fail",
             f"my_launchpad.yaml names database {content.get('name')!r}, mtl uses {address.database!r}",
             "mtl init --force",
         )
     if not os.environ.get("JOBFLOW_CONFIG_FILE"):
-        return Finding(
+        return CheckResult(
             "launchpad",
             "warn",
             "JOBFLOW_CONFIG_FILE is unset: under rlaunch jobflow would keep outputs in memory",
             "source environment.sh before rlaunch and qlaunch; mtl worker needs none",
         )
-    return Finding("launchpad", "pass", f"my_launchpad.yaml names the same database {address.database!r}")
+    return CheckResult("launchpad", "pass", f"my_launchpad.yaml names the same database {address.database!r}")

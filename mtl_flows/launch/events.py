@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class RocketOutcome(StrEnum):
     """What happened to a Firework."""
 
     STARTED = "started"
@@ -35,7 +35,7 @@ class RocketEvent:
         Type and message of the exception, for a job that fizzled.
     """
 
-    outcome: Outcome
+    outcome: RocketOutcome
     fw_id: int
     name: str
     folder: str
@@ -79,10 +79,10 @@ class WorkSummary:
         """Count events."""
         outcomes = [event.outcome for event in events]
         return cls(
-            completed=outcomes.count(Outcome.COMPLETED),
-            returned=outcomes.count(Outcome.RETURNED),
-            failures=tuple(event for event in events if event.outcome is Outcome.FIZZLED),
-            lost=tuple(event for event in events if event.outcome is Outcome.LOST),
+            completed=outcomes.count(RocketOutcome.COMPLETED),
+            returned=outcomes.count(RocketOutcome.RETURNED),
+            failures=tuple(event for event in events if event.outcome is RocketOutcome.FIZZLED),
+            lost=tuple(event for event in events if event.outcome is RocketOutcome.LOST),
             interrupted=interrupted,
         )
 

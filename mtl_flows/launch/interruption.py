@@ -9,19 +9,6 @@ from types import FrameType
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@contextmanager
-def deaf() -> Iterator[None]:
-    """Ignore Ctrl-C, and let processes that are started meanwhile do so until they are ready for it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
 class Interruption:
     """Turns both signals into KeyboardInterrupt, except inside a `shield`, where they are only noted.
 

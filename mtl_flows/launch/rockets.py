@@ -16,14 +16,14 @@ from fireworks.utilities.fw_utilities import create_datestamp_dir
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from mtl_flows.errors import DatabaseUnavailableError
-from mtl_flows.launch.events import EventCallback, Outcome, RocketEvent, last_error
+from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
+from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, last_error
 from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
 from mtl_flows.launch.lost import LostLaunch, as_time, give_back, last_sign, lost_launches
 from mtl_flows.launch.names import HEARTBEAT_FIELD, HEARTBEAT_S, LOST_AFTER_S
 from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.process import WorkerProcess
-from mtl_flows.launch.surroundings import ERROR_FILE, OUTPUT_FILE, surroundings, working_directory
 from mtl_flows.store.connection import Connection
 
 FWORKER_NAME = "mtl"
@@ -169,7 +169,7 @@ def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_eve
         If no server answers, or if it stays away for ten minutes.
     """
     interruption = Interruption()
-    with interruption.installed(), surroundings(connection, order.folder):
+    with interruption.installed(), worker_environment(connection, order.folder):
         pad = open_launchpad(connection, WorkerLaunchPad)
         try:
             _Worker(pad, order, budget, on_event, interruption).run()
@@ -202,7 +202,7 @@ class _Worker:
         self.streams = sys.stdout, sys.stderr
         self.interruption = interruption
         pad.interruption = interruption
-        pad.on_checkout = lambda checkout: self._report(Outcome.STARTED, checkout)
+        pad.on_checkout = lambda checkout: self._report(RocketOutcome.STARTED, checkout)
         pad.on_unreadable = self._report_unreadable
         env = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S, CREW_FIELD: order.crew}
         self.fworker = FWorker(FWORKER_NAME, category=list(order.categories), env=env)
@@ -276,23 +276,23 @@ class _Worker:
         if checkout.lost or (
             unfinished and not self.pad.patiently(lambda: owns(self.pad, checkout.launch_id))
         ):
-            self._report(Outcome.LOST, checkout)
+            self._report(RocketOutcome.LOST, checkout)
         elif launch.state == "COMPLETED":
-            self._report(Outcome.COMPLETED, checkout)
+            self._report(RocketOutcome.COMPLETED, checkout)
         elif unfinished:
             stopped = LostLaunch(
                 checkout.launch_id, checkout.firework.fw_id, "WorkerStopped: before the job ended"
             )
             give_back(self.pad, stopped, count_loss=False)
-            self._report(Outcome.RETURNED, checkout)
+            self._report(RocketOutcome.RETURNED, checkout)
         elif self.interruption.requested:
             self.pad.rerun_fw(checkout.firework.fw_id)  # FireWorks took the interruption for a failure
-            self._report(Outcome.RETURNED, checkout)
+            self._report(RocketOutcome.RETURNED, checkout)
         else:
             stacktrace = launch.action.stored_data["_exception"]["_stacktrace"]
-            self._report(Outcome.FIZZLED, checkout, last_error(stacktrace))
+            self._report(RocketOutcome.FIZZLED, checkout, last_error(stacktrace))
 
-    def _report(self, outcome: Outcome, checkout: _Checkout, error: str = "") -> None:
+    def _report(self, outcome: RocketOutcome, checkout: _Checkout, error: str = "") -> None:
         firework, elapsed_s = checkout.firework, time.monotonic() - checkout.since
         folder = str(checkout.folder)
         self._tell(RocketEvent(outcome, firework.fw_id, firework.name, folder, os.getpid(), elapsed_s, error))
@@ -301,7 +301,7 @@ class _Worker:
         name = (self.pad.fireworks.find_one({"fw_id": fw_id}, {"name": 1}) or {}).get("name", "")
         message = f"{type(error).__name__}: {error}"
         folder = str(self.order.folder)
-        self._tell(RocketEvent(Outcome.FIZZLED, fw_id, name, folder, os.getpid(), 0.0, message))
+        self._tell(RocketEvent(RocketOutcome.FIZZLED, fw_id, name, folder, os.getpid(), 0.0, message))
 
     def _tell(self, event: RocketEvent) -> None:
         stdout, stderr = self.streams

@@ -7,11 +7,11 @@ from math import ceil
 from mtl_flows.flows.screening import ScreeningFlowMaker
 from mtl_flows.jobs.clustering import clustering_is_current
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
-from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.stages import CRYSTAL_STAGES, ScreeningParameters
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import PROTOCOLS
 
 _BATCH = 2000
 # A job costs about a second besides its structures, this many take two.

@@ -13,12 +13,12 @@ from mtl_flows.jobs.screening import choose_screening, screening_parameters
 from mtl_flows.jobs.settling import settle_all
 from mtl_flows.launch.launchpad import launchpad, open_launchpad
 from mtl_flows.launch.waiting import hand_in_again, refuse_while_running, retire, waiting_work
-from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.migrations import migrate
 from mtl_flows.store.version_1 import mark
 from mtl_flows.store.version_1.takeover import Takeover
+from mtl_flows.vocabulary import PROTOCOLS
 
 Say = Callable[[str], None]
 

@@ -6,8 +6,8 @@ from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.jobs.clustering_run import named_clusters
 from mtl_flows.schemas.clustering import ClusteringDocument
 from mtl_flows.science.clustering import compare_clusters
-from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 
 def find_clustering(store: MTLStore, name: str) -> ClusteringDocument:

@@ -11,11 +11,11 @@ from mtl_flows.report.changes import REVISED, Change, changes, select
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import ReleaseDocument
 from mtl_flows.science.gates import Outcome, stand
-from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.facts import gate_facts
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 _BATCH = 1000
 

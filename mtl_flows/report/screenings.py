@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mtl_flows.jobs.screening import screening_parameters
-from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store.candidate_filter import CandidateFilter
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.funnel import FunnelCounts, funnel_counts
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
 from mtl_flows.science.curation import disorder
 from mtl_flows.science.gates import STORED, stand
-from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.stages import (
     BARRIER,
     CHEMISTRY,
@@ -29,6 +28,7 @@ from mtl_flows.stages.facts import gate_facts
 from mtl_flows.stages.ordering import ORDERING
 from mtl_flows.stages.runs import DYNAMICS, RELAXATION, STABILITY, TRANSPORT
 from mtl_flows.store.database import MTLStore
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 Story = dict[str, Any]
 R = TypeVar("R", bound=CrystalResult)

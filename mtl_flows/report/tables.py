@@ -1,41 +1,14 @@
-"""The tables people read: the funnel, the candidates, one material's story."""
+"""The tables of candidates that people read."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord
-from mtl_flows.science.gates import MILESTONES, STORED
-from mtl_flows.science.topology import PrescreenThresholds
-from mtl_flows.store.funnel import MATERIALS, FunnelCounts
 
-ARTICLE_COUNTS = {
-    MATERIALS: 2590,
-    "connectivity": 1443,
-    "prescreen": 770,
-    "cluster": 339,
-    "chemistry": 45,
-    "verdict": 14,
-}
-"""Counts of the article (doi:10.1021/jacs.5c04828, figure 2d), on ICSD 2019 and under its thresholds, by gate."""
-
-FUNNEL_COLUMNS = ("gate", "published", "text", "article")
 DYNAMICS_COLUMNS = (
     *("material", "formula", "D at T, cm²/s [95 %]", "E_a eV", "σ(300 K) S/cm", "status"),
     *("window V", "verdict"),
 )
-
-
-def funnel_rows(counts: FunnelCounts, thresholds: PrescreenThresholds) -> list[list[Any]]:
-    """One row for each gate; beside them the article's counts, where they were made with the same thresholds."""
-    labels = {
-        MATERIALS: "unique materials",
-        **{gate.key: gate.label(thresholds) for gate in STORED},
-        **MILESTONES,
-    }
-    article = (
-        ARTICLE_COUNTS if thresholds == PrescreenThresholds() else {MATERIALS: ARTICLE_COUNTS[MATERIALS]}
-    )
-    return [[labels[key], by["published"], by["text"], article.get(key)] for key, by in counts.items()]
 
 
 def evidence(material_id: str) -> str:
@@ -43,17 +16,10 @@ def evidence(material_id: str) -> str:
     return f"mtl explain {material_id}"
 
 
-def candidate_table(
-    candidates: Sequence[CandidateDocument], *, wide: bool
-) -> tuple[list[str], list[list[Any]]]:
-    """Headings, and one row for each material.
-
-    Columns in which no row has anything are left out, and what a narrow terminal has no room for unless `wide`.
-    """
+def candidate_table(candidates: Sequence[CandidateDocument]) -> tuple[list[str], list[list[Any]]]:
+    """Headings, and one row for each material; columns in which no row has anything are left out."""
     columns = {
-        heading: [cell(candidate) for candidate in candidates]
-        for heading, in_narrow, cell in _CANDIDATE_COLUMNS
-        if wide or in_narrow
+        heading: [cell(candidate) for candidate in candidates] for heading, cell in _CANDIDATE_COLUMNS.items()
     }
     filled = {heading: cells for heading, cells in columns.items() if any(c is not None for c in cells)}
     return list(filled), [list(row) for row in zip(*filled.values(), strict=True)]
@@ -136,21 +102,24 @@ def _cluster(candidate: CandidateDocument) -> str | None:
     return published if published == text else f"{published or '–'}|{text or '–'}"
 
 
-_CANDIDATE_COLUMNS: Final[tuple[tuple[str, bool, Callable[[CandidateDocument], Any]], ...]] = (
-    ("material", True, lambda row: row.material_id),
-    ("formula", True, lambda row: row.reduced_formula),
-    ("r_conn Å", False, lambda row: row.r_connected_A),
-    ("ρ publ.", False, lambda row: row.rho_cycles_published),
-    ("ρ text", False, lambda row: row.rho_cycles_text),
-    ("E_3D eV", True, lambda row: row.E_3D_eV),
-    ("priority", True, lambda row: row.priority),
-    ("cluster", False, _cluster),
-    ("E_a eV", True, activation_energy),
-    ("σ(300 K) S/cm", False, conductivity),
-    ("window V", False, window),
-    ("stands at", True, _standing),
-)
-"""Heading, whether a narrow terminal has it, and cell."""
+_CANDIDATE_COLUMNS: Final[Mapping[str, Callable[[CandidateDocument], Any]]] = {
+    "material": lambda row: row.material_id,
+    "formula": lambda row: row.reduced_formula,
+    "r_conn Å": lambda row: row.r_connected_A,
+    "ρ publ.": lambda row: row.rho_cycles_published,
+    "ρ text": lambda row: row.rho_cycles_text,
+    "E_3D eV": lambda row: row.E_3D_eV,
+    "priority": lambda row: row.priority,
+    "cluster": _cluster,
+    "E_a eV": activation_energy,
+    "σ(300 K) S/cm": conductivity,
+    "window V": window,
+    "stands at": _standing,
+}
+"""Heading and cell."""
+
+SPARE_COLUMNS: Final = ("ρ text", "ρ publ.", "cluster", "r_conn Å", "σ(300 K) S/cm", "window V")
+"""What a narrow terminal does without, the first first."""
 
 
 def with_intervals(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:

@@ -11,6 +11,8 @@ from mtl_flows.science.barrier import ACCESSIBLE_EV, BarrierResult
 class BarrierDocument(CrystalResult):
     """Bond-valence barriers of one crystal; null, with a reason, where the interaction of some ions is not known."""
 
+    telling = ("E_1D_eV", "E_2D_eV", "E_3D_eV")
+
     E_1D_eV: float | None = Field(
         None, description="level at which the landscape percolates in one dimension, above its deepest point"
     )

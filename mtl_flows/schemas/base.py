@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -19,15 +19,19 @@ _RECORDED_LIBRARIES = (
     "ase",
     "atomate2",
     "chgnet",
+    "giotto-ph",
     "giotto-tda",
     "numpy",
     "pymatgen",
     "pymatgen-analysis-diffusion",
     "scikit-learn",
     "scipy",
+    "sevenn",
     "spglib",
     "torch",
 )
+
+_LONGEST_SHOWN = 28
 
 
 def content_hash(content: Any) -> str:
@@ -139,8 +143,18 @@ class Document(BaseModel):
         extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants"
     )
 
+    telling: ClassVar[tuple[str, ...]] = ()
+    """Fields that the representation shows beside the id."""
+
     id: str = Field(alias="_id", description="deterministic key")
     schema_version: int = Field(1, description="version of this document's layout")
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={_brief(getattr(self, name))}" for name in self.telling]
+        return f"{type(self).__name__}({', '.join([_brief(self.id), *shown])})"
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def to_mongo(self) -> dict[str, Any]:
         """Plain mapping with ``_id``, as the server keeps it."""
@@ -163,6 +177,14 @@ class Document(BaseModel):
                 remedy="update mtl_flows",
             )
         return cls.model_validate(dict(stored))
+
+
+def _brief(value: Any) -> str:
+    """Return a value in few characters: four digits of a number, both ends of a long text."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:20]}…{text[-6:]}"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document, FreeForm, Provenance
+from mtl_flows.vocabulary import SimulationStatus
 
 
 class CampaignMaterial(BaseModel):
@@ -25,7 +26,7 @@ class Observation(BaseModel):
     material_id: str = Field(description="id of the material")
     ordering: int = Field(description="number of the approximant")
     temperature_K: float = Field(description="target temperature")
-    status: str = Field(description="running, failed, or what the analysis says")
+    status: SimulationStatus = Field(description="running, failed, or what the analysis says")
     simulated_ps: float = Field(description="length so far")
     core_hours: float = Field(description="what it has cost so far: wall time times threads")
     diffusivity_cm2_per_s: float | None = Field(description="null where there is only a bound or nothing")
@@ -59,6 +60,8 @@ class CampaignRound(BaseModel):
 
 class CampaignDocument(Document):
     """A campaign: its materials, budget, protocol and rounds."""
+
+    telling = ("core_hours", "at_once", "screening")
 
     schema_version: int = Field(2, description="version of this document's layout")
     name: str = Field(description="what it is called; also its id")

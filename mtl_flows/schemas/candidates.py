@@ -26,7 +26,7 @@ class DiffusivityRecord(BaseModel):
     )
 
 
-class Part(BaseModel):
+class RowPart(BaseModel):
     """Fields of the row that are made together."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,7 +36,7 @@ class Part(BaseModel):
         return {name: getattr(self, name) for name in type(self).model_fields}
 
 
-class MaterialPart(Part):
+class MaterialPart(RowPart):
     """What the material is."""
 
     material_id: str = Field(description="id of the material, such as icsd-188887")
@@ -55,7 +55,7 @@ class MaterialPart(Part):
     releases: list[str] = Field(description="releases that hold the current revision")
 
 
-class KnownPart(Part):
+class KnownPart(RowPart):
     """What is known of it from experiment."""
 
     is_known_conductor: bool = Field(
@@ -66,7 +66,7 @@ class KnownPart(Part):
     )
 
 
-class TopologyPart(Part):
+class TopologyPart(RowPart):
     """Metrics and descriptors."""
 
     r_connected_A: float | None = Field(None, description="mean over mobile sites of the largest H0 death, Å")
@@ -97,7 +97,7 @@ class TopologyPart(Part):
     )
 
 
-class ClusterPart(Part):
+class ClusterPart(RowPart):
     """Its places in the current clusterings."""
 
     cluster_published: str | None = Field(None, description="name of its cluster")
@@ -122,7 +122,7 @@ class ClusterPart(Part):
     )
 
 
-class GatePart(Part):
+class GatePart(RowPart):
     """What the gates say."""
 
     passes_connectivity: bool | None = Field(None, description="r_connected below its threshold")
@@ -144,13 +144,13 @@ class GatePart(Part):
         return bool(self.survives_published or self.survives_text)
 
 
-class ChemistryPart(Part):
+class ChemistryPart(RowPart):
     """What the chemical rules say."""
 
     failed_rules: list[int] | None = Field(None, description="numbers of the chemical rules that failed")
 
 
-class DynamicsPart(Part):
+class DynamicsPart(RowPart):
     """The one run that is shown, and its fits."""
 
     engine: str | None = Field(
@@ -209,7 +209,7 @@ class DynamicsPart(Part):
     )
 
 
-class WindowPart(Part):
+class WindowPart(RowPart):
     """The electrochemical window."""
 
     window_status: str | None = Field(None, description="known or unknown")
@@ -223,7 +223,7 @@ class WindowPart(Part):
     e_above_hull_eV_per_atom: float | None = Field(None, description="energy above the convex hull")
 
 
-class VerdictPart(Part):
+class VerdictPart(RowPart):
     """The verdict under the screening's thresholds."""
 
     verdict: Judgement | None = Field(None, description="pass, fail or undecided")
@@ -249,6 +249,8 @@ class CandidateDocument(
 
     ``None`` stands for *not computed*; the stage that is missing is named by `pending`.
     """
+
+    telling = ("reduced_formula", "priority", "activation_energy_eV", "verdict")
 
     schema_version: int = Field(2, description="version of this document's layout")
     screening: str = Field(description="name of the screening")

@@ -25,6 +25,8 @@ class RuleRecord(BaseModel):
 class ChemistryDocument(CrystalResult):
     """All eight rules for one structure."""
 
+    telling = ("formula", "passed", "failures")
+
     formula: str = Field(description="formula that the rules looked at")
     passed: bool = Field(description="whether every rule passed")
     failures: list[int] = Field(description="numbers of the rules that failed")

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document, Provenance
-from mtl_flows.science.topology import Protocol
+from mtl_flows.vocabulary import Protocol
 
 
 class ClusterRecord(BaseModel):
@@ -72,6 +72,8 @@ class DriftRecord(BaseModel):
 class ClusteringDocument(Document):
     """One clustering of everything that passed the prescreen under one protocol."""
 
+    telling = ("n_materials", "damping", "silhouette")
+
     protocol: Protocol = Field(description="which features were clustered")
     topology_parameters_hash: str = Field(description="which topology documents the features come from")
     parameters_hash: str = Field(description="hash of the clustering's parameters and thresholds")
@@ -96,6 +98,8 @@ class ClusteringDocument(Document):
 
 class AssignmentDocument(Document):
     """Where one crystal stands in one clustering."""
+
+    telling = ("material_id", "cluster", "exemplar_distance")
 
     clustering_id: str = Field(description="id of the run")
     protocol: Protocol = Field(description="protocol of the run")

@@ -19,6 +19,8 @@ def crystal_id(structure: Structure) -> str:
 class CrystalDocument(Document):
     """One crystal, its sites in canonical order; site indices in other documents refer to it."""
 
+    telling = ("reduced_formula", "n_sites")
+
     reduced_formula: str = Field(description="reduced formula of the sites")
     n_sites: int = Field(description="crystallographic sites in the cell, whatever their occupancy")
     structure: FreeForm = Field(

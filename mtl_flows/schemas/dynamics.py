@@ -1,12 +1,16 @@
 """Documents of the dynamics stage: ordered approximants, trajectories with their diffusivity, Arrhenius fits."""
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
+from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.base import FreeForm, RunDocument
 from mtl_flows.vocabulary import DynamicsStatus, SimulationStatus
+
+if TYPE_CHECKING:
+    from mtl_flows.science.dynamics import DiffusionResult
 
 TrajectoryStage = Literal["heat", "production"]
 
@@ -28,6 +32,8 @@ class Sample(NamedTuple):
 
 class OrderingDocument(RunDocument):
     """One ordered approximant of a material, in the supercell that molecular dynamics runs in."""
+
+    telling = ("n_atoms", "ewald_energy_eV", "composition_error")
 
     schema_version: int = Field(2, description="version of this document's layout")
     approximant_id: str = Field(
@@ -65,6 +71,8 @@ class OrderingDocument(RunDocument):
 
 class RelaxationDocument(RunDocument):
     """An ordered cell relaxed by a potential, for every ordering that gives it."""
+
+    telling = ("converged", "energy_eV_per_atom", "volume_change")
 
     schema_version: int = Field(2, description="version of this document's layout")
     approximant_id: str = Field(description="id of the ordered cell")
@@ -124,6 +132,8 @@ class TrajectoryDocument(RunDocument):
     a ramp, ``heated``.
     """
 
+    telling = ("temperature_K", "status", "diffusivity_cm2_per_s")
+
     schema_version: int = Field(2, description="version of this document's layout")
     approximant_id: str = Field(description="id of the ordered cell")
     replica: int = Field(description="which run of this cell it is")
@@ -165,6 +175,23 @@ class TrajectoryDocument(RunDocument):
     )
 
     @property
+    def result(self) -> "DiffusionResult":
+        """What the analysis of its diffusion gave.
+
+        Raises
+        ------
+        NotFoundError
+            If it has not been analysed yet.
+        """
+        from mtl_flows.science.dynamics import DiffusionResult
+
+        if self.diffusion is None:
+            raise NotFoundError(
+                f"is {self.status}, not analysed yet", subject=self.id, remedy="see mtl status"
+            )
+        return DiffusionResult.from_dict(dict(self.diffusion))
+
+    @property
     def discard_ps(self) -> float | None:
         """Equilibration that the analysis left out, ps; None before there is one."""
         return self.diffusion["parameters"]["discard_ps"] if self.diffusion else None
@@ -172,6 +199,8 @@ class TrajectoryDocument(RunDocument):
 
 class TransportDocument(RunDocument):
     """Arrhenius fit over the temperatures of one run of an ordered cell by one potential."""
+
+    telling = ("status", "activation_energy_eV", "conductivity_300K_S_per_cm")
 
     schema_version: int = Field(2, description="version of this document's layout")
     approximant_id: str = Field(description="id of the ordered cell")

@@ -10,6 +10,8 @@ from mtl_flows.schemas.base import Document, Provenance
 class MembershipDocument(Document):
     """Place of one material among its duplicates; its id is the material's."""
 
+    telling = ("representative_id",)
+
     composition_key: str = Field(description="composition within which it was compared")
     crystal_id: str = Field(description="crystal that it held when it was compared")
     representative_id: str = Field(description="material that stands for it")

@@ -58,6 +58,8 @@ class StructureFlags(BaseModel):
 class StructureDocument(Document):
     """One revision of one material, as its source gives it."""
 
+    telling = ("reduced_formula", "n_sites", "space_group_symbol")
+
     material_id: str = Field(
         description="id of the material at its source, such as icsd-188887 or lif@our-lab"
     )
@@ -138,6 +140,8 @@ class RejectionDocument(Document):
     At ingest one document stands for a material and a reason, or, where no material could be read, for the source,
     the stem of the file and a reason, whatever folder and release the file lies in.
     """
+
+    telling = ("subject", "stage", "reason")
 
     schema_version: int = Field(3, description="version of this document's layout")
     stage: str = Field(description="stage noun, such as ingest")
@@ -266,6 +270,8 @@ class RejectionDocument(Document):
 class FileDocument(Document):
     """Ledger of the files read: a file whose outcome stands here is not read again."""
 
+    telling = ("name",)
+
     schema_version: int = Field(3, description="version of this document's layout")
     name: str = Field(description="file name, with the path inside its archive")
     stem: str = Field(description="name of the file without folder and ending")
@@ -283,6 +289,8 @@ class FileDocument(Document):
 
 class DeliveryDocument(Document):
     """What a release holds of a material, and the file that delivered it."""
+
+    telling = ("release", "structure_id")
 
     release: str = Field(description="name of the release")
     material_id: str = Field(description="material that it holds")
@@ -316,6 +324,8 @@ class IngestRecord(BaseModel):
 
 class ReleaseDocument(Document):
     """One delivery of files by a source."""
+
+    telling = ("source", "date", "complete")
 
     schema_version: int = Field(4, description="version of this document's layout")
     name: str = Field(description="name the user gave it")

@@ -46,6 +46,8 @@ class LabelStatement(LabelFacts):
 class LabelDocument(LabelFacts, Document):
     """Measured facts about one material and one mobile ion: what holds of all that was stated, and the statements."""
 
+    telling = ("known_conductor", "conductivity_S_per_cm", "family")
+
     schema_version: int = Field(3, description="version of this document's layout")
     material_id: str = Field(description="id of the material in lower case, such as icsd-188887")
     ion: str = Field(description="element symbol of the mobile ion that the facts are about")

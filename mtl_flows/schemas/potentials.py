@@ -10,6 +10,8 @@ from mtl_flows.schemas.base import Document, FreeForm
 class PotentialDocument(Document):
     """One potential; its id is the hash of its name part, and of its weights where the name stood for others before."""
 
+    telling = ("engine_name",)
+
     engine_name: str = Field(description="short name or import path of the engine")
     name_part: FreeForm = Field(description="engine, model, modality and every keyword, as handed in")
     name_id: str = Field(description="id of the first potential of this name part")

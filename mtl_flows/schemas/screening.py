@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document, FreeForm
-from mtl_flows.science.topology import Protocol
+from mtl_flows.vocabulary import Protocol
 
 
 class ClusteringEvent(BaseModel):
@@ -20,6 +20,8 @@ class ClusteringEvent(BaseModel):
 
 class ScreeningDocument(Document):
     """One screening; its id is its name, by default the symbol of its ion."""
+
+    telling = ("mobile_ion", "default")
 
     schema_version: int = Field(2, description="version of this document's layout")
     mobile_ion: str = Field(description="element symbol of the mobile ion")

@@ -49,6 +49,8 @@ class HullRecord(BaseModel):
 class StabilityDocument(RunDocument):
     """Electrochemical window of one material against a hull of energies of one origin."""
 
+    telling = ("low_V", "high_V", "e_above_hull_eV_per_atom")
+
     relaxation_id: str = Field("", description="the relaxed approximant; empty if the composition was judged")
     ordering_id: str = Field("", description="the approximant; empty if the composition alone was judged")
     engine_name: str = Field("", description="engine that gave every energy; empty for other providers")
@@ -145,6 +147,8 @@ class StabilityDocument(RunDocument):
 
 class EntryDocument(Document):
     """A provider's answer: one relaxed phase, a chemical system of the Materials Project, or a file of entries."""
+
+    telling = ("key",)
 
     schema_version: int = Field(2, description="version of this document's layout")
     key: str = Field(

@@ -41,6 +41,8 @@ class OrbitRecord(BaseModel):
 class BarcodeDocument(CrystalResult):
     """Lossless barcodes of one structure, from which every metric and feature can be made again."""
 
+    telling = ("crystal_id",)
+
     orbits: list[OrbitRecord] = Field(description="one entry per orbit of mobile sites")
     cell_mobile: bytes = Field(description="packed barcodes of the mobile sites of the cell")
     cell_framework: bytes = Field(description="packed barcodes of the framework sites of the cell")
@@ -102,6 +104,8 @@ def unpack_barcodes(stored: Mapping[str, Any]) -> StructureBarcodes:
 
 class TopologyDocument(CrystalResult):
     """Metrics, named features and extended descriptors of one structure, under both protocols."""
+
+    telling = ("r_connected_A", "v3_A", "d3_A")
 
     n_sites: int = Field(description="sites of the cell, partial occupancy counted as one")
     n_mobile: int = Field(description="mobile sites of the cell")

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document, Provenance
-from mtl_flows.vocabulary import Judgement
+from mtl_flows.vocabulary import Judgement, Trust
 
 
 class CriterionRecord(BaseModel):
@@ -18,7 +18,7 @@ class CriterionRecord(BaseModel):
     value: float | None = Field(description="best estimate; null where no number can be used")
     low: float | None = Field(description="lower end of the interval; null where it is open")
     high: float | None = Field(description="upper end of the interval; null where it is open")
-    status: str = Field(description="how far the number can be trusted")
+    status: Trust = Field(description="how far the number can be trusted")
     origin: str = Field(description="what the number rests on")
     note: str = Field(description="what is missing or doubtful")
     outcome: Judgement = Field(description="an interval across a threshold is undecided")
@@ -27,6 +27,8 @@ class CriterionRecord(BaseModel):
 
 class VerdictDocument(Document):
     """Verdict on one material under one set of thresholds."""
+
+    telling = ("formula", "outcome")
 
     material_id: str = Field(description="id of the material")
     structure_id: str = Field(description="revision that was judged")

@@ -9,15 +9,10 @@ V.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Protocol, Self, get_args
+from typing import Any, Protocol, Self, get_args
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.vocabulary import Judgement
-
-Status = Literal[
-    "known", "converged", "upper_bound", "lower_bound", "unconverged", "framework_melted", "unknown"
-]
-"""How far a number can be trusted; ``known`` (static) and ``converged`` (trajectory) mean the same."""
+from mtl_flows.vocabulary import Judgement, Trust
 
 _REMEDIES: Mapping[str, str] = {
     "upper_bound": "only an upper bound is known: a longer or hotter trajectory with enough hops",
@@ -56,11 +51,11 @@ class Measured:
     low: float
     high: float
     origin: str
-    status: Status = "known"
+    status: Trust = "known"
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.status not in get_args(Status):
+        if self.status not in get_args(Trust):
             raise ConfigurationError("is no status of a measured quantity", subject=self.status)
         if math.isnan(self.low) or math.isnan(self.high) or self.low > self.high:
             raise ConfigurationError(f"[{self.low}, {self.high}] is no interval", subject=self.origin)
@@ -77,7 +72,7 @@ class Measured:
         return cls(value, value, value, origin)
 
     @classmethod
-    def unusable(cls, origin: str, status: Status = "unknown", note: str = "") -> Self:
+    def unusable(cls, origin: str, status: Trust = "unknown", note: str = "") -> Self:
         """Return a quantity of which no number can be used."""
         return cls(None, -math.inf, math.inf, origin, status, note)
 

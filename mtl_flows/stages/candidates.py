@@ -24,14 +24,13 @@ from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.gates import PASSED, STORED, Standing, furthest, stand
 from mtl_flows.science.priority import channel_ratio, priority
-from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.stages import BARRIER, TOPOLOGY, ScreeningParameters
 from mtl_flows.stages.base import Stage
 from mtl_flows.stages.ensembles import Series, age, second_opinions, series_summaries
 from mtl_flows.stages.evidence import Evidence
 from mtl_flows.stages.facts import Results, chemistry_of, gate_facts, topology_of
 from mtl_flows.stages.verdict import judge, verdict_document, verdict_key
-from mtl_flows.vocabulary import Reached
+from mtl_flows.vocabulary import PROTOCOLS, Protocol, Reached
 
 CANDIDATES = Stage(noun="candidates", version=5, document=CandidateDocument)
 """Its version is raised whenever the same documents would give another row."""

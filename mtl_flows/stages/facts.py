@@ -7,8 +7,8 @@ from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.topology import TopologyDocument
 from mtl_flows.science.gates import Facts
-from mtl_flows.science.topology import Protocol
 from mtl_flows.stages import CHEMISTRY, CRYSTAL_STAGES, TOPOLOGY
+from mtl_flows.vocabulary import Protocol
 
 Results = Mapping[str, CrystalResult]
 """Documents of one crystal by the noun of their stage; those that are there."""

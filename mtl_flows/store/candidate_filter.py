@@ -1,20 +1,18 @@
 """What to look for in the candidate table: one typed object for Python, the command line and MongoDB."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Final, Literal, Self, get_args
-
-from pymatgen.core import Composition, Element
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 from mtl_flows.errors import ConfigurationError, there_are
 from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.science.gates import gate
-from mtl_flows.science.reading import reduced_formula
-from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.store.bins import asked
-from mtl_flows.vocabulary import ChosenProtocol, DynamicsStatus, GateKey, Judgement, Reached
+from mtl_flows.vocabulary import PROTOCOLS, ChosenProtocol, DynamicsStatus, GateKey, Judgement, Reached
+
+if TYPE_CHECKING:
+    from mtl_flows.science.gates import Gate
 
 GATES: Final[tuple[GateKey, ...]] = get_args(GateKey)
 """Keys of the gates that can be asked for."""
@@ -135,10 +133,8 @@ class CandidateFilter:
         _one_of("verdict", [self.verdict], ("", *get_args(Judgement)))
         _one_of("status", [self.dynamics_status], ("", *get_args(DynamicsStatus)))
         _one_of("stage", [self.furthest_stage, self.pending], ("", *get_args(Reached)))
-        for symbol in (*self.elements, *self.without, *system):
-            if not Element.is_valid_symbol(symbol):
-                raise ConfigurationError(f"no element {symbol!r}", remedy="write symbols, such as Li,P,S")
-        by_protocol = [key for key in (*self.passes, *self.fails) if gate(key).by_protocol]
+        _elements((*self.elements, *self.without, *system))
+        by_protocol = [one.key for one in _known((*self.passes, *self.fails)) if one.by_protocol]
         if self.protocol == "ranked" and (self.survivors or self.cluster or by_protocol):
             raise ConfigurationError(
                 "has neither prescreen nor clusters, and so no survivors",
@@ -203,7 +199,7 @@ class CandidateFilter:
     def _gates(self) -> dict[str, Any]:
         """What is asked of the protocol's gates and clusters."""
         protocols = tuple(p for p in PROTOCOLS if self.protocol in (p, "any"))
-        passes, fails = (tuple(map(gate, keys)) for keys in (self.passes, self.fails))
+        passes, fails = _known(self.passes), _known(self.fails)
         common: dict[str, Any] = {one.field: True for one in passes if not one.by_protocol}
         common |= {one.field: False for one in fails if not one.by_protocol}
         common |= {
@@ -222,6 +218,15 @@ class CandidateFilter:
         if not either[0]:
             return common
         return common | (either[0] if len(either) == 1 else {"$or": either})
+
+
+def _known(keys: Sequence[str]) -> "list[Gate]":
+    """Gates of some keys; who asks for none does without the gates."""
+    if not keys:
+        return []
+    from mtl_flows.science.gates import gate
+
+    return [gate(key) for key in keys]
 
 
 def _tightest(known: dict[str, Any], limits: dict[str, float]) -> dict[str, Any]:
@@ -260,10 +265,25 @@ def _several(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in parts)))
 
 
+def _elements(symbols: Sequence[str]) -> None:
+    """Refuse what is no element."""
+    if not symbols:
+        return
+    from pymatgen.core import Element
+
+    for symbol in symbols:
+        if not Element.is_valid_symbol(symbol):
+            raise ConfigurationError(f"no element {symbol!r}", remedy="write symbols, such as Li,P,S")
+
+
 def _reduced(formula: str) -> str:
     """Return the reduced form of a formula, as the rows have it."""
     if not formula:
         return ""
+    from pymatgen.core import Composition
+
+    from mtl_flows.science.reading import reduced_formula
+
     try:
         composition = Composition(formula)
     except ValueError:

@@ -8,14 +8,12 @@ from pymongo.database import Database
 
 from mtl_flows.errors import ConfigurationError, NotFoundError, there_are
 from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store import bins
 from mtl_flows.store.candidate_filter import CandidateFilter, Range
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.owner import Owner
-from mtl_flows.store.releases import ReleaseCollection
 from mtl_flows.store.screening import ScreeningCollection
-from mtl_flows.vocabulary import ChosenProtocol
+from mtl_flows.vocabulary import PROTOCOLS, ChosenProtocol, Protocol
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -139,8 +137,9 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         NotFoundError
             If it names a release or a cluster that is not there.
         """
-        clusters = ("cluster_published", "cluster_text")
         if chosen.release and not self.raw.find_one(self.scoped({"releases": chosen.release}), {"_id": 1}):
+            from mtl_flows.store.releases import ReleaseCollection
+
             names = ReleaseCollection(self.raw.database).order()
             if chosen.release not in names:
                 raise NotFoundError(
@@ -148,7 +147,8 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
                     remedy=there_are(chosen.release, names, "run mtl ingest"),
                 )
         if chosen.cluster:
-            names = sorted({c for one in clusters for c in self.raw.distinct(one, self.scoped()) if c})
+            fields = [f"cluster_{protocol}" for protocol in PROTOCOLS]
+            names = sorted({c for field in fields for c in self.raw.distinct(field, self.scoped()) if c})
             if chosen.cluster not in names:
                 raise NotFoundError(
                     f"no cluster {chosen.cluster!r} in the screening {self.screening!r}",

@@ -9,10 +9,10 @@ from pymongo.database import Database
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument, DriftRecord
-from mtl_flows.science.topology import Protocol
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.screening import ScreeningCollection
+from mtl_flows.vocabulary import Protocol
 
 
 class ClusteringCollection(DocumentCollection[ClusteringDocument]):

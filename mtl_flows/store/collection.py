@@ -61,16 +61,20 @@ class DocumentCollection(Generic[D]):
     def ensure_indexes(self) -> None:
         """Drop what earlier versions left, then create what is missing; safe to run at any time.
 
+        Where all are there nothing is written, so who may only read opens the store too.
+
         A retired index goes only if its name and keys are those that mtl_flows gave it and it has no option: one made
         by hand is safe under any name of its own.
         """
+        if not (self.indexes or self.retired):
+            return
+        standing = self.raw.index_information()
         # In this order: a collection holds 64 indexes at most.
-        self._drop_retired()
-        if self.indexes:
-            self.raw.create_indexes(list(self.indexes))
+        self._drop_retired(standing)
+        if missing := [index for index in self.indexes if index.document["name"] not in standing]:
+            self.raw.create_indexes(missing)
 
-    def _drop_retired(self) -> None:
-        standing = self.raw.index_information() if self.retired else {}
+    def _drop_retired(self, standing: Mapping[str, Any]) -> None:
         for index in self.retired:
             name = index.document["name"]
             found = standing.get(name, {})

@@ -1,6 +1,6 @@
 """From settings to a server: one connection string, or the embedded server."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,8 @@ from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
 from mtl_flows.settings import SETTINGS_FILE, Settings, find_project_folder
 from mtl_flows.store.mongod import EmbeddedServer
 
-_SELECTION_TIMEOUT_MS = 5000
 _WRITE_CONCERN = {"w": "majority", "journal": True}
+_DEFAULTS = {**_WRITE_CONCERN, "serverSelectionTimeoutMS": 5000}
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,12 @@ class Connection:
 
         ``journal`` alone would turn the server's default of a majority into one server.
         """
+        return self.unless_said(_WRITE_CONCERN)
+
+    def unless_said(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Those options of a client of which the URI says nothing."""
         said = {name.lower() for name, _ in parse_qsl(urlsplit(self.uri).query)}
-        return {name: value for name, value in _WRITE_CONCERN.items() if name not in said}
+        return {name: value for name, value in options.items() if name.lower() not in said}
 
     def client(self) -> MongoClient[dict[str, Any]]:
         """Open a client whose acknowledged writes survive a crash of the server and the loss of one among several.
@@ -100,8 +104,7 @@ class Connection:
         """
         client: MongoClient[dict[str, Any]] = MongoClient(
             self.uri,
-            **self.write_concern,
-            serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS,
+            **self.unless_said(_DEFAULTS),
             tz_aware=True,
             appname="mtl_flows",
         )

@@ -1,53 +1,88 @@
 """The store: every domain collection of one database."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Self, overload
+import weakref
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Self, overload
 
-from pymatgen.core import Structure
 from pymongo import MongoClient
 
 from mtl_flows.errors import ConfigurationError, NotFoundError
-from mtl_flows.schemas.dynamics import TrajectoryDocument
-from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
 from mtl_flows.settings import Settings
-from mtl_flows.stages import BARCODES, BARRIER, CHEMISTRY, CRYSTAL_STAGES, CrystalStage, Stage
-from mtl_flows.store.campaigns import CampaignCollection
-from mtl_flows.store.candidates import CandidateCollection
-from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollection
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.connection import Connection, connection
-from mtl_flows.store.crystals import CrystalCollection
-from mtl_flows.store.deliveries import DeliveryCollection
-from mtl_flows.store.dynamics import (
-    OrderingCollection,
-    RelaxationCollection,
-    TrajectoryCollection,
-    TransportCollection,
-)
-from mtl_flows.store.frames import FrameFiles
-from mtl_flows.store.groups import GroupCollection
-from mtl_flows.store.ingest import FileCollection, RejectionCollection
-from mtl_flows.store.labels import LabelCollection
 from mtl_flows.store.owner import Owner
-from mtl_flows.store.potentials import PotentialCollection
-from mtl_flows.store.releases import ReleaseCollection
-from mtl_flows.store.screening import ScreeningCollection
-from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
-from mtl_flows.store.stages import (
-    BarcodeCollection,
-    CrystalStageCollection,
-    TopologyCollection,
-    collection_of,
-)
-from mtl_flows.store.structures import StructureCollection
 from mtl_flows.store.version_1 import mark
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from mtl_flows.schemas.barrier import BarrierDocument
+    from mtl_flows.schemas.chemistry import ChemistryDocument
+    from mtl_flows.schemas.dynamics import TrajectoryDocument
+    from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
+    from mtl_flows.stages import CrystalStage, Stage
+    from mtl_flows.store.campaigns import CampaignCollection
+    from mtl_flows.store.candidates import CandidateCollection
+    from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollection
+    from mtl_flows.store.crystals import CrystalCollection
+    from mtl_flows.store.deliveries import DeliveryCollection
+    from mtl_flows.store.dynamics import (
+        OrderingCollection,
+        RelaxationCollection,
+        TrajectoryCollection,
+        TransportCollection,
+    )
+    from mtl_flows.store.frames import FrameFiles
+    from mtl_flows.store.groups import GroupCollection
+    from mtl_flows.store.ingest import FileCollection, RejectionCollection
+    from mtl_flows.store.labels import LabelCollection
+    from mtl_flows.store.potentials import PotentialCollection
+    from mtl_flows.store.releases import ReleaseCollection
+    from mtl_flows.store.screening import ScreeningCollection
+    from mtl_flows.store.stability import EntryCollection, StabilityCollection, VerdictCollection
+    from mtl_flows.store.stages import (
+        BarcodeCollection,
+        CrystalStageCollection,
+        TopologyCollection,
+    )
+    from mtl_flows.store.structures import StructureCollection
+
+_COLLECTIONS: Final = {
+    "releases": ("releases", "ReleaseCollection"),
+    "files": ("ingest", "FileCollection"),
+    "deliveries": ("deliveries", "DeliveryCollection"),
+    "crystals": ("crystals", "CrystalCollection"),
+    "structures": ("structures", "StructureCollection"),
+    "groups": ("groups", "GroupCollection"),
+    "rejections": ("ingest", "RejectionCollection"),
+    "labels": ("labels", "LabelCollection"),
+    "barcodes": ("stages", "BarcodeCollection"),
+    "topology": ("stages", "TopologyCollection"),
+    "clusterings": ("clustering", "ClusteringCollection"),
+    "assignments": ("clustering", "AssignmentCollection"),
+    "orderings": ("dynamics", "OrderingCollection"),
+    "potentials": ("potentials", "PotentialCollection"),
+    "relaxations": ("dynamics", "RelaxationCollection"),
+    "dynamics": ("dynamics", "TrajectoryCollection"),
+    "transport": ("dynamics", "TransportCollection"),
+    "stability": ("stability", "StabilityCollection"),
+    "entries": ("stability", "EntryCollection"),
+    "screenings": ("screening", "ScreeningCollection"),
+    "verdicts": ("stability", "VerdictCollection"),
+    "campaigns": ("campaigns", "CampaignCollection"),
+    "candidates": ("candidates", "CandidateCollection"),
+}
+"""Domain collections with queries of their own, in the order of the stages: module and class."""
+_OF_A_SCREENING: Final = {"clusterings", "candidates"}
 
 
 class MTLStore:
     """Typed access to everything the framework keeps.
 
-    Use `open` (settings of the working directory) or `connect` (an address); both are context managers.
+    `open` it (settings of the working directory) or `connect` (an address), in a ``with`` block or with `close` at the
+    end; a store that is forgotten closes with the program.
 
     Attributes
     ----------
@@ -75,7 +110,39 @@ class MTLStore:
         What people query.
     frames
         Frames of molecular dynamics, float32, one file per chunk.
+
+    Notes
+    -----
+    A collection is imported, made and given its indexes when it is first asked for: who only queries waits for nothing
+    else.
     """
+
+    releases: "ReleaseCollection"
+    files: "FileCollection"
+    deliveries: "DeliveryCollection"
+    crystals: "CrystalCollection"
+    structures: "StructureCollection"
+    groups: "GroupCollection"
+    rejections: "RejectionCollection"
+    labels: "LabelCollection"
+    barcodes: "BarcodeCollection"
+    topology: "TopologyCollection"
+    barriers: "CrystalStageCollection[BarrierDocument]"
+    clusterings: "ClusteringCollection"
+    assignments: "AssignmentCollection"
+    chemistry: "CrystalStageCollection[ChemistryDocument]"
+    orderings: "OrderingCollection"
+    potentials: "PotentialCollection"
+    relaxations: "RelaxationCollection"
+    dynamics: "TrajectoryCollection"
+    transport: "TransportCollection"
+    stability: "StabilityCollection"
+    entries: "EntryCollection"
+    screenings: "ScreeningCollection"
+    verdicts: "VerdictCollection"
+    campaigns: "CampaignCollection"
+    candidates: "CandidateCollection"
+    frames: "FrameFiles"
 
     def __init__(
         self,
@@ -87,47 +154,53 @@ class MTLStore:
         self.client = client
         self.database = client[database]
         self.owner = owner or Owner.alone()
-        self.releases = ReleaseCollection(self.database, self.owner)
-        self.files = FileCollection(self.database, self.owner)
-        self.deliveries = DeliveryCollection(self.database, self.owner)
-        self.crystals = CrystalCollection(self.database, self.owner)
-        self.structures = StructureCollection(self.database, self.owner)
-        self.groups = GroupCollection(self.database, self.owner)
-        self.rejections = RejectionCollection(self.database, self.owner)
-        self.labels = LabelCollection(self.database, self.owner)
-        self.barcodes = BarcodeCollection(self.database, self.owner)
-        self.topology = TopologyCollection(self.database, self.owner)
-        self.barriers = collection_of(BARRIER)(self.database, self.owner)
-        self.clusterings = ClusteringCollection(self.database, self.owner, screening)
-        self.assignments = AssignmentCollection(self.database, self.owner)
-        self.chemistry = collection_of(CHEMISTRY)(self.database, self.owner)
-        self.orderings = OrderingCollection(self.database, self.owner)
-        self.potentials = PotentialCollection(self.database, self.owner)
-        self.relaxations = RelaxationCollection(self.database, self.owner)
-        self.dynamics = TrajectoryCollection(self.database, self.owner)
-        self.transport = TransportCollection(self.database, self.owner)
-        self.stability = StabilityCollection(self.database, self.owner)
-        self.entries = EntryCollection(self.database, self.owner)
-        self.screenings = ScreeningCollection(self.database, self.owner)
-        self.verdicts = VerdictCollection(self.database, self.owner)
-        self.campaigns = CampaignCollection(self.database, self.owner)
-        self.candidates = CandidateCollection(self.database, self.owner, screening)
-        self.frames = FrameFiles(self.database, self.owner)
-        has_its_own = {known.model for known in self.collections}
-        for stage in CRYSTAL_STAGES:
-            if stage.document not in has_its_own:
-                setattr(self, stage.collection or stage.noun, collection_of(stage)(self.database, self.owner))
+        self._named_screening = screening
+        # Names of those whose indexes are in place; None where nobody asked for any.
+        self._indexed: set[str] | None = None
+        self._release: Callable[[], object] = _nothing_to_release
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "frames":
+            from mtl_flows.store.frames import FrameFiles
+
+            self.frames = FrameFiles(self.database, self.owner)
+            return self.frames
+        make = _class_of(name)
+        if make is None:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        scope = (self._named_screening,) if name in _OF_A_SCREENING else ()
+        made: DocumentCollection[Any] = make(self.database, self.owner, *scope)
+        if self._indexed is not None and name not in self._indexed:
+            made.ensure_indexes()
+            self._indexed.add(name)
+        setattr(self, name, made)
+        return made
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"MTLStore({self.database.name!r})"
+
+    def close(self) -> None:
+        """Disconnect, and let the embedded server go; without effect on a store that another one made."""
+        self._release()
 
     def under(self, screening: str) -> Self:
         """Return the same store with the candidates and current clusterings of another screening."""
-        return type(self)(self.client, self.database.name, self.owner, screening)
+        store = type(self)(self.client, self.database.name, self.owner, screening)
+        store._indexed = self._indexed
+        return store
 
     @property
     def screening(self) -> str:
         """Name of the screening whose candidates and clusterings are meant: the one named, else the default."""
         return self.candidates.screening
 
-    def structure(self, key: str) -> Structure:
+    def structure(self, key: str) -> "Structure":
         """Return a material's current structure, or that of a revision (``icsd-188887.r1``), for pymatgen.
 
         Raises
@@ -141,7 +214,7 @@ class MTLStore:
             site.label = label
         return structure
 
-    def simulation(self, subject: str, ordering: int = 0, temperature_K: float = 0.0) -> TrajectoryDocument:
+    def simulation(self, subject: str, ordering: int = 0, temperature_K: float = 0.0) -> "TrajectoryDocument":
         """Return one simulation with frames: by its id, or of a material or a duplicate of it.
 
         Parameters
@@ -163,9 +236,25 @@ class MTLStore:
         orderings = sorted(self.orderings.samples(parents), key=lambda o: parents.index(o.parent_id))
         return self.dynamics.production(subject, orderings, ordering, temperature_K)
 
+    def simulations(self, subject: str) -> "list[TrajectoryDocument]":
+        """Return the simulations of a material and of what its group began, by approximant and temperature.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such material.
+        """
+        sources = self.groups.sources([subject]).get(subject, [])
+        if not sources:
+            raise NotFoundError("no such material", subject=subject, remedy="see `mtl query`")
+        orderings = self.orderings.samples(source.parent_id for source in sources)
+        found = self.dynamics.of_samples(orderings, also={"trajectory_stage": "production"})
+        distinct = {simulation.id: simulation for of_parent in found.values() for simulation in of_parent}
+        return sorted(distinct.values(), key=lambda s: (s.ordering, s.temperature_K, s.id))
+
     def barcodes_of(
-        self, key: str, parameters: TopologyParameters = TopologyParameters(), *, mobile_ion: str = "Li"
-    ) -> StructureBarcodes:
+        self, key: str, parameters: "TopologyParameters | None" = None, *, mobile_ion: str = "Li"
+    ) -> "StructureBarcodes":
         """Return the barcodes of a material or revision, as numpy arrays in Å.
 
         Parameters
@@ -173,15 +262,19 @@ class MTLStore:
         key
             As `structure` takes it.
         parameters, mobile_ion
-            What the barcodes were computed with.
+            What the barcodes were computed with; the defaults if not given.
 
         Raises
         ------
         NotFoundError
             If the material is unknown, or has no barcodes under these parameters.
         """
+        from mtl_flows.science.topology import TopologyParameters
+        from mtl_flows.stages import BARCODES
+
         revision = self._revision(key)
-        wanted = BARCODES.keys(self.structures.subjects([revision]), BARCODES.keyed(parameters, mobile_ion))
+        stage = BARCODES.keyed(parameters or TopologyParameters(), mobile_ion)
+        wanted = BARCODES.keys(self.structures.subjects([revision]), stage)
         found = self.barcodes.unpacked(wanted)
         if revision not in found:
             raise NotFoundError(
@@ -197,17 +290,18 @@ class MTLStore:
         return next((r.id for r in revisions if r.current), revisions[-1].id)
 
     @overload
-    def results(self, stage: CrystalStage[Any]) -> CrystalStageCollection[Any]: ...
+    def results(self, stage: "CrystalStage[Any]") -> "CrystalStageCollection[Any]": ...
     @overload
-    def results(self, stage: Stage[Any]) -> DocumentCollection[Any]: ...
-    def results(self, stage: Stage[Any]) -> DocumentCollection[Any]:
+    def results(self, stage: "Stage[Any]") -> DocumentCollection[Any]: ...
+    def results(self, stage: "Stage[Any]") -> DocumentCollection[Any]:
         """Collection of a stage's documents."""
         return next(known for known in self.collections if known.model is stage.document)
 
     @property
     def collections(self) -> tuple[DocumentCollection[Any], ...]:
         """Every domain collection, in the order of the stages."""
-        return tuple(member for member in vars(self).values() if isinstance(member, DocumentCollection))
+        names = dict.fromkeys((*_COLLECTIONS, *_stages()))
+        return tuple(getattr(self, name) for name in names)
 
     def ensure_indexes(self) -> None:
         """Create the indexes that are missing, and drop those that earlier versions left."""
@@ -229,26 +323,21 @@ class MTLStore:
             )
 
     @classmethod
-    @contextmanager
-    def connect(cls, address: Connection, owner: Owner | None = None) -> Iterator[Self]:
-        """Open the store at `address`; indexes are in place when it is handed out.
+    def connect(cls, address: Connection, owner: Owner | None = None) -> Self:
+        """Open the store at `address`; the indexes of a collection are in place when it is first used.
 
         Raises
         ------
         ConfigurationError
             If it was written by a version whose results belong to revisions instead of crystals, or is half migrated.
         """
-        with address.client() as client:
-            store = cls(client, address.database, owner)
-            store._check_layout()
-            store.ensure_indexes()
-            yield store
+        with ExitStack() as opened:
+            return cls._connected(opened, address, owner)
 
     @classmethod
-    @contextmanager
     def open(
         cls, settings: Settings | None = None, owner: Owner | None = None, *, begin: bool = False
-    ) -> Iterator[Self]:
+    ) -> Self:
         """Open the configured store, starting the embedded server if none is configured.
 
         Parameters
@@ -261,8 +350,43 @@ class MTLStore:
         Raises
         ------
         ConfigurationError
-            If no server is configured and there is no project here, unless one is begun.
+            As `connect`; and if no server is configured and there is no project here, unless one is begun.
         """
-        address = connection(settings or Settings.load(), begin=begin)
-        with address as found, cls.connect(found, owner) as store:
-            yield store
+        with ExitStack() as opened:
+            address = opened.enter_context(connection(settings or Settings.load(), begin=begin))
+            return cls._connected(opened, address, owner)
+
+    @classmethod
+    def _connected(cls, opened: ExitStack, address: Connection, owner: Owner | None) -> Self:
+        """Return a store that closes what was opened for it, at the latest when the program ends."""
+        store = cls(opened.enter_context(address.client()), address.database, owner)
+        store._check_layout()
+        store._indexed = set()
+        store._release = weakref.finalize(store, opened.pop_all().close)
+        return store
+
+
+def _stages() -> "dict[str, CrystalStage[Any]]":
+    """Stages by the names of their collections."""
+    from mtl_flows import stages
+
+    return {stage.collection or stage.noun: stage for stage in stages.CRYSTAL_STAGES}
+
+
+def _class_of(name: str) -> "Callable[..., DocumentCollection[Any]] | None":
+    """Class of a collection: one of its own, else that of its stage; None if there is none of this name."""
+    if name in _COLLECTIONS:
+        module, kind = _COLLECTIONS[name]
+        made: Callable[..., DocumentCollection[Any]] = getattr(
+            import_module(f"mtl_flows.store.{module}"), kind
+        )
+        return made
+    if name.startswith("_") or name not in (stages := _stages()):
+        return None
+    from mtl_flows.store.stages import collection_of
+
+    return collection_of(stages[name])
+
+
+def _nothing_to_release() -> None:
+    """Close a store that shares the connection of another one."""

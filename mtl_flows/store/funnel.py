@@ -3,8 +3,8 @@
 from typing import Any
 
 from mtl_flows.science.gates import MILESTONES, STORED
-from mtl_flows.science.topology import PROTOCOLS, Protocol
 from mtl_flows.store.candidates import CandidateCollection
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 FunnelCounts = dict[str, dict[Protocol, int]]
 """Key of a gate or a milestone → count under each protocol; ``materials`` is what there is before the first gate."""

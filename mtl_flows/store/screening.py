@@ -5,8 +5,8 @@ from typing import Any, Final
 from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.schemas.base import utc_now
 from mtl_flows.schemas.screening import ScreeningDocument
-from mtl_flows.science.topology import Protocol
 from mtl_flows.store.collection import DocumentCollection
+from mtl_flows.vocabulary import Protocol
 
 DEFAULT_SCREENING: Final = "Li"
 """What is meant where the store holds no screening yet."""

@@ -2,9 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from cli_answers import Answer, Mtl, environment
@@ -50,24 +48,6 @@ def mtl_here(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return Answer(code, *capsys.readouterr())
 
     return run
-
-
-@pytest.fixture(scope="session")
-def _cli_address(mongo_uri: str) -> Iterator[Connection]:
-    address = Connection.parse(mongo_uri, f"mtl_test_{uuid4().hex[:12]}")
-    yield address
-    with address.client() as client:
-        client.drop_database(address.database)
-
-
-@pytest.fixture
-def address(_cli_address: Connection) -> Iterator[Connection]:
-    """A database whose FireWorks indexes are built once, emptied after each test."""
-    yield _cli_address
-    with _cli_address.client() as client:
-        database = client[_cli_address.database]
-        for name in database.list_collection_names():
-            database[name].delete_many({})
 
 
 @pytest.fixture

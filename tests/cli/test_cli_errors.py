@@ -26,9 +26,9 @@ from mtl_flows.errors import (
 SECRET = "s3cret"
 
 
-def test_no_server_answers(mtl_here: Mtl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtl_flows.store.connection._SELECTION_TIMEOUT_MS", 100)
-    answer = mtl_here("status", MTL_MONGO_URI=f"mongodb://me:{SECRET}@127.0.0.1:1/x")
+def test_no_server_answers(mtl_here: Mtl) -> None:
+    uri = f"mongodb://me:{SECRET}@127.0.0.1:1/x?serverSelectionTimeoutMS=100"
+    answer = mtl_here("status", MTL_MONGO_URI=uri)
     assert answer.code == 3, answer
     assert "error (database_unavailable) mongodb://127.0.0.1:1/x: no MongoDB server answers" in answer.err
     assert "start it, or unset MTL_MONGO_URI" in answer.err

@@ -1,8 +1,7 @@
-"""Fixtures of the flows: a database whose FireWorks indexes are built once, and workers in a folder of their own."""
+"""Fixtures of the flows: workers in a folder of their own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -11,24 +10,6 @@ from mtl_flows.launch.worker import work
 from mtl_flows.store.connection import Connection
 
 Work = Callable[..., WorkSummary]
-
-
-@pytest.fixture(scope="session")
-def _flow_address(mongo_uri: str) -> Iterator[Connection]:
-    address = Connection.parse(mongo_uri, f"mtl_test_{uuid4().hex[:12]}")
-    yield address
-    with address.client() as client:
-        client.drop_database(address.database)
-
-
-@pytest.fixture
-def address(_flow_address: Connection) -> Iterator[Connection]:
-    """That database, emptied after each test."""
-    yield _flow_address
-    with _flow_address.client() as client:
-        database = client[_flow_address.database]
-        for name in database.list_collection_names():
-            database[name].delete_many({})
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from mtl_flows.cli.app import app
 from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.launch.campaign import advance_campaign, leaders, look, purchases, start_campaign
+from mtl_flows.launch.campaign import advance_campaign, campaign_progress, leaders, spending, start_campaign
 from mtl_flows.launch.events import WorkSummary
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.stages import ScreeningParameters
@@ -89,9 +89,12 @@ def test_a_campaign_from_probe_to_end(
     assert store.transport.count({"material_id": conductor}) == 1
 
     campaign = store.campaigns.get("halides")
-    bought = [row for row in purchases(campaign) if row["material"] == conductor]
+    bought = [row for row in spending(campaign) if row["material"] == conductor]
     assert sum(row["core_hours"] for row in bought) == pytest.approx(
-        sum(s.core_hours for s in look(store, campaign).states[materials.index(conductor)].simulations)
+        sum(
+            s.core_hours
+            for s in campaign_progress(store, campaign).states[materials.index(conductor)].simulations
+        )
     )
     assert all(row["core_hours"] > 0 for row in bought)
     assert campaign.rounds[-1].core_hours == pytest.approx(progress.core_hours)
@@ -103,7 +106,7 @@ def test_a_campaign_from_probe_to_end(
     runner = CliRunner()
     shown = json.loads(runner.invoke(app, ["campaign", "status", "halides", "--json"]).stdout)
     assert (shown["ended"], shown["leaders"][0]["material"]) == (True, conductor)
-    assert len(shown["bought"]) == len(purchases(campaign))
+    assert len(shown["bought"]) == len(spending(campaign))
     told = runner.invoke(app, ["campaign", "status", "halides"], terminal_width=200).stdout
     assert "ended" in told
     assert json.loads(runner.invoke(app, ["campaign", "list", "--json"]).stdout)[0]["name"] == "halides"

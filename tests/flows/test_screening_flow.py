@@ -13,7 +13,7 @@ from samples import HERE, KNOWN, SCREENED, contents, fill, fill_screened, label_
 from mtl_flows.flows.screening import ScreeningFlowMaker
 from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.ingest import ingest
-from mtl_flows.launch.events import Outcome, RocketEvent, WorkSummary
+from mtl_flows.launch.events import RocketEvent, RocketOutcome, WorkSummary
 from mtl_flows.launch.recover import recover
 from mtl_flows.launch.screening import ScreeningPlan, plan_screening, submit_screening
 from mtl_flows.launch.submit import submit
@@ -152,8 +152,8 @@ def work_and_die(address: Connection, folder: Path, after: int) -> None:
 
     def die_in_the_middle(event: RocketEvent) -> None:
         nonlocal done
-        done += event.outcome is Outcome.COMPLETED
-        if event.outcome is Outcome.STARTED and done == after:
+        done += event.outcome is RocketOutcome.COMPLETED
+        if event.outcome is RocketOutcome.STARTED and done == after:
             os.kill(os.getpid(), signal.SIGKILL)
 
     work(address, launch_dir=folder, on_event=die_in_the_middle)

@@ -1,18 +1,12 @@
 """An engine that is no ASE calculator goes through the whole dynamics, and what it was made to give comes out."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jobflow import JobStore, run_locally
-from maggma.stores import MemoryStore
-from samples import fill, parent, sample
-from toy_engines import dynamics
-from toy_walk import BOLTZMANN_EV_PER_K
+from samples import fill, sample
+from toy_walk import BOLTZMANN_EV_PER_K, simulate_walk
 
-from mtl_flows.flows.dynamics import DynamicsFlowMaker
-from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -25,19 +19,7 @@ def test_the_walk_comes_out_as_it_was_made(
     monkeypatch.setenv("MTL_MONGO_URI", address.uri)
     monkeypatch.chdir(tmp_path)
     fill(store, "licl")
-    p = replace(
-        dynamics(),
-        engine="toy_walk:ENGINE",
-        engine_settings={"barrier_eV": "0.3"},
-        temperatures_K=(800.0, 1000.0, 1200.0),
-        production_ps=40.0,
-        chunk_ps=15.0,
-        budget=DynamicsBudget(max_production_ps=40.0),
-        diffusion=DiffusionParameters(discard_ps=1.0, max_relative_error=1e9, min_effective_hops=0.1),
-    )
-    flow = DynamicsFlowMaker(parameters=p).make(parent("licl"), "licl")
-    outputs = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
-    run_locally(flow, store=outputs, log=False, ensure_success=True)
+    p = simulate_walk(store, "licl")
 
     (relaxation,) = store.relaxations.find()
     assert (relaxation.energy_eV, relaxation.engine_name) == (-1.0, "toy_walk:ENGINE")

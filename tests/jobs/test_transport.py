@@ -19,7 +19,7 @@ from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
 from mtl_flows.stages.ensembles import series_summaries
-from mtl_flows.stages.transport import diffusion_of, transport_id
+from mtl_flows.stages.transport import transport_id
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -126,7 +126,7 @@ def test_degrees_of_freedom_reach_the_comparison_and_old_fits_lack_them(simulate
 
 def test_results_read_back_are_the_results(simulated: MTLStore) -> None:
     stored = simulated.dynamics.get(P.trajectory_id(CELL.sample, 1000.0))
-    result = diffusion_of(stored)
+    result = stored.result
     assert result.D_cm2_per_s == analysis(1000.0)["D_cm2_per_s"]
     assert result.status == "converged"
     assert result.parameters == P.diffusion

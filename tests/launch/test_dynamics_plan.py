@@ -11,7 +11,7 @@ from mtl_flows.flows.campaign import CampaignRoundMaker
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.ordering import find_ordering
-from mtl_flows.launch.campaign import look, start_campaign
+from mtl_flows.launch.campaign import campaign_progress, start_campaign
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.report.story import tell
 from mtl_flows.stages import ScreeningParameters
@@ -43,9 +43,9 @@ def test_plans_and_campaigns_know_which_crystals_are_ordered(store: MTLStore) ->
     (work,) = plan_dynamics(store, maker, materials=["licl"]).todo
     assert (work.candidate, work.parent, work.asked_for) == (candidate, parent("licl"), "")
     campaign = start_campaign(store, "c", [candidate], THREE, core_hours=1.0, material_core_hours=1.0)
-    assert [state.n_orderings for state in look(store, campaign).states] == [1]
+    assert [state.n_orderings for state in campaign_progress(store, campaign).states] == [1]
     store.structures.raw.update_one({"_id": candidate.structure_id}, {"$set": {"flags.ordered": False}})
-    assert [state.n_orderings for state in look(store, campaign).states] == [3]
+    assert [state.n_orderings for state in campaign_progress(store, campaign).states] == [3]
 
 
 def test_ranking_spends_a_budget_and_needs_to_know_how_large(store: MTLStore) -> None:

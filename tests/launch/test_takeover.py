@@ -23,7 +23,7 @@ from mtl_flows.jobs.clustering import clustering_is_current
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.jobs.screening import screening_parameters
 from mtl_flows.launch import takeover
-from mtl_flows.launch.campaign import dynamics_of, look, start_campaign
+from mtl_flows.launch.campaign import campaign_progress, dynamics_of, start_campaign
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.names import HEAVY
@@ -132,7 +132,7 @@ def test_screening_and_launching_compute_nothing(moved: Connection) -> None:
 def test_a_campaign_goes_on_where_it_was(moved: Connection) -> None:
     with MTLStore.connect(moved) as store:
         campaign = store.campaigns.get("halides")
-        progress = look(store, campaign)
+        progress = campaign_progress(store, campaign)
         assert progress.ended
         assert {len(state.simulations) for state in progress.states} == {1}
         candidates: list[CandidateDocument] = [

@@ -27,7 +27,7 @@ from pymongo.errors import AutoReconnect
 
 from mtl_flows.errors import DatabaseUnavailableError
 from mtl_flows.launch import heartbeat, rockets
-from mtl_flows.launch.events import Outcome, last_error
+from mtl_flows.launch.events import RocketOutcome, last_error
 from mtl_flows.launch.launchpad import job_store
 from mtl_flows.launch.names import LIGHT
 from mtl_flows.launch.submit import submit
@@ -70,10 +70,10 @@ def test_events_tell_the_story(address, run, tmp_path):
     events = []
     run(on_event=events.append)
     assert [(e.outcome, e.fw_id, e.name) for e in events] == [
-        (Outcome.STARTED, 1, "add"),
-        (Outcome.COMPLETED, 1, "add"),
-        (Outcome.STARTED, 2, "add"),
-        (Outcome.COMPLETED, 2, "add"),
+        (RocketOutcome.STARTED, 1, "add"),
+        (RocketOutcome.COMPLETED, 1, "add"),
+        (RocketOutcome.STARTED, 2, "add"),
+        (RocketOutcome.COMPLETED, 2, "add"),
     ]
     assert {e.worker for e in events} == {os.getpid()}
     assert "adding 1 2" in (Path(events[0].folder) / "FW_job.out").read_text()
@@ -96,7 +96,7 @@ def test_jobs_run_in_the_order_of_submission(address, run):
         submit(add(x, 0), address, name=f"number {x}")
     events = []
     run(on_event=events.append)
-    assert [e.fw_id for e in events if e.outcome is Outcome.COMPLETED] == [1, 2, 3, 4, 5, 6]
+    assert [e.fw_id for e in events if e.outcome is RocketOutcome.COMPLETED] == [1, 2, 3, 4, 5, 6]
 
 
 def test_only_jobs_of_the_asked_category_run(address, database, run):
@@ -239,7 +239,7 @@ def test_interrupted_crew_gives_everything_back(address, database, run, journal)
 
     def interrupt_when_both_are_busy(event):
         events.append(event)
-        if [e.outcome for e in events] == [Outcome.STARTED, Outcome.STARTED]:
+        if [e.outcome for e in events] == [RocketOutcome.STARTED, RocketOutcome.STARTED]:
             os.kill(os.getpid(), signal.SIGINT)
 
     summary = run(processes=2, on_event=interrupt_when_both_are_busy)
@@ -308,9 +308,8 @@ def test_interruption_ends_the_wait_for_an_absent_server(tmp_path, journal, monk
         server.stop()
 
 
-def test_absent_server_is_said_without_credentials(tmp_path, monkeypatch):
-    monkeypatch.setattr("mtl_flows.store.connection._SELECTION_TIMEOUT_MS", 100)
-    address = Connection("mongodb://somebody:secret@127.0.0.1:1/db", "db")
+def test_absent_server_is_said_without_credentials(tmp_path):
+    address = Connection("mongodb://somebody:secret@127.0.0.1:1/db?serverSelectionTimeoutMS=100", "db")
     with pytest.raises(DatabaseUnavailableError) as caught:
         work(address, launch_dir=tmp_path)
     assert "secret" not in str(caught.value)

@@ -10,7 +10,7 @@ from pymatgen.symmetry.groups import SpaceGroup
 from mtl_flows.errors import InconsistentFileError, UnreadableStructureError
 from mtl_flows.science.reading.cif import CifBlock
 from mtl_flows.science.reading.operations import completed, is_group, parse_operations
-from mtl_flows.science.reading.settings import Named, by_hall, by_number, by_symbol
+from mtl_flows.science.reading.settings import NamedSetting, by_hall, by_number, by_symbol
 from mtl_flows.science.reading.symmetry import SymmetryReading, symmetry_readings
 from mtl_flows.science.symmetry import Operations, database_operations, space_group
 
@@ -85,7 +85,7 @@ def test_open_origin_gives_both_with_the_inversion_centre_first() -> None:
     assert as_set(second.operations) != as_set(first.operations)
 
 
-def sizes(named: tuple[Named, ...]) -> list[int]:
+def sizes(named: tuple[NamedSetting, ...]) -> list[int]:
     return [len(setting.operations[0]) for setting in named]
 
 

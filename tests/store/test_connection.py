@@ -12,7 +12,6 @@ from pymongo.uri_parser import parse_uri
 
 from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
 from mtl_flows.settings import Settings
-from mtl_flows.store import connection as module
 from mtl_flows.store.connection import Connection, connection
 from mtl_flows.store.database import MTLStore
 
@@ -85,9 +84,9 @@ def test_credentials_are_never_shown(user: str, password: str, token: str) -> No
     assert pickle.loads(pickle.dumps(address)) == address
 
 
-def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_SELECTION_TIMEOUT_MS", 100)
-    address = Connection.parse("mongodb://user:" + "secret" + "@127.0.0.1:9/", "mtl")
+def test_nobody_answers() -> None:
+    uri = "mongodb://user:" + "secret" + "@127.0.0.1:9/?serverSelectionTimeoutMS=100"
+    address = Connection.parse(uri, "mtl")
     with pytest.raises(DatabaseUnavailableError, match="no MongoDB server answers") as caught:
         address.client()
     assert caught.value.subject == "mongodb://127.0.0.1:9/mtl"

@@ -14,7 +14,7 @@ from mtl_flows.errors import InputError
 from mtl_flows.evaluation.conductivity.baselines import linear_scores
 from mtl_flows.evaluation.conductivity.families import Mask
 from mtl_flows.evaluation.conductivity.judge import (
-    Sample,
+    JudgedSample,
     compare_scores,
     judge_gate,
     judge_model,
@@ -41,7 +41,7 @@ from mtl_flows.evaluation.conductivity.transfer import judge_selection
 from mtl_flows.evaluation.conductivity.trivial import TRIVIAL_NAMES
 from mtl_flows.science.clustering import ClusteringParameters
 from mtl_flows.science.known import canonical_id, is_known, load_known_conductors
-from mtl_flows.science.topology import PROTOCOLS, Protocol
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 # Where nothing passes barriers are infinite.
 _HIGHEST = 100.0
@@ -131,7 +131,7 @@ def judge_materials(
             f"{n_found} of them superionic: too few to tell anything apart",
             remedy="check that the ids of structures and table agree, and the threshold",
         )
-    sample = Sample.of(positive, families, parameters)
+    sample = JudgedSample.of(positive, families, parameters)
     listed = is_known([record.id for record in decided], known_ids)
     listed |= is_known([record.measured.icsd_id for record in decided], known_ids)
 
@@ -178,7 +178,7 @@ def _by_reason(records: Iterable[ScreenedMaterial]) -> dict[str, tuple[str, ...]
     return {reason: tuple(ids) for reason, ids in refused.items()}
 
 
-def _gates(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedGate, ...]:
+def _gates(records: Sequence[ScreenedMaterial], sample: JudgedSample) -> tuple[JudgedGate, ...]:
     """Judge every gate; what could not be screened passes none."""
     names = next((record.gates for record in records if not record.refused), {})
     return tuple(
@@ -187,14 +187,14 @@ def _gates(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedG
     )
 
 
-def _scores(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedScore, ...]:
+def _scores(records: Sequence[ScreenedMaterial], sample: JudgedSample) -> tuple[JudgedScore, ...]:
     return tuple(
         judge_score(sample, name, np.array([record.descriptors[name] for record in records]), promising)
         for name, promising in PROMISING_IF.items()
     )
 
 
-def _comparisons(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedComparison, ...]:
+def _comparisons(records: Sequence[ScreenedMaterial], sample: JudgedSample) -> tuple[JudgedComparison, ...]:
     """Judge what the barrier alone, and with v3/d3, gains over v3/d3."""
 
     def scores(name: str) -> NDArray[np.float64]:
@@ -207,7 +207,7 @@ def _comparisons(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[J
     )
 
 
-def _budgets(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedGate, ...]:
+def _budgets(records: Sequence[ScreenedMaterial], sample: JudgedSample) -> tuple[JudgedGate, ...]:
     """Judge what the protocol `ranked` keeps: the best by priority, of all and of what the chemical rules leave."""
     ruled = np.array([record.gates.get(CHEMICAL_RULES, False) for record in records])
     screened = np.array([not record.refused for record in records])
@@ -225,7 +225,7 @@ def _budgets(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[Judge
     return tuple(gates)
 
 
-def _models(records: Sequence[ScreenedMaterial], sample: Sample) -> tuple[JudgedModel, ...]:
+def _models(records: Sequence[ScreenedMaterial], sample: JudgedSample) -> tuple[JudgedModel, ...]:
     """Judge a forest on the trivial numbers, one on the features of each protocol, and a linear model on all of it."""
     trivial = np.array([[record.trivial[name] for name in TRIVIAL_NAMES] for record in records])
     return (
@@ -251,7 +251,7 @@ def _linear(records: Sequence[ScreenedMaterial]) -> NDArray[np.float64]:
 
 
 def _selections(
-    records: Sequence[ScreenedMaterial], sample: Sample, listed: Mask
+    records: Sequence[ScreenedMaterial], sample: JudgedSample, listed: Mask
 ) -> tuple[tuple[JudgedSelection, ...], tuple[JudgedGate, ...]]:
     """Judge the selection of clusters under each protocol, with its own scaling."""
     ids = [record.id for record in records]

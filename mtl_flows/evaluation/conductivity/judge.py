@@ -36,7 +36,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class JudgedSample:
     """Labelled materials and the draws and halvings by which everything is judged alike.
 
     Attributes
@@ -78,7 +78,7 @@ class Sample:
         return ((train, test) for train, test in splits if has_both(self.positive, train, test))
 
 
-def judge_gate(sample: Sample, name: str, kept: Mask) -> JudgedGate:
+def judge_gate(sample: JudgedSample, name: str, kept: Mask) -> JudgedGate:
     """Judge a gate by what it keeps, shape (n,)."""
 
     def estimate(statistic: str) -> Estimate:
@@ -89,7 +89,9 @@ def judge_gate(sample: Sample, name: str, kept: Mask) -> JudgedGate:
     )
 
 
-def judge_score(sample: Sample, name: str, values: Values, promising: Literal["low", "high"]) -> JudgedScore:
+def judge_score(
+    sample: JudgedSample, name: str, values: Values, promising: Literal["low", "high"]
+) -> JudgedScore:
     """Judge a ranking by values of shape (n,)."""
     scores = values if promising == "high" else -values
     auc, top = _held_out(sample, lambda train, test: scores[test])
@@ -107,7 +109,7 @@ def judge_score(sample: Sample, name: str, values: Values, promising: Literal["l
 
 
 def compare_scores(
-    sample: Sample, name: str, scores: Values, against: str, others: Values
+    sample: JudgedSample, name: str, scores: Values, against: str, others: Values
 ) -> JudgedComparison:
     """Judge what one ranking gains over another, by the same draws and halvings; higher scores come first."""
     fraction, positive = sample.parameters.top_fraction, sample.positive
@@ -139,7 +141,9 @@ def compare_scores(
     )
 
 
-def judge_model(sample: Sample, name: str, table: Values, learner: Learner = forest_scores) -> JudgedModel:
+def judge_model(
+    sample: JudgedSample, name: str, table: Values, learner: Learner = forest_scores
+) -> JudgedModel:
     """Judge a model, a random forest unless told otherwise, on a table of shape (n, n_columns)."""
     smaller_class = min(np.count_nonzero(sample.positive), np.count_nonzero(~sample.positive))
     n_folds = int(min(sample.parameters.n_folds, smaller_class, len(set(sample.families))))
@@ -160,11 +164,11 @@ def judge_model(sample: Sample, name: str, table: Values, learner: Learner = for
     )
 
 
-def _auc(sample: Sample, scores: Values) -> Estimate:
+def _auc(sample: JudgedSample, scores: Values) -> Estimate:
     return sample.resamples.estimate(lambda w: roc_auc(scores, sample.positive, w))
 
 
-def _held_out(sample: Sample, score: Callable[[Mask, Mask], Values]) -> tuple[Spread, Spread]:
+def _held_out(sample: JudgedSample, score: Callable[[Mask, Mask], Values]) -> tuple[Spread, Spread]:
     """Judge scores of the second half, perhaps learnt on the first, over halvings that share no family."""
     aucs, tops = [], []
     for train, test in sample.halves("new families"):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mtl_flows.errors import ClusteringError
 from mtl_flows.evaluation.conductivity.families import Halves, Mask
-from mtl_flows.evaluation.conductivity.judge import Sample, judge_gate
+from mtl_flows.evaluation.conductivity.judge import JudgedSample, judge_gate
 from mtl_flows.evaluation.conductivity.report import JudgedGate, JudgedSelection, Spread
 from mtl_flows.evaluation.conductivity.statistics import gate_statistics
 from mtl_flows.science.clustering import ClusteringParameters, ClusteringResult, cluster
@@ -18,7 +18,7 @@ _HALVES: Final[tuple[Halves, ...]] = get_args(Halves)
 
 
 def judge_selection(
-    sample: Sample,
+    sample: JudgedSample,
     name: str,
     features: NDArray[np.float64],
     ids: Sequence[str],
@@ -69,7 +69,7 @@ def judge_selection(
 
 
 def _judge_halves(
-    sample: Sample, name: str, kind: Halves, clustering: ClusteringResult, points: NDArray[np.float64]
+    sample: JudgedSample, name: str, kind: Halves, clustering: ClusteringResult, points: NDArray[np.float64]
 ) -> JudgedSelection:
     kept_shares, recalls, enrichments, nearest_enrichments = [], [], [], []
     for train, test in sample.halves(kind):

@@ -14,7 +14,7 @@ from mtl_flows.science.chemistry.alloy import judge_alloy
 from mtl_flows.science.chemistry.balance import SearchLimitError
 from mtl_flows.science.chemistry.bonding import Bonding
 from mtl_flows.science.chemistry.formula import parse_formula
-from mtl_flows.science.chemistry.oxidation import Assignment, assign_states
+from mtl_flows.science.chemistry.oxidation import StateAssignment, assign_states
 from mtl_flows.science.chemistry.parameters import ChemistryParameters
 from mtl_flows.science.chemistry.report import Finding
 from mtl_flows.science.elements import element_amounts, element_symbol, is_element
@@ -116,7 +116,7 @@ class Material:
         }
 
     @cached_property
-    def assignment(self) -> Assignment | None:
+    def assignment(self) -> StateAssignment | None:
         """Neutral oxidation states found by search, ``None`` if there are none.
 
         Raises
@@ -130,7 +130,7 @@ class Material:
             return None if found is None else replace(found, confidence="low", ignores_given=True)
         return found
 
-    def _assign(self, fixed: Mapping[str, float]) -> Assignment | None:
+    def _assign(self, fixed: Mapping[str, float]) -> StateAssignment | None:
         bonding = None if self.structure is None or self.unlocated else self.bonding
         return assign_states(self.composition, bonding, fixed, self.parameters, disordered=self.is_disordered)
 

@@ -28,7 +28,7 @@ Method = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class StateAssignment:
     """Oxidation states that make a material neutral.
 
     Attributes
@@ -68,7 +68,7 @@ def assign_states(
     parameters: ChemistryParameters,
     *,
     disordered: bool,
-) -> Assignment | None:
+) -> StateAssignment | None:
     """Find observed oxidation states that add up to zero.
 
     From the plainest explanation to the least plain: one state per element; one metal in two neighbouring
@@ -112,7 +112,7 @@ def assign_states(
             if neutral is not None and (best is None or neutral.cost < best.cost):
                 best = neutral
         if best is not None:
-            return Assignment(best.states, attempt.method, best.imbalance_e / atoms, attempt.confidence)
+            return StateAssignment(best.states, attempt.method, best.imbalance_e / atoms, attempt.confidence)
     if given_up:
         raise SearchLimitError
     return None

@@ -6,8 +6,7 @@ from enum import StrEnum
 
 from mtl_flows.science.dynamics.convergence import ActionKind, DynamicsBudget, next_action
 from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus
-
-RUNNING = "running"
+from mtl_flows.vocabulary import RUNNING
 
 
 @dataclass(frozen=True, slots=True)

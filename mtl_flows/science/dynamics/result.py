@@ -1,6 +1,6 @@
 """What an analysis of diffusion says: numbers, their status, and how they were come by."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
@@ -60,8 +60,8 @@ class SlopeFit:
     nonlinearity: float
     nonlinearity_error: float
     window_ps: tuple[float, float]
-    lag_ps: tuple[float, ...]
-    msd_A2: tuple[float, ...]
+    lag_ps: tuple[float, ...] = field(repr=False)
+    msd_A2: tuple[float, ...] = field(repr=False)
     tensor: DiffusionTensor | None = None
     degrees_of_freedom: float | None = None
 

@@ -47,7 +47,7 @@ _ENCRYPTED, _SIZES_BEHIND, _UTF8 = 0x1, 0x8, 0x800
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     """A file in an archive.
 
     Attributes
@@ -63,12 +63,12 @@ class Member:
     problem: InputError | None = None
 
 
-def members(stream: IO[bytes], name: str, allowance: Allowance) -> Iterator[Member]:
+def members(stream: IO[bytes], name: str, allowance: Allowance) -> Iterator[ArchiveMember]:
     """Members of an archive called `name`, in the order in which they can be read.
 
     Yields
     ------
-    Member
+    ArchiveMember
         Its bytes have to be read before the next one is asked for. Damage of the archive itself is a member without
         a name.
 
@@ -141,7 +141,7 @@ def _no_bytes(_: int) -> bytes:
     return b""
 
 
-def _zip_members(stream: IO[bytes], allowance: Allowance) -> Iterator[Member]:
+def _zip_members(stream: IO[bytes], allowance: Allowance) -> Iterator[ArchiveMember]:
     try:
         archive = zipfile.ZipFile(stream)
     except DAMAGE as error:
@@ -154,9 +154,9 @@ def _zip_members(stream: IO[bytes], allowance: Allowance) -> Iterator[Member]:
             if info.is_dir():
                 continue
             if stat.S_IFMT(kind) not in (0, stat.S_IFREG):
-                yield Member(info.filename, _no_bytes, _no_file(kind, ""))
+                yield ArchiveMember(info.filename, _no_bytes, _no_file(kind, ""))
                 continue
-            yield Member(info.filename, partial(_read_zipped, archive, info, allowance))
+            yield ArchiveMember(info.filename, partial(_read_zipped, archive, info, allowance))
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: Allowance, limit: int) -> bytes:
@@ -174,7 +174,7 @@ def _no_file(kind: int, target: str) -> UnreadableStructureError:
     return UnreadableStructureError(f"{what}, no file", remedy="give a plain file")
 
 
-def _salvaged(stream: IO[bytes], allowance: Allowance, error: Exception) -> Iterator[Member]:
+def _salvaged(stream: IO[bytes], allowance: Allowance, error: Exception) -> Iterator[ArchiveMember]:
     """Members of a zip archive whose directory is lost, by the headers in front of them."""
     stream.seek(0)
     content = read_within(stream, 2**30)
@@ -184,12 +184,12 @@ def _salvaged(stream: IO[bytes], allowance: Allowance, error: Exception) -> Iter
         found = True
         name, problem, read = _local_member(content, position, allowance)
         if name and not name.endswith("/"):
-            yield Member(name, read, problem)
+            yield ArchiveMember(name, read, problem)
         position = content.find(_LOCAL_MARK, position + 4)
     told = (
         "the directory of the archive is lost, what is left was read" if found else f"broken archive: {error}"
     )
-    yield Member("", _no_bytes, damaged(told))
+    yield ArchiveMember("", _no_bytes, damaged(told))
 
 
 def _local_member(
@@ -300,20 +300,20 @@ class _TarFile(tarfile.TarFile):
         super().__init__(*args, **kwargs)
 
 
-def _tar_members(stream: Readable, allowance: Allowance) -> Iterator[Member]:
+def _tar_members(stream: Readable, allowance: Allowance) -> Iterator[ArchiveMember]:
     source: Any = _Counted(stream, allowance)
     number = 0
     try:
         archive = _TarFile.open(fileobj=source, mode="r|", ignore_zeros=True)
     except DAMAGE as error:
-        yield Member("", _no_bytes, damaged(f"broken archive: {error}"))
+        yield ArchiveMember("", _no_bytes, damaged(f"broken archive: {error}"))
         return
     with archive:
         while True:
             try:
                 info = archive.next()
             except DAMAGE as error:
-                yield Member("", _no_bytes, damaged(f"broken archive behind member {number}: {error}"))
+                yield ArchiveMember("", _no_bytes, damaged(f"broken archive behind member {number}: {error}"))
                 return
             archive.members.clear()  # type: ignore[attr-defined]
             if archive.damage:
@@ -322,9 +322,9 @@ def _tar_members(stream: Readable, allowance: Allowance) -> Iterator[Member]:
                 archive.damage.clear()
                 if number or info is not None:
                     told = damaged(f"damaged header at byte {place} of the archive")
-                    yield Member(legible or f"byte-{place}", _no_bytes, told)
+                    yield ArchiveMember(legible or f"byte-{place}", _no_bytes, told)
                 else:
-                    yield Member("", _no_bytes, damaged("broken archive: no header of a tar archive"))
+                    yield ArchiveMember("", _no_bytes, damaged("broken archive: no header of a tar archive"))
             if info is None:
                 return
             number += 1
@@ -333,11 +333,11 @@ def _tar_members(stream: Readable, allowance: Allowance) -> Iterator[Member]:
                 yield _tar_member(archive, info, allowance)
 
 
-def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo, allowance: Allowance) -> Member:
+def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo, allowance: Allowance) -> ArchiveMember:
     if info.isfile():
         member = archive.extractfile(info)
         if member is None:
             raise ConfigurationError("tarfile gives no bytes of a plain file")
-        return Member(info.name, lambda limit: read_within(member, limit, allowance))
+        return ArchiveMember(info.name, lambda limit: read_within(member, limit, allowance))
     kinds = {tarfile.FIFOTYPE: stat.S_IFIFO, tarfile.SYMTYPE: stat.S_IFLNK, tarfile.LNKTYPE: stat.S_IFLNK}
-    return Member(info.name, _no_bytes, _no_file(kinds.get(info.type, stat.S_IFCHR), info.linkname))
+    return ArchiveMember(info.name, _no_bytes, _no_file(kinds.get(info.type, stat.S_IFCHR), info.linkname))

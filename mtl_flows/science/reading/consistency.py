@@ -1,6 +1,6 @@
 """What a file says of itself, held against one reading of it: one small check for each statement.
 
-A check gives a `Finding` or None where there is nothing to compare. A new check is a function with the line
+A check gives a `Consistency` or None where there is nothing to compare. A new check is a function with the line
 ``@check``. What a finding does is decided once, in `judge`.
 """
 
@@ -43,7 +43,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Consistency:
     """One statement held against one reading.
 
     Attributes
@@ -59,11 +59,11 @@ class Finding:
     about: tuple[str, ...] = ()
 
 
-_AGREES = Finding(Outcome.AGREES)
+_AGREES = Consistency(Outcome.AGREES)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class StatedFacts:
     """One reading of a file, and what the file says.
 
     Attributes
@@ -84,7 +84,7 @@ class Facts:
     volume_A3: float
 
 
-Check = Callable[[Facts], Finding | None]
+Check = Callable[[StatedFacts], Consistency | None]
 CHECKS: list[Check] = []
 
 
@@ -95,10 +95,10 @@ def check(function: Check) -> Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ConsistencyReport:
     """All findings on one reading."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Consistency, ...]
 
     def count(self, outcome: Outcome) -> int:
         """Number of findings of one kind."""
@@ -142,23 +142,23 @@ class Verdict:
         return error
 
 
-def judge(facts: Facts) -> Verdict:
+def judge(facts: StatedFacts) -> ConsistencyReport:
     """Hold every statement against one reading."""
-    return Verdict(tuple(found for one in CHECKS if (found := one(facts)) is not None))
+    return ConsistencyReport(tuple(found for one in CHECKS if (found := one(facts)) is not None))
 
 
 @check
-def symmetry(facts: Facts) -> Finding | None:
+def symmetry(facts: StatedFacts) -> Consistency | None:
     """Names and numbers of the space group against the operations."""
     reading = facts.symmetry
     if reading.contradicts:
         about = (*SYMBOL_TAGS, *HALL_TAGS, *NUMBER_TAGS, *OPERATION_TAGS)
-        return Finding(Outcome.DISAGREES, reading.contradicts, about)
+        return Consistency(Outcome.DISAGREES, reading.contradicts, about)
     return _AGREES if reading.agrees else None
 
 
 @check
-def multiplicities(facts: Facts) -> Finding | None:
+def multiplicities(facts: StatedFacts) -> Consistency | None:
     """Declared multiplicities of the sites against their images."""
     if facts.symmetry.magnetic:
         return None
@@ -170,7 +170,7 @@ def multiplicities(facts: Facts) -> Finding | None:
         return _AGREES
     sites = ", ".join(f"{orbit.label} {n} and {len(orbit.coords)}" for orbit, n in wrong[:4])
     more = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
-    return Finding(
+    return Consistency(
         Outcome.DISAGREES,
         f"multiplicities stated and found differ: {sites}{more}",
         ("_atom_site_symmetry_multiplicity", *(orbit.label for orbit, _ in wrong[:4])),
@@ -178,12 +178,12 @@ def multiplicities(facts: Facts) -> Finding | None:
 
 
 @check
-def formula(facts: Facts) -> Finding | None:
+def formula(facts: StatedFacts) -> Consistency | None:
     """Proportions of the sites against the declared formula, hydrogen aside."""
     declared = facts.statements.formula
     if not declared or _proportional(facts):
         return None
-    return Finding(
+    return Consistency(
         Outcome.DOUBTS,
         f"the sites give {_text(facts.contents)} in the cell, the formula is {_text(declared)}",
         said.FORMULA_TAGS,
@@ -191,7 +191,7 @@ def formula(facts: Facts) -> Finding | None:
 
 
 @check
-def contents(facts: Facts) -> Finding | None:
+def contents(facts: StatedFacts) -> Consistency | None:
     """Atoms in the cell against Z formula units."""
     expected = _expected(facts.statements)
     if not expected or not _proportional(facts):
@@ -199,7 +199,7 @@ def contents(facts: Facts) -> Finding | None:
     found = _heavy(facts.contents)
     if any(abs(found / _heavy(option) - 1) <= _SAME_AMOUNT for option in expected):
         return _AGREES
-    return Finding(
+    return Consistency(
         Outcome.DISAGREES,
         f"the sites give {_text(facts.contents)} in the cell, Z and formula {_text(expected[0])} "
         f"(Z = {facts.statements.formula_units:g})",
@@ -208,7 +208,7 @@ def contents(facts: Facts) -> Finding | None:
 
 
 @check
-def density(facts: Facts) -> Finding | None:
+def density(facts: StatedFacts) -> Consistency | None:
     """Density of the contents in the cell against the declared one."""
     declared = facts.statements.density_g_cm3
     if not declared or (facts.statements.formula and not _proportional(facts)):
@@ -218,18 +218,18 @@ def density(facts: Facts) -> Finding | None:
         return _AGREES
     # Of a cell that is wrong nothing follows for its contents.
     outcome = Outcome.DISAGREES if _volume_ratio(facts) <= _SAME_CELL else Outcome.DOUBTS
-    return Finding(
+    return Consistency(
         outcome, f"density {found:.3g} g/cm³ by sites and cell, {declared:g} declared", said.DENSITY_TAGS
     )
 
 
 @check
-def weight(facts: Facts) -> Finding | None:
+def weight(facts: StatedFacts) -> Consistency | None:
     """Weight of the declared formula against the declared weight."""
     declared, formula_ = facts.statements.formula_weight_g_mol, facts.statements.formula
     if not declared or not formula_ or abs(formula_.weight / declared - 1) <= _SAME_WEIGHT:
         return None
-    return Finding(
+    return Consistency(
         Outcome.DOUBTS,
         f"the formula {_text(formula_)} weighs {formula_.weight:.1f} g/mol, {declared:g} declared",
         said.WEIGHT_TAGS,
@@ -237,12 +237,12 @@ def weight(facts: Facts) -> Finding | None:
 
 
 @check
-def volume(facts: Facts) -> Finding | None:
+def volume(facts: StatedFacts) -> Consistency | None:
     """Volume of the cell against the declared one."""
     declared = facts.statements.volume_A3
     if not declared or _volume_ratio(facts) <= _SAME_VOLUME:
         return None
-    return Finding(
+    return Consistency(
         Outcome.DOUBTS,
         f"the cell has {facts.volume_A3:.5g} Å³ by its lengths and angles, {declared:g} declared",
         (*said.VOLUME_TAGS, "_cell_length_a", "_cell_length_b", "_cell_length_c"),
@@ -250,15 +250,15 @@ def volume(facts: Facts) -> Finding | None:
 
 
 @check
-def repeated(facts: Facts) -> Finding | None:
+def repeated(facts: StatedFacts) -> Consistency | None:
     """Tags given twice with different values."""
     tags = facts.statements.repeated
     if not tags:
         return None
-    return Finding(Outcome.DOUBTS, f"given twice, with different values: {', '.join(tags[:4])}", tags)
+    return Consistency(Outcome.DOUBTS, f"given twice, with different values: {', '.join(tags[:4])}", tags)
 
 
-def check_cell(facts: Facts) -> None:
+def check_cell(facts: StatedFacts) -> None:
     """Refuse a cell whose declared volume is another, unless the density speaks for it.
 
     Raises
@@ -276,7 +276,7 @@ def check_cell(facts: Facts) -> None:
         )
 
 
-def _volume_ratio(facts: Facts) -> float:
+def _volume_ratio(facts: StatedFacts) -> float:
     declared = facts.statements.volume_A3
     return abs(facts.volume_A3 / declared - 1) if declared else 0.0
 
@@ -303,7 +303,7 @@ def _is_multiple(one: Composition, other: Composition, factor: float) -> bool:
     return abs(one.num_atoms / other.num_atoms / factor - 1) <= _SAME_AMOUNT
 
 
-def _proportional(facts: Facts) -> bool:
+def _proportional(facts: StatedFacts) -> bool:
     declared = facts.statements.formula
     return bool(declared) and proportional(_without_hydrogen(facts.contents), _without_hydrogen(declared))
 
@@ -317,7 +317,7 @@ def _heavy(composition: Composition) -> float:
     return float(composition.num_atoms - composition["H"]) or float(composition.num_atoms)
 
 
-def _weight(facts: Facts) -> float:
+def _weight(facts: StatedFacts) -> float:
     """Weight of the cell in g/mol, hydrogens that were not located included."""
     heavy = _without_hydrogen(facts.contents).weight
     declared = facts.statements.formula

@@ -11,7 +11,7 @@ from mtl_flows.errors import InputError
 from mtl_flows.science.charges import Ion, SiteCharges, has_several_states, mean_states
 from mtl_flows.science.reading.cell import Cell, read_cell
 from mtl_flows.science.reading.cif import CifBlock
-from mtl_flows.science.reading.consistency import Facts, Verdict, check_cell, judge
+from mtl_flows.science.reading.consistency import ConsistencyReport, StatedFacts, check_cell, judge
 from mtl_flows.science.reading.distances import overlapping_pair
 from mtl_flows.science.reading.model import ReadingParameters
 from mtl_flows.science.reading.orbits import Orbit, expand
@@ -47,9 +47,9 @@ class Crystal:
 class _Reading:
     """Sites in the cell under one reading of the symmetry, and what the file's statements make of it."""
 
-    facts: Facts
+    facts: StatedFacts
     lattice: Lattice
-    verdict: Verdict
+    verdict: ConsistencyReport
     notes: tuple[str, ...]
 
     @property
@@ -168,7 +168,7 @@ def _read(
     notes = list(symmetry.notes)
     lattice = cell.lattice(symmetry.operations[0], statements.volume_A3, notes)
     orbits = expand(rows, symmetry.operations, lattice, parameters, notes, apart=apart)
-    facts = Facts(
+    facts = StatedFacts(
         statements,
         symmetry,
         orbits,

@@ -24,7 +24,7 @@ _CENTRED = {"C": "P", "F": "I"}
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedSetting:
     """One setting that a name may mean.
 
     Attributes
@@ -41,7 +41,7 @@ class Named:
 
 
 @lru_cache(maxsize=512)
-def by_hall(hall: str) -> tuple[Named, ...]:
+def by_hall(hall: str) -> tuple[NamedSetting, ...]:
     """The setting of a Hall symbol; empty if it is none."""
     text = re.sub(r"\s+(?=[\"'=])", "", hall.strip()).replace("=", '"').replace("''", '"')
     text = re.sub(r"_", " ", text)
@@ -56,11 +56,11 @@ def by_hall(hall: str) -> tuple[Named, ...]:
     except (RuntimeError, ValueError, IndexError):
         return ()
     kind = gemmi.find_spacegroup_by_ops(group)
-    return (Named(kind.number if kind else 0, kind.xhm() if kind else hall, from_gemmi(group)),)
+    return (NamedSetting(kind.number if kind else 0, kind.xhm() if kind else hall, from_gemmi(group)),)
 
 
 @lru_cache(maxsize=512)
-def by_symbol(symbol: str) -> tuple[Named, ...]:
+def by_symbol(symbol: str) -> tuple[NamedSetting, ...]:
     """Settings that a Hermann–Mauguin symbol may mean, the conventional one first; empty if it is none.
 
     Several remain where it leaves the origin, the axes of a rhombohedral group or the unique axis open.
@@ -81,7 +81,7 @@ def by_symbol(symbol: str) -> tuple[Named, ...]:
 
 
 @lru_cache(maxsize=512)
-def by_number(number: int, centring: str = "") -> tuple[Named, ...]:
+def by_number(number: int, centring: str = "") -> tuple[NamedSetting, ...]:
     """Settings of a space group by its number, the conventional one first.
 
     Parameters
@@ -104,7 +104,7 @@ def by_number(number: int, centring: str = "") -> tuple[Named, ...]:
     return named
 
 
-def _table_settings(text: str, choice: str) -> tuple[Named, ...]:
+def _table_settings(text: str, choice: str) -> tuple[NamedSetting, ...]:
     table = list(gemmi.spacegroup_table())
     kind = _find(text)
     if kind is None:
@@ -136,7 +136,7 @@ def _find(text: str) -> Any:
     return None
 
 
-def _choices(kind: Any, alike: list[Any], short: str = "") -> tuple[Named, ...]:
+def _choices(kind: Any, alike: list[Any], short: str = "") -> tuple[NamedSetting, ...]:
     """Settings between which a name does not choose."""
     found = [other for other in alike if other.hm == kind.hm]
     if short and len(found) == 1 and kind.crystal_system_str() == "monoclinic":
@@ -152,14 +152,15 @@ def _short(kind: Any) -> str:
     return _squeeze(centring + "".join(axis for axis in axes if axis != "1"))
 
 
-def _full_symbols(text: str, choice: str) -> tuple[Named, ...]:
+def _full_symbols(text: str, choice: str) -> tuple[NamedSetting, ...]:
     """Settings by the names that spglib has for them, full symbols among them."""
     name = _squeeze(text)
     found = [setting for setting in settings() if name and name in map(_squeeze, setting.names)]
     exact = [setting for setting in found if choice and setting.choice.upper() == choice]
     ordered = exact or sorted(found, key=lambda s: (s.choice not in ("2", "H"), s.hall_number))
     return tuple(
-        Named(setting.number, setting.short, database_operations(setting.hall_number)) for setting in ordered
+        NamedSetting(setting.number, setting.short, database_operations(setting.hall_number))
+        for setting in ordered
     )
 
 
@@ -173,18 +174,18 @@ def _operations(hall: str) -> Operations:
     return from_gemmi(gemmi.symops_from_hall(hall))
 
 
-def _named(kind: Any) -> Named:
-    return Named(kind.number, kind.xhm(), _operations(kind.hall))
+def _named(kind: Any) -> NamedSetting:
+    return NamedSetting(kind.number, kind.xhm(), _operations(kind.hall))
 
 
-def _doubled(kind: Any, centring: str) -> Named:
+def _doubled(kind: Any, centring: str) -> NamedSetting:
     group = gemmi.symops_from_hall(kind.hall)
     basis = gemmi.Op("x-y,x+y,z")
     group.change_basis_backward(basis)
     group.add_missing_elements()
     halves = gemmi.Op("x+1/2,y+1/2,z")
     group.cen_ops = [*group.cen_ops, *([halves.tran] if halves.tran not in group.cen_ops else [])]
-    return Named(kind.number, f"{centring}{kind.hm[1:]}", from_gemmi(group))
+    return NamedSetting(kind.number, f"{centring}{kind.hm[1:]}", from_gemmi(group))
 
 
 def _squeeze(symbol: str) -> str:

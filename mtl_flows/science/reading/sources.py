@@ -15,7 +15,7 @@ from mtl_flows.science.reading.archives import (
     ARCHIVES,
     COMPRESSED,
     DAMAGE,
-    Member,
+    ArchiveMember,
     damaged,
     members,
     unpacked,
@@ -218,12 +218,12 @@ def _open(stream: IO[bytes], name: str, allowance: Allowance, depth: int = 0) ->
         yield FoundFile(name, _about(name, damaged("the archive holds no structure file")))
 
 
-def _may_hide_structures(member: Member) -> bool:
+def _may_hide_structures(member: ArchiveMember) -> bool:
     """Whether a link may lead to a folder, or a name is lost."""
     return member.problem is not None and not PurePosixPath(member.name).suffix
 
 
-def _open_member(member: Member, name: str, allowance: Allowance, depth: int) -> Iterator[FoundFile]:
+def _open_member(member: ArchiveMember, name: str, allowance: Allowance, depth: int) -> Iterator[FoundFile]:
     if member.problem is not None:
         yield FoundFile(name, _about(name, member.problem))
         return

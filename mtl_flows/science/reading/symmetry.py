@@ -22,7 +22,7 @@ from mtl_flows.science.reading.operations import (
     n_centrings,
     parse_operations,
 )
-from mtl_flows.science.reading.settings import Named, by_hall, by_number, by_symbol
+from mtl_flows.science.reading.settings import NamedSetting, by_hall, by_number, by_symbol
 from mtl_flows.science.symmetry import Operations
 
 OPERATION_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
@@ -71,15 +71,15 @@ class SymmetryReading:
 class _Names:
     """Settings that names and number of a file stand for, each with the statement."""
 
-    hall: tuple[Named, ...]
-    symbol: tuple[Named, ...]
-    number: tuple[Named, ...]
+    hall: tuple[NamedSetting, ...]
+    symbol: tuple[NamedSetting, ...]
+    number: tuple[NamedSetting, ...]
     text: str
     unknown: str = ""
     """A symbol nobody knows."""
 
     @property
-    def all(self) -> tuple[Named, ...]:
+    def all(self) -> tuple[NamedSetting, ...]:
         return (*self.hall, *self.symbol, *self.number)
 
     @property
@@ -171,11 +171,11 @@ def _analysed(texts: tuple[str, ...]) -> tuple[Operations, bool, tuple[int, str]
     return operations, group, group_of(operations) if group else (0, "")
 
 
-def _centred_alike(named: Named, operations: Operations) -> bool:
+def _centred_alike(named: NamedSetting, operations: Operations) -> bool:
     return n_centrings(named.operations) == n_centrings(operations)
 
 
-def _distinct_names(found: Sequence[Named]) -> list[Named]:
+def _distinct_names(found: Sequence[NamedSetting]) -> list[NamedSetting]:
     return list({named.name: named for named in found}.values())
 
 

@@ -8,6 +8,7 @@ from mtl_flows.science.topology.barcodes import Barcodes, decode_barcodes
 from mtl_flows.science.topology.compute import (
     TopologyResult,
     compute_barcodes,
+    compute_percolation,
     compute_topology,
     describe_topology,
 )
@@ -20,7 +21,6 @@ from mtl_flows.science.topology.features import (
 )
 from mtl_flows.science.topology.parameters import (
     FEATURE_NAMES,
-    PROTOCOLS,
     BarcodeParameters,
     PrescreenThresholds,
     TopologyParameters,
@@ -31,7 +31,7 @@ from mtl_flows.science.topology.rescreen import (
     BarStatistic,
     rho_cycles_at,
 )
-from mtl_flows.vocabulary import Protocol
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 __all__ = [
     "FEATURE_NAMES",
@@ -49,6 +49,7 @@ __all__ = [
     "TopologyParameters",
     "TopologyResult",
     "compute_barcodes",
+    "compute_percolation",
     "compute_topology",
     "decode_barcodes",
     "describe_topology",

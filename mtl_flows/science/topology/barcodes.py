@@ -64,11 +64,6 @@ class Barcodes:
         header = _HEADER.pack(_MAGIC, self.max_dimension, len(self.h0_deaths_A), len(self.h1_A))
         return header + self.h0_deaths_A.astype("<f4").tobytes() + self.h1_A.astype("<f4").tobytes()
 
-    @staticmethod
-    def unpack(data: bytes) -> "Barcodes":
-        """Decode what :meth:`pack` wrote."""
-        return decode_barcodes(data)
-
 
 def decode_barcodes(data: bytes) -> Barcodes:
     """Decode packed barcodes, the only reader of the format.

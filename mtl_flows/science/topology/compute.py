@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
@@ -59,11 +59,11 @@ class TopologyResult:
     n_framework: int
     r_connected_A: float
     rho_cycles: dict[Protocol, float]
-    features: dict[Protocol, dict[str, float]]
+    features: dict[Protocol, dict[str, float]] = field(repr=False)
     d_A: Thresholds | None
     v_A: Thresholds | None
-    barcodes: StructureBarcodes
-    timings_s: dict[str, float]
+    barcodes: StructureBarcodes = field(repr=False)
+    timings_s: dict[str, float] = field(repr=False)
 
 
 def compute_barcodes(
@@ -149,6 +149,27 @@ def compute_topology(
     with clock("homology"):
         barcodes = _barcodes(structure, sublattices, symmetry, parameters.barcodes)
     return _described(structure, barcodes, sublattices, symmetry, parameters, clock)
+
+
+def compute_percolation(
+    structure: Structure, mobile_ion: str = "Li", symprec_A: float = _DEFAULTS.symprec_A
+) -> tuple[Thresholds, Thresholds]:
+    """Compute the percolation descriptors alone: no homology.
+
+    Returns
+    -------
+    d_A, v_A
+        As `TopologyResult` has them.
+
+    Raises
+    ------
+    NoMobileIonError
+        No site holds the mobile element.
+    """
+    sublattices = split_sublattices(structure, mobile_ion)
+    symmetry = find_symmetry(structure, symprec_A, sublattices.mobile_indices)
+    mobile, framework = _primitive_sublattices(structure, sublattices, symmetry)
+    return percolating_hops(mobile), channel_radii(framework)
 
 
 def _barcodes(

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from mtl_flows.science.topology.barcodes import Barcodes
 from mtl_flows.science.topology.parameters import (
     FEATURE_NAMES,
-    PROTOCOLS,
     SITE_FEATURES,
     TopologyParameters,
 )
-from mtl_flows.vocabulary import Protocol
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 Values = NDArray[np.float64]
 

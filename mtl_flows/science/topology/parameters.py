@@ -1,12 +1,9 @@
 """What a topology run can be told, the two protocols, and the names of their features."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from mtl_flows.vocabulary import Protocol
-
-PROTOCOLS: Final[tuple[Protocol, ...]] = get_args(Protocol)
-"""``published`` follows the numbers released with doi:10.1021/jacs.5c04828, ``text`` what the article says."""
 
 _H0_STATISTICS: Final = ("min", "max", "mean", "std", "sum", "median")
 _H1_STATISTICS: Final = ("min", "max", "mean", "std", "sum")

@@ -76,11 +76,11 @@ def run_vasp_maker(maker: BaseVaspMaker, structure: Structure) -> VaspRun:
             return _read(maker.make.original(maker, structure).output, maker, folder)
     except CustodianError as error:
         raise CalculationError(
-            f"{maker.name}: {_told(error.message, folder)}", subject=folder.name, remedy=_REMEDY
+            f"{maker.name}: {_with_corrections(error.message, folder)}", subject=folder.name, remedy=_REMEDY
         ) from error
     except (RuntimeError, ValueError, LookupError, AttributeError, SyntaxError, FileNotFoundError) as error:
         raise CalculationError(
-            f"{maker.name}: {type(error).__name__}: {_told(str(error), folder)}",
+            f"{maker.name}: {type(error).__name__}: {_with_corrections(str(error), folder)}",
             subject=folder.name,
             remedy=_REMEDY,
         ) from error
@@ -139,7 +139,7 @@ def _nothing_left_running() -> Iterator[None]:
         raise
 
 
-def _told(message: str, folder: Path) -> str:
+def _with_corrections(message: str, folder: Path) -> str:
     """Join a message with the errors that custodian met."""
     met = [error for correction in corrections(folder) for error in correction["errors"]]
     return f"{message.strip() or 'no message'} Custodian met: {', '.join(met)}." if met else message.strip()

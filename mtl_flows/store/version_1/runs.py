@@ -47,7 +47,7 @@ class NewOrdering:
 
 
 @dataclass(frozen=True)
-class Weights:
+class FormerWeights:
     """Hashes of weights that version 1 recorded under one name of a potential, the most used first."""
 
     tensors: Sequence[str]
@@ -72,7 +72,7 @@ class RunKeys:
     """
 
     orderings: dict[str, NewOrdering]
-    weights: dict[str, Weights] = field(default_factory=dict)
+    weights: dict[str, FormerWeights] = field(default_factory=dict)
 
     def parameters(self, values: Stored, mobile_ion: str, tensors_sha256: str | None) -> DynamicsParameters:
         """Parameters of a run, with its potential told from others of its name."""
@@ -87,7 +87,7 @@ class RunKeys:
 
 
 def dynamics_parameters(
-    values: Stored, mobile_ion: str, weights: Mapping[str, Weights], tensors_sha256: str | None = None
+    values: Stored, mobile_ion: str, weights: Mapping[str, FormerWeights], tensors_sha256: str | None = None
 ) -> DynamicsParameters:
     """Parameters that shape a run, from those that version 1 made its key of."""
     names = (
@@ -99,7 +99,7 @@ def dynamics_parameters(
     plain = DynamicsParameters(
         mobile_ion=mobile_ion, engine_settings=settings, **{name: values[name] for name in names}
     )
-    known = weights.get(potential_id(plain.configured_engine()), Weights(()))
+    known = weights.get(potential_id(plain.configured_engine()), FormerWeights(()))
     tag = known.tag(tensors_sha256) if known.tensors else ""
     return replace(plain, weights=tag) if tag else plain
 
@@ -194,7 +194,7 @@ def _placed(found: Sequence[_Found], shaped: Mapping[str, set[str]]) -> dict[str
     return placed
 
 
-def _weights(runs: Iterable[Stored]) -> dict[str, Weights]:
+def _weights(runs: Iterable[Stored]) -> dict[str, FormerWeights]:
     used: dict[str, Counter[str]] = {}
     for run in runs:
         tensors = run["engine"].get("weights_sha256")
@@ -204,6 +204,6 @@ def _weights(runs: Iterable[Stored]) -> dict[str, Weights]:
         p = dynamics_parameters(recorded["values"], recorded["mobile_ion"], {})
         used.setdefault(potential_id(p.configured_engine()), Counter())[tensors] += 1
     return {
-        name: Weights(sorted(counts, key=lambda tensors: (-counts[tensors], tensors)))
+        name: FormerWeights(sorted(counts, key=lambda tensors: (-counts[tensors], tensors)))
         for name, counts in used.items()
     }

@@ -23,7 +23,7 @@ _LOG_FORMAT = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
 
 
 @contextmanager
-def surroundings(connection: Connection, folder: Path) -> Iterator[None]:
+def worker_environment(connection: Connection, folder: Path) -> Iterator[None]:
     """Set this process up to run jobs in `folder`, and put everything back afterwards.
 
     Jobs and the processes they start resolve plain settings to the worker's server; the credentials in the
@@ -31,7 +31,7 @@ def surroundings(connection: Connection, folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        environment({"MTL_MONGO_URI": connection.uri}),
+        environment_variables({"MTL_MONGO_URI": connection.uri}),
         _job_store(connection),
         _log_to(folder / LOG_FILE),
         heartbeats(),
@@ -41,7 +41,7 @@ def surroundings(connection: Connection, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment_variables(variables: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for a while."""
     previous = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
