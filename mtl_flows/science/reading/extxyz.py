@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Element, Lattice, Structure
 
 from mtl_flows.errors import InputError, UnreadableStructureError
+from mtl_flows.science.reading.species import is_element
 
 _PAIR = re.compile(r"(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{([^}]*)\}|(\[[^\]]*\])|(\S+))")
 _DEFAULT = "species:S:1:pos:R:3"
@@ -63,6 +64,9 @@ def _frame(lines: list[str]) -> Structure:
         raise UnreadableStructureError(f"not extended XYZ: {error}") from None
     if not (np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 1e-6):
         raise UnreadableStructureError(f"the cell {matrix.tolist()} spans no volume")
+    unknown = sorted({symbol for symbol in symbols if not is_element(symbol)})
+    if unknown:
+        raise UnreadableStructureError(f"{', '.join(unknown)}: no element", about=unknown)
     return Structure(Lattice(matrix), symbols, positions, coords_are_cartesian=True)
 
 

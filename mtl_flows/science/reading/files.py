@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from pymatgen.core import Structure
+from pymatgen.core.structure import StructureError
 
 from mtl_flows.errors import InputError, UnreadableStructureError
 from mtl_flows.science.charges import (
@@ -32,7 +33,7 @@ from mtl_flows.science.reading.numbers import check_numbers
 from mtl_flows.science.reading.sources import read_path
 
 # What pymatgen raises over malformed text, according to where it stumbles.
-_MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
+_MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, StructureError)
 _POSCAR_NAMES = ("POSCAR", "CONTCAR")
 _POSCAR_SUFFIXES = (".vasp", ".poscar")
 _XYZ_SUFFIXES = (".extxyz", ".xyz")
@@ -247,6 +248,11 @@ def _read(
             )
     except InputError as error:
         yield "", error
+    except Exception as error:  # noqa: BLE001 - what no library foresaw in one entry leaves the others
+        yield (
+            "",
+            UnreadableStructureError(f"{type(error).__name__}: {error}", remedy="report it with the file"),
+        )
 
 
 def _decode(content: bytes) -> str:

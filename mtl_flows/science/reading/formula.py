@@ -20,6 +20,9 @@ def read_formula(text: str) -> Composition:
     Deuterium counts as hydrogen.
     """
     cleaned = re.sub(r"\(\d+\)(?=\s|$)|[\[\]{}'\"]", " ", text)
+    if cleaned.isupper():
+        # Some programs write capitals alone; in a sum formula every element is a word.
+        cleaned = re.sub(r"\b[A-Z]{2}(?=[\d.]*(?:\s|$))", lambda word: _spelt(word[0]), cleaned)
     try:
         composition = Composition(re.sub(r"\s+", " ", cleaned).strip())
     except (ValueError, KeyError, TypeError):
@@ -31,6 +34,10 @@ def read_formula(text: str) -> Composition:
         symbol = "H" if element.symbol in ("D", "T") else element.symbol
         amounts[symbol] = amounts.get(symbol, 0.0) + amount
     return Composition(amounts)
+
+
+def _spelt(symbol: str) -> str:
+    return symbol.title() if Element.is_valid_symbol(symbol.title()) else symbol
 
 
 def proportional(one: Composition, other: Composition, tolerance: float = 0.02) -> bool:
