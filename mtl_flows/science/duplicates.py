@@ -1,17 +1,26 @@
-"""Which structures are the same crystal: composition first, pymatgen's StructureMatcher within it."""
+"""Which structures are the same crystal: composition, then cheap invariants, then pymatgen's StructureMatcher.
+
+Invariants of the reduced cell (`Signature`) say which structures are worth comparing: as many sites, volumes per atom
+within 15 %, and mean distances to the nearest twelve neighbours that differ by no more than a tenth of (V/N)^(1/3).
+Of a group that a newcomer may belong to its three nearest members are compared; a group without one is left alone.
+"""
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 if TYPE_CHECKING:
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
 _PRIMITIVE_A = (0.1, 0.25)
+_NEIGHBOURS = 12
+_REACH = 2.2  # radius, in units of (V/N)^(1/3), within which to look for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +31,63 @@ class DuplicateParameters:
     ----------
     max_volume_ratio
         Structures whose volumes per atom differ by more than this factor are not compared.
+    max_distance_difference
+        Nor are those of which a mean distance to a neighbour differs by more than this, in units of (V/N)^(1/3).
+    compared_members
+        Members of one group, the nearest by their distances, that a newcomer is compared with.
     length_tolerance, site_tolerance, angle_tolerance_deg
         As in pymatgen's StructureMatcher: fraction of the lengths, fraction of (V/N)^(1/3), degrees.
     """
 
     max_volume_ratio: float = 1.15
+    max_distance_difference: float = 0.1
+    compared_members: int = 3
     length_tolerance: float = 0.1
     site_tolerance: float = 0.2
     angle_tolerance_deg: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Invariants of a structure: the same in every setting, nearly the same for copies.
+
+    Attributes
+    ----------
+    n_sites
+        Of the reduced cell.
+    volume_A3
+        Per atom.
+    distances
+        Mean over the sites of the distance to the first, second … twelfth neighbour, in units of (V/N)^(1/3).
+    """
+
+    n_sites: int
+    volume_A3: float
+    distances: tuple[float, ...]
+
+    @property
+    def values(self) -> list[float]:
+        """All of it as numbers."""
+        return [float(self.n_sites), self.volume_A3, *self.distances]
+
+    @classmethod
+    def of_values(cls, values: Sequence[float]) -> Self:
+        """From `values`."""
+        return cls(int(values[0]), float(values[1]), tuple(map(float, values[2:])))
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """A reduced cell and its signature."""
+
+    structure: Structure
+    signature: Signature
+
+
+def reduce(structure: Structure) -> Reduced:
+    """Reduce a structure to its primitive, Niggli-reduced cell and take its signature."""
+    cell = _reduced(structure)
+    return Reduced(cell, _signature(cell))
 
 
 def composition_key(structure: Structure) -> str:
@@ -38,18 +96,152 @@ def composition_key(structure: Structure) -> str:
     return " ".join(f"{e.symbol}{composition[e]:.3f}" for e in sorted(composition, key=lambda e: e.symbol))
 
 
+def natural_order(key: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts icsd-999 before icsd-1000."""
+    parts = re.findall(r"\d+|\D+", key)
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
+
+
 def representatives(
     structures: Mapping[str, Structure], parameters: DuplicateParameters | None = None
 ) -> dict[str, str]:
-    """For each id, the id that stands for it and all its duplicates.
+    """For each id, the id that stands for it and all its duplicates: the smallest, numbers compared as numbers."""
+    buckets: dict[str, dict[str, Reduced]] = defaultdict(dict)
+    for key in sorted(structures, key=natural_order):
+        buckets[composition_key(structures[key])][key] = reduce(structures[key])
+    found: dict[str, str] = {}
+    for fresh in buckets.values():
+        links = matches(fresh, {}, {}, parameters) if len(fresh) > 1 else {}
+        found |= components(fresh, links)
+    return found
 
-    Duplicates are the connected components of "StructureMatcher finds a fit", so the answer does not depend on
-    the order of `structures`; the representative is the smallest id, numbers in ids compared as numbers.
+
+def matches(
+    fresh: Mapping[str, Reduced],
+    known: Mapping[str, tuple[Signature, Structure]],
+    links: Mapping[str, Iterable[str]],
+    parameters: DuplicateParameters | None = None,
+) -> dict[str, list[str]]:
+    """Compare newcomers of one composition with each other and with those that were compared before.
+
+    Parameters
+    ----------
+    known
+        Structures compared before that a newcomer may match (`candidates`), as they are, with their signatures.
+    links
+        What was found to match before.
+
+    Returns
+    -------
+    dict
+        For each newcomer those of the others that it was found to match, one of each group at least.
     """
+    parameters = parameters or DuplicateParameters()
+    matcher = _matcher(parameters)
+    cells: dict[str, Structure] = {}
+    signatures = {key: signature for key, (signature, _) in known.items()}
+    groups = _Groups(known, links)
+    found: dict[str, list[str]] = {}
+
+    def cell(key: str) -> Structure:
+        if key not in cells:
+            cells[key] = fresh[key].structure if key in fresh else _reduced(known[key][1])
+        return cells[key]
+
+    population = _Population(signatures, len(fresh))
+    for key in sorted(fresh, key=natural_order):
+        found[key] = []
+        groups.add(key)
+        tried: Counter[str] = Counter()
+        for other in population.near(fresh[key].signature, parameters):
+            root = groups.root(other)
+            if root == groups.root(key) or tried[root] >= parameters.compared_members:
+                continue
+            tried[root] += 1
+            if matcher.fit(cell(key), cell(other)):
+                groups.join(key, other)
+                found[key].append(other)
+        population.add(key, fresh[key].signature)
+    return found
+
+
+def candidates(
+    fresh: Iterable[Signature],
+    known: Mapping[str, Signature],
+    links: Mapping[str, Iterable[str]],
+    parameters: DuplicateParameters | None = None,
+) -> list[str]:
+    """Those of `known` that one of some newcomers has to be compared with: the nearest of each group."""
+    parameters = parameters or DuplicateParameters()
+    groups, population = _Groups(known, links), _Population(known)
+    chosen: set[str] = set()
+    for signature in fresh:
+        tried: Counter[str] = Counter()
+        for key in population.near(signature, parameters):
+            root = groups.root(key)
+            if tried[root] < parameters.compared_members:
+                tried[root] += 1
+                chosen.add(key)
+    return sorted(chosen)
+
+
+def components(keys: Iterable[str], links: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """For each key the smallest one that links, through others of `keys`, join it with."""
+    groups = _Groups(keys, links)
+    return {key: groups.root(key) for key in groups.parent}
+
+
+class _Groups:
+    """Keys joined by links; the root of a group is its smallest key."""
+
+    def __init__(self, keys: Iterable[str], links: Mapping[str, Iterable[str]]) -> None:
+        self.parent = {key: key for key in keys}
+        for key, others in links.items():
+            for other in others:
+                if key in self.parent and other in self.parent:
+                    self.join(key, other)
+
+    def add(self, key: str) -> None:
+        self.parent.setdefault(key, key)
+
+    def root(self, key: str) -> str:
+        while self.parent[key] != key:
+            self.parent[key] = key = self.parent[self.parent[key]]
+        return key
+
+    def join(self, one: str, other: str) -> None:
+        first, second = sorted((self.root(one), self.root(other)), key=natural_order)
+        self.parent[second] = first
+
+
+class _Population:
+    """Signatures, to be searched for those near to one."""
+
+    def __init__(self, signatures: Mapping[str, Signature], room: int = 0) -> None:
+        self.keys = list(signatures)
+        self.values: NDArray[np.float64] = np.zeros((len(self.keys) + room, 2 + _NEIGHBOURS))
+        for row, signature in enumerate(signatures.values()):
+            self.values[row] = signature.values
+
+    def add(self, key: str, signature: Signature) -> None:
+        self.values[len(self.keys)] = signature.values
+        self.keys.append(key)
+
+    def near(self, signature: Signature, parameters: DuplicateParameters) -> list[str]:
+        """Keys of those that may match, the nearest first."""
+        values, wanted = self.values[: len(self.keys)], np.array(signature.values)
+        ratio = values[:, 1] / wanted[1]
+        difference = np.max(np.abs(values[:, 2:] - wanted[2:]), axis=1)
+        may = (values[:, 0] == wanted[0]) & (ratio <= parameters.max_volume_ratio)
+        may &= (ratio >= 1 / parameters.max_volume_ratio) & (difference <= parameters.max_distance_difference)
+        rows = np.flatnonzero(may)
+        return [self.keys[row] for row in rows[np.argsort(difference[rows], kind="stable")]]
+
+
+def _matcher(parameters: DuplicateParameters) -> "StructureMatcher":
     from pymatgen.analysis.structure_matcher import SpeciesComparator, StructureMatcher
 
-    parameters = parameters or DuplicateParameters()
-    matcher = StructureMatcher(
+    return StructureMatcher(
         ltol=parameters.length_tolerance,
         stol=parameters.site_tolerance,
         angle_tol=parameters.angle_tolerance_deg,
@@ -58,48 +250,22 @@ def representatives(
         attempt_supercell=False,
         comparator=SpeciesComparator(),
     )
-    buckets: dict[str, list[str]] = defaultdict(list)
-    for key in sorted(structures, key=natural_order):
-        buckets[composition_key(structures[key])].append(key)
-    found: dict[str, str] = {}
-    for keys in buckets.values():
-        found |= _components(keys, {key: structures[key] for key in keys}, matcher, parameters)
-    return found
 
 
-def natural_order(key: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts icsd-999 before icsd-1000."""
-    parts = re.findall(r"\d+|\D+", key)
-    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts)
-
-
-def _components(
-    keys: Sequence[str],
-    structures: Mapping[str, Structure],
-    matcher: "StructureMatcher",
-    parameters: DuplicateParameters,
-) -> dict[str, str]:
-    parent = {key: key for key in keys}
-    if len(keys) == 1:
-        return parent
-
-    def root(key: str) -> str:
-        while parent[key] != key:
-            key = parent[key]
-        return key
-
-    reduced = {key: _reduced(structures[key]) for key in keys}
-    density = {key: s.volume / s.composition.num_atoms for key, s in reduced.items()}
-    for i, one in enumerate(keys):
-        for other in keys[:i]:
-            low, high = sorted((density[one], density[other]))
-            if root(one) == root(other) or high > low * parameters.max_volume_ratio:
-                continue
-            if len(reduced[one]) == len(reduced[other]) and matcher.fit(reduced[one], reduced[other]):
-                # Keys come in order, so the smaller root stays one.
-                first, second = sorted((root(one), root(other)), key=natural_order)
-                parent[second] = first
-    return {key: root(key) for key in keys}
+def _signature(cell: Structure) -> Signature:
+    n_sites = len(cell)
+    unit = (cell.volume / n_sites) ** (1 / 3)
+    reach = _REACH
+    while True:
+        centres, _, _, lengths = cell.get_neighbor_list(reach * unit)
+        if len(centres) and np.bincount(centres, minlength=n_sites).min() >= _NEIGHBOURS:
+            break
+        reach *= 1.3
+    order = np.lexsort((lengths, centres))
+    starts = np.searchsorted(centres[order], np.arange(n_sites))
+    nearest = lengths[order][starts[:, None] + np.arange(_NEIGHBOURS)]
+    means = np.mean(nearest, axis=0) / unit
+    return Signature(n_sites, cell.volume / cell.composition.num_atoms, tuple(np.round(means, 5).tolist()))
 
 
 def _reduced(structure: Structure) -> Structure:

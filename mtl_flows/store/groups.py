@@ -57,6 +57,13 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
                 found[d.id] = Place(d.representative_id, d.crystal_id, d.stood_since)
         return found
 
+    def compared(self, materials: Iterable[str], parameters_hash: str) -> list[MembershipDocument]:
+        """Places of materials that were compared by one matcher."""
+        found: list[MembershipDocument] = []
+        for batch in batched(materials, _BATCH):
+            found += self.find({"_id": {"$in": batch}, "parameters_hash": parameters_hash})
+        return found
+
     def compared_otherwise(self, parameters_hash: str) -> list[str]:
         """Compositions that were compared by another matcher."""
         return sorted(self.raw.distinct("composition_key", {"parameters_hash": {"$ne": parameters_hash}}))

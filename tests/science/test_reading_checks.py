@@ -112,3 +112,18 @@ def test_hash_of_coordinates_just_below_one() -> None:
     a = Structure(Lattice.cubic(3), ["Li"], [[0, 0, 0]])
     b = Structure(Lattice.cubic(3), ["Li"], [[1 - 1e-9, -1e-9, 0]])
     assert crystal_hash(a) == crystal_hash(b)
+
+
+@pytest.mark.parametrize(
+    ("occupancies", "refused"), [((0.7, 0.7), True), ((0.5, 0.5), False), ((1.0, 0.3), True)]
+)
+def test_partly_occupied_sites_in_one_place(occupancies: tuple[float, float], refused: bool) -> None:
+    one, other = occupancies
+    structure = Structure(
+        Lattice.cubic(4.0), [{"Li": one}, {"Na": other}, "O"], [[0, 0, 0], [0.001, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    if refused:
+        with pytest.raises(OverlappingSitesError, match="add up to"):
+            check_structure(structure, "Li")
+    else:
+        check_structure(structure, "Li")

@@ -2,7 +2,12 @@
 
 import gzip
 import io
+import os
+import random
+import subprocess
+import sys
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -172,3 +177,160 @@ def test_nothing_there_is_an_error_at_once(tmp_path: Path, source: str, message:
         find_files([tmp_path / "z.cif", tmp_path / source])
     assert str(tmp_path / source) in str(caught.value)
     assert caught.value.remedy
+
+
+def refusals(files: dict[str, bytes | InputError]) -> dict[str, str]:
+    return {name: content.message for name, content in files.items() if isinstance(content, InputError)}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_corrupt_member_of_any_compression(tmp_path: Path, method: int) -> None:
+    content = bytes(range(256)) * 20
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", method) as archive:
+        for name in ("a.cif", "b.cif", "c.cif"):
+            archive.writestr(name, content)
+    raw = bytearray((tmp_path / "x.zip").read_bytes())
+    start = raw.index(b"b.cif") + len("b.cif")
+    for place in range(start + 8, start + 80):
+        raw[place] ^= 0x5A
+    (tmp_path / "x.zip").write_bytes(raw)
+    files = found(tmp_path / "x.zip")
+    assert list(refusals(files)) == ["x.zip/b.cif"]
+    assert files["x.zip/a.cif"] == files["x.zip/c.cif"] == content
+
+
+def test_zip_without_its_directory_is_read_member_by_member(tmp_path: Path) -> None:
+    raw = zipped({"a.cif": b"a" * 500, "b.cif": b"b" * 500, "c.cif": bytes(range(256)) * 9})
+    (tmp_path / "x.zip").write_bytes(raw[: raw.index(b"c.cif") + 40])
+    files = found(tmp_path / "x.zip")
+    assert files["x.zip/a.cif"] == b"a" * 500
+    assert files["x.zip/b.cif"] == b"b" * 500
+    assert set(refusals(files)) == {"x.zip/c.cif", "x.zip"}
+
+
+def test_damaged_header_of_a_tar_loses_its_member_alone(tmp_path: Path) -> None:
+    raw = bytearray(tarred({f"{i}.cif": b"x" * 700 for i in range(4)}, "w"))
+    place = raw.index(b"1.cif")
+    raw[place + 10 : place + 20] = b"Z" * 10
+    (tmp_path / "x.tar").write_bytes(raw)
+    files = found(tmp_path / "x.tar")
+    assert refusals(files) == {"x.tar/1.cif": f"damaged header at byte {place} of the archive"}
+    assert [name for name, content in files.items() if content == b"x" * 700] == [
+        "x.tar/0.cif",
+        "x.tar/2.cif",
+        "x.tar/3.cif",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_truncated_tar_gives_what_is_left_and_says_so(tmp_path: Path, mode: str) -> None:
+    rng = random.Random(0)
+    members = {f"{i}.cif": rng.randbytes(30_000) for i in range(40)}
+    raw = tarred(members, mode)
+    name = "x.tar" + mode[1:].replace(":", ".")
+    (tmp_path / name).write_bytes(raw[: int(len(raw) * 0.8)])
+    files = found(tmp_path / name)
+    whole = [key for key, content in files.items() if not isinstance(content, InputError)]
+    assert len(whole) >= 10
+    assert all(files[key] == members[key.rpartition("/")[2]] for key in whole)
+    assert refusals(files)
+
+
+def test_names_that_are_no_utf8_are_written_out(tmp_path: Path) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.cif")).write_bytes(b"a")
+    assert found(folder) == {"f/caf\\xe9.cif": b"a"}
+    with tarfile.open(tmp_path / "x.tar", "w", encoding="latin-1", format=tarfile.GNU_FORMAT) as archive:
+        info = tarfile.TarInfo("caf\xe9.cif")
+        info.size = 1
+        archive.addfile(info, io.BytesIO(b"a"))
+    assert found(tmp_path / "x.tar") == {"x.tar/caf\\xe9.cif": b"a"}
+
+
+def test_what_bears_the_name_of_a_file_and_is_none(tmp_path: Path) -> None:
+    (tmp_path / "good.cif").write_bytes(b"a")
+    os.mkfifo(tmp_path / "fifo.cif")
+    (tmp_path / "dangling.cif").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop.cif").symlink_to(tmp_path / "loop.cif")
+    (tmp_path / "linked").symlink_to(tmp_path)
+    files = {name.rpartition("/")[2]: content for name, content in found(tmp_path).items()}
+    assert files.pop("good.cif") == b"a"
+    assert refusals(files).keys() == {"fifo.cif", "dangling.cif", "loop.cif", "linked"}
+    assert refusals(found(tmp_path / "fifo.cif")) == {"fifo.cif": "is a FIFO, no file"}
+
+
+def test_links_and_devices_in_a_tar_and_paths_that_leave_it(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        for name, kind in (
+            ("s.cif", tarfile.SYMTYPE),
+            ("h.cif", tarfile.LNKTYPE),
+            ("p.cif", tarfile.FIFOTYPE),
+            ("d.cif", tarfile.CHRTYPE),
+            ("latest", tarfile.SYMTYPE),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "elsewhere"
+            archive.addfile(info)
+        for name in ("../up.cif", "/etc/abs.cif"):
+            info = tarfile.TarInfo(name)
+            info.size = 1
+            archive.addfile(info, io.BytesIO(b"a"))
+    files = found(tmp_path / "x.tar")
+    assert len(refusals(files)) == 5
+    assert files["x.tar/../up.cif"] == files["x.tar//etc/abs.cif"] == b"a"
+
+
+def test_sparse_file_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "s.cif").open("wb") as stream:
+        stream.truncate(2**30)
+    assert isinstance(found(tmp_path / "s.cif")["s.cif"], LimitExceededError)
+
+
+def bomb(depth: int) -> bytes:
+    content = zipped({"a.cif": b"0" * 60_000_000})
+    for _ in range(depth):
+        content = zipped({f"{i}.zip": content for i in range(16)})
+    return content
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 5])
+def test_bombs_are_refused_before_they_unfold(tmp_path: Path, depth: int) -> None:
+    (tmp_path / "x.zip").write_bytes(bomb(depth))
+    tracemalloc.start()
+    contents = list(found(tmp_path / "x.zip").values())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert contents
+    assert all(isinstance(content, LimitExceededError) for content in contents)
+    assert peak < 150 * 2**20
+
+
+def test_archives_that_nothing_reads_are_told(tmp_path: Path) -> None:
+    (tmp_path / "x.7z").write_bytes(b"7z\xbc\xaf\x27\x1c")
+    (tmp_path / "y.rar").write_bytes(b"Rar!")
+    assert len(refusals(found(tmp_path))) == 2
+
+
+def test_unreadable_folder_is_told(tmp_path: Path) -> None:
+    """Run without root's rights, whom no folder stops."""
+    home = tmp_path / "release"
+    (home / "closed").mkdir(parents=True)
+    (home / "closed" / "a.cif").write_bytes(b"a")
+    (home / "b.cif").write_bytes(b"b")
+    for folder in (home, *home.parents):
+        if folder.stat().st_uid == os.getuid() and folder.is_relative_to(tmp_path.parent.parent):
+            folder.chmod(0o755)
+    (home / "b.cif").chmod(0o644)
+    (home / "closed").chmod(0)
+    script = (
+        "import os\n"
+        "from mtl_flows.science.reading.sources import find_files\n"
+        "if os.getuid() == 0:\n"
+        "    os.setgid(65534); os.setuid(65534)\n"
+        f"for file in find_files([{str(home)!r}]):\n"
+        "    print(file.name, getattr(file.content, 'message', file.content))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    (home / "closed").chmod(0o755)
+    assert done.stdout.splitlines() == ["release/b.cif b'b'", "release/closed Permission denied"], done.stderr

@@ -56,11 +56,14 @@ class ArchiveMember:
         Gives its bytes, at most the number asked for, or raises one of `DAMAGE` or an `InputError`.
     problem
         Why it has no bytes: a link, a device, a damaged header; None if it has.
+    lost
+        Its name may be damaged too: it may have been anything.
     """
 
     name: str
     read: Callable[[int], bytes]
     problem: InputError | None = None
+    lost: bool = False
 
 
 def members(stream: IO[bytes], name: str, allowance: Allowance) -> Iterator[ArchiveMember]:
@@ -155,6 +158,14 @@ def _zip_members(stream: IO[bytes], allowance: Allowance) -> Iterator[ArchiveMem
                 continue
             if stat.S_IFMT(kind) not in (0, stat.S_IFREG):
                 yield ArchiveMember(info.filename, _no_bytes, _no_file(kind, ""))
+                continue
+            try:
+                # Compares the name in the directory with that in front of the member.
+                archive.open(info).close()
+            except DAMAGE as error:
+                yield ArchiveMember(
+                    info.filename, _no_bytes, damaged(f"cannot be unpacked: {error}"), lost=True
+                )
                 continue
             yield ArchiveMember(info.filename, partial(_read_zipped, archive, info, allowance))
 
@@ -322,7 +333,7 @@ def _tar_members(stream: Readable, allowance: Allowance) -> Iterator[ArchiveMemb
                 archive.damage.clear()
                 if number or info is not None:
                     told = damaged(f"damaged header at byte {place} of the archive")
-                    yield ArchiveMember(legible or f"byte-{place}", _no_bytes, told)
+                    yield ArchiveMember(legible or f"byte-{place}", _no_bytes, told, lost=True)
                 else:
                     yield ArchiveMember("", _no_bytes, damaged("broken archive: no header of a tar archive"))
             if info is None:

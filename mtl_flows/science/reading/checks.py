@@ -11,7 +11,7 @@ from mtl_flows.errors import (
     OccupancyError,
     OverlappingSitesError,
 )
-from mtl_flows.science.reading.distances import overlapping_pair
+from mtl_flows.science.reading.distances import coinciding_pair, overlapping_pair
 from mtl_flows.science.reading.model import ReadingParameters
 from mtl_flows.science.sublattices import is_mobile
 
@@ -31,7 +31,8 @@ def check_structure(
     OccupancyError
         If the occupancies of a site add up to more than `parameters.occupancy_tolerance`.
     OverlappingSitesError
-        If two fully occupied sites are closer than `parameters.min_distance_A`.
+        If two fully occupied sites are closer than `parameters.min_distance_A`, or two sites in one place hold more
+        than one atom.
     """
     limits = parameters or ReadingParameters()
     if not any(is_mobile(structure.composition, ion) for ion in mobile_ions):
@@ -48,6 +49,16 @@ def check_structure(
         i, j, distance = overlap
         raise OverlappingSitesError(
             f"sites {structure[i].label} and {structure[j].label}, both fully occupied, are "
+            f"{distance:.3f} Å apart",
+            subject=subject,
+            remedy="check coordinates, symmetry operations and occupancies",
+        )
+    together = coinciding_pair(structure, limits.same_atom_A, limits.occupancy_tolerance)
+    if together is not None:
+        i, j, distance = together
+        total = structure[i].species.num_atoms + structure[j].species.num_atoms
+        raise OverlappingSitesError(
+            f"sites {structure[i].label} and {structure[j].label}, whose occupancies add up to {total:g}, are "
             f"{distance:.3f} Å apart",
             subject=subject,
             remedy="check coordinates, symmetry operations and occupancies",

@@ -181,6 +181,9 @@ def multiplicities(facts: StatedFacts) -> Consistency | None:
 def formula(facts: StatedFacts) -> Consistency | None:
     """Proportions of the sites against the declared formula, hydrogen aside."""
     declared = facts.statements.formula
+    if not declared and facts.statements.formula_text:
+        text = facts.statements.formula_text[:80]
+        return Finding(Outcome.DOUBTS, f"the formula {text!r} cannot be read", said.FORMULA_TAGS)
     if not declared or _proportional(facts):
         return None
     return Consistency(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Lattice, Structure
 
-from mtl_flows.errors import InputError
+from mtl_flows.errors import InconsistentFileError, InputError
 from mtl_flows.science.charges import Ion, SiteCharges, has_several_states, mean_states
 from mtl_flows.science.reading.cell import Cell, read_cell
 from mtl_flows.science.reading.cif import CifBlock
@@ -113,6 +113,9 @@ def _choose(
             if reading.verdict.notes and any(orbit.joined for orbit in reading.facts.orbits):
                 other = _read(symmetry, cell, rows, statements, parameters, apart=True)
                 reading = min(reading, other, key=lambda one: one.verdict.rank)
+        except InconsistentFileError:
+            # The cell lacks what its likeliest symmetry asks for: no other may supply it.
+            raise
         except InputError as error:
             errors.append(error)
             continue

@@ -16,6 +16,7 @@ from mtl_flows.errors import InputError, UnreadableStructureError
 from mtl_flows.science.reading.species import is_element
 
 _PAIR = re.compile(r"(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{([^}]*)\}|(\[[^\]]*\])|(\S+))")
+_MAX_CELL_A = 1e6
 _DEFAULT = "species:S:1:pos:R:3"
 
 
@@ -62,7 +63,7 @@ def _frame(lines: list[str]) -> Structure:
         raise UnreadableStructureError("the frame has no Lattice", remedy="give the cell") from None
     except ValueError as error:
         raise UnreadableStructureError(f"not extended XYZ: {error}") from None
-    if not (np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 1e-6):
+    if not (np.abs(matrix).max() < _MAX_CELL_A and abs(np.linalg.det(matrix)) > 1e-6):
         raise UnreadableStructureError(f"the cell {matrix.tolist()} spans no volume")
     unknown = sorted({symbol for symbol in symbols if not is_element(symbol)})
     if unknown:

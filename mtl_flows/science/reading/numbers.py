@@ -24,7 +24,8 @@ def check_numbers(structure: Structure) -> None:
     matrix = np.asarray(structure.lattice.matrix, dtype=float)
     if not np.isfinite(matrix).all():
         raise UnreadableStructureError(f"the cell {matrix.tolist()} is not finite")
-    check_lengths(np.linalg.norm(matrix, axis=1).tolist())
+    # Squares of numbers that are far too large would overflow.
+    check_lengths(np.linalg.norm(np.clip(matrix, -1e6, 1e6), axis=1).tolist())
     volume = abs(float(np.linalg.det(matrix)))
     if volume < MIN_VOLUME_A3:
         raise UnreadableStructureError(f"the cell has a volume of {volume:g} Å³")

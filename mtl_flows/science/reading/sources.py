@@ -220,7 +220,7 @@ def _open(stream: IO[bytes], name: str, allowance: Allowance, depth: int = 0) ->
 
 def _may_hide_structures(member: ArchiveMember) -> bool:
     """Whether a link may lead to a folder, or a name is lost."""
-    return member.problem is not None and not PurePosixPath(member.name).suffix
+    return member.lost or (member.problem is not None and not PurePosixPath(member.name).suffix)
 
 
 def _open_member(member: ArchiveMember, name: str, allowance: Allowance, depth: int) -> Iterator[FoundFile]:

@@ -23,6 +23,8 @@ class Statements:
     ----------
     formula, structural
         Sum formula, and the formula written otherwise.
+    formula_text
+        The sum formula as it is written.
     formula_units
         Z, formula units in the cell.
     formula_weight_g_mol, density_g_cm3, volume_A3
@@ -38,6 +40,7 @@ class Statements:
     density_g_cm3: float
     volume_A3: float
     repeated: tuple[str, ...] = ()
+    formula_text: str = ""
 
 
 _NOT_TWICE = (
@@ -55,6 +58,7 @@ def read_statements(block: CifBlock) -> Statements:
         formula_weight_g_mol=_positive(block, WEIGHT_TAGS),
         density_g_cm3=_positive(block, DENSITY_TAGS),
         volume_A3=_positive(block, VOLUME_TAGS),
+        formula_text=block.first(*FORMULA_TAGS),
         repeated=tuple(
             tag
             for tag in block.repeated
