@@ -183,7 +183,7 @@ def formula(facts: StatedFacts) -> Consistency | None:
     declared = facts.statements.formula
     if not declared and facts.statements.formula_text:
         text = facts.statements.formula_text[:80]
-        return Finding(Outcome.DOUBTS, f"the formula {text!r} cannot be read", said.FORMULA_TAGS)
+        return Consistency(Outcome.DOUBTS, f"the formula {text!r} cannot be read", said.FORMULA_TAGS)
     if not declared or _proportional(facts):
         return None
     return Consistency(
