@@ -102,7 +102,7 @@ def stability(
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.jobs.stability import windows_of_material
 
-    written, failed = [], []
+    written, failed, n_older = [], [], 0
     with open_screening(screening) as store:
         parameters = screening_parameters(store, store.screening)
         source = entry_source(store, entries, provider or ("file" if entries else "potential"), corrections)
@@ -116,6 +116,8 @@ def stability(
                 failed.append(refused)
         rebuild_candidates(store, parameters, store.groups.rows_about(w.crystal_id for _, w in written))
         verdicts = {material: store.candidates.get(material).verdict for material, _ in written}
+        crystals = sorted({w.crystal_id for _, w in written})
+        n_older = store.stability.count({"crystal_id": {"$in": crystals}, "older_hull": True})
     for error in failed:
         complain("error", f"({error.reason}) {error}")
     if json:
@@ -139,6 +141,8 @@ def stability(
         for material, w in written:
             if w.hull is not None:
                 err.print(f"{material}: hull of {w.hull.statement}", soft_wrap=True)
+    if n_older:
+        err.print(f"{n_older} windows on older hulls stay beside; mtl explain shows them")
     if failed:
         raise typer.Exit(1)
 

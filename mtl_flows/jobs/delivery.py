@@ -57,6 +57,10 @@ class IngestSummary:
         Materials of the release that another material stands for.
     withdrawn
         Materials of the source that its latest complete release no longer holds.
+    regrouped
+        Materials, of any source, that another one stands for than before.
+    relabelled
+        Groups that count as known conductors now and did not before, or the other way round.
     """
 
     files: int = 0
@@ -67,6 +71,8 @@ class IngestSummary:
     rejected: int = 0
     duplicates: int = 0
     withdrawn: int = 0
+    regrouped: int = 0
+    relabelled: int = 0
 
     def __add__(self, other: "IngestSummary") -> "IngestSummary":
         mine, theirs = asdict(self), asdict(other)

@@ -23,7 +23,11 @@ def gather(store: MTLStore, sources: Mapping[str, Sources], mobile_ion: str) -> 
     trajectories = store.dynamics.of_samples(samples, mobile_ion, production)
     fits = store.transport.of_samples(samples, mobile_ion)
     windows: dict[str, list[StabilityDocument]] = {}
-    query = {"crystal_id": {"$in": sorted(crystals)}, "provenance.parameters.mobile_ion": mobile_ion}
+    query = {
+        "crystal_id": {"$in": sorted(crystals)},
+        "provenance.parameters.mobile_ion": mobile_ion,
+        "older_hull": {"$ne": True},
+    }
     for window in store.stability.find(query):
         windows.setdefault(window.crystal_id, []).append(window)
     return {material: Evidence.of(found, trajectories, fits, windows) for material, found in sources.items()}

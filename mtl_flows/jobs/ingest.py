@@ -12,10 +12,12 @@ from pymatgen.core import Element
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.jobs.delivery import Delivery, IngestSummary
 from mtl_flows.jobs.groups import Guard, find_groups
+from mtl_flows.jobs.labels import known_heads
 from mtl_flows.jobs.reading import IngestParameters
 from mtl_flows.jobs.settling import settle
 from mtl_flows.jobs.withdrawal import refresh_withdrawn
 from mtl_flows.parallel import guarded_map
+from mtl_flows.schemas.base import utc_now
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.curation import FILTERS, CurationLimits
 from mtl_flows.science.reading import ReadingParameters, find_files, source_key
@@ -111,9 +113,19 @@ def ingest(
     if complete:
         store.releases.declare_complete(release)
     refresh_withdrawn(store)
-    find_groups(store, guard)
+    began, known = utc_now(), {ion: known_heads(store, ion) for ion in ions}
+    moved = find_groups(store, guard)
+    relabelled = {
+        head
+        for ion, before in known.items()
+        for after in (known_heads(store, ion),)
+        for head in before ^ after
+        if (head in before) != (moved.get(head, (head, head))[1] in after)
+    }
     summary = replace(
         delivery.summary,
+        regrouped=len(moved),
+        relabelled=store.groups.count({"_id": {"$in": sorted(relabelled)}, "stood_since": {"$lt": began}}),
         duplicates=len(store.structures.duplicate_ids({"releases": release})),
         withdrawn=_withdrawn(store, entered.source),
     )

@@ -67,7 +67,12 @@ def label_material(
 
 
 def known_groups(store: MTLStore, ion: str) -> frozenset[str]:
-    """Canonical ids of the materials that stand for a group of which some member counts as known, withdrawn or not.
+    """As `known_heads`, canonical ids."""
+    return frozenset(map(canonical_id, known_heads(store, ion)))
+
+
+def known_heads(store: MTLStore, ion: str) -> frozenset[str]:
+    """Materials that stand for a group of which some member counts as known, withdrawn or not.
 
     A code holds for every material that carries it, unless what is said of that material alone says otherwise.
     """
@@ -75,7 +80,7 @@ def known_groups(store: MTLStore, ion: str) -> frozenset[str]:
     heads = set()
     for named in store.groups.answering_to(known):
         if next(name for name in named.names if name in known or name in denied) in known:
-            heads.add(canonical_id(named.representative_id))
+            heads.add(named.representative_id)
     return frozenset(heads)
 
 

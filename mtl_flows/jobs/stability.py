@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from jobflow import job
-from pymatgen.core import Structure
+from pymatgen.core import Composition, Structure
 
 from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
 from mtl_flows.jobs.context import job_id, worker_store
@@ -25,6 +25,7 @@ from mtl_flows.science.stability import (
     StabilityParameters,
     chemical_system,
     electrochemical_window,
+    phases_hash,
     reference_phases,
     window_among_entries,
 )
@@ -112,13 +113,35 @@ def windows_of_material(
     return [_write(store, _on_hull_of_potential(store, document, parameters)) for document in relaxed]
 
 
+def is_on_older_hull(store: MTLStore, window: StabilityDocument) -> bool:
+    """Whether other phases compete now than when a window was computed.
+
+    Of a file, and of an answer that is kept, they are always the same; of windows of version 1 nobody knows.
+    """
+    if window.older_hull or window.provider != "potential" or not window.competing_phases:
+        return window.older_hull
+    ion = window.provenance.parameters.mobile_ion
+    system = chemical_system(Composition(window.formula), ion)
+    competing = [*reference_phases(system), *_stored_phases(store, system)]
+    return phases_hash(competing) != window.competing_phases
+
+
 def _write(store: MTLStore, document: StabilityDocument) -> StabilityDocument:
-    if store.stability.existing([document.id]):
-        before = store.stability.get(document.id)
+    """Write a window in the place of what stands there, which stays beside if other phases competed."""
+    for before in store.stability.find({"_id": document.id}):
         if _content(before) == _content(document):
             return before
+        if before.competing_phases not in ("", document.competing_phases):
+            key = _beside(before.id, before.competing_phases)
+            store.stability.put([before.model_copy(update={"id": key, "older_hull": True})])
     store.stability.put([document])
+    # The phases of an older hull may have come back.
+    store.stability.writable.delete_one({"_id": _beside(document.id, document.competing_phases)})
     return document
+
+
+def _beside(key: str, competing_phases: str) -> str:
+    return f"{key}:{competing_phases[:16]}"
 
 
 def entry_provider(store: MTLStore, parameters: DynamicsParameters, source: EntrySource) -> EntryProvider:
@@ -147,7 +170,9 @@ def _on_hull_of_potential(
         **{name: how[name] for name in ("relax_fmax_eV_per_A", "relax_steps")},
     )
     composition = relaxed.to_structure().composition
-    entries = _potential(store, parameters).entries(chemical_system(composition, parameters.mobile_ion))
+    provider = _potential(store, parameters)
+    system = chemical_system(composition, parameters.mobile_ion)
+    entries = provider.entries(system)
     result = electrochemical_window(
         composition,
         entries,
@@ -167,6 +192,9 @@ def _on_hull_of_potential(
         ),
         ordering_id=relaxed.ordering_id,
         engine_name=relaxed.engine_name,
+        competing_phases=phases_hash(provider.phases(system))
+        if isinstance(provider, PotentialEntryProvider)
+        else "",
     )
 
 
@@ -188,6 +216,7 @@ def _on_given_hull(
         provenance=Provenance.record(
             stage, {"crystal": subject.crystal_id, "entries": result.origin.content_hash}, job_id()
         ),
+        competing_phases=result.origin.file_sha256 or result.origin.content_hash,
     )
 
 
@@ -279,7 +308,7 @@ class StabilityMaker(RecordMaker):
 
     @job
     def make(self, parent: str, ordering: int, after: list[Any]) -> dict[str, Any]:
-        """Compute the window once the jobs in `after` have ended; nothing if it is there."""
+        """Compute the window once the jobs in `after` have ended; nothing if it is there, on today's hull."""
         with worker_store() as store:
             p, source = self.parameters, self.source
             if source.provider == "potential" and not store.relaxations.existing(
@@ -287,8 +316,6 @@ class StabilityMaker(RecordMaker):
             ):
                 return {"status": "unknown", "reason": "there is no relaxed structure"}
             key = window_id(store, parent, ordering, p, source)
-            if store.stability.existing([key]):
-                document = store.stability.get(key)
-            else:
-                document = run_stability(store, parent, ordering, p, source)
+            there = [w for w in store.stability.find({"_id": key}) if not is_on_older_hull(store, w)]
+            document = there[0] if there else run_stability(store, parent, ordering, p, source)
         return {"status": document.status, "low_V": document.low_V, "high_V": document.high_V}

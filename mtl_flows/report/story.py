@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.labels import label_contradictions
 from mtl_flows.jobs.results import results_in_table
+from mtl_flows.jobs.stability import is_on_older_hull
 from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.schemas.base import CrystalResult, Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
@@ -305,7 +306,8 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
             {
                 "what": f"electrochemical window, {w.energies}{whose[w.crystal_id]}",
                 "result": edges + ("" if hull is None else f"{1000 * hull:.0f} meV/atom above the hull"),
-                "status": f"{w.status}: {', '.join(w.missing)}" if w.missing else w.status,
+                "status": (f"{w.status}: {', '.join(w.missing)}" if w.missing else w.status)
+                + ("; older hull: other phases compete now" if is_on_older_hull(store, w) else ""),
             }
         )
     for t in store.transport.find(wanted[TRANSPORT.noun]):

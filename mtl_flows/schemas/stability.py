@@ -60,6 +60,14 @@ class StabilityDocument(RunDocument):
     corrections: str = Field("", description="which corrections the energies carry")
     file_sha256: str = Field("", description="hash of the file of entries; empty for other providers")
     own_energy: str = Field("", description="what gave the material's own energy; empty if it has none")
+    competing_phases: str = Field(
+        "",
+        description="hash of what competes: crystals of the phases relaxed with the potential, else the content of the "
+        "file or answer; empty where version 1 did not say, and where nothing was relaxed",
+    )
+    older_hull: bool = Field(
+        False, description="other phases compete by now: another window has taken the place of this one"
+    )
     hull: HullRecord | None = Field(None, description="quality of the hull")
     formula: str = Field(description="reduced formula")
     status: Literal["known", "unknown"] = Field(description="unknown if an end member has no energy")
@@ -93,8 +101,9 @@ class StabilityDocument(RunDocument):
         relaxation_id: str = "",
         ordering_id: str = "",
         engine_name: str = "",
+        competing_phases: str = "",
     ) -> Self:
-        """Document `result`."""
+        """Document `result`; `competing_phases` is the hash of what competed."""
         quality = result.quality
         return cls(
             id=key,
@@ -112,6 +121,7 @@ class StabilityDocument(RunDocument):
             corrections=result.origin.corrections,
             file_sha256=result.origin.file_sha256,
             own_energy=result.own_energy,
+            competing_phases=competing_phases,
             hull=HullRecord(
                 elements=quality.elements,
                 binaries=quality.binaries,

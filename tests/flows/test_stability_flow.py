@@ -7,15 +7,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator, all_changes
-from samples import fill
+from samples import contents, fill
 from toy_engines import dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.entry_providers import EntrySource
-from mtl_flows.jobs.stability import windows_of_material
+from mtl_flows.jobs.stability import is_on_older_hull, windows_of_material
 from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 from mtl_flows.launch.events import WorkSummary
+from mtl_flows.report.story import tell
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
@@ -111,3 +112,35 @@ def test_a_compound_that_does_not_relax_is_named_and_opens_the_edge_it_would_bou
     assert (window.status, window.missing, window.open_edges) == ("known", [], ["high"])
     wishes = store.candidates.get("lialo2-gamma").what_would_decide
     assert any("the high edge rests on missing compounds" in wish for wish in wishes)
+
+
+def test_a_window_says_when_other_phases_compete(store: MTLStore, address: Connection, run: Work) -> None:
+    p, found = windows(store, address, run, Formation, "li3ps4-gamma")
+    ((material, window),) = found.items()
+    assert len(window.competing_phases) == 64
+    assert not is_on_older_hull(store, window)
+
+    def told() -> list[str]:
+        story = tell(store, material, ScreeningParameters())
+        return [line["status"] for line in story["calculations"] if "window" in line["what"]]
+
+    assert told() == ["known"]
+    # A compound of three elements that is in no table arrives: it competes from now on.
+    (newcomer,) = fill(store, "li2p2s6")
+    assert is_on_older_hull(store, store.stability.get(window.id))
+    assert told() == ["known; older hull: other phases compete now"]
+    (now,) = windows_of_material(store, material, p, EntrySource())
+    assert now.id == window.id
+    assert now.competing_phases != window.competing_phases
+    (older,) = store.stability.find({"older_hull": True})
+    assert older.model_copy(update={"id": window.id, "older_hull": False}) == window
+    assert sorted(told()) == ["known", "known; older hull: other phases compete now"]
+    rebuild_candidates(store, ScreeningParameters())
+    # Asked again nothing changes; gone, the window of before takes its place again.
+    before = contents(store)
+    windows_of_material(store, material, p, EntrySource())
+    assert contents(store) == before
+    store.structures.raw.update_one({"_id": newcomer}, {"$set": {"withdrawn": True}})
+    (again,) = windows_of_material(store, material, p, EntrySource())
+    assert again.competing_phases == window.competing_phases
+    assert [w.competing_phases for w in store.stability.find({"older_hull": True})] == [now.competing_phases]

@@ -137,3 +137,20 @@ def test_another_matcher_regroups_once_and_says_what_changed(store: MTLStore, fo
     assert find_groups(store, guard, strict) == {"z-larger": ("licl", "z-larger")}  # type: ignore[arg-type]
     assert find_groups(store, guard, strict) == {}  # type: ignore[arg-type]
     assert find_groups(store, guard) == {"z-larger": ("z-larger", "licl")}  # type: ignore[arg-type]
+
+
+def test_an_ingest_counts_who_is_stood_for_by_another_and_whose_label_changed(
+    store: MTLStore, folder: Path
+) -> None:
+    label_known(store, "li3ocl", "a-copy")
+
+    def counts(release: str, *, complete: bool = False) -> tuple[int, int]:
+        summary = ingest(store, [folder], release=release, workers=0, complete=complete)
+        return summary.regrouped, summary.relabelled
+
+    assert counts("1") == (0, 0)  # nobody stood before
+    copied(folder, "licl", "a-copy", larger_by=0.002)
+    assert counts("2") == (0, 1)  # lithium chloride counts as known from now on
+    assert counts("2") == (0, 0)
+    (folder / "licl.cif").unlink()
+    assert counts("3", complete=True) == (2, 0)  # the copy stands for both: the group is known as before

@@ -19,6 +19,7 @@ from mtl_flows.science.stability.providers import (
     PhaseSource,
     PotentialEntryProvider,
     Relax,
+    phases_hash,
 )
 from mtl_flows.science.stability.quality import HullQuality, assess_hull
 from mtl_flows.science.stability.reference import reference_compounds, reference_phases
@@ -53,6 +54,7 @@ __all__ = [
     "chemical_system",
     "correct_to_mp2020",
     "electrochemical_window",
+    "phases_hash",
     "read_entries",
     "reference_compounds",
     "reference_phases",

@@ -3,6 +3,8 @@
 A provider that needs the network lives in the jobs layer; it implements the same protocol.
 """
 
+import hashlib
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +99,12 @@ class CompetingPhase:
     keep_cell: bool = False
 
 
+def phases_hash(phases: Iterable[CompetingPhase]) -> str:
+    """SHA-256 of what competes: the crystals, and how their cells are treated, whatever they are called."""
+    crystals = sorted({(structure_hash(phase.structure), phase.keep_cell) for phase in phases})
+    return hashlib.sha256(json.dumps(crystals).encode()).hexdigest()
+
+
 PhaseSource = Callable[[Iterable[str]], Iterable[CompetingPhase]]
 """Function of a chemical system that returns phases made of its elements, e.g. ``reference_phases``."""
 
@@ -136,7 +144,7 @@ class PotentialEntryProvider:
         system = tuple(sorted(chemical_system))
         entries: list[ComputedStructureEntry] = []
         skipped: dict[str, str] = {}
-        for phase in (phase for source in self.sources for phase in source(system)):
+        for phase in self.phases(system):
             try:
                 entries.append(self._entry(phase))
             except ConfigurationError:
@@ -146,6 +154,11 @@ class PotentialEntryProvider:
         return EntrySet.build(
             entries, kind="potential", label=self.label, energy_scale=self.energy_scale, skipped=skipped
         )
+
+    def phases(self, chemical_system: Iterable[str]) -> list[CompetingPhase]:
+        """Return every phase of the chemical system, relaxed or not."""
+        system = tuple(sorted(chemical_system))
+        return [phase for source in self.sources for phase in source(system)]
 
     def _entry(self, phase: CompetingPhase) -> "ComputedStructureEntry":
         cell = "cell kept" if phase.keep_cell else "cell relaxed"
