@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from pymatgen.core import Structure
+from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -72,10 +73,14 @@ class Takeover:
         for renamed in batched(self.renamed.items(), _BATCH):
             former.insert_many({"_id": old, "now": new} for old, new in renamed)
         frames = self.database["frames.files"]
-        for stored in self._old("dynamics").find({}, _RUN):
-            new, p = self._run(stored)
-            moved = {"$set": {"simulation": of_runs.trajectory_id(stored, new, p)}}
-            frames.update_many({"simulation": stored["_id"]}, moved)
+        for files in batched(frames.find({}, {"simulation": 1}), _BATCH):
+            moved = [
+                UpdateOne({"_id": file["_id"]}, {"$set": {"simulation": self.renamed[file["simulation"]]}})
+                for file in files
+                if file["simulation"] in self.renamed
+            ]
+            if moved:
+                frames.bulk_write(moved, ordered=False)
 
     def documents(self) -> Iterator[tuple[str, Iterator[Stored]]]:
         """Documents of today by the name of their collection; of several with one id the first."""
