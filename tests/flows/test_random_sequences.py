@@ -46,7 +46,7 @@ from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.science.compounds import cif_text
 from mtl_flows.science.duplicates import DuplicateParameters
 from mtl_flows.science.topology import PROTOCOLS, PrescreenThresholds
-from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages import BARCODES, CHEMISTRY, TOPOLOGY, ScreeningParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -57,6 +57,7 @@ WALK = replace(
     dynamics(temperatures_K=(1000.0,), production_ps=0.8, heat_ps=0.1, chunk_ps=0.8), engine="toy_walk:ENGINE"
 )
 P = ScreeningParameters()
+QUICK_STAGES = (BARCODES, TOPOLOGY, CHEMISTRY)
 STAGES = (
     "barcodes",
     "topology",
@@ -116,7 +117,8 @@ class Store:
 
     def screen(self, parameters: ScreeningParameters = P, *, recluster: bool = False) -> None:
         query = {"elements": parameters.mobile_ion}
-        run_stages(self.store, self.store.structures.current_ids(query), parameters, limits=HERE)
+        ids = self.store.structures.current_ids(query)
+        run_stages(self.store, ids, parameters, stages=QUICK_STAGES, limits=HERE)
         for protocol in PROTOCOLS:
             if plan_clustering(self.store, protocol, parameters).members:
                 update_clustering(self.store, protocol, parameters, recluster=recluster)

@@ -30,12 +30,14 @@ from mtl_flows.launch.names import HEAVY
 from mtl_flows.launch.worker import work
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.science.topology import PROTOCOLS
+from mtl_flows.stages import BARCODES, CHEMISTRY, TOPOLOGY
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.version_1.takeover import Takeover
 
 LICL, LICL_TWICE, LICL_LATER = "icsd-27981", "icsd-52235", "icsd-1044"
 LIBR, LI2O = "icsd-53819", "icsd-22402"
+STAGES_OF_VERSION_1 = (BARCODES, TOPOLOGY, CHEMISTRY)
 TOY = dynamics("Conductor", production_ps=1.2, frame_interval_fs=16.0, chunk_ps=0.4)
 
 pytestmark = [
@@ -117,7 +119,8 @@ def test_screening_and_launching_compute_nothing(moved: Connection) -> None:
     with MTLStore.connect(moved) as store:
         before = everything(store.database)
         p = screening_parameters(store)
-        summaries = run_stages(store, store.structures.current_ids(), p, limits=HERE)
+        ids = store.structures.current_ids()
+        summaries = run_stages(store, ids, p, stages=STAGES_OF_VERSION_1, limits=HERE)
         assert [(s.computed, s.rejected) for s in summaries] == [(0, 0)] * 3
         assert all(clustering_is_current(store, protocol, p) for protocol in PROTOCOLS)
         assert rebuild_candidates(store, p) == 0
