@@ -13,7 +13,7 @@ from mtl_flows.cli.filters import split
 from mtl_flows.cli.types import DryRun, Json, Retry, Workers
 
 if TYPE_CHECKING:
-    from mtl_flows.jobs.delivery import IngestSummary
+    from mtl_flows.jobs.ingest_summary import IngestSummary
     from mtl_flows.schemas.ingest import RejectionDocument
     from mtl_flows.science.curation import CurationLimits
     from mtl_flows.store.database import MTLStore

@@ -12,8 +12,8 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from mtl_flows.errors import ConfigurationError, InputError
-from mtl_flows.jobs.delivery import IngestSummary
 from mtl_flows.jobs.ingest import ingest
+from mtl_flows.jobs.ingest_summary import IngestSummary
 from mtl_flows.jobs.reading import IngestParameters, Reading, read_file
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.reading import FoundFile

@@ -8,8 +8,8 @@ import pytest
 from old_store import restore
 from test_ingest import cif
 
-from mtl_flows.jobs.delivery import IngestSummary
 from mtl_flows.jobs.ingest import ingest
+from mtl_flows.jobs.ingest_summary import IngestSummary
 from mtl_flows.jobs.settling import settle_all
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.store.database import MTLStore

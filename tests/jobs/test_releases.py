@@ -12,8 +12,8 @@ from samples import contents
 from test_ingest import cif
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.jobs.delivery import IngestSummary
 from mtl_flows.jobs.ingest import guard_with, ingest
+from mtl_flows.jobs.ingest_summary import IngestSummary
 from mtl_flows.jobs.releases import close_release, remove_release
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore

@@ -10,8 +10,8 @@ from samples import label
 from test_ingest import cif
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.jobs.delivery import IngestSummary
 from mtl_flows.jobs.ingest import ingest
+from mtl_flows.jobs.ingest_summary import IngestSummary
 from mtl_flows.jobs.labels import known_groups
 from mtl_flows.schemas.labels import label_of
 from mtl_flows.store.connection import Connection
