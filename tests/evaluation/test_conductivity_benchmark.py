@@ -18,6 +18,7 @@ from mtl_flows.evaluation.conductivity import (
     screen_material,
 )
 from mtl_flows.evaluation.conductivity.figure import plot_benchmark
+from mtl_flows.evaluation.conductivity.screened import CHEMICAL_RULES
 from mtl_flows.science.topology import FEATURE_NAMES, TopologyParameters
 
 QUICK = BenchmarkParameters(n_bootstrap=100, n_splits=4, n_folds=3)
@@ -46,7 +47,7 @@ def made_up_records(seed=0):
                     family=f"family {family}",
                     measured=MeasuredConductivity(f"m{family:02d}{member}", 1e-3 if superionic else 1e-7),
                     refused="",
-                    gates={"r_connected": True, "published: prescreen": superionic},
+                    gates={"r_connected": True, "published: prescreen": superionic, CHEMICAL_RULES: True},
                     descriptors=descriptors,
                     trivial={name: float(family) for name in TRIVIAL_NAMES},
                     features={"published": features, "text": features},
