@@ -21,8 +21,8 @@ class MembershipDocument(Document):
     )
     signature: list[float] = Field(
         default_factory=list,
-        description="invariants of the crystal: sites of the reduced cell, volume per atom in Å³, mean distances to "
-        "its neighbours in units of (V/N)^(1/3); empty where it is alone in its composition",
+        description="invariants of the crystal: sites of the reduced cell, volume per atom in Å³, mean distances of "
+        "each kind of site to its neighbours in units of (V/N)^(1/3); empty where it is alone in its composition",
     )
     links: list[str] = Field(default_factory=list, description="crystals that its own was found to match")
     parameters_hash: str = Field(description="hash of the matcher's parameters")

@@ -1,7 +1,7 @@
 """Which structures are the same crystal: composition, then cheap invariants, then pymatgen's StructureMatcher.
 
 Invariants of the reduced cell (`Signature`) say which structures are worth comparing: as many sites, volumes per atom
-within 15 %, and mean distances to the nearest twelve neighbours that differ by no more than a tenth of (V/N)^(1/3).
+within 15 %, and mean distances from each kind of site to its twelve neighbours within a tenth of (V/N)^(1/3).
 Of a group that a newcomer may belong to its three nearest members are compared; a group without one is left alone.
 """
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 if TYPE_CHECKING:
@@ -58,7 +57,8 @@ class Signature:
     volume_A3
         Per atom.
     distances
-        Mean over the sites of the distance to the first, second … twelfth neighbour, in units of (V/N)^(1/3).
+        For each kind of site, in the order of their names, the mean distance to the first, second … twelfth
+        neighbour, in units of (V/N)^(1/3).
     """
 
     n_sites: int
@@ -148,7 +148,7 @@ def matches(
             cells[key] = fresh[key].structure if key in fresh else _reduced(known[key][1])
         return cells[key]
 
-    population = _Population(signatures, len(fresh))
+    population = _Population(signatures)
     for key in sorted(fresh, key=natural_order):
         found[key] = []
         groups.add(key)
@@ -171,17 +171,20 @@ def candidates(
     links: Mapping[str, Iterable[str]],
     parameters: DuplicateParameters | None = None,
 ) -> list[str]:
-    """Those of `known` that one of some newcomers has to be compared with: the nearest of each group."""
+    """Those of `known` that some newcomers have to be compared with: members of each group that are near to them.
+
+    A newcomer makes do with members that are near to others too, so that their number does not grow with the groups.
+    """
     parameters = parameters or DuplicateParameters()
     groups, population = _Groups(known, links), _Population(known)
     chosen: set[str] = set()
     for signature in fresh:
-        tried: Counter[str] = Counter()
+        near: dict[str, list[str]] = defaultdict(list)
         for key in population.near(signature, parameters):
-            root = groups.root(key)
-            if tried[root] < parameters.compared_members:
-                tried[root] += 1
-                chosen.add(key)
+            near[groups.root(key)].append(key)
+        for members in near.values():
+            lacking = parameters.compared_members - len(chosen.intersection(members))
+            chosen.update([key for key in members if key not in chosen][: max(lacking, 0)])
     return sorted(chosen)
 
 
@@ -217,25 +220,30 @@ class _Groups:
 class _Population:
     """Signatures, to be searched for those near to one."""
 
-    def __init__(self, signatures: Mapping[str, Signature], room: int = 0) -> None:
-        self.keys = list(signatures)
-        self.values: NDArray[np.float64] = np.zeros((len(self.keys) + room, 2 + _NEIGHBOURS))
-        for row, signature in enumerate(signatures.values()):
-            self.values[row] = signature.values
+    def __init__(self, signatures: Mapping[str, Signature]) -> None:
+        # By number of sites and of distances: no others can be alike.
+        self.keys: dict[tuple[int, int], list[str]] = defaultdict(list)
+        self.values: dict[tuple[int, int], list[list[float]]] = defaultdict(list)
+        for key, signature in signatures.items():
+            self.add(key, signature)
 
     def add(self, key: str, signature: Signature) -> None:
-        self.values[len(self.keys)] = signature.values
-        self.keys.append(key)
+        shape = signature.n_sites, len(signature.distances)
+        self.keys[shape].append(key)
+        self.values[shape].append(signature.values)
 
     def near(self, signature: Signature, parameters: DuplicateParameters) -> list[str]:
         """Keys of those that may match, the nearest first."""
-        values, wanted = self.values[: len(self.keys)], np.array(signature.values)
+        shape = signature.n_sites, len(signature.distances)
+        keys = self.keys.get(shape, [])
+        if not keys:
+            return []
+        values, wanted = np.array(self.values[shape]), np.array(signature.values)
         ratio = values[:, 1] / wanted[1]
         difference = np.max(np.abs(values[:, 2:] - wanted[2:]), axis=1)
-        may = (values[:, 0] == wanted[0]) & (ratio <= parameters.max_volume_ratio)
-        may &= (ratio >= 1 / parameters.max_volume_ratio) & (difference <= parameters.max_distance_difference)
-        rows = np.flatnonzero(may)
-        return [self.keys[row] for row in rows[np.argsort(difference[rows], kind="stable")]]
+        may = (ratio <= parameters.max_volume_ratio) & (ratio >= 1 / parameters.max_volume_ratio)
+        rows = np.flatnonzero(may & (difference <= parameters.max_distance_difference))
+        return [keys[row] for row in rows[np.argsort(difference[rows], kind="stable")]]
 
 
 def _matcher(parameters: DuplicateParameters) -> "StructureMatcher":
@@ -264,7 +272,8 @@ def _signature(cell: Structure) -> Signature:
     order = np.lexsort((lengths, centres))
     starts = np.searchsorted(centres[order], np.arange(n_sites))
     nearest = lengths[order][starts[:, None] + np.arange(_NEIGHBOURS)]
-    means = np.mean(nearest, axis=0) / unit
+    kinds = np.array([site.species_string for site in cell])
+    means = np.concatenate([nearest[kinds == kind].mean(axis=0) for kind in np.unique(kinds)]) / unit
     return Signature(n_sites, cell.volume / cell.composition.num_atoms, tuple(np.round(means, 5).tolist()))
 
 
