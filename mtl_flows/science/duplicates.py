@@ -153,7 +153,9 @@ def matches(
         found[key] = []
         groups.add(key)
         tried: Counter[str] = Counter()
-        for other in population.near(fresh[key].signature, parameters):
+        near = population.near(fresh[key].signature, parameters)
+        # Reducing a cell costs more than comparing two: those at hand come first.
+        for other in sorted(near, key=lambda one: one not in fresh and one not in cells):
             root = groups.root(other)
             if root == groups.root(key) or tried[root] >= parameters.compared_members:
                 continue
