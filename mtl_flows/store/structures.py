@@ -212,11 +212,12 @@ class StructureCollection(SubjectQueries):
         materials = sorted({material_of(key) for key in ids})
         self.writable.bulk_write(
             [
-                UpdateMany({"_id": {"$in": list(ids)}}, {"$addToSet": {"releases": release}}),
+                # In this order: of two writers at once, the one that takes away last gives what it holds after that.
                 UpdateMany(
                     {"material_id": {"$in": materials}, "_id": {"$nin": list(ids)}, "releases": release},
                     {"$pull": {"releases": release}},
                 ),
+                UpdateMany({"_id": {"$in": list(ids)}}, {"$addToSet": {"releases": release}}),
             ]
         )
         self.refresh_current(materials, order)
