@@ -13,7 +13,7 @@ from mtl_flows.jobs.batch import BatchSummary, Limits, run_stage
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.stages import ChemistryCollection
+from mtl_flows.store.stages import CrystalStageCollection
 
 SLUGS = ("li3n", "li3ocl", "licl", "li2o", "lioh")
 STAGE = TroubledParameters().of(TROUBLED)
@@ -76,14 +76,16 @@ def test_what_works_later_is_refused_no_longer(store: MTLStore) -> None:
 def test_results_are_written_on_the_way(store: MTLStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "_WRITE_EVERY", 2)
     writes = []
-    add = ChemistryCollection.add
+    add = CrystalStageCollection.add
 
-    def counted(self: ChemistryCollection, documents: Iterable[ChemistryDocument]) -> WriteSummary:
+    def counted(
+        self: CrystalStageCollection[ChemistryDocument], documents: Iterable[ChemistryDocument]
+    ) -> WriteSummary:
         written = list(documents)
         writes.append(len(written))
         return add(self, written)
 
-    monkeypatch.setattr(ChemistryCollection, "add", counted)
+    monkeypatch.setattr(CrystalStageCollection, "add", counted)
     run(store, fill(store, *SLUGS))
     assert writes == [2, 2, 1]
 

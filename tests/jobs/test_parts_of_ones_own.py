@@ -9,8 +9,8 @@ from samples import HERE, crystal, fill
 import mtl_flows.jobs.batch
 import mtl_flows.jobs.results
 import mtl_flows.science.chemistry.screen
+import mtl_flows.stages
 import mtl_flows.stages.facts
-import mtl_flows.store.database
 from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.results import results_in_table
 from mtl_flows.schemas.base import CrystalResult, Header
@@ -59,7 +59,7 @@ def with_loops(monkeypatch: pytest.MonkeyPatch, address: Connection) -> Iterator
         mtl_flows.jobs.batch,
         mtl_flows.jobs.results,
         mtl_flows.stages.facts,
-        mtl_flows.store.database,
+        mtl_flows.stages,
     )
     for walker in walkers:
         monkeypatch.setattr(walker, "CRYSTAL_STAGES", (*CRYSTAL_STAGES, LOOPS))

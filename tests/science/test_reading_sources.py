@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import tarfile
+import tempfile
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -312,25 +313,23 @@ def test_archives_that_nothing_reads_are_told(tmp_path: Path) -> None:
     assert len(refusals(found(tmp_path))) == 2
 
 
-def test_unreadable_folder_is_told(tmp_path: Path) -> None:
-    """Run without root's rights, whom no folder stops."""
-    home = tmp_path / "release"
-    (home / "closed").mkdir(parents=True)
-    (home / "closed" / "a.cif").write_bytes(b"a")
-    (home / "b.cif").write_bytes(b"b")
-    for folder in (home, *home.parents):
-        if folder.stat().st_uid == os.getuid() and folder.is_relative_to(tmp_path.parent.parent):
-            folder.chmod(0o755)
-    (home / "b.cif").chmod(0o644)
-    (home / "closed").chmod(0)
-    script = (
-        "import os\n"
-        "from mtl_flows.science.reading.sources import find_files\n"
-        "if os.getuid() == 0:\n"
-        "    os.setgid(65534); os.setuid(65534)\n"
-        f"for file in find_files([{str(home)!r}]):\n"
-        "    print(file.name, getattr(file.content, 'message', file.content))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    (home / "closed").chmod(0o755)
+def test_unreadable_folder_is_told() -> None:
+    """Run without root's rights, whom no folder stops; in a folder that everybody reaches, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as reached:
+        Path(reached).chmod(0o755)
+        home = Path(reached) / "release"
+        (home / "closed").mkdir(parents=True)
+        (home / "closed" / "a.cif").write_bytes(b"a")
+        (home / "b.cif").write_bytes(b"b")
+        (home / "closed").chmod(0)
+        script = (
+            "import os\n"
+            "from mtl_flows.science.reading.sources import find_files\n"
+            "if os.getuid() == 0:\n"
+            "    os.setgid(65534); os.setuid(65534)\n"
+            f"for file in find_files([{str(home)!r}]):\n"
+            "    print(file.name, getattr(file.content, 'message', file.content))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        (home / "closed").chmod(0o755)
     assert done.stdout.splitlines() == ["release/b.cif b'b'", "release/closed Permission denied"], done.stderr
