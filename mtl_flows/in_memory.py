@@ -30,6 +30,8 @@ from mtl_flows.science.topology import (
     compute_topology,
 )
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.chemistry import apply_rules
+from mtl_flows.stages.facts import objection
 from mtl_flows.vocabulary import Protocol
 
 Crystal = Structure | str | Path
@@ -144,7 +146,6 @@ def screen(
         places = _clusters(found, protocol, parameters, known)
         for name, (topology, chemistry) in found.items():
             cluster_name, selected = places.get(name, ("", None))
-            broken = next((rule for rule in chemistry.rules if not rule.passed), None)
             facts = Facts(
                 topology.r_connected_A,
                 topology.rho_cycles[protocol],
@@ -152,7 +153,7 @@ def screen(
                 cluster=cluster_name,
                 selected=selected,
                 passes_chemistry=chemistry.passed,
-                objection=f"rule {broken.rule}: {broken.reason}" if broken else "",
+                objection=objection(chemistry.rules),
             )
             standings[name][protocol] = stand(facts, parameters.criteria(protocol))
             if cluster_name:
@@ -280,13 +281,13 @@ class _Given:
         """Apply the chemical rules, as the stage does."""
         if self.file is None:
             return check_chemistry(self.structure, parameters.mobile_ion, parameters.chemistry)
-        one_by_one = bool(self.file.site_charges)
-        return check_chemistry(
-            self.file.charged_structure if one_by_one else self.structure,
+        return apply_rules(
+            self.structure,
+            self.file.charged_structure,
+            (self.file.site_charges, self.file.oxidation_states),
             parameters.mobile_ion,
             parameters.chemistry,
-            oxidation_states=None if one_by_one else self.file.oxidation_states,
-            formula_text=self.file.formula_text,
+            self.file.formula_text,
         )
 
 

@@ -3,30 +3,16 @@
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from samples import fill_screened, structure_document
 
 import mtl_flows
-from mtl_flows.schemas import (
-    barrier,
-    base,
-    campaigns,
-    candidates,
-    chemistry,
-    clustering,
-    crystals,
-    dynamics,
-    groups,
-    ingest,
-    labels,
-    potentials,
-    screening,
-    stability,
-    topology,
-    verdicts,
-)
+from mtl_flows import schemas
+from mtl_flows.schemas import base
 from mtl_flows.settings import Settings
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -48,23 +34,11 @@ NAMES = {
 }
 """Whoever takes a name away here breaks somebody's script: say so in the changelog."""
 
-SCHEMAS = (
-    *(
-        barrier,
-        potentials,
-        campaigns,
-        candidates,
-        chemistry,
-        clustering,
-        crystals,
-        dynamics,
-        groups,
-        ingest,
-        labels,
-        screening,
-    ),
-    *(stability, topology, verdicts),
-)
+SCHEMAS = [
+    import_module(f"{schemas.__name__}.{module.name}")
+    for module in iter_modules(schemas.__path__)
+    if module.name != "base"
+]
 DOCUMENTS = sorted(
     {
         kind

@@ -1,11 +1,12 @@
 """What the documents of the stages say to the gates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from mtl_flows.schemas.base import CrystalResult
-from mtl_flows.schemas.chemistry import ChemistryDocument
+from mtl_flows.schemas.chemistry import ChemistryDocument, RuleRecord
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.topology import TopologyDocument
+from mtl_flows.science.chemistry import RuleVerdict
 from mtl_flows.science.gates import Facts
 from mtl_flows.stages import CHEMISTRY, CRYSTAL_STAGES, TOPOLOGY
 from mtl_flows.vocabulary import Protocol
@@ -27,7 +28,6 @@ def gate_facts(
         A clustering has run in which it would have its place.
     """
     topology, chemistry = topology_of(results), chemistry_of(results)
-    broken = next((rule for rule in chemistry.rules if not rule.passed), None) if chemistry else None
     told: dict[str, float | bool | None] = {}
     for stage in CRYSTAL_STAGES:
         if stage.noun in results:
@@ -39,9 +39,14 @@ def gate_facts(
         cluster=assignment.cluster if assignment else "",
         selected=assignment.selected if assignment else None,
         passes_chemistry=chemistry.passed if chemistry else None,
-        objection=f"rule {broken.rule}: {broken.reason}" if broken else "",
+        objection=objection(chemistry.rules) if chemistry else "",
         told=told,
     )
+
+
+def objection(rules: Iterable[RuleRecord | RuleVerdict]) -> str:
+    """Return what the first rule that objects says; empty if none does."""
+    return next((f"rule {rule.rule}: {rule.reason}" for rule in rules if not rule.passed), "")
 
 
 def topology_of(results: Results) -> TopologyDocument | None:

@@ -127,6 +127,7 @@ def screen_material(
         trivial = trivial_descriptors(structure, mobile_ion)
     except InputError as error:
         return ScreenedMaterial(measured.id, family, measured, error.reason, {}, {}, {}, {})
+    descriptors = _descriptors(topology)
     return ScreenedMaterial(
         id=measured.id,
         family=family,
@@ -134,8 +135,8 @@ def screen_material(
         refused="",
         gates=_gates(topology, thresholds) | {CHEMICAL_RULES: check_chemistry(structure, mobile_ion).passed},
         descriptors={
-            **_descriptors(topology),
-            **_landscape(structure, mobile_ion, topology),
+            **descriptors,
+            **_landscape(structure, mobile_ion, descriptors["v3_over_d3"]),
             "mobile_occupancy": trivial["mobile_occupancy"],
         },
         trivial={name: trivial[name] for name in TRIVIAL_NAMES},
@@ -173,10 +174,9 @@ def _descriptors(topology: TopologyResult) -> dict[str, float]:
     }
 
 
-def _landscape(structure: Structure, mobile_ion: str, topology: TopologyResult) -> dict[str, float]:
+def _landscape(structure: Structure, mobile_ion: str, ratio: float) -> dict[str, float]:
     """Barriers, where the interactions of all ions are known, and what they make of the priority."""
     entropy = mobile_entropy_kB_per_nm3(structure, mobile_ion)
-    ratio = _descriptors(topology)["v3_over_d3"]
     try:
         found = migration_barriers(structure, mobile_ion)
     except UnsupportedIonError:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pymatgen.core import Structure
 
-from mtl_flows.science.barrier.framework import framework_of
+from mtl_flows.science.barrier.framework import Framework, framework_of
 from mtl_flows.science.barrier.grid import symmetric_grid
 from mtl_flows.science.barrier.landscape import Landscape, compute_landscape
 from mtl_flows.science.barrier.parameters import BarrierParameters
@@ -69,13 +69,12 @@ def migration_barriers(
     UnsupportedIonError
         If the ion, or its interaction with some ion of the crystal, is not known.
     """
-    framework = framework_of(structure, mobile_ion, parameters)
-    grid = symmetric_grid(framework, parameters.spacing_A, parameters.symprec_A)
-    landscape = compute_landscape(framework, grid, parameters)
+    framework, landscape = _survey(structure, mobile_ion, parameters)
+    grid = landscape.grid
     minimum_eV, levels_eV = landscape.minimum_eV, landscape.levels_eV()
     change_eV, spacing_A = None, grid.spacing_A
     if parameters.refine_to_eV > 0:
-        refined = refined_levels(framework, landscape, parameters)
+        refined = refined_levels(framework, landscape, levels_eV, parameters)
         minimum_eV, levels_eV = refined.minimum_eV, refined.levels_eV
         change_eV, spacing_A = refined.change_eV, refined.spacing_A
     one, two, three = (level - minimum_eV for level in levels_eV)
@@ -97,6 +96,12 @@ def landscape_of(
     structure: Structure, mobile_ion: str = "Li", parameters: BarrierParameters = BarrierParameters()
 ) -> Landscape:
     """Compute the landscape itself; as `migration_barriers`."""
+    return _survey(structure, mobile_ion, parameters)[1]
+
+
+def _survey(
+    structure: Structure, mobile_ion: str, parameters: BarrierParameters
+) -> tuple[Framework, Landscape]:
     framework = framework_of(structure, mobile_ion, parameters)
     grid = symmetric_grid(framework, parameters.spacing_A, parameters.symprec_A)
-    return compute_landscape(framework, grid, parameters)
+    return framework, compute_landscape(framework, grid, parameters)

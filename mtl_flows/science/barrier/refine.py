@@ -37,14 +37,21 @@ class Refined:
     spacing_A: float
 
 
-def refined_levels(framework: Framework, coarse: Landscape, parameters: BarrierParameters) -> Refined:
+def refined_levels(
+    framework: Framework, coarse: Landscape, levels_eV: Levels, parameters: BarrierParameters
+) -> Refined:
     """Halve the spacing until no barrier changes by more than `BarrierParameters.refine_to_eV`.
 
     Only points near those that the coarser grid floods, or nearly, are computed. The steps end early where a grid would
     become too large; `Refined.change_eV` tells what is left.
+
+    Parameters
+    ----------
+    coarse, levels_eV
+        The landscape on a coarser grid, and its levels.
     """
-    landscape, barriers = coarse, _barriers(coarse)
-    levels, change_eV = coarse.levels_eV(), np.inf
+    landscape, levels, change_eV = coarse, levels_eV, np.inf
+    barriers = np.array(levels) - landscape.minimum_eV
     while change_eV > parameters.refine_to_eV:
         finer = landscape.grid.halved()
         if finer.n_points > _MOST_POINTS or finer.spacing_A < _SMALLEST_SPACING_A:
@@ -55,10 +62,6 @@ def refined_levels(framework: Framework, coarse: Landscape, parameters: BarrierP
         before, barriers = barriers, np.array(levels) - landscape.minimum_eV
         change_eV = float(np.abs(barriers - before).max())
     return Refined(landscape.minimum_eV, levels, change_eV, landscape.grid.spacing_A)
-
-
-def _barriers(landscape: Landscape) -> NDArray[np.float64]:
-    return np.array(landscape.levels_eV()) - landscape.minimum_eV
 
 
 def _around(flooded: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
