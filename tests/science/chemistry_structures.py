@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 
+from mtl_flows.science.chemistry import check_chemistry
+
 SPACING_A = 4.5
 
 
@@ -163,3 +165,10 @@ def garnet() -> Structure:
             [0.1005, 0.1957, 0.2819],
         ],
     )
+
+
+def failures(structure: Structure, mobile_ion: str = "Li", **options: object) -> list[int]:
+    report = check_chemistry(structure, mobile_ion, **options)  # type: ignore[arg-type]
+    assert [verdict.rule for verdict in report.rules] == list(range(1, 9))
+    assert report.passed is (report.failures == [])
+    return report.failures
