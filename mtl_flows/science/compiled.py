@@ -1,5 +1,6 @@
 """Loops that are compiled to machine code, once for a machine where its disk can be written."""
 
+import os
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -12,10 +13,17 @@ R = TypeVar("R")
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of numbers and arrays at its first call; the code is kept for other processes.
 
-    Modules that use it are imported where they are needed: loading the compiler takes longer than most commands.
+    Modules that use it are imported where they are needed: loading the compiler takes longer than most commands. Other
+    threads run while the compiled code does.
     """
     try:
-        made: Callable[P, R] = numba.njit(cache=True, error_model="numpy")(function)
+        made: Callable[P, R] = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
     except RuntimeError:  # no folder for the cache can be written
-        made = numba.njit(error_model="numpy")(function)
+        made = numba.njit(error_model="numpy", nogil=True)(function)
     return made
+
+
+def available_threads() -> int:
+    """Threads that this process is to use: ``OMP_NUM_THREADS``, else numba's setting, by default its processors."""
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else int(numba.get_num_threads())

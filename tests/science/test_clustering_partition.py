@@ -178,8 +178,8 @@ def test_ladder_goes_on_when_a_damping_does_not_converge(monkeypatch):
 
     genuine = affinity._attempt
 
-    def only_from_07(points, damping, parameters, weight):
-        return "not converged" if damping < 0.7 else genuine(points, damping, parameters, weight)
+    def only_from_07(similarities, damping, parameters):
+        return "not converged" if damping < 0.7 else genuine(similarities, damping, parameters)
 
     monkeypatch.setattr(affinity, "_attempt", only_from_07)
     assert cluster(cloud(50), names(50)).damping == 0.7
