@@ -112,6 +112,12 @@ def guarded_map(
         pool.join()
 
 
+def available_threads() -> int:
+    """Threads that this process is to use: ``OMP_NUM_THREADS`` as for linear algebra, else its processors."""
+    chosen = os.environ.get(_THREADS, "")
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else len(os.sched_getaffinity(0))
+
+
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Let processes started meanwhile run linear algebra on one thread, unless the user has chosen a number.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mtl_flows.errors import LimitExceededError, NoMobileIonError
-from mtl_flows.parallel import GuardedOutcome, guarded_map
+from mtl_flows.parallel import GuardedOutcome, available_threads, guarded_map
 
 
 class TwoArgumentsError(Exception):
@@ -142,7 +142,7 @@ def test_interrupt_ends_at_once_and_leaves_no_worker(tmp_path):
             """
             import signal
             import time
-            from mtl_flows.parallel import guarded_map
+            from mtl_flows.parallel import available_threads, guarded_map
 
             if __name__ == "__main__":
                 # A shell's background job is started with the signal ignored.
@@ -183,7 +183,7 @@ def test_workers_use_one_thread_each_unless_told_otherwise(tmp_path):
     script = tmp_path / "threads.py"
     script.write_text(
         "import os\n"
-        "from mtl_flows.parallel import guarded_map\n"
+        "from mtl_flows.parallel import available_threads, guarded_map\n"
         "if __name__ == '__main__':\n"
         "    told = [o.value for o in guarded_map(os.getenv, ['OMP_NUM_THREADS'], workers=1)]\n"
         "    print(told, os.getenv('OMP_NUM_THREADS'))\n"
@@ -196,3 +196,9 @@ def test_workers_use_one_thread_each_unless_told_otherwise(tmp_path):
             [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True
         )
         assert answer.stdout.strip() == expected
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [("3", 3), ("", None), ("all", None), ("0", None)])
+def test_threads_are_those_of_the_process(chosen, expected, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", chosen)
+    assert available_threads() == (expected or len(os.sched_getaffinity(0)))

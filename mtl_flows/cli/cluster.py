@@ -69,7 +69,9 @@ def show(
     out.print(table(f"{found.id}: {found.n_materials} materials", columns, rows))
     stability = found.stability
     dampings = ", ".join(f"{ari:.2f} at {damping}" for damping, ari in stability.damping_ari.items())
-    ari = "not assessed" if stability.mean_ari is None else f"{stability.mean_ari:.2f}"
+    ari = "not assessed"
+    if stability.mean_ari is not None:
+        ari = f"{stability.mean_ari:.2f} (of {len(stability.subsample_ari)})"
     out.print(
         f"{found.method}, damping {found.damping:g}, {found.n_iterations} iterations, "
         f"silhouette {found.silhouette:.2f}; "

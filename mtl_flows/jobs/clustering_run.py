@@ -32,8 +32,6 @@ from mtl_flows.science.topology import FEATURE_NAMES, Protocol
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
-# A clustering of thousands takes minutes, so large sets are cut less often.
-_SUBSAMPLES, _SUBSAMPLES_OF_LARGE, _LARGE = 10, 3, 3000
 _KEPT_DISTANCES = 1000
 
 
@@ -146,15 +144,8 @@ def _stability(
     features: NDArray[np.float64], result: ClusteringResult, parameters: ClusteringParameters
 ) -> StabilityRecord:
     """Assess a partition; the record is empty where there is too little to leave anything out."""
-    n = len(result.ids)
     try:
-        found = assess_stability(
-            features,
-            result.ids,
-            parameters,
-            whole=result,
-            n_subsamples=_SUBSAMPLES_OF_LARGE if n > _LARGE else _SUBSAMPLES,
-        )
+        found = assess_stability(features, result.ids, parameters, whole=result)
     except ClusteringError:
         return StabilityRecord(subsample_ari=[], n_failed_subsamples=0, damping_ari={}, held_out_distances=[])
     distances = np.sort(found.held_out_distances)

@@ -1,6 +1,5 @@
 """Loops that are compiled to machine code, once for a machine where its disk can be written."""
 
-import os
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -21,9 +20,3 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:  # no folder for the cache can be written
         made = numba.njit(error_model="numpy", nogil=True)(function)
     return made
-
-
-def available_threads() -> int:
-    """Threads that this process is to use: ``OMP_NUM_THREADS``, else numba's setting, by default its processors."""
-    chosen = os.environ.get("OMP_NUM_THREADS", "")
-    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else int(numba.get_num_threads())

@@ -189,12 +189,6 @@ def test_code_is_compiled_where_no_folder_takes_it(monkeypatch):
     assert sums.tolist() == [1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize(("chosen", "expected"), [("3", 3), ("", None), ("all", None), ("0", None)])
-def test_threads_are_those_of_the_process(chosen, expected, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", chosen)
-    assert compiling.available_threads() == (expected or numba.get_num_threads())
-
-
 def test_memory_is_within_forty_bytes_a_pair():
     import tracemalloc
 

@@ -91,7 +91,7 @@ class Similarities:
             labels = np.arange(n) if self._all_alone else np.zeros(n, dtype=np.intp)
             return Settled(exemplars, labels, 0, converged=True)
 
-        from mtl_flows.science.compiled import available_threads  # loads the compiler
+        from mtl_flows.parallel import available_threads
 
         if threads is None:
             threads = 1 if n < _ALONE_BELOW else available_threads()
