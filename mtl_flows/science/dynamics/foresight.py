@@ -1,0 +1,116 @@
+"""How much longer to simulate, and where, until a question is decided: expected from the posterior."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtl_flows.science.dynamics.belief import Belief
+from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
+from mtl_flows.science.dynamics.readings import USUAL_FREEDOM, Count, Reading, Value
+from mtl_flows.science.dynamics.transport import TARGET_TEMPERATURE_K
+
+FloatArray = NDArray[np.float64]
+Question = Callable[[Belief], float]
+"""The probability that something holds."""
+
+DECIDED = 0.95
+"""Probability from which something is decided, or 1 less it."""
+_LENGTHS_PS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+_TRUTHS = 7
+"""Values of the unknowns, drawn evenly from the posterior, for which a longer run is foreseen."""
+_FEWEST_JUMPS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What would decide.
+
+    Attributes
+    ----------
+    temperature_K, additional_ps
+        The shortest further run that is more likely than not to decide; None where none of up to 1000 ps is.
+    limited_by_potential
+        However long, the simulation would not decide: the potential's error does not let it.
+    """
+
+    temperature_K: float | None
+    additional_ps: float | None
+    limited_by_potential: bool
+
+
+def is_decided(probability: float) -> bool:
+    """Whether something holds or fails at the level of `DECIDED`."""
+    return probability >= DECIDED or probability <= 1.0 - DECIDED
+
+
+def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> Foresight:
+    """Look for the shortest further run, at a temperature that was run, that decides a question.
+
+    For values of E_a and D0 drawn evenly from the posterior, a further run is put to what is known: with the slope that
+    they give and the error that its length lets expect, or with the jumps that they give where these are few. A run is
+    expected to decide where it does for more than half of the values.
+
+    Parameters
+    ----------
+    belief
+        With the potential's error, if the question is about the crystal.
+    readings
+        What was seen so far, all orderings together.
+    """
+    truths = _truths(belief)
+    known = [_known(belief, *truth) for truth in truths]
+    if 2 * sum(is_decided(question(certain)) for certain in known) <= len(truths):
+        return Foresight(None, None, belief.error_eV > 0.0)
+    longest_run = {r.temperature_K: r for r in sorted(readings, key=lambda r: r.production_ps)}
+    for additional_ps in _LENGTHS_PS:
+        for temperature_K, reading in sorted(longest_run.items()):
+            decided = sum(
+                is_decided(question(_after(belief, reading, truth, additional_ps))) for truth in truths
+            )
+            if 2 * decided > len(truths):
+                return Foresight(temperature_K, additional_ps, False)
+    return Foresight(None, None, False)
+
+
+def _truths(belief: Belief) -> list[tuple[float, float]]:
+    """E_a and log10 D0 at even steps of the probability of D at room temperature."""
+    room = belief.log10_D0 - belief.energies_eV / (BOLTZMANN_EV_PER_K * TARGET_TEMPERATURE_K * log(10.0))
+    order = np.argsort(room, kind="stable")
+    steps = (np.arange(_TRUTHS) + 0.5) / _TRUTHS
+    chosen = order[np.minimum(np.searchsorted(np.cumsum(belief.weights[order]), steps), len(order) - 1)]
+    return [(float(belief.energies_eV[i]), float(belief.log10_D0[i])) for i in chosen]
+
+
+def _known(belief: Belief, energy_eV: float, log10_D0: float) -> Belief:
+    """What an endless simulation would leave."""
+    return replace(
+        belief,
+        energies_eV=np.array([energy_eV]),
+        log10_D0=np.array([log10_D0]),
+        weights=np.ones(1),
+    )
+
+
+def _after(belief: Belief, reading: Reading, truth: tuple[float, float], additional_ps: float) -> Belief:
+    """The belief after a further run like one that was done."""
+    beta = 1.0 / (BOLTZMANN_EV_PER_K * reading.temperature_K)
+    ln_D = belief.log10_D0 * log(10.0) - beta * belief.energies_eV
+    foreseen = _foreseen(reading, truth[1] * log(10.0) - beta * truth[0], additional_ps)
+    log_weights = np.log(belief.weights) + foreseen.log_likelihood(ln_D)
+    weights: FloatArray = np.exp(log_weights - log_weights.max())
+    return replace(belief, weights=weights / weights.sum())
+
+
+def _foreseen(reading: Reading, ln_D: float, additional_ps: float) -> Reading:
+    """What a run of some length shows if ln D is so much."""
+    per_D = reading.jumps_per_D_s_per_cm2 * additional_ps / reading.production_ps
+    jumps = per_D * float(np.exp(ln_D))
+    if jumps < _FEWEST_JUMPS:
+        return Count(reading.temperature_K, round(jumps), round(jumps), 1.0, per_D, additional_ps)
+    error = sqrt(1.0 / jumps)
+    if isinstance(reading, Value):
+        error = reading.error * sqrt(reading.production_ps / additional_ps)
+    return Value(reading.temperature_K, ln_D, error, USUAL_FREEDOM, jumps, per_D, additional_ps)
