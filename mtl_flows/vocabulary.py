@@ -41,6 +41,9 @@ DynamicsStatus = Literal[
 """Where the dynamics of a material stand: ``fitted``, or what keeps its temperatures from a line."""
 RUNNING: Final = "running"
 
+ErrorSource = Literal["stated", "dft", "known_answers", "second_potential", "default"]
+"""What an assumed error of a potential rests on."""
+
 Ranking = Literal[
     "priority", "ea", "sigma", "window", "hull", "barrier", "r", "measured", "verdict", "material"
 ]

@@ -25,7 +25,7 @@ def transport(
     if json:
         print_json(report)
         return
-    for title in ("fits", "orderings", "potentials", "directions"):
+    for title in ("fits", "orderings", "posterior", "potentials", "directions"):
         rows: list[dict[str, Any]] = report[title]
         if rows:
             columns = [name for name in rows[0] if any(row[name] not in (None, [], {}) for row in rows)]

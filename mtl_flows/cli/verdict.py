@@ -44,6 +44,14 @@ def verdict(
             "--window-uncertainty", min=0, help="Half-width of a window's interval, V; 0.2, of tables 0."
         ),
     ] = None,
+    potential_error_eV: Annotated[
+        float | None,
+        typer.Option(
+            "--potential-error",
+            min=0,
+            help="Standard deviation of the potential's error of E_a, eV; else what is known of it. With materials.",
+        ),
+    ] = None,
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
@@ -59,11 +67,11 @@ def verdict(
         chosen = chosen.bounding(WINDOW, minimum=min_window, strict=True)
         chosen = chosen.bounding("e_above_hull_eV_per_atom", maximum=max_hull)
         chosen = chosen.bounding("conductivity_300K_S_per_cm", minimum=min_conductivity)
-        return (
-            chosen
-            if window_uncertainty_V is None
-            else replace(chosen, window_uncertainty_V=window_uncertainty_V)
-        )
+        if window_uncertainty_V is not None:
+            chosen = replace(chosen, window_uncertainty_V=window_uncertainty_V)
+        if potential_error_eV is not None:
+            chosen = replace(chosen, potential_error_eV=potential_error_eV)
+        return chosen
 
     if csv_table is not None or published:
         from mtl_flows.evaluation.verdict_table import judge_table, published_table
@@ -107,4 +115,9 @@ def _number(criterion: dict[str, Any]) -> str:
     if low == high:
         return f"{value:.4g}{mark}"
     ends = ["-∞" if low is None else f"{low:.3g}", "∞" if high is None else f"{high:.3g}"]
-    return f"{value:.3g} [{ends[0]}, {ends[1]}]{mark}"
+    told = f"{value:.3g} [{ends[0]}, {ends[1]}]"
+    if criterion["probability"] is not None:
+        told += f", {100 * criterion['probability']:.0f} %"
+        if criterion["outcome_alone"] != criterion["outcome"]:
+            mark += f" (simulation alone: {criterion['outcome_alone']})"
+    return told + mark

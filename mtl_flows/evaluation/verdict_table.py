@@ -9,10 +9,10 @@ from statistics import NormalDist
 from typing import Any
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.science.measured import Measured
 from mtl_flows.science.verdict import (
     ACTIVATION_ENERGY,
     WINDOW,
-    Measured,
     Verdict,
     VerdictThresholds,
     decide,

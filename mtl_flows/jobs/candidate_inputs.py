@@ -32,7 +32,7 @@ def _all_but(model: type[Document], *bulky: str) -> list[str]:
 
 _ASSIGNMENT = _all_but(AssignmentDocument)
 _TRAJECTORY = [*_WRITTEN, *_all_but(TrajectoryDocument, "chunks", "checkpoint", "diffusion", "engine")]
-_FIT = [*_WRITTEN, *_all_but(TransportDocument, "fit")]
+_FIT = [*_WRITTEN, *_all_but(TransportDocument, "fit", "posterior")]
 
 
 def input_hashes(

@@ -8,6 +8,7 @@ from mtl_flows.jobs.evidence import gather
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.verdict import VerdictThresholds
+from mtl_flows.stages.posterior import posterior_fields
 from mtl_flows.stages.verdict import judge, verdict_document, verdict_key
 from mtl_flows.store.database import MTLStore
 
@@ -26,6 +27,8 @@ def judge_candidates(
     documents = []
     for candidate in chosen:
         evidence = shown[candidate.mobile_ion][candidate.material_id]
+        # What would decide, and under which error of the potential, are of these thresholds.
+        candidate = candidate.model_copy(update=posterior_fields(evidence, thresholds))
         documents.append(
             verdict_document(
                 judge(candidate, evidence.window, thresholds),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord
 
 DYNAMICS_COLUMNS = (
-    *("material", "formula", "D at T, cm²/s [95 %]", "E_a eV", "σ(300 K) S/cm", "status"),
+    *("material", "formula", "D at T, cm²/s [95 %]", "E_a eV", "σ(300 K) S/cm", "P(σ ≥ 10⁻⁴)", "status"),
     *("window V", "verdict"),
 )
 
@@ -32,8 +32,9 @@ def dynamics_rows(candidates: Iterable[CandidateDocument]) -> list[list[Any]]:
             candidate.material_id,
             candidate.reduced_formula,
             "\n".join(diffusivity(record) for record in candidate.diffusivities),
-            activation_energy(candidate),
-            conductivity(candidate),
+            both_energies(candidate) or activation_energy(candidate),
+            both_conductivities(candidate) or conductivity(candidate),
+            probability(candidate),
             _dynamics_status(candidate),
             window(candidate),
             candidate.verdict,
@@ -67,6 +68,36 @@ def conductivity(candidate: CandidateDocument) -> str | None:
     """Interval of the conductivity at 300 K."""
     low, high = candidate.conductivity_300K_low_S_per_cm, candidate.conductivity_300K_high_S_per_cm
     return None if low is None or high is None else f"{low:.1e} … {high:.1e}"
+
+
+def both_energies(candidate: CandidateDocument) -> str | None:
+    """E_a with its interval, of the simulation and, below, of the crystal; None without a posterior."""
+    return _both(candidate, "activation_energy_{}_eV", "activation_energy_{}_{}_eV", ".2f")
+
+
+def both_conductivities(candidate: CandidateDocument) -> str | None:
+    """σ(300 K) with its interval, of the simulation and, below, of the crystal; None without a posterior."""
+    return _both(candidate, "conductivity_300K_{}_S_per_cm", "conductivity_300K_{}_{}_S_per_cm", ".0e")
+
+
+def probability(candidate: CandidateDocument) -> str | None:
+    """P(σ(300 K) ≥ 10⁻⁴ S/cm) of the simulation and, below, of the crystal; None without a posterior."""
+    simulated, crystal = candidate.P_conducts_simulated, candidate.P_conducts_crystal
+    if simulated is None or crystal is None:
+        return None
+    return f"{simulated:.3f} simulated\n{crystal:.2f} crystal"
+
+
+def _both(candidate: CandidateDocument, median: str, end: str, form: str) -> str | None:
+    lines = []
+    for of in ("simulated", "crystal"):
+        numbers = [getattr(candidate, median.format(of))]
+        numbers += [getattr(candidate, end.format(of, side)) for side in ("low", "high")]
+        if None in numbers:
+            return None
+        value, low, high = (f"{number:{form}}" for number in numbers)
+        lines.append(f"{value} [{low}, {high}] {of}")
+    return "\n".join(lines)
 
 
 def window(candidate: CandidateDocument) -> str | None:
@@ -111,14 +142,14 @@ _CANDIDATE_COLUMNS: Final[Mapping[str, Callable[[CandidateDocument], Any]]] = {
     "E_3D eV": lambda row: row.E_3D_eV,
     "priority": lambda row: row.priority,
     "cluster": _cluster,
-    "E_a eV": activation_energy,
-    "σ(300 K) S/cm": conductivity,
+    "E_a eV": lambda row: row.activation_energy_crystal_eV,
+    "P(σ ≥ 10⁻⁴)": lambda row: row.P_conducts_crystal,
     "window V": window,
     "stands at": _standing,
 }
 """Heading and cell."""
 
-SPARE_COLUMNS: Final = ("ρ text", "ρ publ.", "cluster", "r_conn Å", "σ(300 K) S/cm", "window V")
+SPARE_COLUMNS: Final = ("ρ text", "ρ publ.", "cluster", "r_conn Å", "window V", "P(σ ≥ 10⁻⁴)")
 """What a narrow terminal does without, the first first."""
 
 

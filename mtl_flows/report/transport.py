@@ -5,9 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.schemas.dynamics import TrajectoryDocument
+from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionTensor
 from mtl_flows.stages.ensembles import Series, series_comparisons, series_summaries
+from mtl_flows.stages.posterior import observed
 from mtl_flows.store.database import MTLStore
 
 
@@ -54,6 +55,7 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
             for fit in sorted(fits, key=lambda fit: (fit.parent_id, Series.of(fit), fit.ordering))
         ],
         "orderings": [{"series": str(series), **asdict(found)} for series, found in summaries.items()],
+        "posterior": _posteriors(fit for fit in fits if fit.parent_id == first),
         "potentials": [
             {"first": str(a), "second": str(b), **asdict(consensus)}
             for a, b, consensus in series_comparisons(summaries)
@@ -66,6 +68,32 @@ def transport_report(store: MTLStore, material_id: str) -> dict[str, Any]:
             for simulation in found
         ),
     }
+
+
+def _posteriors(fits: Iterable[TransportDocument]) -> list[dict[str, Any]]:
+    """What every temperature together says of the simulation, for each potential and protocol."""
+    by_series: dict[Series, list[TransportDocument]] = {}
+    for fit in fits:
+        by_series.setdefault(Series.of(fit), []).append(fit)
+    rows = []
+    for series, found in sorted(by_series.items()):
+        seen = observed((), found)
+        if seen is None:
+            continue
+        said = seen.transport(seen.belief())
+        rows.append(
+            {
+                "series": str(series),
+                "orderings": len(seen.readings),
+                "temperatures_K": list(seen.temperatures_K),
+                "activation_energy_eV": said.activation_energy_eV.median,
+                "activation_energy_interval_eV": list(said.activation_energy_eV.interval),
+                "conductivity_300K_S_per_cm": said.conductivity_S_per_cm.median,
+                "conductivity_300K_interval_S_per_cm": list(said.conductivity_S_per_cm.interval),
+                "P_conducts": said.conducts,
+            }
+        )
+    return rows
 
 
 def _directions(simulations: Iterable[TrajectoryDocument]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document
-from mtl_flows.vocabulary import DynamicsStatus, Judgement, Reached, SimulationStatus
+from mtl_flows.vocabulary import DynamicsStatus, ErrorSource, Judgement, Reached, SimulationStatus
 
 
 class DiffusivityRecord(BaseModel):
@@ -201,6 +201,76 @@ class DynamicsPart(RowPart):
     conductivity_300K_spread_decades: float | None = Field(
         None, description="standard deviation of its decimal logarithm over the orderings; null with one"
     )
+    posterior_temperatures_K: list[float] = Field(
+        default_factory=list, description="temperatures that the posterior rests on, converged or not"
+    )
+    activation_energy_simulated_eV: float | None = Field(
+        None, description="posterior median, of the simulation alone"
+    )
+    activation_energy_simulated_low_eV: float | None = Field(
+        None, description="lower end of its 95 % interval"
+    )
+    activation_energy_simulated_high_eV: float | None = Field(
+        None, description="upper end of its 95 % interval"
+    )
+    conductivity_300K_simulated_S_per_cm: float | None = Field(
+        None, description="posterior median, of the simulation alone"
+    )
+    conductivity_300K_simulated_low_S_per_cm: float | None = Field(
+        None, description="lower end of its 95 % interval"
+    )
+    conductivity_300K_simulated_high_S_per_cm: float | None = Field(
+        None, description="upper end of its 95 % interval"
+    )
+    P_conducts_simulated: float | None = Field(
+        None, description="probability of σ(300 K) ≥ 10⁻⁴ S/cm, of the simulation alone"
+    )
+    P_energy_simulated: float | None = Field(
+        None, description="probability of 0.1 ≤ E_a ≤ 1.0 eV, of the simulation alone"
+    )
+    activation_energy_crystal_eV: float | None = Field(
+        None, description="posterior median, with the potential's error"
+    )
+    activation_energy_crystal_low_eV: float | None = Field(None, description="lower end of its 95 % interval")
+    activation_energy_crystal_high_eV: float | None = Field(
+        None, description="upper end of its 95 % interval"
+    )
+    conductivity_300K_crystal_S_per_cm: float | None = Field(
+        None, description="posterior median, with the potential's error"
+    )
+    conductivity_300K_crystal_low_S_per_cm: float | None = Field(
+        None, description="lower end of its 95 % interval"
+    )
+    conductivity_300K_crystal_high_S_per_cm: float | None = Field(
+        None, description="upper end of its 95 % interval"
+    )
+    P_conducts_crystal: float | None = Field(
+        None, description="probability of σ(300 K) ≥ 10⁻⁴ S/cm, with the potential's error"
+    )
+    P_energy_crystal: float | None = Field(
+        None, description="probability of 0.1 ≤ E_a ≤ 1.0 eV, with the potential's error"
+    )
+    activation_energy_simulated_quantiles_eV: list[float] = Field(
+        default_factory=list,
+        description="of the simulation alone, at `mtl_flows.science.quantiles.PROBABILITIES`",
+    )
+    activation_energy_quantiles_eV: list[float] = Field(
+        default_factory=list, description="with the potential's error, which the verdict judges by"
+    )
+    conductivity_300K_simulated_quantiles_S_per_cm: list[float] = Field(
+        default_factory=list, description="of the simulation alone"
+    )
+    conductivity_300K_quantiles_S_per_cm: list[float] = Field(
+        default_factory=list, description="with the potential's error, which the verdict judges by"
+    )
+    potential_error_eV: float | None = Field(
+        None, description="standard deviation of what the potential gets wrong in E_a"
+    )
+    potential_bias_eV: float | None = Field(
+        None, description="mean of that: the simulation's E_a less the crystal's"
+    )
+    potential_error_source: ErrorSource | None = Field(None, description="where these come from")
+    what_more: str = Field("", description="what would decide the criteria that the dynamics leave undecided")
     compared_engines: list[str] = Field(
         default_factory=list, description="other potentials that have a fit of this material"
     )

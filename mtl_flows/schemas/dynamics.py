@@ -223,3 +223,8 @@ class TransportDocument(RunDocument):
     conductivity_300K_low_S_per_cm: float | None = Field(None, description="lower end of the 95 % interval")
     conductivity_300K_high_S_per_cm: float | None = Field(None, description="upper end of the 95 % interval")
     fit: FreeForm | None = Field(None, description="everything the fit gives")
+    posterior: FreeForm | None = Field(
+        None,
+        description="posterior of E_a and D0 from every temperature: priors, what each said, quantiles of E_a and of "
+        "σ(300 K) of the simulation; null of fits before it was computed, and where no temperature says anything",
+    )

@@ -21,7 +21,14 @@ class CriterionRecord(BaseModel):
     status: Trust = Field(description="how far the number can be trusted")
     origin: str = Field(description="what the number rests on")
     note: str = Field(description="what is missing or doubtful")
+    probability: float | None = Field(
+        None,
+        description="of keeping the thresholds, where the distribution is known; it decides from 0.95 on",
+    )
     outcome: Judgement = Field(description="an interval across a threshold is undecided")
+    outcome_alone: Judgement | None = Field(
+        None, description="what the simulation alone would say, without the error of its potential"
+    )
     what_would_decide: str = Field(description="what an undecided criterion waits for")
 
 

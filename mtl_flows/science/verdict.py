@@ -1,18 +1,24 @@
 """The verdict on a candidate: pass, fail or undecided, each criterion with its reason.
 
 A quantity is an interval, not a number. It passes a threshold if all of the interval does, fails if none of
-it does, and is undecided otherwise; a quantity nobody knows is the whole line, hence undecided. Defaults
-are the thresholds of the multiscale topological learning study: 0.1 ≤ E_a ≤ 1.0 eV and a window above 0.5
+it does, and is undecided otherwise; a quantity nobody knows is the whole line, hence undecided. Where the whole
+distribution is known, it passes if it keeps the bounds with a probability of 95 %, and fails if it leaves them with it.
+Defaults are the thresholds of the multiscale topological learning study: 0.1 ≤ E_a ≤ 1.0 eV and a window above 0.5
 V.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol, Self, get_args
+from typing import Any, Final, Self
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.vocabulary import Judgement, Trust
+from mtl_flows.science.measured import Measured
+from mtl_flows.science.quantiles import Quantiles
+from mtl_flows.vocabulary import Judgement
+
+DECISIVE: Final = 0.95
+"""Probability from which something passes or fails."""
 
 _REMEDIES: Mapping[str, str] = {
     "upper_bound": "only an upper bound is known: a longer or hotter trajectory with enough hops",
@@ -21,125 +27,6 @@ _REMEDIES: Mapping[str, str] = {
     "framework_melted": "the framework melted: trajectories at lower temperatures",
     "unknown": "no value is known",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A quantity with its interval and provenance.
-
-    Parameters
-    ----------
-    value
-        Best estimate; None if the status leaves no number to use.
-    low, high
-        Ends of the interval that holds the true value; infinite where it is open.
-    origin
-        What the number rests on: potential, database, publication.
-    status
-        Whether the number can be used. An upper bound says that the true value is at most ``high``, a lower
-        bound at least ``low``. Of ``unconverged``, ``framework_melted`` and ``unknown`` no number is used.
-    note
-        What is missing or doubtful, in words.
-
-    Raises
-    ------
-    ConfigurationError
-        If the status is none of the known ones or the interval does not hold the value.
-    """
-
-    value: float | None
-    low: float
-    high: float
-    origin: str
-    status: Trust = "known"
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        if self.status not in get_args(Trust):
-            raise ConfigurationError("is no status of a measured quantity", subject=self.status)
-        if math.isnan(self.low) or math.isnan(self.high) or self.low > self.high:
-            raise ConfigurationError(f"[{self.low}, {self.high}] is no interval", subject=self.origin)
-        if self.value is not None and not self.low <= self.value <= self.high:
-            raise ConfigurationError(
-                f"{self.value} lies outside [{self.low}, {self.high}]", subject=self.origin
-            )
-        if self.value is None and self.status in ("known", "converged"):
-            raise ConfigurationError(f"is {self.status} but has no value", subject=self.origin)
-
-    @classmethod
-    def exact(cls, value: float, origin: str) -> Self:
-        """Return a number taken at face value, for published ones that come without an uncertainty."""
-        return cls(value, value, value, origin)
-
-    @classmethod
-    def unusable(cls, origin: str, status: Trust = "unknown", note: str = "") -> Self:
-        """Return a quantity of which no number can be used."""
-        return cls(None, -math.inf, math.inf, origin, status, note)
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """What the status lets one claim: the true value lies between these."""
-        match self.status:
-            case "known" | "converged":
-                return self.low, self.high
-            case "upper_bound":
-                return -math.inf, self.high
-            case "lower_bound":
-                return self.low, math.inf
-            case _:
-                return -math.inf, math.inf
-
-
-class Window(Protocol):
-    """What a window has to tell to be judged; ``WindowResult`` does, and so does its document."""
-
-    @property
-    def width_V(self) -> float | None:
-        """Width; None if unknown."""
-
-    @property
-    def missing(self) -> Sequence[str]:
-        """Phases without an energy, where the window is unknown."""
-
-    @property
-    def open_edges(self) -> Sequence[str]:
-        """Edges that a missing compound would move inwards."""
-
-    @property
-    def on_hull(self) -> bool:
-        """Whether some phase of the composition lies on the hull."""
-
-
-def measured_window(window: Window, uncertainty_V: float, origin: str) -> Measured:
-    """Width of an electrochemical window with its interval.
-
-    Parameters
-    ----------
-    window
-        An unknown one gives a quantity without a number, whose note names the missing phases. One with open edges
-        is an upper bound if the phase is on the hull, and otherwise no number either.
-    uncertainty_V
-        Half-width of the interval; 0.2 V is typical of GGA energies and of potentials trained on them.
-    origin
-        Where the energies come from.
-    """
-    if window.width_V is None:
-        return Measured.unusable(origin, note=f"energies are missing: {', '.join(window.missing)}")
-    open_note = ""
-    if window.open_edges:
-        open_note = (
-            f"the {' and '.join(window.open_edges)} edge rests on missing compounds: add their energies"
-        )
-        if not window.on_hull:
-            return Measured.unusable(origin, note=open_note)
-    return Measured(
-        window.width_V,
-        max(0.0, window.width_V - uncertainty_V),
-        window.width_V + uncertainty_V,
-        origin,
-        "upper_bound" if window.open_edges else "known",
-        open_note,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +72,13 @@ class Criterion:
             return "fail"
         return "undecided"
 
+    def judge_distribution(self, distribution: Quantiles) -> Judgement:
+        """Judge a distribution: pass or fail from a probability of `DECISIVE` on, else undecided."""
+        probability = distribution.between(self.minimum, self.maximum)
+        if probability >= DECISIVE:
+            return "pass"
+        return "fail" if probability <= 1.0 - DECISIVE else "undecided"
+
     def _above_minimum(self, value: float) -> bool:
         return self.minimum is None or value > self.minimum or (not self.strict and value == self.minimum)
 
@@ -194,6 +88,8 @@ class Criterion:
 
 ACTIVATION_ENERGY = "activation_energy_eV"
 WINDOW = "window_V"
+HULL_HEIGHT = "e_above_hull_eV_per_atom"
+CONDUCTIVITY = "conductivity_300K_S_per_cm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +102,9 @@ class VerdictThresholds:
         Further ones may bound any other quantity, e.g. ``Criterion("e_above_hull_eV_per_atom", maximum=0.05)``.
     window_uncertainty_V
         Half-width of the interval of a window; 0.2 is typical of GGA energies and of potentials trained on them.
+    potential_error_eV
+        Standard deviation of the potential's error of E_a; None to take what is known of the potential, see
+        `mtl_flows.science.dynamics.transport.PotentialError`.
     """
 
     criteria: tuple[Criterion, ...] = (
@@ -213,6 +112,7 @@ class VerdictThresholds:
         Criterion(WINDOW, minimum=0.5, strict=True),
     )
     window_uncertainty_V: float = 0.2
+    potential_error_eV: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-able form."""
@@ -267,6 +167,19 @@ class CriterionOutcome:
     outcome: Judgement
     what_would_decide: str = ""
 
+    @property
+    def probability(self) -> float | None:
+        """Of keeping the bounds; None where no distribution is known."""
+        distribution = self.measured.distribution
+        bounds = self.criterion.minimum, self.criterion.maximum
+        return None if distribution is None else distribution.between(*bounds)
+
+    @property
+    def outcome_alone(self) -> Judgement | None:
+        """What the simulation alone would say, without the error of its potential; None of other quantities."""
+        alone = self.measured.alone
+        return None if alone is None else self.criterion.judge_distribution(alone)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-able form; an open end of the interval is None."""
         low, high = self.measured.interval
@@ -281,7 +194,9 @@ class CriterionOutcome:
             "status": self.measured.status,
             "origin": self.measured.origin,
             "note": self.measured.note,
+            "probability": self.probability,
             "outcome": self.outcome,
+            "outcome_alone": self.outcome_alone,
             "what_would_decide": self.what_would_decide,
         }
 
@@ -333,13 +248,21 @@ def decide(quantities: Mapping[str, Measured], thresholds: VerdictThresholds | N
 
 
 def _judge(criterion: Criterion, measured: Measured) -> CriterionOutcome:
-    outcome = criterion.judge(*measured.interval)
+    if measured.distribution is None:
+        outcome = criterion.judge(*measured.interval)
+    else:
+        outcome = criterion.judge_distribution(measured.distribution)
     hint = _what_would_decide(criterion, measured) if outcome == "undecided" else ""
     return CriterionOutcome(criterion, measured, outcome, hint)
 
 
 def _what_would_decide(criterion: Criterion, measured: Measured) -> str:
     name = criterion.quantity
+    if measured.distribution is not None:
+        probability = measured.distribution.between(criterion.minimum, criterion.maximum)
+        return f"{name}: kept with {100 * probability:.0f} %" + (
+            f"; {measured.note}" if measured.note else ""
+        )
     if measured.status in _REMEDIES:
         return f"{name}: {measured.note or _REMEDIES[measured.status]}"
     low, high = measured.interval

@@ -24,15 +24,17 @@ from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
 from mtl_flows.science.gates import PASSED, STORED, Standing, furthest, stand
 from mtl_flows.science.priority import channel_ratio, priority
+from mtl_flows.science.verdict import VerdictThresholds
 from mtl_flows.stages import BARRIER, TOPOLOGY, ScreeningParameters
 from mtl_flows.stages.base import Stage
 from mtl_flows.stages.ensembles import Series, age, second_opinions, series_summaries
 from mtl_flows.stages.evidence import Evidence
 from mtl_flows.stages.facts import Results, chemistry_of, gate_facts, topology_of
+from mtl_flows.stages.posterior import posterior_fields
 from mtl_flows.stages.verdict import judge, verdict_document, verdict_key
 from mtl_flows.vocabulary import PROTOCOLS, Protocol, Reached
 
-CANDIDATES = Stage(noun="candidates", version=5, document=CandidateDocument)
+CANDIDATES = Stage(noun="candidates", version=6, document=CandidateDocument)
 """Its version is raised whenever the same documents would give another row."""
 
 
@@ -84,7 +86,7 @@ def build(
         )
         for protocol in PROTOCOLS
     }
-    dynamics = _dynamics(evidence)
+    dynamics = _dynamics(evidence, parameters.verdict)
     verdict = None
     if evidence.window is not None or evidence.fits:
         verdict = verdict_document(
@@ -187,7 +189,7 @@ def _clusters(assignments: Mapping[Protocol, AssignmentDocument]) -> ClusterPart
     return ClusterPart(**fields)
 
 
-def _dynamics(evidence: Evidence) -> DynamicsPart:
+def _dynamics(evidence: Evidence, thresholds: VerdictThresholds) -> DynamicsPart:
     """The run, and the mean over the orderings that gave a line."""
     run, fits = evidence.trajectories, evidence.fits
     fields: dict[str, Any] = {}
@@ -239,7 +241,7 @@ def _dynamics(evidence: Evidence) -> DynamicsPart:
                 "compared_engines": sorted(others),
                 "potentials_agree": all(others.values()) if others else None,
             }
-    return DynamicsPart(**fields)
+    return DynamicsPart(**fields, **posterior_fields(evidence, thresholds))
 
 
 def _window(window: StabilityDocument | None) -> WindowPart:

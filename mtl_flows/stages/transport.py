@@ -6,6 +6,7 @@ from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.dynamics import OrderingDocument, Sample, TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionResult, fit_arrhenius
 from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.stages.posterior import observed, posterior_record
 from mtl_flows.stages.runs import TRANSPORT
 
 
@@ -37,6 +38,7 @@ def build_transport(
         elif not _is_judged(found[key]):
             excluded[f"{temperature_K:g}"] = f"{found[key].status}: {found[key].reason}"
 
+    seen = observed(simulations)
     stage = transport_key(parameters)
     line = fit.fit
     low, high = line.conductivity_interval_S_per_cm if line else (None, None)
@@ -68,6 +70,7 @@ def build_transport(
         conductivity_300K_low_S_per_cm=low,
         conductivity_300K_high_S_per_cm=high,
         fit=fit.as_dict(),
+        posterior=posterior_record(seen) if seen is not None and seen.temperatures_K else None,
     )
 
 

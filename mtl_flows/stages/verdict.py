@@ -7,21 +7,20 @@ from mtl_flows.schemas.base import Provenance, StageParameters
 from mtl_flows.schemas.candidates import DynamicsPart
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.verdicts import CriterionRecord, VerdictDocument
+from mtl_flows.science.measured import Measured, measured_window
+from mtl_flows.science.quantiles import Quantiles
 from mtl_flows.science.verdict import (
     ACTIVATION_ENERGY,
+    CONDUCTIVITY,
+    HULL_HEIGHT,
     WINDOW,
-    Measured,
     Verdict,
     VerdictThresholds,
     decide,
-    measured_window,
 )
 from mtl_flows.stages.base import Stage
 
-VERDICT = Stage(noun="verdict", version=1, document=VerdictDocument)
-
-HULL_HEIGHT = "e_above_hull_eV_per_atom"
-CONDUCTIVITY = "conductivity_300K_S_per_cm"
+VERDICT = Stage(noun="verdict", version=2, document=VerdictDocument)
 
 
 def verdict_key(mobile_ion: str, thresholds: VerdictThresholds) -> StageParameters:
@@ -83,6 +82,13 @@ def verdict_document(
 
 def _activation_energy(dynamics: DynamicsPart) -> Measured:
     status, origin = dynamics.dynamics_status, dynamics.engine or "not computed"
+    if dynamics.activation_energy_quantiles_eV:
+        return Measured.distributed(
+            Quantiles(tuple(dynamics.activation_energy_quantiles_eV)),
+            origin,
+            alone=Quantiles(tuple(dynamics.activation_energy_simulated_quantiles_eV)),
+            note=dynamics.what_more,
+        )
     value, low, high = (
         dynamics.activation_energy_eV,
         dynamics.activation_energy_low_eV,
@@ -101,6 +107,12 @@ def _activation_energy(dynamics: DynamicsPart) -> Measured:
 def _conductivity(dynamics: DynamicsPart) -> Measured:
     low, high = dynamics.conductivity_300K_low_S_per_cm, dynamics.conductivity_300K_high_S_per_cm
     origin = dynamics.engine or "not computed"
+    if dynamics.conductivity_300K_quantiles_S_per_cm:
+        return Measured.distributed(
+            Quantiles(tuple(dynamics.conductivity_300K_quantiles_S_per_cm), logarithmic=True),
+            origin,
+            alone=Quantiles(tuple(dynamics.conductivity_300K_simulated_quantiles_S_per_cm), logarithmic=True),
+        )
     if low is None or high is None or not 0 < low <= high:
         return Measured.unusable(origin, note="no conductivity yet")
     return Measured(math.sqrt(low) * math.sqrt(high), low, high, origin, "converged")

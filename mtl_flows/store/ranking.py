@@ -15,8 +15,8 @@ _VERDICTS = ("pass", "undecided", "fail")
 RANKINGS: Mapping[Ranking, tuple[str, int]] = MappingProxyType(
     {
         "priority": ("priority", -1),
-        "ea": ("activation_energy_eV", 1),
-        "sigma": ("conductivity_300K_low_S_per_cm", -1),
+        "ea": ("activation_energy_crystal_eV", 1),
+        "sigma": ("conductivity_300K_crystal_S_per_cm", -1),
         "window": ("window_width_V", -1),
         "hull": ("e_above_hull_eV_per_atom", 1),
         "barrier": ("E_3D_eV", 1),
@@ -26,7 +26,10 @@ RANKINGS: Mapping[Ranking, tuple[str, int]] = MappingProxyType(
         "material": ("material_id", 1),
     }
 )
-"""Name of a ranking → field and direction: the best first. ``sigma`` ranks by the lower end of the interval."""
+"""Name of a ranking → field and direction: the best first.
+
+``ea`` and ``sigma`` are those of the crystal, with the error of the potential.
+"""
 
 
 def ranked(

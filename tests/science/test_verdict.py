@@ -10,8 +10,9 @@ from pymatgen.core import Composition
 from pymatgen.entries.computed_entries import ComputedEntry
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.science.measured import Measured, measured_window
 from mtl_flows.science.stability import EntrySet, electrochemical_window
-from mtl_flows.science.verdict import Criterion, Measured, VerdictThresholds, decide, measured_window
+from mtl_flows.science.verdict import Criterion, VerdictThresholds, decide
 
 # Table 1 of D. Chen et al., J. Am. Chem. Soc. 2025, doi:10.1021/jacs.5c04828: ICSD code, formula, activation energy
 # (eV) and electrochemical window (V) of the fourteen candidates that met both thresholds.

@@ -1,13 +1,13 @@
 """What is believed of E_a and D0: weighted points, and the distributions that follow from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import log
 from typing import Any, Self
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 
@@ -43,6 +43,12 @@ class Priors:
         """Return a JSON-able copy."""
         return {**asdict(self), "energy_range_eV": list(self.energy_range_eV)}
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Inverse of `as_dict`."""
+        low_eV, high_eV = stored["energy_range_eV"]
+        return cls(**{**stored, "energy_range_eV": (low_eV, high_eV)})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Belief:
@@ -75,11 +81,11 @@ class Belief:
         """Return the same with the potential's error."""
         return replace(self, error_eV=error_eV, bias_eV=bias_eV)
 
-    def energy_below(self, energy_eV: FloatArray) -> FloatArray:
+    def energy_below(self, energy_eV: ArrayLike) -> FloatArray:
         """Return P(E_a < energy), of the shape of `energy_eV`, which is one-dimensional."""
         return self._mass_below(np.asarray(energy_eV, dtype=float)[:, None])
 
-    def log10_D_below(self, log10_D: FloatArray, temperature_K: float) -> FloatArray:
+    def log10_D_below(self, log10_D: ArrayLike, temperature_K: float) -> FloatArray:
         """Return P(log10 D(T) < value) with D in cm²/s, of the shape of `log10_D`, which is one-dimensional."""
         per_eV = 1.0 / (_LN10 * BOLTZMANN_EV_PER_K * temperature_K)
         # D lies below where E_a lies above.

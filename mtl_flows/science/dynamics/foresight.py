@@ -1,4 +1,4 @@
-"""How much longer to simulate, and where, until a question is decided: expected from the posterior."""
+"""How much longer to simulate, and at which temperatures, until a question is decided: expected from the posterior."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,14 +30,15 @@ class Foresight:
 
     Attributes
     ----------
-    temperature_K, additional_ps
-        The shortest further run that is more likely than not to decide; None where none of up to 1000 ps is.
+    temperatures_K, additional_ps
+        The least further simulation that is more likely than not to decide: so much at each of these temperatures; none
+        and 0 where 1000 ps do not.
     limited_by_potential
         However long, the simulation would not decide: the potential's error does not let it.
     """
 
-    temperature_K: float | None
-    additional_ps: float | None
+    temperatures_K: tuple[float, ...]
+    additional_ps: float
     limited_by_potential: bool
 
 
@@ -47,7 +48,7 @@ def is_decided(probability: float) -> bool:
 
 
 def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> Foresight:
-    """Look for the shortest further run, at a temperature that was run, that decides a question.
+    """Look for the least further simulation, at one temperature that was run or at all of them, that decides.
 
     For values of E_a and D0 drawn evenly from the posterior, a further run is put to what is known: with the slope that
     they give and the error that its length lets expect, or with the jumps that they give where these are few. A run is
@@ -63,16 +64,17 @@ def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> 
     truths = _truths(belief)
     known = [_known(belief, *truth) for truth in truths]
     if 2 * sum(is_decided(question(certain)) for certain in known) <= len(truths):
-        return Foresight(None, None, belief.error_eV > 0.0)
-    longest_run = {r.temperature_K: r for r in sorted(readings, key=lambda r: r.production_ps)}
-    for additional_ps in _LENGTHS_PS:
-        for temperature_K, reading in sorted(longest_run.items()):
-            decided = sum(
-                is_decided(question(_after(belief, reading, truth, additional_ps))) for truth in truths
-            )
-            if 2 * decided > len(truths):
-                return Foresight(temperature_K, additional_ps, False)
-    return Foresight(None, None, False)
+        return Foresight((), 0.0, belief.error_eV > 0.0)
+    longest = {r.temperature_K: r for r in sorted(readings, key=lambda r: r.production_ps)}
+    sets: list[tuple[Reading, ...]] = [(longest[temperature_K],) for temperature_K in sorted(longest)]
+    if len(longest) > 1:
+        sets.append(tuple(longest[temperature_K] for temperature_K in sorted(longest)))
+    plans = [(len(runs) * length_ps, runs, length_ps) for runs in sets for length_ps in _LENGTHS_PS]
+    for _, runs, additional_ps in sorted(plans, key=lambda plan: plan[0]):
+        decided = sum(is_decided(question(_after(belief, runs, truth, additional_ps))) for truth in truths)
+        if 2 * decided > len(truths):
+            return Foresight(tuple(run.temperature_K for run in runs), additional_ps, False)
+    return Foresight((), 0.0, False)
 
 
 def _truths(belief: Belief) -> list[tuple[float, float]]:
@@ -94,12 +96,18 @@ def _known(belief: Belief, energy_eV: float, log10_D0: float) -> Belief:
     )
 
 
-def _after(belief: Belief, reading: Reading, truth: tuple[float, float], additional_ps: float) -> Belief:
-    """The belief after a further run like one that was done."""
-    beta = 1.0 / (BOLTZMANN_EV_PER_K * reading.temperature_K)
-    ln_D = belief.log10_D0 * log(10.0) - beta * belief.energies_eV
-    foreseen = _foreseen(reading, truth[1] * log(10.0) - beta * truth[0], additional_ps)
-    log_weights = np.log(belief.weights) + foreseen.log_likelihood(ln_D)
+def _after(
+    belief: Belief, runs: Sequence[Reading], truth: tuple[float, float], additional_ps: float
+) -> Belief:
+    """The belief after further runs like some that were done."""
+    energy_eV, log10_D0 = truth
+    log_weights = np.log(belief.weights)
+    for run in runs:
+        beta = 1.0 / (BOLTZMANN_EV_PER_K * run.temperature_K)
+        foreseen = _foreseen(run, log10_D0 * log(10.0) - beta * energy_eV, additional_ps)
+        log_weights = log_weights + foreseen.log_likelihood(
+            belief.log10_D0 * log(10.0) - beta * belief.energies_eV
+        )
     weights: FloatArray = np.exp(log_weights - log_weights.max())
     return replace(belief, weights=weights / weights.sum())
 

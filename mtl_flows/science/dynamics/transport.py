@@ -1,26 +1,28 @@
 """What dynamics say of E_a and the conductivity at room temperature, of the simulation and of the crystal."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import log10
-from typing import Literal
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mtl_flows.errors import DynamicsError
 from mtl_flows.science.dynamics.belief import Belief, Priors
 from mtl_flows.science.dynamics.conductivity import nernst_einstein
 from mtl_flows.science.dynamics.posterior import infer
-from mtl_flows.science.dynamics.readings import Reading, reading_of
+from mtl_flows.science.dynamics.readings import Reading, reading_as_dict, reading_from_dict, reading_of
 from mtl_flows.science.dynamics.result import DiffusionResult
 from mtl_flows.science.elements import ion_charge
 from mtl_flows.science.quantiles import PROBABILITIES, Quantiles
+from mtl_flows.vocabulary import ErrorSource
 
 TARGET_TEMPERATURE_K = 300.0
 CONDUCTING_S_PER_CM = 1e-4
 """σ(300 K) from which a material counts as a superionic conductor."""
 ENERGIES_EV = (0.1, 1.0)
 """Activation energies that the study accepts."""
-
-ErrorSource = Literal["stated", "dft", "known_answers", "second_potential", "default"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,17 @@ class Transport:
     conducts: float
     within_energies: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-able copy; quantiles are those of `mtl_flows.science.quantiles.PROBABILITIES`."""
+        return {
+            "activation_energy_quantiles_eV": list(self.activation_energy_eV.values),
+            "conductivity_300K_quantiles_S_per_cm": list(self.conductivity_S_per_cm.values),
+            "P_conducts": self.conducts,
+            "P_energy": self.within_energies,
+        }
+
     @classmethod
-    def of(cls, belief: Belief, number_density_per_A3: float, charge_e: float) -> "Transport":
+    def of(cls, belief: Belief, number_density_per_A3: float, charge_e: float) -> Self:
         """Read a belief off.
 
         Parameters
@@ -103,7 +114,7 @@ class Observed:
     priors: Priors = field(default_factory=Priors)
 
     @classmethod
-    def of(cls, orderings: Sequence[Sequence[DiffusionResult]], *, priors: Priors = Priors()) -> "Observed":
+    def of(cls, orderings: Sequence[Sequence[DiffusionResult]], *, priors: Priors = Priors()) -> Self:
         """Take what was analysed of each ordering.
 
         Raises
@@ -150,3 +161,41 @@ class Observed:
     def transport(self, belief: Belief) -> Transport:
         """Read a belief about it off."""
         return Transport.of(belief, self.number_density_per_A3, self.charge_e)
+
+    def conductivity_below(
+        self, belief: Belief, conductivity_S_per_cm: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Return P(σ < value) at `TARGET_TEMPERATURE_K` under a belief about it."""
+        scale = log10(nernst_einstein(1.0, self.number_density_per_A3, self.charge_e, TARGET_TEMPERATURE_K))
+        return belief.log10_D_below(np.log10(conductivity_S_per_cm) - scale, TARGET_TEMPERATURE_K)
+
+    @classmethod
+    def together(cls, parts: Sequence[Self]) -> Self:
+        """Join what was observed of several orderings."""
+        return replace(
+            parts[0],
+            readings=tuple(readings for part in parts for readings in part.readings),
+            excluded=tuple(excluded for part in parts for excluded in part.excluded),
+            number_density_per_A3=sum(part.number_density_per_A3 for part in parts) / len(parts),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-able copy that `from_dict` reads."""
+        return {
+            "readings": [[reading_as_dict(r) for r in ordering] for ordering in self.readings],
+            "excluded": [list(excluded) for excluded in self.excluded],
+            "number_density_per_A3": self.number_density_per_A3,
+            "charge_e": self.charge_e,
+            "priors": self.priors.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Inverse of `as_dict`."""
+        return cls(
+            readings=tuple(tuple(map(reading_from_dict, ordering)) for ordering in stored["readings"]),
+            excluded=tuple((temperature_K, reason) for temperature_K, reason in stored["excluded"]),
+            number_density_per_A3=stored["number_density_per_A3"],
+            charge_e=stored["charge_e"],
+            priors=Priors.from_dict(stored["priors"]),
+        )
