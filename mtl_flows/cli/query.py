@@ -108,17 +108,19 @@ def query(
             else:
                 _write_csv(found, file)
     elif found and not cif:
-        print_candidates(found, by)
+        print_candidates(found, by, [limited.field for limited in chosen.ranges])
         out.print(f"evidence of a row: {as_typed(context)} explain {found[0].material_id}", soft_wrap=True)
     if total > len(found):
         err.print(f"{len(found)} of {total} shown; --all shows all")
 
 
-def print_candidates(candidates: "Sequence[CandidateDocument]", by: str = "priority") -> None:
-    """Print what is known of each material, as far as the terminal is wide."""
+def print_candidates(
+    candidates: "Sequence[CandidateDocument]", by: str = "priority", asked: Sequence[str] = ()
+) -> None:
+    """Print what is known of each material, as far as the terminal is wide, and fields that were asked for."""
     from mtl_flows.report.tables import SPARE_COLUMNS, candidate_table
 
-    columns, rows = candidate_table(candidates)
+    columns, rows = candidate_table(candidates, asked)
     title = f"Candidates, by {by}"
     out.print(table(title, columns, rows, spare=[name for name in SPARE_COLUMNS if name in columns]))
 

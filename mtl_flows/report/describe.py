@@ -13,8 +13,6 @@ from mtl_flows.science.topology import TopologyParameters, TopologyResult, compu
 
 Description = dict[str, Any]
 
-_NOT_ASKED = (None, None, None)
-
 
 def describe_files(
     paths: Sequence[Path],
@@ -104,8 +102,7 @@ def describe(path: Path, parsed: ParsedStructure, result: TopologyResult) -> Des
         "r_connected_A": result.r_connected_A,
         "rho_cycles": dict(result.rho_cycles),
         "features": {protocol: dict(values) for protocol, values in result.features.items()},
-        **{f"d{k}_A": value for k, value in enumerate(result.d_A or _NOT_ASKED, 1)},
-        **{f"v{k}_A": value for k, value in enumerate(result.v_A or _NOT_ASKED, 1)},
+        **result.descriptors,
         "orbits": [
             {
                 "site_index": orbit.site_index,

@@ -16,10 +16,20 @@ def evidence(material_id: str) -> str:
     return f"mtl explain {material_id}"
 
 
-def candidate_table(candidates: Sequence[CandidateDocument]) -> tuple[list[str], list[list[Any]]]:
-    """Headings, and one row for each material; columns in which no row has anything are left out."""
+def candidate_table(
+    candidates: Sequence[CandidateDocument], asked: Iterable[str] = ()
+) -> tuple[list[str], list[list[Any]]]:
+    """Headings, and one row for each material; columns in which no row has anything are left out.
+
+    Parameters
+    ----------
+    asked
+        Fields of the row that have a column of their own, if the table has none of them.
+    """
+    cells = _CANDIDATE_COLUMNS | {name: name for name in asked if name not in _CANDIDATE_COLUMNS.values()}
     columns = {
-        heading: [cell(candidate) for candidate in candidates] for heading, cell in _CANDIDATE_COLUMNS.items()
+        heading: [getattr(row, cell) if isinstance(cell, str) else cell(row) for row in candidates]
+        for heading, cell in cells.items()
     }
     filled = {heading: cells for heading, cells in columns.items() if any(c is not None for c in cells)}
     return list(filled), [list(row) for row in zip(*filled.values(), strict=True)]
@@ -133,21 +143,21 @@ def _cluster(candidate: CandidateDocument) -> str | None:
     return published if published == text else f"{published or '–'}|{text or '–'}"
 
 
-_CANDIDATE_COLUMNS: Final[Mapping[str, Callable[[CandidateDocument], Any]]] = {
-    "material": lambda row: row.material_id,
-    "formula": lambda row: row.reduced_formula,
-    "r_conn Å": lambda row: row.r_connected_A,
-    "ρ publ.": lambda row: row.rho_cycles_published,
-    "ρ text": lambda row: row.rho_cycles_text,
-    "E_3D eV": lambda row: row.E_3D_eV,
-    "priority": lambda row: row.priority,
+_CANDIDATE_COLUMNS: Final[dict[str, str | Callable[[CandidateDocument], Any]]] = {
+    "material": "material_id",
+    "formula": "reduced_formula",
+    "r_conn Å": "r_connected_A",
+    "ρ publ.": "rho_cycles_published",
+    "ρ text": "rho_cycles_text",
+    "E_3D eV": "E_3D_eV",
+    "priority": "priority",
     "cluster": _cluster,
     "E_a eV": lambda row: row.activation_energy_crystal_eV,
     "P(σ ≥ 10⁻⁴)": lambda row: row.P_conducts_crystal,
     "window V": window,
     "stands at": _standing,
 }
-"""Heading and cell."""
+"""Heading, and the field that is shown or what is made of the row."""
 
 SPARE_COLUMNS: Final = ("ρ text", "ρ publ.", "cluster", "r_conn Å", "window V", "P(σ ≥ 10⁻⁴)")
 """What a narrow terminal does without, the first first."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import Document
+from mtl_flows.schemas.descriptors import Descriptors
 from mtl_flows.vocabulary import DynamicsStatus, ErrorSource, Judgement, Reached, SimulationStatus
 
 
@@ -66,7 +67,7 @@ class KnownPart(RowPart):
     )
 
 
-class TopologyPart(RowPart):
+class TopologyPart(Descriptors, RowPart):
     """Metrics and descriptors."""
 
     r_connected_A: float | None = Field(None, description="mean over mobile sites of the largest H0 death, Å")
@@ -76,12 +77,6 @@ class TopologyPart(RowPart):
     rho_cycles_text: float | None = Field(
         None, description="loops per mobile site at r_connected, framework sites of the cell"
     )
-    d1_A: float | None = Field(None, description="shortest hop whose network percolates in one dimension, Å")
-    d2_A: float | None = Field(None, description="as d1_A, in two dimensions")
-    d3_A: float | None = Field(None, description="as d1_A, in three dimensions")
-    v1_A: float | None = Field(None, description="largest sphere that travels in one dimension, Å")
-    v2_A: float | None = Field(None, description="as v1_A, in two dimensions")
-    v3_A: float | None = Field(None, description="as v1_A, in three dimensions")
     v3_over_d3: float | None = Field(
         None, description="width of the widest channel over the shortest hop, both in three dimensions"
     )

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtl_flows.schemas.base import CrystalResult, Header
+from mtl_flows.schemas.descriptors import Descriptors
 from mtl_flows.science.topology import (
     Barcodes,
     OrbitBarcodes,
@@ -102,7 +103,7 @@ def unpack_barcodes(stored: Mapping[str, Any]) -> StructureBarcodes:
     )
 
 
-class TopologyDocument(CrystalResult):
+class TopologyDocument(Descriptors, CrystalResult):
     """Metrics, named features and extended descriptors of one structure, under both protocols."""
 
     telling = ("r_connected_A", "v3_A", "d3_A")
@@ -115,23 +116,11 @@ class TopologyDocument(CrystalResult):
         description="loops per mobile site at r_connected, for each protocol's cloud"
     )
     features: dict[Protocol, dict[str, float]] = Field(description="the 22 named features of each protocol")
-    d1_A: float | None = Field(
-        description="shortest hop whose network percolates in one dimension, Å; null if not asked for"
-    )
-    d2_A: float | None = Field(description="as d1_A, in two dimensions")
-    d3_A: float | None = Field(description="as d1_A, in three dimensions")
-    v1_A: float | None = Field(
-        description="largest sphere that travels in one dimension, Å; null if not asked for"
-    )
-    v2_A: float | None = Field(description="as v1_A, in two dimensions")
-    v3_A: float | None = Field(description="as v1_A, in three dimensions")
     timings_s: dict[str, float] = Field(description="seconds spent in each part of the computation")
 
     @classmethod
     def of(cls, header: Header, result: TopologyResult) -> Self:
         """Document what a structure's topology gave."""
-        d1, d2, d3 = result.d_A or (None, None, None)
-        v1, v2, v3 = result.v_A or (None, None, None)
         return cls(
             **header.fields(),
             n_sites=result.n_sites,
@@ -140,12 +129,7 @@ class TopologyDocument(CrystalResult):
             r_connected_A=result.r_connected_A,
             rho_cycles=_plain(result.rho_cycles),
             features={protocol: _plain(values) for protocol, values in result.features.items()},
-            d1_A=d1,
-            d2_A=d2,
-            d3_A=d3,
-            v1_A=v1,
-            v2_A=v2,
-            v3_A=v3,
+            **result.descriptors,
             timings_s=_plain(result.timings_s),
         )
 

@@ -19,6 +19,7 @@ from mtl_flows.schemas.candidates import (
     WindowPart,
 )
 from mtl_flows.schemas.clustering import AssignmentDocument
+from mtl_flows.schemas.descriptors import Descriptors
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.schemas.verdicts import VerdictDocument
@@ -155,7 +156,7 @@ def topology_part(results: Results) -> TopologyPart:
     if topology is not None:
         fields["r_connected_A"] = topology.r_connected_A
         fields |= {f"rho_cycles_{protocol}": topology.rho_cycles[protocol] for protocol in PROTOCOLS}
-        fields |= {name: getattr(topology, name) for name in ("d1_A", "d2_A", "d3_A", "v1_A", "v2_A", "v3_A")}
+        fields |= {name: getattr(topology, name) for name in Descriptors.model_fields}
         if topology.v3_A is not None and topology.d3_A is not None:
             ratio = channel_ratio(topology.v3_A, topology.d3_A)
     if isinstance(barrier, BarrierDocument):

@@ -191,6 +191,13 @@ def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
     assert (unknown.code, "'both'" in unknown.err) == (2, True)
 
 
+def test_a_field_that_is_asked_for_has_its_column(mtl_here: Mtl, screened: MTLStore) -> None:
+    table = mtl_here("query", "--min", "v2=0.5", "--min", "r_connected=0").out
+    assert "v2_A" in table
+    assert "r_connected_A" not in table  # it has one under its heading
+    assert "v2_A" not in mtl_here("query").out
+
+
 def test_exports_hold_all_that_is_asked(mtl_here: Mtl, screened: MTLStore, project: Path) -> None:
     plain = mtl_here("query", "--json")
     dropped = [c for c in screened.candidates.find() if not c.survives and not c.pending]

@@ -65,6 +65,16 @@ class TopologyResult:
     barcodes: StructureBarcodes = field(repr=False)
     timings_s: dict[str, float] = field(repr=False)
 
+    @property
+    def descriptors(self) -> dict[str, float | None]:
+        """Every descriptor beyond the article's by its name; None if not asked for."""
+        lengths = {"d": self.d_A, "v": self.v_A}
+        return {
+            f"{letter}{dimension}_A": found[dimension - 1] if found else None
+            for letter, found in lengths.items()
+            for dimension in (1, 2, 3)
+        }
+
 
 def compute_barcodes(
     structure: Structure, mobile_ion: str = "Li", parameters: BarcodeParameters = BarcodeParameters()
