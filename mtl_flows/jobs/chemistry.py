@@ -8,7 +8,7 @@ from mtl_flows.stages import CHEMISTRY
 
 @dataclass
 class ChemistryMaker(BatchMaker):
-    """Job that applies the eight rules to a batch; all are evaluated, whatever the others say."""
+    """Job that applies the rules to a batch; all are evaluated, whatever the others say."""
 
     name: str = "chemistry"
     stages: tuple[str, ...] = (CHEMISTRY.noun,)

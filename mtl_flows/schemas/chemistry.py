@@ -1,4 +1,4 @@
-"""Document of the chemistry stage: eight rules, each with its verdict and evidence."""
+"""Document of the chemistry stage: each rule with its verdict and evidence."""
 
 from typing import Literal, Self
 
@@ -13,7 +13,7 @@ class RuleRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rule: int = Field(description="number of the criterion in §2.4 of the article")
+    rule: int = Field(description="number of the rule; 1 to 8 are the criteria in §2.4 of the article")
     name: str = Field(description="short name of the rule")
     passed: bool = Field(description="whether the material stays")
     reason: str = Field(description="why, in a sentence")
@@ -23,7 +23,7 @@ class RuleRecord(BaseModel):
 
 
 class ChemistryDocument(CrystalResult):
-    """All eight rules for one structure."""
+    """What every rule says of one structure."""
 
     telling = ("formula", "passed", "failures")
 

@@ -1,4 +1,4 @@
-"""The eight chemical rules."""
+"""The chemical rules."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ from mtl_flows.schemas.base import Header
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.science.charges import SiteCharges
 from mtl_flows.science.chemistry import ChemistryParameters, ChemistryReport, check_chemistry
+from mtl_flows.science.chemistry.rules import VERSION
 from mtl_flows.stages.base import CrystalStage, StageInput
 
 States = tuple[SiteCharges, Mapping[str, float]]
@@ -53,7 +54,7 @@ def _build(given: StageInput, parameters: ChemistryParameters, header: Header) -
 
 CHEMISTRY = CrystalStage(
     noun="chemistry",
-    version=1,
+    version=VERSION,
     document=ChemistryDocument,
     section="chemistry",
     values=ChemistryParameters.as_dict,

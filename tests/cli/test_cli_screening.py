@@ -112,7 +112,7 @@ def test_what_does_not_exist_is_named(mtl_here: Mtl, screened: MTLStore) -> None
         ("chemistry: {max_element: 3}", "max_element"),
         ("- 1", "no sections"),
         ("chemistry: {max_elements: many}", "integer"),
-        ("chemistry: {disabled_rules: [9]}", "rule 9"),
+        ("chemistry: {disabled_rules: [99]}", "rule 99"),
         ("mobile_ion: Na", "is about Na"),
         ("topologie: {}", "topologie"),
     ],

@@ -11,6 +11,7 @@ import pytest
 from cli_answers import REASONS, Mtl
 from samples import KNOWN, SCREENED, contents, fill_screened, write_cifs
 
+from mtl_flows.science.chemistry import RULES
 from mtl_flows.science.gates import STORED
 from mtl_flows.store.database import MTLStore
 
@@ -252,7 +253,7 @@ def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
     story = json.loads(mtl_here("explain", "li10gep2s12", "--json").out)
     assert {gate["outcome"] for gate in story["gates"]} == {"pass"}
     assert {gate["gate"] for gate in story["gates"]} == {gate.key for gate in STORED}
-    assert [rule["rule"] for rule in story["rules"]] == list(range(1, 9))
+    assert [rule["rule"] for rule in story["rules"]] == [rule.id for rule in RULES]
     assert all(rule["passed"] and rule["reason"] for rule in story["rules"])
     assert {cluster["protocol"] for cluster in story["clusters"]} == {"published", "text"}
     assert story["pending"] == ["dynamics"]

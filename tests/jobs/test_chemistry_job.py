@@ -5,7 +5,7 @@ from dataclasses import replace
 from samples import HERE, TINY, crystal, crystal_document, fill, structure_document
 
 from mtl_flows.jobs.batch import run_stage
-from mtl_flows.science.chemistry import ChemistryParameters, check_chemistry
+from mtl_flows.science.chemistry import RULES, ChemistryParameters, check_chemistry
 from mtl_flows.stages import CHEMISTRY, ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
@@ -31,7 +31,7 @@ def test_documents_say_what_the_rules_say(store: MTLStore) -> None:
         report = check_chemistry(crystal(slug), "Li", PARAMETERS)
         document = found[structure_id]
         assert (document.passed, document.failures) == (report.passed, list(report.failures))
-        assert [rule.rule for rule in document.rules] == list(range(1, 9))
+        assert [rule.rule for rule in document.rules] == [rule.id for rule in RULES]
         assert all(rule.reason and rule.name for rule in document.rules)
     assert {slug: found[key].failures for key, slug in zip(ids, TINY, strict=True)} == {
         "li3n": [1],

@@ -1,4 +1,4 @@
-"""Chemical screening: eight independent rules, each with its verdict, its reason and its evidence.
+"""Chemical screening: independent rules, each with its verdict, its reason and its evidence.
 
 :func:`check_chemistry` judges a structure, :func:`check_composition` a bare formula. ``docs/chemistry.md``
 tells how each rule is read and why.

@@ -1,4 +1,4 @@
-"""What the eight rules may be told: one frozen, JSON-able record."""
+"""What the rules may be told: one frozen, JSON-able record."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -93,11 +93,8 @@ class ChemistryParameters:
             if isinstance(value, list | tuple):
                 frozen = tuple(tuple(item) if isinstance(item, list) else item for item in value)
                 object.__setattr__(self, field.name, frozen)
-        for rule in self.disabled_rules:
-            if rule not in range(1, 9):
-                raise ConfigurationError(
-                    f"there is no chemical rule {rule}", subject="disabled_rules", remedy="rules are 1 to 8"
-                )
+        if self.disabled_rules:
+            _require_rules(self.disabled_rules)
         for name in ("radioactive_elements", "anion_formers", "transition_metals", "oxide_excluded_elements"):
             _require_elements(getattr(self, name), name)
         for pair in self.excluded_ternaries:
@@ -132,3 +129,16 @@ def _require_elements(symbols: tuple[str, ...], subject: str) -> None:
     for symbol in symbols:
         if not Element.is_valid_symbol(symbol):
             raise ConfigurationError(f"{symbol!r} is not an element", subject=subject)
+
+
+def _require_rules(numbers: tuple[int, ...]) -> None:
+    from mtl_flows.science.chemistry.rules import RULES  # they import this module
+
+    known = {rule.id for rule in RULES}
+    for number in numbers:
+        if number not in known:
+            raise ConfigurationError(
+                f"there is no chemical rule {number}",
+                subject="disabled_rules",
+                remedy=f"rules are {', '.join(map(str, sorted(known)))}",
+            )

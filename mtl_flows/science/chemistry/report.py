@@ -13,7 +13,7 @@ class RuleVerdict:
     Attributes
     ----------
     rule
-        Number of the rule, 1–8.
+        Number of the rule.
     name
         Short name of the rule, fit for a database field.
     passed

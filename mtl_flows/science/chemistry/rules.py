@@ -1,7 +1,8 @@
-"""The eight rules, each an object in its own right: number, name, origin and check."""
+"""The rules, each an object in its own right: number, name, origin and check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from mtl_flows.science.chemistry.elements import (
     check_element_count,
@@ -15,16 +16,18 @@ from mtl_flows.science.chemistry.sites import check_atom_count, check_shared_sit
 from mtl_flows.science.chemistry.valence import check_oxidation_states
 
 ARTICLE = "doi:10.1021/jacs.5c04828, section 2.4"
+VERSION: Final = 1
+"""Raised whenever a rule is added or judges otherwise: stored crystals are judged anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One criterion of the article.
+    """One criterion.
 
     Attributes
     ----------
     id
-        Number in the article, 1–8.
+        Number; 1 to 8 are those of the article.
     name
         Short name, fit for a database field.
     title
@@ -33,6 +36,8 @@ class Rule:
         The judgement itself.
     needs_structure
         Whether a composition alone is not enough.
+    source
+        Where the criterion is stated; in the article if empty.
     """
 
     id: int
@@ -40,11 +45,12 @@ class Rule:
     title: str
     check: Callable[[Material], Finding]
     needs_structure: bool = False
+    source: str = ""
 
     @property
     def reference(self) -> str:
         """Where the criterion is stated."""
-        return f"{ARTICLE}, criterion ({self.id})"
+        return self.source or f"{ARTICLE}, criterion ({self.id})"
 
     def judge(self, material: Material) -> RuleVerdict:
         """Check a material, unless the rule is switched off, and sign the finding."""

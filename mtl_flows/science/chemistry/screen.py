@@ -1,4 +1,4 @@
-"""Apply the eight rules to a structure, or to a formula those that need no more."""
+"""Apply the rules to a structure, or to a formula those that need no more."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ def check_chemistry(
     oxidation_states: Mapping[str, float] | None = None,
     formula_text: str | None = None,
 ) -> ChemistryReport:
-    """Apply all eight rules; none hides what another finds.
+    """Apply every rule; none hides what another finds.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def check_chemistry(
 
     Returns
     -------
-    A report with eight verdicts.
+    A report with a verdict of each rule.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def check_composition(
     parameters: ChemistryParameters = _DEFAULTS,
     oxidation_states: Mapping[str, float] | None = None,
 ) -> ChemistryReport:
-    """Apply the rules that a composition decides, 1 to 6.
+    """Apply the rules that a composition decides.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def check_composition(
 
     Returns
     -------
-    A report with six verdicts.
+    A report with a verdict of each of them.
 
     Raises
     ------
