@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from resource import RUSAGE_SELF, getrusage
 from time import perf_counter, process_time
 from typing import Any
@@ -123,16 +124,16 @@ def _scikit_learn(
         return model.fit(matrix)
 
 
-def _per_iteration(run: Any) -> float:
-    """Milliseconds of one iteration: what a longer run takes beyond a shorter one; the best of three."""
-    times = []
+def _per_iteration(run: Callable[[int], object]) -> float:
+    """Milliseconds of one iteration: the best of three long runs less the best of three short ones."""
+    best = {2: np.inf, 2 + TIMED_ITERATIONS: np.inf}
     for _ in range(3):
-        marks = [perf_counter()]
-        for iterations in (2, 2 + TIMED_ITERATIONS):
+        for iterations in best:
+            start = perf_counter()
             run(iterations)
-            marks.append(perf_counter())
-        times.append(1e3 * ((marks[2] - marks[1]) - (marks[1] - marks[0])) / TIMED_ITERATIONS)
-    return min(times)
+            best[iterations] = min(best[iterations], perf_counter() - start)
+    short, long = best.values()
+    return 1e3 * (long - short) / TIMED_ITERATIONS
 
 
 def main() -> None:

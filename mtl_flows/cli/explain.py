@@ -100,6 +100,11 @@ def _print_ranking(made_of: dict[str, Any]) -> None:
         f"(E_1D {made_of['E_1D_eV']:.2f}, E_2D {made_of['E_2D_eV']:.2f} eV)",
         soft_wrap=True,
     )
+    if (refined := made_of["refined"]) and refined["E_3D_eV"] is not None:
+        out.print(
+            f"Refined: E_3D {refined['E_3D_eV']:.2f}, E_2D {refined['E_2D_eV']:.2f}, E_1D {refined['E_1D_eV']:.2f} eV",
+            soft_wrap=True,
+        )
 
 
 def _print_list(title: str, entries: list[dict[str, Any]]) -> None:

@@ -125,6 +125,7 @@ def hand_in_dynamics(
     """Plan and submit; says what it does on standard error. Returns the workflows."""
     from dataclasses import replace
 
+    from mtl_flows.jobs.barrier import refine_barriers
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 
@@ -161,6 +162,10 @@ def hand_in_dynamics(
     workflows = submit_dynamics(address, plan)
     for workflow in workflows:
         err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
+    chosen_structures = sorted({work.candidate.structure_id for work in (*plan.todo, *plan.done)})
+    refined = refine_barriers(store, chosen_structures, screening)
+    if refined.computed:
+        err.print(f"barriers: {refined.computed} refined; mtl barrier MATERIAL shows one")
     return workflows
 
 

@@ -122,6 +122,7 @@ def run_screening(
     """Plan, hand in and, unless told otherwise, do the screening; says what it does on standard error."""
     from mtl_flows.cli.work import fail_if_any, run_workers
     from mtl_flows.flows.screening import ScreeningFlowMaker
+    from mtl_flows.jobs.barrier import draw_landscapes
     from mtl_flows.jobs.batch import Limits
     from mtl_flows.jobs.candidates import rebuild_candidates
     from mtl_flows.jobs.labels import known_groups
@@ -158,6 +159,7 @@ def run_screening(
         # Labels, releases and withdrawals change the table without any of its stages.
         if changed := rebuild_candidates(store, maker.parameters):
             err.print(f"candidate table: {changed} rows brought up to date")
+        draw_landscapes(store, maker.parameters, limits=maker.limits)
         return
     err.print(
         f"screening: {len(plan.structure_ids)} structures to compute, {plan.screened} are there already"

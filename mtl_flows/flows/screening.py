@@ -1,11 +1,11 @@
-"""The screening flow: topology, chemistry and barriers in batches, clustering under both protocols, candidates."""
+"""The screening flow: topology, chemistry and barriers in batches, clusterings, candidates, what to draw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jobflow import Flow, Job
 
-from mtl_flows.jobs.barrier import BarrierMaker
+from mtl_flows.jobs.barrier import BarrierMaker, LandscapeMaker
 from mtl_flows.jobs.batch import BatchMaker, Limits
 from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.chemistry import ChemistryMaker
@@ -61,12 +61,14 @@ class ScreeningFlowMaker(RecordMaker):
         candidates = CandidatesMaker(parameters=p).make(
             [done.output for done in (*chemistry_jobs, *barrier_jobs, *clustering_jobs)]
         )
+        landscapes = LandscapeMaker(parameters=p, limits=self.limits).make(candidates.output)
         jobs: list[Flow | Job] = [
             *topology_jobs,
             *chemistry_jobs,
             *barrier_jobs,
             *clustering_jobs,
             candidates,
+            landscapes,
         ]
         return Flow(jobs, name=self.name)
 

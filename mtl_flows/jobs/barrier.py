@@ -1,9 +1,21 @@
-"""Barriers of a batch of structures."""
+"""Barriers of a batch of structures, refined ones of those that are looked into, surfaces of those to draw."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from mtl_flows.jobs.batch import BatchMaker
-from mtl_flows.stages import BARRIER
+from jobflow import JobConfig, OnMissing, job
+
+from mtl_flows.jobs.batch import BatchMaker, BatchSummary, Limits, run_stage
+from mtl_flows.jobs.context import worker_store
+from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.schemas.barrier import BarrierDocument
+from mtl_flows.stages import BARRIER, LANDSCAPE, ScreeningParameters
+from mtl_flows.store.candidate_filter import CandidateFilter
+from mtl_flows.store.database import MTLStore
+
+_DRAWN = 100
+_UNIQUE = CandidateFilter(is_representative=True)
 
 
 @dataclass
@@ -12,3 +24,65 @@ class BarrierMaker(BatchMaker):
 
     name: str = "barrier"
     stages: tuple[str, ...] = (BARRIER.noun,)
+
+
+def refine_barriers(
+    store: MTLStore,
+    structure_ids: Sequence[str],
+    parameters: ScreeningParameters,
+    *,
+    limits: Limits = Limits(),
+) -> BatchSummary:
+    """Compute barriers on refined grids, beside those of the screening; what is there is not computed again.
+
+    Parameters
+    ----------
+    parameters
+        Of the screening; all but the refinement of the grid is as there.
+
+    Raises
+    ------
+    NotFoundError
+        If a structure is unknown.
+    """
+    return run_stage(store, BARRIER, structure_ids, _refined(parameters), limits=limits)
+
+
+def refined_barriers(
+    store: MTLStore, structure_ids: Sequence[str], parameters: ScreeningParameters
+) -> dict[str, BarrierDocument]:
+    """Return what `refine_barriers` has computed, by structure; of those that are there."""
+    keyed = _refined(parameters).of(BARRIER)
+    found: dict[str, BarrierDocument] = store.results(BARRIER).found(
+        BARRIER.keys(store.structures.subjects(structure_ids), keyed)
+    )
+    return found
+
+
+def _refined(parameters: ScreeningParameters) -> ScreeningParameters:
+    return replace(parameters, barrier=parameters.barrier.refined())
+
+
+def draw_landscapes(
+    store: MTLStore, parameters: ScreeningParameters, *, limits: Limits = Limits()
+) -> BatchSummary:
+    """Keep the surfaces of the first hundred unique materials by priority; those of others stay."""
+    rows = store.under(parameters.screening).candidates.select(_UNIQUE, limit=_DRAWN)
+    first = [row.structure_id for row in rows if row.priority is not None]
+    return run_stage(store, LANDSCAPE, first, parameters, limits=limits)
+
+
+@dataclass
+class LandscapeMaker(RecordMaker):
+    """Job that keeps what the first of the candidate table are drawn with."""
+
+    name: str = "landscapes"
+    parameters: ScreeningParameters = field(default_factory=ScreeningParameters)
+    limits: Limits = field(default_factory=Limits)
+
+    @job(config=JobConfig(on_missing_references=OnMissing.NONE))
+    def make(self, after: Any) -> dict[str, Any]:
+        """Compute what the store lacks, once the job whose output is `after` has ended; return the counts."""
+        with worker_store() as store:
+            done = draw_landscapes(store, self.parameters, limits=self.limits)
+        return {done.stage: done.as_dict()}

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from mtl_flows.errors import NotFoundError
+from mtl_flows.jobs.barrier import refined_barriers
 from mtl_flows.jobs.labels import label_contradictions
 from mtl_flows.jobs.results import results_in_table
 from mtl_flows.jobs.stability import is_on_older_hull
@@ -247,7 +248,13 @@ def _ranking(store: MTLStore, structure_id: str, parameters: ScreeningParameters
     made_of = topology_part(results).model_dump(
         include={"v3_A", "d3_A", "v3_over_d3", "E_1D_eV", "E_2D_eV", "E_3D_eV", "priority"}
     )
-    return {**made_of, "reason": barrier.reason if isinstance(barrier, BarrierDocument) else "no barrier yet"}
+    refined = refined_barriers(store, [structure_id], parameters).get(structure_id)
+    levels = {"E_1D_eV", "E_2D_eV", "E_3D_eV", "change_eV"}
+    return {
+        **made_of,
+        "reason": barrier.reason if isinstance(barrier, BarrierDocument) else "no barrier yet",
+        "refined": refined.model_dump(include=levels) if refined else None,
+    }
 
 
 def _rules(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:

@@ -1,11 +1,12 @@
-"""Document of the barrier stage: the energies at which the landscape of a mobile ion percolates."""
+"""Documents of the landscape of a mobile ion: the energies at which it percolates, and a surface to draw."""
 
 from typing import Self
 
+import numpy as np
 from pydantic import Field
 
 from mtl_flows.schemas.base import CrystalResult, Header
-from mtl_flows.science.barrier import ACCESSIBLE_EV, BarrierResult
+from mtl_flows.science.barrier import ACCESSIBLE_EV, BarrierResult, Surface
 
 
 class BarrierDocument(CrystalResult):
@@ -57,3 +58,41 @@ class BarrierDocument(CrystalResult):
             change_eV=result.change_eV,
             interpolated=list(result.interpolated),
         )
+
+
+class LandscapeDocument(CrystalResult):
+    """Surface at which the landscape of a crystal percolates, to be drawn: a coarse grid of energies, at most 8 kB."""
+
+    telling = ("level_eV", "shape")
+
+    level_eV: float | None = Field(
+        None,
+        description="energy of the surface above the deepest point, E_3D; null where there is no landscape",
+    )
+    step_eV: float | None = Field(None, description="unit of the values")
+    shape: list[int] = Field(default_factory=list, description="points along the axes of the cell")
+    origin: list[float] = Field(default_factory=list, description="fractional coordinates of the first point")
+    values: bytes = Field(
+        b"",
+        description="energies above the deepest point in steps, one byte each in C order; 255 is as high or higher",
+    )
+    reason: str = Field("", description="why there is no landscape")
+
+    @classmethod
+    def of(cls, header: Header, surface: Surface) -> Self:
+        """Document what was computed."""
+        return cls(
+            **header.fields(),
+            level_eV=surface.level_eV,
+            step_eV=surface.step_eV,
+            shape=list(surface.values.shape),
+            origin=surface.origin.tolist(),
+            values=surface.values.tobytes(),
+        )
+
+    def surface(self) -> Surface | None:
+        """Unpack what was computed; None where there is no landscape."""
+        if self.level_eV is None or self.step_eV is None:
+            return None
+        values = np.frombuffer(self.values, dtype=np.uint8).reshape(self.shape)
+        return Surface(self.level_eV, self.step_eV, np.array(self.origin), values)

@@ -11,6 +11,7 @@ from mtl_flows.stages.base import CrystalStage, Stage, StageInput
 from mtl_flows.stages.chemistry import CHEMISTRY
 from mtl_flows.stages.clustering import CLUSTERING
 from mtl_flows.stages.groups import GROUPS
+from mtl_flows.stages.landscape import LANDSCAPE
 from mtl_flows.stages.runs import RUN_STAGES
 from mtl_flows.stages.screening import ScreeningParameters
 from mtl_flows.stages.subjects import Statement, Subject
@@ -28,6 +29,9 @@ CRYSTAL_STAGES: Final[tuple[CrystalStage[Any], ...]] = tuple(
 )
 """Stages that compute one crystal alone, each after those that it needs."""
 
+PICTURE_STAGES: Final[tuple[CrystalStage[Any], ...]] = (LANDSCAPE,)
+"""Stages that compute what a few crystals are drawn with; nothing waits for them, no gate asks."""
+
 __all__ = [
     "BARCODES",
     "BARRIER",
@@ -35,6 +39,8 @@ __all__ = [
     "CLUSTERING",
     "CRYSTAL_STAGES",
     "GROUPS",
+    "LANDSCAPE",
+    "PICTURE_STAGES",
     "RUN_STAGES",
     "SCREENING_STAGES",
     "STAGES",

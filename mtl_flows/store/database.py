@@ -18,7 +18,7 @@ from mtl_flows.store.version_1 import mark
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from mtl_flows.schemas.barrier import BarrierDocument
+    from mtl_flows.schemas.barrier import BarrierDocument, LandscapeDocument
     from mtl_flows.schemas.chemistry import ChemistryDocument
     from mtl_flows.schemas.dynamics import TrajectoryDocument
     from mtl_flows.science.topology import StructureBarcodes, TopologyParameters
@@ -92,7 +92,7 @@ class MTLStore:
         What was ingested, what was refused, and what is known by measurement.
     crystals, groups
         What is computed on, each kept once, and which materials are the same.
-    barcodes, topology, barriers, chemistry
+    barcodes, topology, barriers, chemistry, landscapes
         One document per crystal (and what else the stage reads) and set of parameters.
     clusterings, assignments
         Runs of the clustering and where each structure stands in them.
@@ -131,6 +131,7 @@ class MTLStore:
     clusterings: "ClusteringCollection"
     assignments: "AssignmentCollection"
     chemistry: "CrystalStageCollection[ChemistryDocument]"
+    landscapes: "CrystalStageCollection[LandscapeDocument]"
     orderings: "OrderingCollection"
     potentials: "PotentialCollection"
     relaxations: "RelaxationCollection"
@@ -370,7 +371,8 @@ def _stages() -> "dict[str, CrystalStage[Any]]":
     """Stages by the names of their collections."""
     from mtl_flows import stages
 
-    return {stage.collection or stage.noun: stage for stage in stages.CRYSTAL_STAGES}
+    kept = (*stages.CRYSTAL_STAGES, *stages.PICTURE_STAGES)
+    return {stage.collection or stage.noun: stage for stage in kept}
 
 
 def _class_of(name: str) -> "Callable[..., DocumentCollection[Any]] | None":

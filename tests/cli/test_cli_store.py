@@ -137,7 +137,7 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
     answer = mtl_here("screen", "-j", 0, "--batch", 3)
     assert answer.code == 0, answer
     assert "5 structures to compute, 0 are there already" in answer.err
-    assert "9/9 candidates done" in answer.err
+    assert "10/10 landscapes done" in answer.err
     assert "unique materials" in answer.out
     before = contents(store)
     again = mtl_here("screen", "-j", 0, "--json")
@@ -162,7 +162,7 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
     worked = mtl_here("worker", "--max-jobs", 1)
     assert "1 jobs completed, 0 failed" in worked.out
     state = json.loads(mtl_here("status", "--json").out)
-    assert state["workflows"][0]["states"] == {"COMPLETED": 1, "READY": 4, "WAITING": 1}
+    assert state["workflows"][0]["states"] == {"COMPLETED": 1, "READY": 4, "WAITING": 2}
     assert mtl_here("worker").code == 0
     assert store.topology.count() == 6
     assert json.loads(mtl_here("recover", "--json").out)["returned"] == 0

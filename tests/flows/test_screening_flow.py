@@ -11,6 +11,7 @@ import pytest
 from samples import HERE, KNOWN, SCREENED, contents, fill, fill_screened, label_known, write_cifs
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
+from mtl_flows.jobs.barrier import draw_landscapes
 from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.launch.events import RocketEvent, RocketOutcome, WorkSummary
@@ -25,7 +26,7 @@ from mtl_flows.store.database import MTLStore
 
 Work = Callable[..., WorkSummary]
 MAKER = ScreeningFlowMaker(limits=HERE, batch_size=8)
-JOBS = 2 * 3 + 2 + 1  # two batches of three jobs, two clusterings, the table
+JOBS = 2 * 3 + 2 + 1 + 1  # two batches of three jobs, two clusterings, the table, what to draw
 
 
 @pytest.fixture
@@ -45,7 +46,9 @@ def expected(store: MTLStore) -> dict[str, list[dict[str, object]]]:
     """What the stages write when they are called one after the other, in a store that is emptied for it."""
     for collection in store.collections:
         collection.raw.delete_many({})
-    return contents(fill_screened(store))
+    fill_screened(store)
+    draw_landscapes(store, MAKER.parameters, limits=HERE)
+    return contents(store)
 
 
 def test_the_workflow_writes_what_the_stages_write_and_writes_it_once(
@@ -57,7 +60,9 @@ def test_the_workflow_writes_what_the_stages_write_and_writes_it_once(
     written = contents(ingested)
     outputs = [d["output"] for d in ingested.database["outputs"].find()]
     computed = [s["computed"] for o in outputs for s in o.values() if isinstance(s, dict) and "computed" in s]
-    assert sum(computed) == len(CRYSTAL_STAGES) * len(SCREENED)
+    ranked = ingested.candidates.count({"priority": {"$ne": None}, "is_representative": True})
+    assert sum(computed) == len(CRYSTAL_STAGES) * len(SCREENED) + ranked
+    assert ingested.landscapes.count() == ranked > 0
     jobs = {d["provenance"]["job"] for d in ingested.topology.raw.find()}
     assert jobs <= {d["uuid"] for d in ingested.database["outputs"].find()}
     assert len(jobs) == 2  # one for each batch
@@ -66,13 +71,13 @@ def test_the_workflow_writes_what_the_stages_write_and_writes_it_once(
     assert hand_in(ingested, address) == 0
     ids = ingested.structures.current_ids()
     submit(ScreeningFlowMaker(limits=HERE).make(ids), address, name="screening")
-    assert run().completed == 6
+    assert run().completed == 7
     assert contents(ingested) == written
 
     # A new label is a reason to cluster again, and only that.
     label_known(ingested, "li4p2s6")
-    assert hand_in(ingested, address) == 3
-    assert run().completed == 3
+    assert hand_in(ingested, address) == 4
+    assert run().completed == 4
     assert ingested.clusterings.count() == 4
     assert contents(ingested)["topology"] == written["topology"]
 
@@ -137,7 +142,7 @@ def compute(store: MTLStore) -> None:
 def test_a_gate_that_nobody_passes_is_a_result(store: MTLStore, address: Connection, run: Work) -> None:
     fill(store, "li3n", "licl")
     nobody = ScreeningParameters(thresholds=PrescreenThresholds(r_connected_A=0.1))
-    assert hand_in(store, address, ScreeningFlowMaker(parameters=nobody, limits=HERE)) == 6
+    assert hand_in(store, address, ScreeningFlowMaker(parameters=nobody, limits=HERE)) == 7
     assert run().failures == ()
     assert store.clusterings.count() == 0
     for candidate in store.candidates.find():

@@ -9,12 +9,15 @@ from mtl_flows.science.barrier.compute import (
 from mtl_flows.science.barrier.landscape import Landscape
 from mtl_flows.science.barrier.parameters import BarrierParameters
 from mtl_flows.science.barrier.softbv import supported_ions
+from mtl_flows.science.barrier.surface import Surface, coarse_surface
 
 __all__ = [
     "ACCESSIBLE_EV",
     "BarrierParameters",
     "BarrierResult",
     "Landscape",
+    "Surface",
+    "coarse_surface",
     "landscape_of",
     "migration_barriers",
     "supported_ions",

@@ -1,9 +1,11 @@
 """What the landscape of a mobile ion can be told."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from mtl_flows.errors import ConfigurationError
+
+_REFINED_EV = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class BarrierParameters:
             problems.append("refine_to_eV is negative")
         if problems:
             raise ConfigurationError("; ".join(problems), subject="barrier", remedy="choose other values")
+
+    def refined(self) -> Self:
+        """Return them with a grid that is refined: barriers then agree with those of finer grids within 0.02 eV."""
+        sought = min(self.refine_to_eV, _REFINED_EV) if self.refine_to_eV else _REFINED_EV
+        return replace(self, refine_to_eV=sought)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters as JSON-able fields."""
