@@ -11,7 +11,7 @@ import time
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
-from mtl_flows.science.duplicates import Reduced, candidates, components, matches, reduce
+from mtl_flows.science.duplicates import Known, Reduced, candidates, components, matches, reduce
 
 N_KINDS = 30
 ATOMS = ["Li"] * 4 + ["Fe"] * 2 + ["O"] * 6
@@ -67,30 +67,33 @@ def batches(n_batches: int, size: int, rng: np.random.Generator) -> None:
     """Compare batches of variants one after the other."""
     kinds = [crystal(rng, ATOMS) for _ in range(N_KINDS)]
     known: dict[str, Structure] = {}
-    cells: dict[str, Reduced] = {}
+    landmarks: dict[str, Reduced] = {}
     links: dict[str, list[str]] = {}
+    groups: dict[str, str] = {}
     first = 0.0
     for number in range(n_batches):
         batch = {f"b{number}-{i}-k{i % N_KINDS}": variant(rng, kinds[i % N_KINDS]) for i in range(size)}
         start = time.process_time()
         fresh = {key: reduce(structure) for key, structure in batch.items()}
-        signatures = {key: one.signature for key, one in cells.items()}
-        near = candidates((one.signature for one in fresh.values()), signatures, links)
-        old = {key: (signatures[key], known[key]) for key in near}
-        seen = components(signatures, links)
-        joined = {
-            key: [other for other in near if seen[other] == seen[key] and other != key][:1] for key in near
-        }
-        links |= matches(fresh, old, {**{k: links.get(k, []) for k in near}, **joined})
+        near = candidates(
+            (one.signature for one in fresh.values()),
+            {key: (one.signature, groups[key]) for key, one in landmarks.items()},
+        )
+        found = matches(
+            fresh, {key: Known(known[key], landmarks[key].signature, groups[key]) for key in near}
+        )
         took = time.process_time() - start
         first = first or took
         known |= batch
-        cells |= fresh
+        links |= found.links
+        landmarks |= {key: fresh[key] for key in found.landmarks}
         groups = components(known, links)
         right = sum(groups[key].rpartition("-")[2] == key.rpartition("-")[2] for key in known)
         print(
             f"batch {number + 1}: {took:.1f} s of CPU ({took / first:.2f} x the first), {len(near)} of "
-            f"{len(known) - size} known looked at, {len(set(groups.values()))} groups, {right} of {len(known)} right"
+            f"{len(known) - size} known looked at, {len(landmarks)} landmarks, {len(set(groups.values()))} groups, "
+            f"{right} of {len(known)} right",
+            flush=True,
         )
 
 
@@ -109,7 +112,7 @@ def many(n_structures: int, rng: np.random.Generator) -> None:
             start = time.process_time()
             fresh = {key: reduce(structure) for key, structure in made.items()}
             middle = time.process_time()
-            found = components(fresh, matches(fresh, {}, {}))
+            found = components(fresh, matches(fresh, {}).links)
             matching += time.process_time() - middle
             reducing += middle - start
             groups += len(set(found.values()))

@@ -14,7 +14,7 @@ from mtl_flows.vocabulary import ChangeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mtl_flows.jobs.groups import Guard
+    from mtl_flows.jobs.comparison import Guard
     from mtl_flows.jobs.releases import ReleaseChange
     from mtl_flows.store.database import MTLStore
 

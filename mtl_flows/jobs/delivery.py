@@ -18,8 +18,8 @@ from mtl_flows.errors import (
     UnreadableStructureError,
 )
 from mtl_flows.jobs.claims import Claims, Conflict, Offer
+from mtl_flows.jobs.comparison import Guard
 from mtl_flows.jobs.crystals import settle_crystals
-from mtl_flows.jobs.groups import Guard
 from mtl_flows.jobs.ingest_summary import IngestSummary
 from mtl_flows.jobs.names import as_before
 from mtl_flows.jobs.reading import (

@@ -10,8 +10,9 @@ from pathlib import Path
 from pymatgen.core import Element
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.jobs.comparison import Guard
 from mtl_flows.jobs.delivery import Delivery
-from mtl_flows.jobs.groups import Guard, find_groups
+from mtl_flows.jobs.groups import find_groups
 from mtl_flows.jobs.ingest_summary import IngestSummary
 from mtl_flows.jobs.labels import known_heads
 from mtl_flows.jobs.reading import IngestParameters

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mtl_flows.jobs.groups import Guard, find_groups
+from mtl_flows.jobs.comparison import Guard
+from mtl_flows.jobs.groups import find_groups
 from mtl_flows.jobs.settling import settle_all
 from mtl_flows.jobs.withdrawal import refresh_withdrawn
 from mtl_flows.store.database import MTLStore

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from mtl_flows.schemas.base import Document, Provenance
+from mtl_flows.science.groups import Place
 
 
 class MembershipDocument(Document):
@@ -24,6 +25,13 @@ class MembershipDocument(Document):
         description="invariants of the crystal: sites of the reduced cell, volume per atom in Å³, mean distances of "
         "each kind of site to its neighbours in units of (V/N)^(1/3); empty where it is alone in its composition",
     )
+    landmark: bool = Field(
+        True, description="newcomers are compared with its crystal: no landmark of its group is close to it"
+    )
     links: list[str] = Field(default_factory=list, description="crystals that its own was found to match")
     parameters_hash: str = Field(description="hash of the matcher's parameters")
     provenance: Provenance = Field(description="where the document comes from")
+
+    def place(self) -> Place:
+        """Where it stood then."""
+        return Place(self.representative_id, self.crystal_id, self.stood_since)

@@ -2,7 +2,9 @@
 
 Invariants of the reduced cell (`Signature`) say which structures are worth comparing: as many sites, volumes per atom
 within 15 %, and mean distances from each kind of site to its twelve neighbours within a tenth of (V/N)^(1/3).
-Of a group that a newcomer may belong to its three nearest members are compared; a group without one is left alone.
+Newcomers are compared with the landmarks of each group, members of which none is close to another by these
+invariants: their number follows how far apart the members are, not how many there are. Of a group that a newcomer may
+belong to its three nearest landmarks are compared; a group without one is left alone.
 """
 
 import re
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 _PRIMITIVE_A = (0.1, 0.25)
 _NEIGHBOURS = 12
+# A member is no landmark if one of its group differs by less: in volume, and in distances in units of (V/N)^(1/3).
+_CLOSE_VOLUME_RATIO = 1.02
+_CLOSE_DISTANCE = 0.03
 _REACH = 2.2  # radius, in units of (V/N)^(1/3), within which to look for them
 
 
@@ -33,7 +38,7 @@ class DuplicateParameters:
     max_distance_difference
         Nor are those of which a mean distance to a neighbour differs by more than this, in units of (V/N)^(1/3).
     compared_members
-        Members of one group, the nearest by their distances, that a newcomer is compared with.
+        Landmarks of one group, the nearest by their distances, that a newcomer is compared with.
     length_tolerance, site_tolerance, angle_tolerance_deg
         As in pymatgen's StructureMatcher: fraction of the lengths, fraction of (V/N)^(1/3), degrees.
     """
@@ -84,6 +89,31 @@ class Reduced:
     signature: Signature
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A crystal that was compared before: as it is, with its signature and what its group is called."""
+
+    structure: Structure
+    signature: Signature
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What comparing newcomers gave.
+
+    Attributes
+    ----------
+    links
+        For each newcomer those of the others that it was found to match, one of each group at least.
+    landmarks
+        Newcomers that later ones are to be compared with: no landmark of their group is close to them.
+    """
+
+    links: dict[str, list[str]]
+    landmarks: frozenset[str]
+
+
 def reduce(structure: Structure) -> Reduced:
     """Reduce a structure to its primitive, Niggli-reduced cell and take its signature."""
     cell = _reduced(structure)
@@ -111,83 +141,97 @@ def representatives(
         buckets[composition_key(structures[key])][key] = reduce(structures[key])
     found: dict[str, str] = {}
     for fresh in buckets.values():
-        links = matches(fresh, {}, {}, parameters) if len(fresh) > 1 else {}
+        links = matches(fresh, {}, parameters).links if len(fresh) > 1 else {}
         found |= components(fresh, links)
     return found
 
 
 def matches(
     fresh: Mapping[str, Reduced],
-    known: Mapping[str, tuple[Signature, Structure]],
-    links: Mapping[str, Iterable[str]],
+    known: Mapping[str, Known],
     parameters: DuplicateParameters | None = None,
-) -> dict[str, list[str]]:
-    """Compare newcomers of one composition with each other and with those that were compared before.
+) -> Matches:
+    """Compare newcomers of one composition with each other and with landmarks of those that were compared before.
 
     Parameters
     ----------
     known
-        Structures compared before that a newcomer may match (`candidates`), as they are, with their signatures.
-    links
-        What was found to match before.
-
-    Returns
-    -------
-    dict
-        For each newcomer those of the others that it was found to match, one of each group at least.
+        Landmarks that a newcomer may match (`candidates`).
     """
     parameters = parameters or DuplicateParameters()
     matcher = _matcher(parameters)
     cells: dict[str, Structure] = {}
-    signatures = {key: signature for key, (signature, _) in known.items()}
-    groups = _Groups(known, links)
+    groups = _Groups(known, {})
+    population = _Population({key: one.signature for key, one in known.items()})
+    first: dict[str, str] = {}
+    for key, one in known.items():
+        groups.join(key, first.setdefault(one.group, key))
     found: dict[str, list[str]] = {}
+    landmarks: set[str] = set()
 
     def cell(key: str) -> Structure:
         if key not in cells:
-            cells[key] = fresh[key].structure if key in fresh else _reduced(known[key][1])
+            cells[key] = fresh[key].structure if key in fresh else _reduced(known[key].structure)
         return cells[key]
 
-    population = _Population(signatures)
     for key in sorted(fresh, key=natural_order):
+        signature = fresh[key].signature
         found[key] = []
         groups.add(key)
         tried: Counter[str] = Counter()
-        near = population.near(fresh[key].signature, parameters)
         # Reducing a cell costs more than comparing two: those at hand come first.
-        for other in sorted(near, key=lambda one: one not in fresh and one not in cells):
+        for other in sorted(
+            population.near(signature, parameters), key=lambda one: one not in fresh and one not in cells
+        ):
             root = groups.root(other)
             if root == groups.root(key) or tried[root] >= parameters.compared_members:
                 continue
             tried[root] += 1
-            if matcher.fit(cell(key), cell(other)):
+            if matcher.fit(cell(key), cell(other), skip_structure_reduction=True):
                 groups.join(key, other)
                 found[key].append(other)
-        population.add(key, fresh[key].signature)
-    return found
+        if not any(groups.root(other) == groups.root(key) for other in population.close(signature)):
+            landmarks.add(key)
+            population.add(key, signature)
+    return Matches(found, frozenset(landmarks))
 
 
 def candidates(
     fresh: Iterable[Signature],
-    known: Mapping[str, Signature],
-    links: Mapping[str, Iterable[str]],
+    known: Mapping[str, tuple[Signature, str]],
     parameters: DuplicateParameters | None = None,
 ) -> list[str]:
-    """Those of `known` that some newcomers have to be compared with: members of each group that are near to them.
+    """Landmarks that some newcomers have to be compared with: those of each group that are nearest to them.
 
-    A newcomer makes do with members that are near to others too, so that their number does not grow with the groups.
+    A newcomer makes do with landmarks that are near to others too.
+
+    Parameters
+    ----------
+    known
+        Signature of each landmark, and what its group is called.
     """
     parameters = parameters or DuplicateParameters()
-    groups, population = _Groups(known, links), _Population(known)
+    population = _Population({key: signature for key, (signature, _) in known.items()})
     chosen: set[str] = set()
     for signature in fresh:
         near: dict[str, list[str]] = defaultdict(list)
         for key in population.near(signature, parameters):
-            near[groups.root(key)].append(key)
+            near[known[key][1]].append(key)
         for members in near.values():
             lacking = parameters.compared_members - len(chosen.intersection(members))
             chosen.update([key for key in members if key not in chosen][: max(lacking, 0)])
     return sorted(chosen)
+
+
+def landmarks_among(signatures: Mapping[str, Signature], standing: Iterable[str]) -> frozenset[str]:
+    """Landmarks of one group: those that are, and of the other members as many as are close to none of them."""
+    chosen = {key for key in standing if key in signatures}
+    population = _Population({key: signatures[key] for key in sorted(chosen, key=natural_order)})
+    for key in sorted(signatures.keys() - chosen, key=natural_order):
+        if not population.close(signatures[key]):
+            chosen.add(key)
+            population.add(key, signatures[key])
+    return frozenset(chosen)
 
 
 def components(keys: Iterable[str], links: Mapping[str, Iterable[str]]) -> dict[str, str]:
@@ -224,28 +268,49 @@ class _Population:
 
     def __init__(self, signatures: Mapping[str, Signature]) -> None:
         # By number of sites and of distances: no others can be alike.
-        self.keys: dict[tuple[int, int], list[str]] = defaultdict(list)
-        self.values: dict[tuple[int, int], list[list[float]]] = defaultdict(list)
+        self._shapes: dict[tuple[int, int], _Shape] = {}
         for key, signature in signatures.items():
             self.add(key, signature)
 
     def add(self, key: str, signature: Signature) -> None:
         shape = signature.n_sites, len(signature.distances)
-        self.keys[shape].append(key)
-        self.values[shape].append(signature.values)
+        self._shapes.setdefault(shape, _Shape(shape[1] + 1)).add(key, signature)
 
     def near(self, signature: Signature, parameters: DuplicateParameters) -> list[str]:
         """Keys of those that may match, the nearest first."""
-        shape = signature.n_sites, len(signature.distances)
-        keys = self.keys.get(shape, [])
-        if not keys:
-            return []
-        values, wanted = np.array(self.values[shape]), np.array(signature.values)
-        ratio = values[:, 1] / wanted[1]
-        difference = np.max(np.abs(values[:, 2:] - wanted[2:]), axis=1)
-        may = (ratio <= parameters.max_volume_ratio) & (ratio >= 1 / parameters.max_volume_ratio)
-        rows = np.flatnonzero(may & (difference <= parameters.max_distance_difference))
-        return [keys[row] for row in rows[np.argsort(difference[rows], kind="stable")]]
+        return self._within(signature, parameters.max_volume_ratio, parameters.max_distance_difference)
+
+    def close(self, signature: Signature) -> list[str]:
+        """Keys of landmarks beside which it takes no other."""
+        return self._within(signature, _CLOSE_VOLUME_RATIO, _CLOSE_DISTANCE)
+
+    def _within(self, signature: Signature, volume_ratio: float, distance: float) -> list[str]:
+        shape = self._shapes.get((signature.n_sites, len(signature.distances)))
+        return [] if shape is None else shape.within(signature, volume_ratio, distance)
+
+
+class _Shape:
+    """Signatures with as many sites and distances."""
+
+    def __init__(self, n_values: int) -> None:
+        self._keys: list[str] = []
+        self._values = np.empty((16, n_values))
+
+    def add(self, key: str, signature: Signature) -> None:
+        n = len(self._keys)
+        if n == len(self._values):
+            self._values = np.concatenate([self._values, np.empty_like(self._values)])
+        self._values[n] = signature.values[1:]
+        self._keys.append(key)
+
+    def within(self, signature: Signature, volume_ratio: float, distance: float) -> list[str]:
+        values, wanted = self._values[: len(self._keys)], np.array(signature.values[1:])
+        ratio = values[:, 0] / wanted[0]
+        difference = np.max(np.abs(values[:, 1:] - wanted[1:]), axis=1)
+        rows = np.flatnonzero(
+            (ratio <= volume_ratio) & (ratio >= 1 / volume_ratio) & (difference <= distance)
+        )
+        return [self._keys[row] for row in rows[np.argsort(difference[rows], kind="stable")]]
 
 
 def _matcher(parameters: DuplicateParameters) -> "StructureMatcher":

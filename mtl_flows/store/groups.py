@@ -16,6 +16,7 @@ from mtl_flows.store.owner import Owner
 from mtl_flows.store.structures import StructureCollection
 
 _BATCH = 2000
+_UNPLACED = {"representative_id": ""}
 
 
 class Named(NamedTuple):
@@ -26,12 +27,22 @@ class Named(NamedTuple):
 
 
 class Holding(NamedTuple):
-    """What a material holds now, and every release that ever held it."""
+    """What a material holds now, who stands for it (nobody: it is to be placed), and all releases that ever held it."""
 
     material_id: str
     crystal_id: str
+    composition_key: str
+    representative_id: str
     withdrawn: bool
     releases: frozenset[str]
+
+
+class Landmark(NamedTuple):
+    """A crystal that newcomers are compared with, its signature, and who stands for it."""
+
+    crystal_id: str
+    signature: list[float]
+    representative_id: str
 
 
 class GroupCollection(DocumentCollection[MembershipDocument]):
@@ -42,6 +53,9 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
     indexes = (
         IndexModel([("representative_id", ASCENDING)]),
         IndexModel([("parameters_hash", ASCENDING), ("composition_key", ASCENDING)]),
+        IndexModel(
+            [(name, ASCENDING) for name in ("composition_key", "signature.0", "landmark", "signature.1")]
+        ),
     )
 
     def __init__(self, database: Database[dict[str, Any]], owner: Owner | None = None) -> None:
@@ -51,22 +65,26 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
 
     def places(self, materials: Iterable[str]) -> dict[str, Place]:
         """Where materials stood when they were last compared; of those that were."""
-        found: dict[str, Place] = {}
-        for batch in batched(materials, _BATCH):
-            for d in self.find({"_id": {"$in": batch}}):
-                found[d.id] = Place(d.representative_id, d.crystal_id, d.stood_since)
+        return {key: document.place() for key, document in self.memberships(materials).items()}
+
+    def memberships(self, materials: Iterable[str]) -> dict[str, MembershipDocument]:
+        """Documents of those of some materials that were compared, by id."""
+        found: dict[str, MembershipDocument] = {}
+        for batch in batched(sorted(set(materials)), _BATCH):
+            found.update({d.id: d for d in self.find({"_id": {"$in": batch}})})
         return found
 
-    def compared(self, materials: Iterable[str], parameters_hash: str) -> list[MembershipDocument]:
-        """Places of materials that were compared by one matcher."""
-        found: list[MembershipDocument] = []
-        for batch in batched(materials, _BATCH):
-            found += self.find({"_id": {"$in": batch}, "parameters_hash": parameters_hash})
-        return found
-
-    def compared_otherwise(self, parameters_hash: str) -> list[str]:
-        """Compositions that were compared by another matcher."""
-        return sorted(self.raw.distinct("composition_key", {"parameters_hash": {"$ne": parameters_hash}}))
+    def compared_with_another_matcher(self, parameters_hash: str) -> list[str]:
+        """Compositions of which some material that is held was compared by another matcher."""
+        other = {"parameters_hash": {"$ne": parameters_hash}}
+        found: set[str] = set()
+        for batch in batched((d["_id"] for d in self.raw.find(other, {"_id": 1})), _BATCH):
+            found.update(
+                self._structures.raw.distinct(
+                    "composition_key", {"material_id": {"$in": batch}, "current": True}
+                )
+            )
+        return sorted(found)
 
     def group_of(self, material_id: str) -> list[str]:
         """Ids of the materials that answer to a name, and of their duplicates; none if it is unknown."""
@@ -151,18 +169,127 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
         )
         return self._structures.current_ids({"representative_id": {"$in": heads}})
 
-    def ungrouped(self) -> list[str]:
-        """Compositions of which some material has not been compared since it came, changed or was withdrawn."""
-        return sorted(self._structures.raw.distinct("composition_key", {"representative_id": ""}))
+    # who is to be placed
 
-    def held_by_composition(self, keys: Sequence[str]) -> dict[str, list[Holding]]:
-        """What the materials of some compositions hold now, withdrawn ones included, by composition key."""
-        held: dict[str, list[Holding]] = {}
+    def ungrouped(self) -> list[str]:
+        """Compositions of which some material has no place since it came, changed or was withdrawn."""
+        return sorted(self._structures.raw.distinct("composition_key", {**_UNPLACED, "current": True}))
+
+    def open_compositions(self, keys: Sequence[str]) -> None:
+        """Have every material of some compositions placed anew."""
+        for batch in batched(keys, _BATCH):
+            self._structures.writable.update_many(
+                {"composition_key": {"$in": batch}, "current": True}, {"$set": _UNPLACED}
+            )
+
+    def open_disturbed(self) -> None:
+        """Have every member placed anew of the groups that lost a crystal, or whose head came, went or changed.
+
+        Safe to interrupt and to repeat.
+        """
+        structures = self._structures
+        fields = {"material_id": 1, "crystal_id": 1, "current": 1}
+        unplaced = list(structures.raw.find(_UNPLACED, fields))
+        held = {d["material_id"]: d["crystal_id"] for d in unplaced if d["current"]}
+        left = {d["material_id"] for d in unplaced if not d["current"]} - held.keys()
+        for batch in batched(sorted(left), _BATCH):
+            query = {"material_id": {"$in": batch}, "current": True}
+            left.difference_update(structures.raw.distinct("material_id", query))
+        disturbed = {
+            place.representative_id
+            for material, place in self.places([*held, *left]).items()
+            if place.representative_id == material or held.get(material) != place.crystal_id
+        }
+        for batch in batched(sorted(disturbed), _BATCH):
+            structures.writable.update_many(
+                {"representative_id": {"$in": batch}, "current": True}, {"$set": _UNPLACED}
+            )
+        for batch in batched(sorted(left), _BATCH):
+            # Should it come back, others have come meanwhile: it is compared anew.
+            self.writable.update_many({"_id": {"$in": batch}}, {"$set": {"signature": [], "links": []}})
+        if any(not d["current"] for d in unplaced):
+            # Revisions out of use stand for themselves.
+            structures.writable.update_many(
+                {**_UNPLACED, "current": False}, [{"$set": {"representative_id": "$material_id"}}]
+            )
+
+    def compare_again(self, materials: Iterable[str]) -> None:
+        """Have some materials compared with all landmarks anew."""
+        for batch in batched(sorted(set(materials)), _BATCH):
+            self.writable.update_many({"_id": {"$in": batch}}, {"$set": {"signature": [], "links": []}})
+            self._structures.writable.update_many(
+                {"material_id": {"$in": batch}, "current": True}, {"$set": _UNPLACED}
+            )
+
+    # what they hold, and what others hold
+
+    def unplaced(self, keys: Sequence[str]) -> list[Holding]:
+        """Materials of some compositions that are to be placed, withdrawn ones included."""
+        return self._holdings({"composition_key": {"$in": list(keys)}, **_UNPLACED})
+
+    def holdings(self, materials: Iterable[str]) -> list[Holding]:
+        """What some materials hold, withdrawn ones included."""
+        found: list[Holding] = []
+        for batch in batched(sorted(set(materials)), _BATCH):
+            found += self._holdings({"material_id": {"$in": batch}})
+        return found
+
+    def members(self, representatives: Iterable[str]) -> list[Holding]:
+        """Every member of some groups, withdrawn ones included."""
+        return self._holdings({"representative_id": {"$in": sorted(set(representatives))}})
+
+    def sharing(self, crystals: Iterable[str]) -> list[str]:
+        """For each of some crystals one material, if any, that holds it and has its place."""
+        found: list[str] = []
+        for batch in batched(sorted(set(crystals)), _BATCH):
+            query = {"crystal_id": {"$in": batch}, "current": True, "representative_id": {"$ne": ""}}
+            grouped = {"$group": {"_id": "$crystal_id", "material": {"$min": "$material_id"}}}
+            found += [d["material"] for d in self._structures.raw.aggregate([{"$match": query}, grouped])]
+        return found
+
+    def with_others(self, keys: Sequence[str], crystals: Iterable[str]) -> set[str]:
+        """Those of some compositions that hold another crystal than these."""
+        query = {
+            "composition_key": {"$in": list(keys)},
+            "current": True,
+            "crystal_id": {"$nin": sorted(set(crystals))},
+        }
+        return set(self._structures.raw.distinct("composition_key", query))
+
+    def unsigned(self, keys: Iterable[str]) -> list[str]:
+        """Materials of some compositions that were alone when they were last looked at."""
+        query = {"composition_key": {"$in": sorted(set(keys))}, "signature.0": {"$exists": False}}
+        return [d["_id"] for d in self.raw.find(query, {"_id": 1}, sort=[("_id", ASCENDING)])]
+
+    def landmarks(
+        self, key: str, parameters_hash: str, n_sites: int, volumes_A3: tuple[float, float]
+    ) -> list[Landmark]:
+        """Landmarks of a composition that have their place, with so many sites and volumes per atom in a range."""
+        query = {
+            "composition_key": key,
+            "parameters_hash": parameters_hash,
+            "landmark": {"$in": [True, None]},
+            "signature.0": n_sites,
+            "signature.1": {"$gte": volumes_A3[0], "$lte": volumes_A3[1]},
+        }
+        found = {d["_id"]: d for d in self.raw.find(query, {"crystal_id": 1, "signature": 1})}
+        return [
+            Landmark(one.crystal_id, found[one.material_id]["signature"], one.representative_id)
+            for one in self.holdings(found)
+            if one.representative_id and one.crystal_id == found[one.material_id]["crystal_id"]
+        ]
+
+    def sizes(self, keys: Sequence[str]) -> dict[str, int]:
+        """Number of materials of some compositions."""
+        query = {"composition_key": {"$in": list(keys)}, "current": True}
+        counted = {"$group": {"_id": "$composition_key", "n": {"$sum": 1}}}
+        return {d["_id"]: d["n"] for d in self._structures.raw.aggregate([{"$match": query}, counted])}
+
+    def _holdings(self, query: Mapping[str, Any]) -> list[Holding]:
+        fields = ("material_id", "crystal_id", "composition_key", "representative_id", "withdrawn")
         stored = list(
             self._structures.raw.find(
-                {"composition_key": {"$in": list(keys)}, "current": True},
-                {"material_id": 1, "crystal_id": 1, "withdrawn": 1, "composition_key": 1},
-                sort=[("_id", ASCENDING)],
+                {**query, "current": True}, dict.fromkeys(fields, 1), sort=[("_id", ASCENDING)]
             )
         )
         releases: dict[str, set[str]] = {}
@@ -171,43 +298,23 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
                 {"material_id": {"$in": batch}}, {"material_id": 1, "releases": 1}
             ):
                 releases.setdefault(d["material_id"], set()).update(d["releases"])
-        for d in stored:
-            material = d["material_id"]
-            holding = Holding(material, d["crystal_id"], d["withdrawn"], frozenset(releases[material]))
-            held.setdefault(d["composition_key"], []).append(holding)
-        return held
+        return [
+            Holding(**{name: d[name] for name in fields}, releases=frozenset(releases[d["material_id"]]))
+            for d in stored
+        ]
 
-    def place(self, found: Mapping[str, Mapping[str, str]]) -> list[str]:
-        """Note who stands for each material of some compositions, by composition key.
-
-        Returns
-        -------
-        list of str
-            Keys of the compositions that others joined or left meanwhile.
-        """
-        keys = {"composition_key": {"$in": list(found)}}
+    def place(self, heads: Mapping[str, str]) -> None:
+        """Note who stands for some materials, by material."""
         writes = [
             UpdateMany(
-                {"composition_key": key, "material_id": {"$in": sorted(materials)}, "current": True},
+                {"material_id": {"$in": sorted(materials)}, "current": True},
                 {"$set": {"representative_id": representative}},
             )
-            for key, group in found.items()
-            for representative, materials in _by_value(group).items()
+            for representative, materials in _by_value(heads).items()
         ]
         # One acknowledged write for all groups: the journal, not the matching, sets the pace otherwise.
         if writes:
             self._structures.writable.bulk_write(writes)
-        # Revisions out of use stand for themselves.
-        self._structures.writable.update_many(
-            {**keys, "representative_id": "", "current": False},
-            [{"$set": {"representative_id": "$material_id"}}],
-        )
-        members: dict[str, set[str]] = {key: set() for key in found}
-        for member in self._structures.raw.find(
-            {**keys, "current": True}, {"composition_key": 1, "material_id": 1}
-        ):
-            members[member["composition_key"]].add(member["material_id"])
-        return [key for key, group in found.items() if members[key] != set(group)]
 
 
 def _by_value(mapping: Mapping[str, str]) -> dict[str, list[str]]:

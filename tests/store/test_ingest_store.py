@@ -183,31 +183,33 @@ class TestWithdrawals:
 
 
 class TestGroups:
-    def test_what_came_changed_or_went_is_compared_again(self, store: MTLStore) -> None:
+    def test_what_came_changed_or_went_is_placed_again(self, store: MTLStore) -> None:
         deliver(store, "1", document("x"), document("y"), document("w", composition_key="other"))
         assert store.groups.ungrouped() == ["Li1.000", "other"]
-        assert store.groups.place({"Li1.000": {"x": "x", "y": "x"}, "other": {"w": "w"}}) == []
+        store.groups.place({"x": "x", "y": "x", "w": "w"})
         assert store.groups.ungrouped() == []
         assert store.structures.representative_ids() == ["w.r1", "x.r1"]
         assert store.structures.duplicate_ids() == ["y.r1"]
         deliver(store, "2", document("z"))
         assert store.groups.ungrouped() == ["Li1.000"]
-        moved = store.groups.place({"Li1.000": {"x": "x", "y": "x"}, "nothing": {}})
-        assert moved == ["Li1.000"], "z has joined"
-        assert store.groups.place({"Li1.000": {"x": "x", "y": "x", "z": "z"}}) == []
-        assert store.groups.place({}) == []
+        assert [h.material_id for h in store.groups.unplaced(["Li1.000"])] == ["z"]
+        assert store.groups.sizes(["Li1.000", "other"]) == {"Li1.000": 3, "other": 1}
+        assert store.groups.with_others(["Li1.000", "other"], ["a"]) == set(), "all hold the same crystal"
+        store.groups.place({})
+        assert store.groups.ungrouped() == ["Li1.000"]
 
-    def test_the_withdrawn_are_compared_too(self, store: MTLStore) -> None:
+    def test_the_withdrawn_are_placed_too(self, store: MTLStore) -> None:
         deliver(store, "1", document("x"), document("y"), document("z"))
-        store.groups.place({"Li1.000": {"x": "x", "y": "x", "z": "x"}})
+        store.groups.place({"x": "x", "y": "x", "z": "x"})
         deliver(store, "2", document("y"), document("z"))
         store.releases.declare_complete("2")
         store.structures.refresh_withdrawn(store.releases.standing())
         assert store.groups.ungrouped() == ["Li1.000"]
-        (held,) = store.groups.held_by_composition(["Li1.000"]).values()
+        held = [*store.groups.unplaced(["Li1.000"]), *store.groups.members(["x"])]
         assert [(h.material_id, h.withdrawn) for h in held] == [("x", True), ("y", False), ("z", False)]
         assert [sorted(h.releases) for h in held] == [["1"], ["1", "2"], ["1", "2"]]
-        assert store.groups.place({"Li1.000": {"x": "y", "y": "y", "z": "y"}}) == []
+        assert store.groups.sharing(["a"]) == ["y"], "x has no place"
+        store.groups.place({"x": "y", "y": "y", "z": "y"})
         assert store.groups.ungrouped() == []
         assert store.structures.representative_ids() == ["y.r1"]
         assert sorted(store.groups.answering_to(["x", "z"])) == [(["x"], "y"), (["z"], "y")]
