@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -22,6 +22,7 @@ from mtl_flows.jobs.comparison import Guard
 from mtl_flows.jobs.crystals import settle_crystals
 from mtl_flows.jobs.ingest_summary import IngestSummary
 from mtl_flows.jobs.names import as_before
+from mtl_flows.jobs.queued_files import QueuedFile, ReadPart, by_size, with_last
 from mtl_flows.jobs.reading import (
     STAGE,
     Documents,
@@ -30,6 +31,7 @@ from mtl_flows.jobs.reading import (
     parts_of,
     read_file,
     rejection,
+    singly,
     stems,
 )
 from mtl_flows.jobs.settling import Delivered
@@ -37,50 +39,10 @@ from mtl_flows.parallel import GuardedOutcome
 from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
 from mtl_flows.science.reading import FoundFile, Part, file_slug, source_key
-from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import Change, Recorded, material_of
 
 _BATCH = 200
-
-
-@dataclass(frozen=True)
-class _Sorted:
-    """One file with what was read of it; one that the ledger knows was not read."""
-
-    entry: FileDocument
-    known: bool
-    readings: list[Reading] = field(default_factory=list)
-    refused: list[RejectionDocument] = field(default_factory=list)
-
-    def offers(self) -> list[Offer]:
-        """What the file says of each of its materials."""
-        if self.known:
-            pairs = zip(map(material_of, self.entry.structures), self.entry.fingerprints, strict=True)
-            return [Offer(self.entry, material, fingerprint) for material, fingerprint in pairs]
-        return [
-            Offer(self.entry, reading.revision.material_id, reading.revision.fingerprint, reading.label)
-            for reading in self.readings
-        ]
-
-
-@dataclass
-class _Pending:
-    """A file in the queue.
-
-    Attributes
-    ----------
-    known
-        The ledger knows it: it is not read.
-    parts
-        Parts of it that are still being read.
-    """
-
-    entry: FileDocument
-    known: bool
-    parts: int = 0
-    readings: list[Reading] = field(default_factory=list)
-    refused: list[RejectionDocument] = field(default_factory=list)
 
 
 class Delivery:
@@ -111,8 +73,8 @@ class Delivery:
         )
         self._claims = Claims(store, release.name)
         # Files in their order: those being read, and behind them those that the ledger knows.
-        self._queue: deque[_Pending] = deque()
-        self._batch: list[_Sorted] = []
+        self._queue: deque[QueuedFile] = deque()
+        self._batch: list[ReadPart] = []
 
     def take(self, found: Iterable[FoundFile], guard: Guard) -> None:
         """Read what is new among `found`; write everything in batches."""
@@ -125,13 +87,13 @@ class Delivery:
 
         for outcome in guard(self._read, parts()):
             pending, part = self._queue[0], in_hand.popleft()
-            for documents, error, of in self._one_by_one(part, outcome, guard):
-                self._sort_fresh(pending, documents, error, of)
             pending.parts -= 1
-            if not pending.parts:
+            read = ReadPart(pending, last=pending.handed_out and not pending.parts)
+            for documents, error, of in self._one_by_one(part, outcome, guard):
+                self._sort_fresh(read, documents, error, of)
+            if read.last:
                 self._queue.popleft()
-                done = _Sorted(pending.entry, known=False, readings=pending.readings, refused=pending.refused)
-                self._take(done)
+            self._take(read)
             self._take_known()
         self._flush()
 
@@ -143,10 +105,10 @@ class Delivery:
         self, part: FoundFile | Part, outcome: GuardedOutcome[Documents], guard: Guard
     ) -> Iterator[tuple[Documents, Exception | None, FoundFile | Part]]:
         """What a part gave; if it failed as a whole, what its entries give one by one, each within its limits."""
-        if outcome.error is None or not isinstance(part, Part) or len(part.texts) < 2:
+        entries = singly(part) if outcome.error is not None else []
+        if len(entries) < 2:
             yield outcome.result or [], outcome.error, part
             return
-        entries = part.singly()
         for entry, single in zip(entries, guard(self._read, entries), strict=True):
             yield single.result or [], single.error, entry
 
@@ -156,18 +118,18 @@ class Delivery:
 
     def _unknown(self, found: Iterable[FoundFile]) -> Iterator[FoundFile | Part]:
         """Queue every file, and hand out those that have to be read; a file with many entries in parts."""
-        for files in batched(found, _BATCH):
+        for files in by_size(found, _BATCH):
             entries = [self._entry(file) for file in files]
             ledger = self.store.files.look_up(entry.id for entry in entries)
             ledger = {key: known for key, known in ledger.items() if not self._to_read_again(known)}
             for file, entry in zip(files, entries, strict=True):
                 known = ledger.get(entry.id)
-                pending = _Pending(known or entry, known is not None)
+                pending = QueuedFile(known or entry, known is not None)
                 self._queue.append(pending)
                 if known is None:
-                    parts = parts_of(file)
-                    pending.parts = len(parts)
-                    yield from parts
+                    for part, pending.handed_out in with_last(parts_of(file)):
+                        pending.parts += 1
+                        yield part
                 else:
                     self._take_known()
 
@@ -178,7 +140,7 @@ class Delivery:
 
     def _take_known(self) -> None:
         while self._queue and self._queue[0].known:
-            self._take(_Sorted(self._queue.popleft().entry, known=True))
+            self._take(ReadPart(self._queue.popleft(), last=True))
 
     def _entry(self, file: FoundFile) -> FileDocument:
         """Blank ledger entry; its key holds all that reading the file depends on."""
@@ -198,13 +160,13 @@ class Delivery:
         )
 
     def _sort_fresh(
-        self, pending: _Pending, documents: Documents, error: Exception | None, of: FoundFile | Part
+        self, read: ReadPart, documents: Documents, error: Exception | None, of: FoundFile | Part
     ) -> None:
-        pending.readings += [document for document in documents if isinstance(document, Reading)]
-        pending.refused += [document for document in documents if isinstance(document, RejectionDocument)]
+        read.readings.extend(document for document in documents if isinstance(document, Reading))
+        read.refused.extend(document for document in documents if isinstance(document, RejectionDocument))
         if error is not None:
             label = of.labels[0] if isinstance(of, Part) and (of.several or len(of.texts) > 1) else ""
-            pending.refused.append(self._rejection(as_known(error), pending.entry, block=label))
+            read.refused.append(self._rejection(as_known(error), read.entry, block=label))
 
     def _rejection(
         self, error: MTLError, entry: FileDocument, material: str = "", block: str = ""
@@ -222,9 +184,9 @@ class Delivery:
         )
         return self._rejection(error, entry, material, conflict.offer.block)
 
-    def _take(self, file: _Sorted) -> None:
-        self._batch.append(file)
-        if len(self._batch) >= _BATCH:
+    def _take(self, read: ReadPart) -> None:
+        self._batch.append(read)
+        if sum(max(1, len(one.readings) + len(one.refused)) for one in self._batch) >= _BATCH:
             self._flush()
 
     def _flush(self) -> None:
@@ -264,7 +226,9 @@ class Delivery:
         self._note_delivered(batch, held, [*(r.id for r in refused), *known_refusals])
         self._write_ledger(batch, ids, {conflict.offer.entry.id for conflict in beaten})
         outcomes = Counter(r.outcome for r in recorded.values() if material_of(r.id) not in late)
-        self._sum_up(len(batch), len(held), outcomes, len(refused) + len(known_refusals))
+        self._sum_up(
+            sum(file.last for file in batch), len(held), outcomes, len(refused) + len(known_refusals)
+        )
         if self.on_refusals is not None and (refused or known_refusals):
             self.on_refusals([*refused, *store.rejections.find({"_id": {"$in": known_refusals}})])
 
@@ -278,7 +242,7 @@ class Delivery:
             }
             self.store.rejections.resolve(STAGE, over, self.release.name)
 
-    def _set_aside(self, batch: Sequence[_Sorted]) -> dict[str, tuple[str, RejectionDocument]]:
+    def _set_aside(self, batch: Sequence[ReadPart]) -> dict[str, tuple[str, RejectionDocument]]:
         """Refusals by a filter, fresh and known ones, by material, each with the stem of its file."""
         refused = [(file.entry.stem, r) for file in batch for r in file.refused]
         known = {key: file.entry.stem for file in batch if file.known for key in file.entry.rejections}
@@ -299,7 +263,7 @@ class Delivery:
         if self.progress is not None:
             self.progress(self.summary)
 
-    def _named(self, batch: Sequence[_Sorted]) -> list[_Sorted]:
+    def _named(self, batch: Sequence[ReadPart]) -> list[ReadPart]:
         """The same files, their materials under the names that the store has for them."""
         readings, refused = as_before(
             self.store,
@@ -331,7 +295,7 @@ class Delivery:
         return recorded
 
     def _note_delivered(
-        self, batch: Sequence[_Sorted], held: Sequence[Offer], refusals: Iterable[str]
+        self, batch: Sequence[ReadPart], held: Sequence[Offer], refusals: Iterable[str]
     ) -> None:
         """Remember what was met, for the refusals that end with it."""
         accepted = {(offer.entry.id, offer.material_id) for offer in held}
@@ -344,22 +308,13 @@ class Delivery:
         self.delivered.refusals.update(refusals)
 
     def _write_ledger(
-        self, batch: Sequence[_Sorted], ids: Mapping[tuple[str, str], str], beaten: Set[str]
+        self, batch: Sequence[ReadPart], ids: Mapping[tuple[str, str], str], beaten: Set[str]
     ) -> None:
+        """Note what files gave; what is read of a file is kept until all of it is."""
         ions = sorted(self.parameters.mobile_ions)
-        self.store.files.put(
-            file.entry.model_copy(
-                update={
-                    "lacks": ions if any(r.elements for r in file.refused) else [],
-                    "structures": [ids[offer.content] for offer in file.offers()],
-                    "fingerprints": [offer.fingerprint for offer in file.offers()],
-                    "rejections": [r.id for r in file.refused],
-                }
-            )
-            for file in batch
-            # A file that could not be opened, or that lost to another one, is looked at again next time.
-            if not file.known and file.entry.sha256 and file.entry.id not in beaten
-        )
+        for read in batch:
+            read.note(ids, read.entry.id in beaten)
+        self.store.files.put(read.file.ledger_entry(ions) for read in batch if read.last and read.file.counts)
 
 
 def as_known(error: Exception) -> MTLError:

@@ -1,8 +1,9 @@
 """One structure file into the documents it gives: structures and rejections."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
+from itertools import chain, islice
 from pathlib import Path
 
 from mtl_flows.errors import DocumentTooLargeError, InputError, MTLError, NoMobileIonError, SetAsideError
@@ -29,6 +30,7 @@ from mtl_flows.science.reading import (
     lacking_ion,
     material_id,
     names,
+    parts_of_file,
     read_part,
     reduced_formula,
     split_file,
@@ -79,15 +81,28 @@ class IngestParameters:
         return StageParameters(stage=STAGE, algorithm_version=ALGORITHM_VERSION, mobile_ion="", values=values)
 
 
-def parts_of(file: FoundFile) -> Sequence[FoundFile | Part]:
-    """A file with many entries in parts, any other as it is."""
+def parts_of(file: FoundFile) -> Iterable[FoundFile | Part]:
+    """A file with many entries in parts, each made when it is asked for; any other as it is."""
     if isinstance(file.content, InputError) or len(file.content) < _LARGE_BYTES:
         return [file]
+    parts = parts_of_file(file.name, file.content, _ENTRIES_EACH)
     try:
-        parts = split_file(file.name, file.content, _ENTRIES_EACH)
+        first = list(islice(parts, 2))
     except InputError:
         return [file]
-    return parts if len(parts) > 1 else [file]
+    return chain(first, parts) if len(first) > 1 else [file]
+
+
+def singly(file: FoundFile | Part) -> list[Part]:
+    """Entries of a file or of a part of it one by one; none of what cannot be split."""
+    if isinstance(file, Part):
+        return file.singly()
+    if isinstance(file.content, InputError):
+        return []
+    try:
+        return split_file(file.name, file.content, 1)
+    except InputError:
+        return []
 
 
 def read_file(file: FoundFile | Part, parameters: IngestParameters, source: str = "") -> Documents:

@@ -1,7 +1,14 @@
 """Reading structure files: CIF, POSCAR, pymatgen JSON and extended XYZ, alone, in folders or in archives."""
 
 from mtl_flows.science.reading.checks import check_structure, lacking_ion
-from mtl_flows.science.reading.files import Part, file_slug, read_part, read_structures, split_file
+from mtl_flows.science.reading.files import (
+    Part,
+    file_slug,
+    parts_of_file,
+    read_part,
+    read_structures,
+    split_file,
+)
 from mtl_flows.science.reading.formula import reduced_formula
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
 from mtl_flows.science.reading.naming import bare_name, material_id, names, source_key
@@ -21,6 +28,7 @@ __all__ = [
     "lacking_ion",
     "material_id",
     "names",
+    "parts_of_file",
     "read_part",
     "read_structures",
     "reduced_formula",

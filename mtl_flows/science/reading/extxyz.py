@@ -6,13 +6,12 @@ Format: https://github.com/libAtoms/extxyz (number of atoms, a line of ``key=val
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Element, Lattice, Structure
 
-from mtl_flows.errors import InputError, UnreadableStructureError
+from mtl_flows.errors import UnreadableStructureError
 from mtl_flows.science.reading.species import is_element
 
 _PAIR = re.compile(r"(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{([^}]*)\}|(\[[^\]]*\])|(\S+))")
@@ -20,24 +19,32 @@ _MAX_CELL_A = 1e6
 _DEFAULT = "species:S:1:pos:R:3"
 
 
-def frames(text: str) -> Iterator[tuple[str, Structure | InputError]]:
-    """Structures of a file, each with the number of its frame where there are several."""
-    lines = text.splitlines()
-    starts, at = [], 0
-    while at < len(lines):
-        if lines[at].strip():
-            starts.append(at)
-            at += _count(lines[at]) + 2
-        else:
-            at += 1
-    for number, (start, end) in enumerate(pairwise([*starts, len(lines)]), start=1):
-        name = str(number) if len(starts) > 1 else ""
-        try:
-            yield name, _frame(lines[start:end])
-        except InputError as error:
-            yield name, error
-    if not starts:
-        raise UnreadableStructureError("the file is empty")
+def spans_of_frames(text: str) -> Iterator[tuple[int, int, int]]:
+    """Where each frame of a file begins and ends, and the number of its first line."""
+    lines = re.finditer(r"[^\n]*\n|[^\n]+\Z", text)
+    begun: tuple[int, int] | None = None
+    left = 0
+    for number, line in enumerate(lines, start=1):
+        if left:
+            left -= 1
+        elif line[0].strip():
+            if begun is not None:
+                yield begun[0], line.start(), begun[1]
+            begun = line.start(), number
+            left = _count(line[0]) + 1
+    if begun is not None:
+        yield begun[0], len(text), begun[1]
+
+
+def read_frame(text: str) -> Structure:
+    """Structure of one frame.
+
+    Raises
+    ------
+    UnreadableStructureError
+        If it is none.
+    """
+    return _frame(text.splitlines())
 
 
 def _count(line: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from pymatgen.core import Structure
 from pymatgen.core.structure import StructureError
@@ -26,7 +27,7 @@ from mtl_flows.science.reading import limits
 from mtl_flows.science.reading.cif import CifBlock, parse_cif
 from mtl_flows.science.reading.crystal import build_crystal
 from mtl_flows.science.reading.excerpts import excerpt
-from mtl_flows.science.reading.extxyz import frames
+from mtl_flows.science.reading.extxyz import read_frame, spans_of_frames
 from mtl_flows.science.reading.metadata import database_codes, formula_text, read_metadata
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
 from mtl_flows.science.reading.numbers import check_numbers
@@ -62,8 +63,6 @@ class _Content:
     site_charges: SiteCharges = ()
     implicit_hydrogens: float = 0.0
     warnings: tuple[str, ...] = ()
-    frame: bool = False
-    """One of several frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,18 @@ def read_structures(
 
 
 def split_file(name: str, content: bytes, entries_each: int = 0) -> list[Part]:
-    """Split a file into parts that can be read on their own, in order.
+    """Split a file into parts that can be read on their own, in order; all of it in one unless told otherwise.
+
+    Raises
+    ------
+    InputError
+        As `parts_of_file`.
+    """
+    return list(parts_of_file(name, content, entries_each))
+
+
+def parts_of_file(name: str, content: bytes, entries_each: int) -> Iterator[Part]:
+    """Parts of a file that can be read on their own, in order; each is made when it is asked for.
 
     Parameters
     ----------
@@ -148,27 +158,30 @@ def split_file(name: str, content: bytes, entries_each: int = 0) -> list[Part]:
     text = _decode(content)
     if not text.strip():
         raise UnreadableStructureError("the file is empty")
-    whole = Part(name, hashlib.sha256(content).hexdigest(), len(content), ((text, 1),), ("",), several=False)
-    if not _is_cif(PurePosixPath(name).name, text):
-        return [whole]
-    found = _entries(text)
-    if len(found) < 2:
-        return [replace(whole, labels=(found[0][1],))] if found else [whole]
-    several = sum(bool(_SITES.search(entry)) for (entry, _), _ in found) > 1
+    digest, size = hashlib.sha256(content).hexdigest(), len(content)
+    plain = PurePosixPath(name).name
+    if _is_xyz(plain):
+        entries = [_Entry(*span, str(number)) for number, span in enumerate(spans_of_frames(text), start=1)]
+    else:
+        entries = _entries(text) if _is_cif(plain, text) else []
+    if len(entries) < 2:
+        label = entries[0].name if entries and not _is_xyz(plain) else ""
+        yield Part(name, digest, size, ((text, 1),), (label,), several=False)
+        return
+    holding = {e for e in entries if _is_xyz(plain) or _SITES.search(text, e.start, e.end)}
     # Entries without sites (global data, powder patterns) are no structures, unless they have a cell or a code.
-    ought = [item for item in found if _SITES.search(item[0][0]) or _STRUCTURAL.search(item[0][0])] or found[
-        :1
-    ]
+    ought = [e for e in entries if e in holding or _STRUCTURAL.search(text, e.start, e.end)] or entries[:1]
     step = entries_each or len(ought)
-    return [
-        replace(
-            whole,
-            texts=tuple(text for text, _ in ought[start : start + step]),
-            labels=tuple(label for _, label in ought[start : start + step]),
-            several=several,
+    for start in range(0, len(ought), step):
+        chosen = ought[start : start + step]
+        yield Part(
+            name,
+            digest,
+            size,
+            tuple((text[entry.start : entry.end], entry.line) for entry in chosen),
+            tuple(entry.name for entry in chosen),
+            several=len(holding) > 1,
         )
-        for start in range(0, len(ought), step)
-    ]
 
 
 def read_part(part: Part, parameters: ReadingParameters | None = None) -> list[ParsedBlock]:
@@ -177,16 +190,16 @@ def read_part(part: Part, parameters: ReadingParameters | None = None) -> list[P
     blocks = []
     path = Path(part.file_name)
     for (text, line), label in zip(part.texts, part.labels, strict=True):
-        for name, held in _read(path.name, text, line, chosen):
+        for named, held in _read(path.name, text, line, chosen):
+            name = label if _is_xyz(path.name) else named
             numbered = label if label.startswith(name) else name
             if isinstance(held, InputError):
                 alone = not part.several and len(part.texts) == 1
                 subject = part.file_name if alone else f"{part.file_name} [{numbered}]"
                 blocks.append(ParsedBlock(name, held.with_context(subject, _CHECK), numbered))
                 continue
-            several = part.several or held.frame
             structure = ParsedStructure(
-                stem=file_slug(path, name if several else ""),
+                stem=file_slug(path, name if part.several else ""),
                 codes=held.codes,
                 structure=held.structure,
                 formula_text=held.formula or held.structure.composition.reduced_formula,
@@ -213,18 +226,29 @@ def _is_cif(name: str, text: str) -> bool:
     return bool(re.search(r"^\s*data_", text, re.MULTILINE | re.IGNORECASE))
 
 
-def _entries(text: str) -> list[tuple[tuple[str, int], str]]:
-    """Text of each data block with the number of its first line, and its name, numbered where names repeat."""
-    starts = [m.start() for m in _ENTRY.finditer(text) if not m[0].startswith(";")]
+def _is_xyz(name: str) -> bool:
+    return name.lower().endswith(_XYZ_SUFFIXES)
+
+
+class _Entry(NamedTuple):
+    """Where a data block is in its file, the number of its first line, and its name, numbered where names repeat."""
+
+    start: int
+    end: int
+    line: int
+    name: str
+
+
+def _entries(text: str) -> list[_Entry]:
+    spans = [m.span() for m in _ENTRY.finditer(text) if text[m.start()] != ";"]
     found, line, at = [], 1, 0
     seen: Counter[str] = Counter()
-    for start, end in pairwise([*starts, len(text)]):
+    for (start, named), (end, _) in pairwise([*spans, (len(text), 0)]):
         line += text.count("\n", at, start)
         at = start
-        entry = text[start:end]
-        name = entry.split(None, 1)[0][len("data_") :][:_NAME_LENGTH]
+        name = text[start:named].strip()[len("data_") :][:_NAME_LENGTH]
         seen[name] += 1
-        found.append(((entry, line), name if seen[name] == 1 else f"{name}#{seen[name]}"))
+        found.append(_Entry(start, end, line, name if seen[name] == 1 else f"{name}#{seen[name]}"))
     return found
 
 
@@ -240,8 +264,8 @@ def _read(
             yield "", _read_json(text)
         elif name.lower().endswith(_POSCAR_SUFFIXES) or name.upper().startswith(_POSCAR_NAMES):
             yield "", _read_poscar(text)
-        elif name.lower().endswith(_XYZ_SUFFIXES):
-            yield from _read_xyz(text)
+        elif _is_xyz(name):
+            yield "", _plain_content(read_frame(text), ())
         else:
             raise UnreadableStructureError(
                 "neither name nor content tell the format", remedy="name it .cif, .vasp, .json or .extxyz"
@@ -296,17 +320,6 @@ def _read_cif(
 
 def _has_sites(block: CifBlock) -> bool:
     return any(tag.startswith("_atom_site_") for tag in (*block.values, *block.ragged))
-
-
-def _read_xyz(text: str) -> Iterator[tuple[str, _Content | InputError]]:
-    for name, held in frames(text):
-        if isinstance(held, InputError):
-            yield name, held
-            continue
-        try:
-            yield name, replace(_plain_content(held, ()), frame=bool(name))
-        except InputError as error:
-            yield name, error
 
 
 def _read_poscar(text: str) -> _Content:
