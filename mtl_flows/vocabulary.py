@@ -39,6 +39,24 @@ DynamicsStatus = Literal[
     "failed",
 ]
 """Where the dynamics of a material stand: ``fitted``, or what keeps its temperatures from a line."""
+JobState = Literal[
+    "waiting", "ready", "reserved", "running", "paused", "completed", "fizzled", "defused", "archived"
+]
+"""FireWorks' states of a job; ``fizzled`` is one that failed, ``defused`` one that was cancelled."""
+JobStage = Literal[
+    "topology",
+    "barrier",
+    "clustering",
+    "chemistry",
+    "candidates",
+    "relaxation",
+    "dynamics",
+    "transport",
+    "stability",
+    "campaign",
+]
+"""What a job belongs to: the module of its Maker."""
+
 RUNNING: Final = "running"
 
 ErrorSource = Literal["stated", "dft", "known_answers", "second_potential", "default"]

@@ -31,7 +31,7 @@ EXIT_CODES: dict[type[MTLError], int] = {
 }
 
 _ORDER = (
-    *("run", "describe", "ingest", "rejection", "label", "screen", "screening", "cluster", "launch"),
+    *("run", "describe", "ingest", "rejection", "label", "screen", "screening", "cluster", "launch", "job"),
     *("campaign", "density", "trajectory", "transport", "release", "stability", "verdict", "explain"),
     *("query", "whatif", "database", "doctor", "benchmark"),
 )

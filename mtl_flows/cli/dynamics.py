@@ -1,13 +1,12 @@
 """The options of molecular dynamics, declared once for every command that takes them."""
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtl_flows.cli.options import takes
 from mtl_flows.cli.types import EngineName
 from mtl_flows.errors import ConfigurationError
 
@@ -102,39 +101,8 @@ class DynamicsOptions:
 
 
 def takes_dynamics(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of molecular dynamics in the place of its parameter ``dynamics``.
-
-    Parameters
-    ----------
-    defaults
-        Of this command, where they are its own.
-    """
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        signature = inspect.signature(command)
-        hints = get_type_hints(DynamicsOptions, include_extras=True)
-        options = {
-            option.name: inspect.Parameter(
-                option.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=defaults.get(option.name, option.default),
-                annotation=hints[option.name],
-            )
-            for option in fields(DynamicsOptions)
-        }
-
-        @wraps(command)
-        def run(*args: Any, **given: Any) -> None:
-            dynamics = DynamicsOptions(**{name: given.pop(name) for name in options if name in given})
-            command(*args, dynamics=dynamics, **given)
-
-        own = [parameter for name, parameter in signature.parameters.items() if name != "dynamics"]
-        shown = signature.replace(parameters=[*own, *options.values()])
-        run.__signature__ = shown  # type: ignore[attr-defined]
-        run.__annotations__ = {name: parameter.annotation for name, parameter in shown.parameters.items()}
-        return run
-
-    return decorate
+    """Give a command the options of molecular dynamics in the place of its parameter ``dynamics``."""
+    return takes("dynamics", DynamicsOptions, **defaults)
 
 
 def _temperatures_K(text: str) -> tuple[float, ...]:

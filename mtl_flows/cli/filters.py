@@ -1,12 +1,11 @@
 """The options of the candidate filter, shared by every command that takes one."""
 
-import inspect
 from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from mtl_flows.cli.options import takes
 from mtl_flows.vocabulary import ChosenProtocol, DynamicsStatus, GateKey, Judgement, Reached
 
 if TYPE_CHECKING:
@@ -15,25 +14,6 @@ if TYPE_CHECKING:
 _GATES = "Gates"
 _CHEMISTRY = "Chemistry"
 _RESULTS = "Results"
-
-
-def with_filter(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every option of the filter in place of its argument `chosen`, a `CandidateFilter`."""
-
-    @wraps(command)
-    def with_options(**values: Any) -> None:
-        options = {name: values.pop(name) for name in filter_options.parameters}
-        command(chosen=_filter(**options), **values)
-
-    filter_options = inspect.signature(_filter)
-    others = [p for p in inspect.signature(command).parameters.values() if p.name != "chosen"]
-    arguments = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in (*filter_options.parameters.values(), *others)
-    ]
-    with_options.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {argument.name: argument.annotation for argument in arguments}
-    return with_options
 
 
 def _filter(
@@ -145,6 +125,11 @@ def _filter(
         release=release,
         ranges=tuple(ranges),
     )
+
+
+def with_filter(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command every option of the filter in place of its argument `chosen`, a `CandidateFilter`."""
+    return takes("chosen", _filter)(command)
 
 
 def split(text: str) -> tuple[str, ...]:

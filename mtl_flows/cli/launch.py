@@ -7,6 +7,7 @@ import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
+from mtl_flows.cli.job import failure_record, print_failures
 from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.stability import entry_source
 from mtl_flows.cli.types import (
@@ -209,15 +210,16 @@ def worker(
 
 
 def status(
-    errors: Annotated[bool, typer.Option("--errors", help="Show failed jobs, grouped by error.")] = False,
+    errors: Annotated[bool, typer.Option("--errors", hidden=True)] = False,
     limit: Annotated[int, limit_option("Show of the workflows")] = 20,
     all_: All = False,
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
-    """Show the funnel, the workflows and the states of their jobs; with --errors what failed."""
+    """Show the funnel, the workflows and the states of their jobs; `mtl job list` shows the jobs."""
     from mtl_flows.jobs.screening import screening_parameters
-    from mtl_flows.launch.overview import failures, workflow_overview
+    from mtl_flows.launch.failures import failures
+    from mtl_flows.launch.overview import workflow_overview
     from mtl_flows.report.funnel import FUNNEL_COLUMNS, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
@@ -241,7 +243,7 @@ def status(
                     {"name": w.name, "state": w.state, "states": dict(w.states), "errors": list(w.errors)}
                     for w in workflows
                 ],
-                "failures": [{"error": g.error, "count": g.count, "names": list(g.names)} for g in groups],
+                "failures": [failure_record(group) for group in groups],
             }
         )
         return
@@ -253,15 +255,10 @@ def status(
         ]
         out.print(table("Workflows", ["name", "state", "jobs"], rows))
     if groups and not errors:
-        err.print(f"{sum(g.count for g in groups)} jobs failed; see mtl status --errors")
+        err.print(f"{sum(g.count for g in groups)} jobs failed; mtl job list --state fizzled says why")
     if errors:
-        out.print(
-            table(
-                "Failures",
-                ["jobs", "names", "error"],
-                [[g.count, ", ".join(g.names), g.error] for g in groups],
-            )
-        )
+        err.print("`mtl status --errors` is called `mtl job list --state fizzled` now")
+        print_failures(groups)
 
 
 def recover(

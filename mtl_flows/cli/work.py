@@ -49,7 +49,10 @@ def run_workers(
             elif event.outcome is RocketOutcome.FIZZLED:
                 reporter.advance(1, note=f"{event.name} failed")
             elif event.outcome is RocketOutcome.LOST:
-                complain("lost", f"{event.name}: given to another worker meanwhile; nothing was changed here")
+                complain(
+                    "lost",
+                    f"{event.name}: cancelled, or given to another worker, meanwhile; nothing was changed here",
+                )
 
         summary = work(
             address,
@@ -79,5 +82,5 @@ def fail_if_any(summary: "WorkSummary") -> None:
     if summary.failures:
         raise MTLError(
             f"{summary.fizzled} of {summary.completed + summary.fizzled} jobs failed",
-            remedy="mend the cause, then run the same command again; mtl status --errors shows them",
+            remedy="mend the cause, then run the same command again; mtl job list --state fizzled shows them",
         )

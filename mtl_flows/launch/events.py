@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -94,3 +95,9 @@ def last_error(stacktrace: str) -> str:
     # Frames are indented; so may be the further lines of a message, as pydantic's are.
     after = lines[headers[-1] + 1 :] if headers else lines
     return next((line for line in after if line and not line.startswith(" ")), "")
+
+
+def as_time(written: str | datetime) -> datetime:
+    """Read a time as FireWorks writes it: as text, or as a date of MongoDB's, which is in UTC."""
+    time = datetime.fromisoformat(written) if isinstance(written, str) else written
+    return time.replace(tzinfo=time.tzinfo or UTC)

@@ -7,6 +7,7 @@ from typing import Any
 
 from fireworks import FWAction, LaunchPad
 
+from mtl_flows.launch.events import as_time
 from mtl_flows.launch.names import HEARTBEAT_FIELD
 from mtl_flows.launch.process import WorkerProcess
 
@@ -88,12 +89,6 @@ def last_sign(launch: Mapping[str, Any]) -> datetime:
     """Time of a launch's last sign of life, or of its end."""
     latest = launch["state_history"][-1]
     return as_time(latest.get("updated_on") or latest["created_on"])
-
-
-def as_time(written: str | datetime) -> datetime:
-    """Read a time as FireWorks writes it: as text, or as a date of MongoDB's, which is in UTC."""
-    time = datetime.fromisoformat(written) if isinstance(written, str) else written
-    return time.replace(tzinfo=time.tzinfo or UTC)
 
 
 def was_lost(pad: LaunchPad, fw_id: int) -> bool:

@@ -18,6 +18,9 @@ KINDS: Mapping[WorkKind, tuple[str, ...]] = MappingProxyType(
 WORK_KEY = "mtl_key"
 """Field of a workflow's metadata that names the work it claims; no two workflows have the same."""
 
+PAUSE_FIELD = "mtl_pause"
+"""Field in the spec of a job that runs: the jobs that it creates are to be paused."""
+
 OUTPUTS = "outputs"
 BLOBS = "outputs_blobs"
 """Collections of job outputs and, in GridFS, of the large objects among them."""

@@ -1,6 +1,5 @@
-"""What there is to do, what is under way, what failed and why; reads collections, imports no engine."""
+"""What there is to do, what is under way, and what failed; reads collections, imports no engine."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import DESCENDING
-from pymongo.database import Database
 
-from mtl_flows.launch.events import last_error
+from mtl_flows.launch.jobs import JobFilter, select_jobs
 from mtl_flows.store.connection import Connection
 
-_FIELDS = dict.fromkeys(
-    ("fw_id", "name", "state", "launches", "spec._category", "spec._exception_details"), 1
-)
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_FIELDS = dict.fromkeys(("fw_id", "state", "spec._category"), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +46,6 @@ class WorkflowRow:
     updated: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """Jobs that failed with the same error, numbers in the message aside."""
-
-    error: str
-    fw_ids: tuple[int, ...]
-    names: tuple[str, ...]
-
-    @property
-    def count(self) -> int:
-        """How many jobs."""
-        return len(self.fw_ids)
-
-
 def workflow_overview(
     connection: Connection, *, states: Sequence[str] | None = None, limit: int = 0
 ) -> list[WorkflowRow]:
@@ -85,35 +66,17 @@ def workflow_overview(
     pipeline.append({"$lookup": {"from": "fireworks", "as": "members", **members}})
     with connection.client() as client:
         database = client[connection.database]
-        return [_row(database, workflow) for workflow in database["workflows"].aggregate(pipeline)]
+        found = list(database["workflows"].aggregate(pipeline))
+        failed = [f["fw_id"] for workflow in found for f in workflow["members"] if f["state"] == "FIZZLED"]
+        jobs = select_jobs(database, JobFilter(ids=tuple(failed))) if failed else ()
+        errors = {job.fw_id: job.error for job in jobs}
+    return [_row(workflow, errors) for workflow in found]
 
 
-def failures(connection: Connection) -> list[FailureGroup]:
-    """Group the jobs that failed by their error, the largest group first."""
-    with connection.client() as client:
-        database = client[connection.database]
-        groups: dict[str, list[tuple[int, str, str]]] = {}
-        for firework in database["fireworks"].find({"state": "FIZZLED"}, _FIELDS, sort=[("fw_id", 1)]):
-            error = _error_of(database, firework)
-            group = groups.setdefault(_NUMBER.sub("#", error), [])
-            group.append((firework["fw_id"], firework["name"], error))
-    return sorted(
-        (
-            FailureGroup(
-                error=members[0][2],
-                fw_ids=tuple(fw_id for fw_id, _, _ in members),
-                names=tuple(sorted({name for _, name, _ in members})),
-            )
-            for members in groups.values()
-        ),
-        key=lambda group: (-group.count, group.error),
-    )
-
-
-def _row(database: Database[dict[str, Any]], workflow: Mapping[str, Any]) -> WorkflowRow:
+def _row(workflow: Mapping[str, Any], errors: Mapping[int, str]) -> WorkflowRow:
     members = workflow["members"]
     counts = Counter(firework["state"] for firework in members)
-    failed = (firework for firework in members if firework["state"] == "FIZZLED")
+    failed = sorted(firework["fw_id"] for firework in members if firework["state"] == "FIZZLED")
     updated = workflow.get("updated_on")
     return WorkflowRow(
         fw_ids=tuple(sorted(workflow["nodes"])),
@@ -122,17 +85,6 @@ def _row(database: Database[dict[str, Any]], workflow: Mapping[str, Any]) -> Wor
         state=workflow["state"],
         states=dict(sorted(counts.items())),
         categories=tuple(sorted({firework["spec"].get("_category", "") for firework in members})),
-        errors=tuple(dict.fromkeys(_error_of(database, firework) for firework in failed)),
+        errors=tuple(dict.fromkeys(errors[fw_id] for fw_id in failed)),
         updated=datetime.fromisoformat(updated) if isinstance(updated, str) else updated,
     )
-
-
-def _error_of(database: Database[dict[str, Any]], firework: Mapping[str, Any]) -> str:
-    """Message of the last launch; a job that could not even be read has none, and its error in its spec."""
-    trace = firework["spec"].get("_exception_details", {}).get("_stacktrace", "")
-    if firework["launches"]:
-        field = "action.stored_data._exception._stacktrace"
-        launch = database["launches"].find_one({"launch_id": firework["launches"][-1]}, {field: 1}) or {}
-        stored = (launch.get("action") or {}).get("stored_data") or {}
-        trace = stored.get("_exception", {}).get("_stacktrace", "")
-    return last_error(trace) or "no message"

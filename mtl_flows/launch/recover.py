@@ -10,11 +10,12 @@ from typing import Any
 
 from fireworks import LaunchPad
 
+from mtl_flows.launch.events import as_time
+from mtl_flows.launch.failures import FailureGroup, failures
 from mtl_flows.launch.insides import refresh_workflow
 from mtl_flows.launch.launchpad import launchpad
-from mtl_flows.launch.lost import as_time, give_back, lost_launches, was_lost
+from mtl_flows.launch.lost import give_back, lost_launches, was_lost
 from mtl_flows.launch.names import LOST_AFTER_S
-from mtl_flows.launch.overview import FailureGroup, failures
 from mtl_flows.launch.ownership import has_ended
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -45,7 +46,7 @@ class RecoverSummary:
     swept
         How many blocks of frames were deleted that lost workers had written and no simulation counts.
     failures
-        Failed jobs, grouped by error; ``lpad rerun_fws`` or a new submission runs them again.
+        Failed jobs, grouped by error; ``mtl job rerun`` or a new submission runs them again.
     """
 
     returned: tuple[int, ...]

@@ -17,10 +17,10 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 
 from mtl_flows.errors import DatabaseUnavailableError
 from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
-from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, last_error
+from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, as_time, last_error
 from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
-from mtl_flows.launch.lost import LostLaunch, as_time, give_back, last_sign, lost_launches
+from mtl_flows.launch.lost import LostLaunch, give_back, last_sign, lost_launches
 from mtl_flows.launch.names import HEARTBEAT_FIELD, HEARTBEAT_S, LOST_AFTER_S
 from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.process import WorkerProcess

@@ -1,7 +1,8 @@
 """The task of every Firework: a job of jobflow that writes in the name of its launch, under whatever worker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import jobflow
@@ -11,6 +12,7 @@ from jobflow.managers.fireworks import JobFiretask
 
 from mtl_flows.jobs.context import owned_by
 from mtl_flows.launch.insides import launch_in_hand
+from mtl_flows.launch.names import PAUSE_FIELD
 from mtl_flows.launch.ownership import owner_of
 from mtl_flows.store.owner import Owner
 
@@ -33,9 +35,22 @@ class OwnedJob(JobFiretask):
         owner = owner_of(self.launchpad, launch_in_hand(self.launchpad, self.fw_id))
         with owned_by(owner), _outputs_of(owner):
             action: FWAction = super().run_task(fw_spec)  # type: ignore[no-untyped-call]
-        for workflow in (*action.detours, *action.additions):
+        created = (*action.detours, *action.additions)
+        for workflow in created:
             own(workflow)
+        if created:
+            self._steer(created)
         return action
+
+    def _steer(self, created: Iterable[Workflow]) -> None:
+        """Let new jobs have the priority of the one that creates them, and wait if it was paused."""
+        fields = ("spec._priority", f"spec.{PAUSE_FIELD}")
+        spec = self.launchpad.fireworks.find_one({"fw_id": self.fw_id}, dict.fromkeys(fields, 1))["spec"]
+        for firework in chain.from_iterable(created):
+            if "_priority" in spec:
+                firework.spec["_priority"] = spec["_priority"]
+            if spec.get(PAUSE_FIELD):
+                firework.state = "PAUSED"
 
 
 def own(workflow: Workflow) -> Workflow:

@@ -166,6 +166,8 @@ def test_outside_a_project_nothing_is_made(mtl_here: Mtl, project: Path) -> None
         ("status",),
         ("launch",),
         ("worker",),
+        ("job", "list"),
+        ("job", "rerun", "--state", "fizzled"),
         ("rejection", "list"),
         ("campaign", "list"),
         ("db", "start"),

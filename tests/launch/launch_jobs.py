@@ -9,6 +9,7 @@ from fireworks import FiretaskBase, explicit_serialize
 from jobflow import Flow, Response, job
 from pymongo import MongoClient
 
+from mtl_flows.errors import MTLError
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.launch.categories import heavy
 from mtl_flows.settings import Settings
@@ -23,6 +24,13 @@ def add(a, b):
 @job
 def fail(message):
     raise ValueError(message)
+
+
+@job
+def refuse(unless=""):
+    """Fail with an error of ours until a file is there."""
+    if not (unless and Path(unless).exists()):
+        raise MTLError("is stubborn", subject="a job", remedy="give it (all of) what it wants")
 
 
 @job

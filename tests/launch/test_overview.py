@@ -5,9 +5,10 @@ import sys
 
 from launch_jobs import add, fail, light_and_heavy, two_steps
 
+from mtl_flows.launch.failures import failures
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.names import HEAVY, LIGHT
-from mtl_flows.launch.overview import failures, workflow_overview
+from mtl_flows.launch.overview import workflow_overview
 from mtl_flows.launch.submit import submit
 
 
