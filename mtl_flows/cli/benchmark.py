@@ -64,6 +64,13 @@ def conductivity(
             "--conductivity", help="CSV with the columns id, conductivity_S_per_cm and, if known, family."
         ),
     ] = None,
+    relatives: Annotated[
+        bool,
+        typer.Option(
+            "--relatives/--without-relatives",
+            help="Also rows whose structure is that of a relative of what was measured (`close match`).",
+        ),
+    ] = True,
     output: Annotated[Path | None, output_option("Write the figure here (PNG, PDF or SVG).")] = None,
     mobile_ion: MobileIon = "Li",
     workers: Workers = 2,
@@ -75,6 +82,7 @@ def conductivity(
     whole families left out beside trivial baselines. Intervals are by entry and by family.
     """
     from mtl_flows.errors import ConfigurationError
+    from mtl_flows.evaluation.conductivity import BenchmarkParameters
     from mtl_flows.evaluation.conductivity.inputs import benchmark_compounds, benchmark_folder
     from mtl_flows.report.tables import with_intervals
 
@@ -88,6 +96,7 @@ def conductivity(
             measured,
             mobile_ion=mobile_ion,
             workers=workers,
+            parameters=BenchmarkParameters(include_relatives=relatives),
             on_refused=lambda error: complain("left out", str(error)),
         )
     else:

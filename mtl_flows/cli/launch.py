@@ -213,6 +213,9 @@ def status(
     errors: Annotated[bool, typer.Option("--errors", hidden=True)] = False,
     limit: Annotated[int, limit_option("Show of the workflows")] = 20,
     all_: All = False,
+    protocol: Annotated[
+        ChosenProtocol, typer.Option("--protocol", help="Whose funnel; any: both side by side.")
+    ] = "published",
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
@@ -220,7 +223,7 @@ def status(
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.failures import failures
     from mtl_flows.launch.overview import workflow_overview
-    from mtl_flows.report.funnel import FUNNEL_COLUMNS, funnel_rows
+    from mtl_flows.report.funnel import funnel_columns, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -228,7 +231,7 @@ def status(
 
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
-        counts = funnel_counts(store.candidates)
+        counts = funnel_counts(store.candidates, protocol)
         thresholds = screening_parameters(store, store.screening).thresholds
         collections = {c.name: c.raw.estimated_document_count() for c in store.collections}
         workflows = workflow_overview(address, limit=0 if all_ else limit)
@@ -248,7 +251,7 @@ def status(
         )
         return
     out.print(f"store: {address}")
-    out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts, thresholds)))
+    out.print(table("Funnel", funnel_columns(counts), funnel_rows(counts, thresholds)))
     if workflows:
         rows = [
             [w.name, w.state, ", ".join(f"{n} {s.lower()}" for s, n in w.states.items())] for w in workflows

@@ -54,7 +54,7 @@ def run(
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.jobs.labels import import_labels
     from mtl_flows.launch.names import HEAVY
-    from mtl_flows.report.funnel import FUNNEL_COLUMNS, funnel_rows
+    from mtl_flows.report.funnel import funnel_columns, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -82,7 +82,7 @@ def run(
             )
         counts = funnel_counts(store.candidates)
         shown = list(store.candidates.survivors(protocol))
-    out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts, chosen.thresholds)))
+    out.print(table("Funnel", funnel_columns(counts), funnel_rows(counts, chosen.thresholds)))
     print_candidates(shown)
     print_dynamics(shown)
     where = "your server" if settings.mongo_uri is not None else f"{settings.home} (embedded MongoDB)"

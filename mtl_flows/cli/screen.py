@@ -52,7 +52,7 @@ def screen(
     what is missing is computed. Another ion, or other parameters under a name of their own, are another screening
     beside: `mtl screen -m Na` · `mtl screen --screening tight --parameters tight.yaml`
     """
-    from mtl_flows.report.funnel import FUNNEL_COLUMNS, funnel_rows
+    from mtl_flows.report.funnel import funnel_columns, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -68,7 +68,7 @@ def screen(
     if json:
         print_json(counts)
     elif not submit_only:
-        out.print(table("Funnel", FUNNEL_COLUMNS, funnel_rows(counts, chosen.thresholds)))
+        out.print(table("Funnel", funnel_columns(counts), funnel_rows(counts, chosen.thresholds)))
 
 
 def chosen_parameters(

@@ -28,8 +28,11 @@ def whatif(
     rho_cycles: Annotated[float | None, typer.Option("--rho", help="rho_cycles below this.")] = None,
     protocol: Annotated[Protocol, typer.Option(help="Whose cloud, gates and clusters.")] = "published",
     against: Annotated[
-        Protocol, typer.Option(help="Protocol of the stored screening to compare with.")
-    ] = "published",
+        Protocol | None,
+        typer.Option(
+            help="Protocol of the stored screening to compare with.", show_default="that of --protocol"
+        ),
+    ] = None,
     distance_A: Annotated[
         float | None, typer.Option("--at", help="Count loops at this length, Å, not at r_connected.")
     ] = None,
@@ -55,8 +58,8 @@ def whatif(
 ) -> None:
     """Screen otherwise, from stored barcodes, and compare; nothing is written.
 
-    Examples: `mtl whatif --r 4.5` · `mtl whatif --protocol text` · `mtl whatif --at-factor 1.1 --rho 0.8` ·
-    `mtl whatif --max framework_h1_persistence_p90=1.2`
+    Examples: `mtl whatif --r 4.5` · `mtl whatif --protocol text --against published` ·
+    `mtl whatif --at-factor 1.1 --rho 0.8` · `mtl whatif --max framework_h1_persistence_p90=1.2`
     """
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.whatif import KEYS, what_if
@@ -73,7 +76,7 @@ def whatif(
             at_least,
             at_most,
         )
-        found = what_if(store, parameters, alternative, before=against)
+        found = what_if(store, parameters, alternative, before=against or protocol)
     if json:
         print_json({**found.as_dict(), "gates": list(KEYS)})
         return

@@ -16,8 +16,6 @@ ARTICLE_COUNTS = {
 }
 """Counts of the article (doi:10.1021/jacs.5c04828, figure 2d), on ICSD 2019 and under its thresholds, by gate."""
 
-FUNNEL_COLUMNS = ("gate", "published", "text", "article")
-
 
 def funnel_rows(counts: FunnelCounts, thresholds: PrescreenThresholds) -> list[list[Any]]:
     """One row for each gate; beside them the article's counts, where they were made with the same thresholds."""
@@ -29,4 +27,9 @@ def funnel_rows(counts: FunnelCounts, thresholds: PrescreenThresholds) -> list[l
     article = (
         ARTICLE_COUNTS if thresholds == PrescreenThresholds() else {MATERIALS: ARTICLE_COUNTS[MATERIALS]}
     )
-    return [[labels[key], by["published"], by["text"], article.get(key)] for key, by in counts.items()]
+    return [[labels[key], *by.values(), article.get(key)] for key, by in counts.items()]
+
+
+def funnel_columns(counts: FunnelCounts) -> list[str]:
+    """Names of the columns of `funnel_rows`."""
+    return ["gate", *counts[MATERIALS], "article"]

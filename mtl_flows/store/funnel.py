@@ -4,10 +4,10 @@ from typing import Any
 
 from mtl_flows.science.gates import MILESTONES, STORED
 from mtl_flows.store.candidates import CandidateCollection
-from mtl_flows.vocabulary import PROTOCOLS, Protocol
+from mtl_flows.vocabulary import PROTOCOLS, ChosenProtocol, Protocol
 
-FunnelCounts = dict[str, dict[Protocol, int]]
-"""Key of a gate or a milestone → count under each protocol; ``materials`` is what there is before the first gate."""
+FunnelCounts = dict[str, dict[ChosenProtocol, int]]
+"""Key of a gate or a milestone → count under each protocol asked for; ``materials`` is what there is at first."""
 
 MATERIALS = "materials"
 
@@ -19,13 +19,33 @@ _REACHED: dict[str, dict[str, Any]] = {
 }
 
 
-def funnel_counts(candidates: CandidateCollection) -> FunnelCounts:
-    """Count unique materials after each gate, under both protocols, in the order of the gates."""
+def funnel_counts(candidates: CandidateCollection, protocol: ChosenProtocol = "any") -> FunnelCounts:
+    """Count unique materials after each gate, in the order of the gates.
+
+    Parameters
+    ----------
+    protocol
+        Whose gates; both protocols side by side if ``any``. ``ranked`` has no gates but the chemical rules.
+    """
+    asked: dict[ChosenProtocol, dict[str, dict[str, Any]]] = {
+        one: _queries(one) for one in PROTOCOLS if protocol in (one, "any")
+    }
+    if protocol == "ranked":
+        asked[protocol] = _ranked_queries()
     counts: FunnelCounts = {}
-    for protocol in PROTOCOLS:
-        for key, query in _queries(protocol).items():
-            counts.setdefault(key, {})[protocol] = candidates.count({"is_representative": True, **query})
+    for one, queries in asked.items():
+        for key, query in queries.items():
+            counts.setdefault(key, {})[one] = candidates.count({"is_representative": True, **query})
     return counts
+
+
+def _ranked_queries() -> dict[str, dict[str, Any]]:
+    passed = {STORED[-1].field_of(PROTOCOLS[0]): True}
+    return {
+        MATERIALS: {},
+        STORED[-1].key: passed,
+        **{key: {**passed, **_REACHED[key]} for key in MILESTONES},
+    }
 
 
 def _queries(protocol: Protocol) -> dict[str, dict[str, Any]]:

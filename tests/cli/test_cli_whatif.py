@@ -90,6 +90,37 @@ def test_nothing_is_written(mtl_here: Mtl, screened: MTLStore) -> None:
     assert contents(screened) == before
 
 
+def test_a_protocol_is_compared_with_itself_unless_another_is_named(
+    mtl_here: Mtl, screened: MTLStore
+) -> None:
+    same = json.loads(mtl_here("whatif", "--protocol", "text", "--json").out)
+    assert same["asked"]["before"]["protocol"] == "text"
+    assert (same["gained"], same["lost"]) == ([], [])
+    other = json.loads(mtl_here("whatif", "--protocol", "text", "--against", "published", "--json").out)
+    assert other["asked"]["before"]["protocol"] == "published"
+    moved = {row["material_id"] for row in (*other["gained"], *other["lost"])}
+    assert moved == survivors(screened, "published") ^ survivors(screened, "text")
+
+
+def test_the_status_shows_the_funnel_of_the_protocol_that_is_asked_for(
+    mtl_here: Mtl, screened: MTLStore
+) -> None:
+    def funnel(*options: str) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = json.loads(mtl_here("status", *options, "--json").out)["funnel"]
+        return found
+
+    published, text, both = (funnel(*o) for o in ((), ("--protocol", "text"), ("--protocol", "any")))
+    assert both == {key: published[key] | text[key] for key in both}
+    assert published["chemistry"] == {"published": len(survivors(screened, "published"))}
+    ranked = funnel("--protocol", "ranked")
+    passed = screened.candidates.count({"passes_chemistry": True, "is_representative": True})
+    assert ranked["chemistry"] == {"ranked": passed}
+    assert "prescreen" not in ranked
+    shown = mtl_here("status", "--protocol", "ranked").out
+    assert "ranked" in shown
+    assert "published" not in shown
+
+
 def test_another_gate_drops_what_is_beyond_it(mtl_here: Mtl, screened: MTLStore) -> None:
     found = json.loads(mtl_here("whatif", "--max", "mobile_h0_death_max=0", "--json").out)
     assert found["after"]["limits"] == 0

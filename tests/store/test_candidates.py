@@ -284,3 +284,5 @@ def test_the_funnel_counts_unique_materials_gate_by_gate(store: MTLStore) -> Non
 
 def test_an_empty_table_counts_to_zero(store: MTLStore) -> None:
     assert {n for by in funnel_counts(store.candidates).values() for n in by.values()} == {0}
+    assert funnel_counts(store.candidates, "text")["materials"] == {"text": 0}
+    assert funnel_counts(store.candidates, "ranked")["chemistry"] == {"ranked": 0}

@@ -7,6 +7,7 @@ from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError
 from mtl_flows.evaluation.conductivity.benchmark import run_conductivity_benchmark
+from mtl_flows.evaluation.conductivity.parameters import BenchmarkParameters
 from mtl_flows.evaluation.conductivity.report import BenchmarkReport
 from mtl_flows.evaluation.conductivity.table import MeasuredConductivity, read_conductivity_table
 from mtl_flows.science.compounds import Compound, build_structure
@@ -37,12 +38,15 @@ def benchmark_folder(
     *,
     mobile_ion: str,
     workers: int,
+    parameters: BenchmarkParameters = BenchmarkParameters(),
     on_refused: Callable[[InputError], None] | None = None,
 ) -> BenchmarkReport:
     """Judge the screening by a folder of structures and a table of measured conductivities.
 
     Parameters
     ----------
+    parameters
+        Threshold, resampling and seeds; whether rows count whose structure is a relative's.
     on_refused
         Called for each row of the table that cannot be read, which is left out; if None such a row is an error.
 
@@ -53,7 +57,9 @@ def benchmark_folder(
     """
     table = read_conductivity_table(conductivity_table, on_refused)
     structures = structures_in(cifs, [row.id for row in table])
-    return run_conductivity_benchmark(structures, table, mobile_ion=mobile_ion, workers=workers)
+    return run_conductivity_benchmark(
+        structures, table, mobile_ion=mobile_ion, parameters=parameters, workers=workers
+    )
 
 
 def benchmark_compounds(compounds: Sequence[Compound], *, mobile_ion: str, workers: int) -> BenchmarkReport:
