@@ -1,12 +1,12 @@
 """What the store and FireWorks cost on top of the science when structures are screened.
 
-    python benchmarks/screening_profile.py [--structures 5000] [--batch 500]
+    python benchmarks/screening_profile.py [--structures 5000] [--batch 500] [--rates]
 
 Strained and substituted copies of the example compounds are read into an embedded MongoDB server in a temporary folder
 and screened as `mtl screen` does it: one FireWorks workflow, its jobs run by a worker, here one in this process. Three
 kinds of time add up to that on the clock: inside the scientific functions; in the jobs outside of them (reading
 documents and making structures of them, writing documents, selecting what is clustered); and the rest, which is
-FireWorks and jobflow.
+FireWorks and jobflow. With --rates the same structures are screened without barriers first.
 """
 
 import argparse
@@ -15,23 +15,25 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 from unittest.mock import patch
 
 from made_structures import parents, variants
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
+from mtl_flows.jobs.barrier import BarrierMaker
 from mtl_flows.jobs.batch import Limits
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.launch.names import LIGHT
 from mtl_flows.launch.screening import plan_screening, submit_screening
 from mtl_flows.launch.worker import work
 from mtl_flows.settings import Settings
-from mtl_flows.store.connection import connection
+from mtl_flows.store.connection import Connection, connection
 from mtl_flows.store.database import MTLStore
 
 JOBS = {
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("--structures", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=500, help="structures in one job")
     parser.add_argument("--largest", type=int, default=300, help="leave out parents with more sites")
+    parser.add_argument("--rates", action="store_true", help="rate without and with barriers")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     with TemporaryDirectory() as folder:
@@ -102,6 +105,9 @@ def main() -> None:
             start = perf_counter()
             print(ingest(store, [files], release="made"), f"in {perf_counter() - start:.0f} s", flush=True)
             maker = ScreeningFlowMaker(limits=Limits(workers=0), batch_size=arguments.batch)
+            if arguments.rates:
+                rates(store, address, maker, Path(folder) / "launches")
+                return
             watches = Stopwatches()
             start = perf_counter()
             submitted = submit_screening(address, plan_screening(store, maker), maker)
@@ -112,6 +118,31 @@ def main() -> None:
                 f"{summary.completed} of {len(submitted.fw_ids)} jobs, {store.candidates.count()} candidates"
             )
     report(watches, total)
+
+
+def rates(store: MTLStore, address: Connection, maker: ScreeningFlowMaker, folder: Path) -> None:
+    """Screen without and with barriers, from the same ingested structures, and print both rates."""
+    stages = [
+        c
+        for c in store.collections
+        if c.name not in {"releases", "files", "crystals", "structures", "groups"}
+    ]
+    nothing = replace(BarrierMaker(), stages=())
+    for name, barriers in (("without barriers", nothing), ("with barriers", BarrierMaker())):
+        for collection in stages:
+            collection.raw.delete_many({})
+        with patch("mtl_flows.flows.screening.BarrierMaker", lambda b=barriers, **given: replace(b, **given)):
+            flow = plan_screening(store, maker)
+            wall, cpu = perf_counter(), process_time()
+            submit_screening(address, flow, maker)
+            work(address, launch_dir=folder / name, categories=[LIGHT])
+        wall, cpu = perf_counter() - wall, process_time() - cpu
+        n = len(flow.structure_ids)
+        print(
+            f"{name}: {n} structures in {wall:.0f} s ({n / wall:.2f} a second), {cpu:.0f} s of one core "
+            f"({n / cpu:.2f} a second of it), {store.barriers.count()} barriers, {store.landscapes.count()} landscapes",
+            flush=True,
+        )
 
 
 def report(watches: Stopwatches, total: float) -> None:

@@ -22,6 +22,7 @@ FLOORS = (
     {"jobs"},
     {"flows"},
     {"launch", "report", "evaluation"},
+    {"plotting"},
     {"cli"},
     {"__main__"},
 )

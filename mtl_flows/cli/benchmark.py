@@ -1,14 +1,19 @@
 """`mtl benchmark`: the comparisons whose numbers the documentation states."""
 
+from dataclasses import asdict
+from math import isnan
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mtl_flows.cli.console import complain, err, out, print_json, table
 from mtl_flows.cli.retired import retired_command
-from mtl_flows.cli.types import Json, MobileIon, Workers, output_option
+from mtl_flows.cli.types import Json, MobileIon, ScreeningName, Workers, output_option
 from mtl_flows.errors import unwritable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +23,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command()(published)
     group.command()(conductivity)
+    group.command()(barrier)
     retired_command(group, "funnel", "benchmark conductivity", conductivity)
     app.add_typer(group, name="benchmark")
 
@@ -107,11 +113,7 @@ def conductivity(
     if output is not None:
         from mtl_flows.evaluation.conductivity.figure import plot_benchmark
 
-        try:
-            plot_benchmark(report).savefig(output, dpi=150)
-        except OSError as error:
-            raise unwritable(output, error) from error
-        err.print(f"written: {output}")
+        write_figure(plot_benchmark(report), output)
     if json:
         print_json(report.to_dict())
         return
@@ -124,3 +126,65 @@ def conductivity(
             columns, cells = with_intervals(rows)
             out.print(table(name.capitalize(), [column.replace("_", " ") for column in columns], cells))
     out.print("Intervals: 95 % bootstrap over families; those by entry are in the output of --json.")
+
+
+def barrier(
+    measured: Annotated[
+        Path | None,
+        typer.Option(
+            "--measured",
+            help="CSV with the columns id, activation_energy_eV, source; the published ones if not given.",
+        ),
+    ] = None,
+    output: Annotated[Path | None, output_option("Write the figure here (PNG, PDF or SVG).")] = None,
+    screening: ScreeningName = "",
+    json: Json = False,
+) -> None:
+    """Compare bond-valence barriers with activation energies: of the store's own fits, and published ones.
+
+    Each origin has its own residual; they are never pooled.
+    """
+    from mtl_flows.cli.screening import open_screening
+    from mtl_flows.evaluation.verdict_table import published_table
+    from mtl_flows.plotting.barriers import barrier_points, plot_barriers, residuals
+
+    with open_screening(screening) as store:
+        points = barrier_points(store, measured or published_table())
+    found = residuals(points)
+    if output is not None:
+        write_figure(plot_barriers(points), output)
+    if json:
+        print_json({"points": [asdict(one) for one in points], "residuals": [one.as_dict() for one in found]})
+        return
+    rows = [
+        [p.material_id, p.formula, round(p.E_3D_eV, 3), round(p.activation_energy_eV, 3), p.origin]
+        for p in points
+    ]
+    out.print(
+        table(
+            "Barriers and activation energies", ["material", "formula", "E_3D, eV", "E_a, eV", "origin"], rows
+        )
+    )
+    spreads = [
+        [r.origin, r.n, *(_rounded(x) for x in (r.mean_eV, r.spread_eV, r.rank_correlation))] for r in found
+    ]
+    out.print(table("E_a less E_3D", ["origin", "n", "mean, eV", "spread, eV", "Spearman"], spreads))
+
+
+def _rounded(number: float) -> float | None:
+    return None if isnan(number) else round(number, 2)
+
+
+def write_figure(figure: "Figure", path: Path) -> None:
+    """Save a figure in the format that its name ends with.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be written.
+    """
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    err.print(f"written: {path}")

@@ -1,11 +1,12 @@
 """Verdicts over a table of numbers, such as a publication's: no database, no calculation."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from statistics import NormalDist
+from types import MappingProxyType
 from typing import Any
 
 from mtl_flows.errors import ConfigurationError
@@ -48,6 +49,15 @@ def published_table() -> Path:
         return path
 
 
+@dataclass(frozen=True, slots=True)
+class QuotedRow:
+    """One row of a table: what it says of one material, by quantity."""
+
+    id: str
+    formula: str
+    measured: Mapping[str, Measured]
+
+
 def judge_table(
     path: Path, thresholds: VerdictThresholds = VerdictThresholds(window_uncertainty_V=0.0)
 ) -> list[JudgedRow]:
@@ -56,12 +66,34 @@ def judge_table(
     Parameters
     ----------
     path
-        Columns: ``id`` (or ``material_id``, ``icsd_id``), ``formula`` (or ``composition``) and any quantity that a
-        criterion names; ``electrochemical_window_V`` stands for ``window_V``, and ``source`` for the origin. With
-        ``QUANTITY_error`` (standard error) or ``QUANTITY_low`` and ``QUANTITY_high`` a quantity is an interval,
-        otherwise it is taken at face value. An empty cell is unknown.
+        As `read_quantities` takes it, with any quantity that a criterion names.
     thresholds
         Criteria, and the half-width of the interval of windows that come without one.
+
+    Raises
+    ------
+    ConfigurationError
+        As `read_quantities`.
+    """
+    quantities = {criterion.quantity for criterion in thresholds.criteria}
+    rows = read_quantities(path, quantities, {WINDOW: thresholds.window_uncertainty_V})
+    return [JudgedRow(row.id, row.formula, decide(row.measured, thresholds)) for row in rows]
+
+
+def read_quantities(
+    path: Path, quantities: Collection[str], half_widths: Mapping[str, float] = MappingProxyType({})
+) -> list[QuotedRow]:
+    """Read quantities with their intervals and origins from a CSV file.
+
+    Parameters
+    ----------
+    path
+        Columns: ``id`` (or ``material_id``, ``icsd_id``), ``formula`` (or ``composition``) and some of the quantities;
+        ``electrochemical_window_V`` stands for ``window_V``, and ``source`` for the origin. With ``QUANTITY_error``
+        (standard error) or ``QUANTITY_low`` and ``QUANTITY_high`` a quantity is an interval, otherwise it is taken at
+        face value. An empty cell is unknown.
+    half_widths
+        Of the intervals of quantities that come without one.
 
     Raises
     ------
@@ -75,7 +107,6 @@ def judge_table(
         raise ConfigurationError(f"cannot be read: {error}", subject=path.name) from error
     if not rows:
         raise ConfigurationError("has no rows", subject=path.name)
-    quantities = {criterion.quantity for criterion in thresholds.criteria}
     names = {wanted: _column(rows[0], wanted) for wanted in {"id", "formula", "source", *quantities}}
     if not any(names[quantity] for quantity in quantities):
         raise ConfigurationError(
@@ -83,28 +114,18 @@ def judge_table(
             subject=path.name,
             remedy=f"its columns are {', '.join(map(str, rows[0]))}",
         )
-    judged = []
+    quoted = []
     for number, row in enumerate(rows, start=2):
         where = f"{path.name}, line {number}"
         origin = row.get(names["source"]) or path.name
         measured = {
-            quantity: _measured(
-                row,
-                names[quantity],
-                origin,
-                where,
-                thresholds.window_uncertainty_V if quantity == WINDOW else 0.0,
-            )
+            quantity: _measured(row, names[quantity], origin, where, half_widths.get(quantity, 0.0))
             for quantity in quantities
         }
-        judged.append(
-            JudgedRow(
-                row.get(names["id"]) or str(number - 1),
-                row.get(names["formula"]) or "",
-                decide(measured, thresholds),
-            )
+        quoted.append(
+            QuotedRow(row.get(names["id"]) or str(number - 1), row.get(names["formula"]) or "", measured)
         )
-    return judged
+    return quoted
 
 
 def _column(row: Mapping[str, Any], wanted: str) -> str:
