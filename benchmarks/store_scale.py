@@ -58,7 +58,7 @@ def fill(store: MTLStore, folder: Path, n: int, workers: int) -> None:
         with timed(f"write {n} files"):
             write_archive(archive, generate(n))
 
-    def progress(so_far: IngestSummary) -> None:
+    def progress(so_far: IngestSummary, share: float) -> None:
         if so_far.files % 10_000 == 0:
             print(f"  {so_far.files} files read", flush=True)
 

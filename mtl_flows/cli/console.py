@@ -11,7 +11,14 @@ from typing import IO, Any, Literal
 import typer
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -155,9 +162,18 @@ class Reporter:
             of = f"/{self._total}" if self._total is not None else ""
             err.print(f"{self._title}: {self._done}{of} {note}".rstrip())
 
+    def reach(self, share: float, text: str) -> None:
+        """Say how much of a whole of 100 % is done, between 0 and 1."""
+        done = int(100 * share)
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, description=f"{self._title} {text}")
+        elif done // 10 > self._said // 10:
+            self._said = done
+            err.print(f"{self._title}: {done} %, {text}")
+
 
 @contextmanager
-def progress(title: str, total: int | None = None) -> Iterator[Reporter]:
+def progress(title: str, total: int | None = None, *, percent: bool = False) -> Iterator[Reporter]:
     """Show progress on standard error while the block runs."""
     if not err.is_terminal:
         yield Reporter(title, total, None)
@@ -165,7 +181,11 @@ def progress(title: str, total: int | None = None) -> Iterator[Reporter]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn() if total is not None else TextColumn("{task.completed:.0f}"),
+        TaskProgressColumn()
+        if percent
+        else MofNCompleteColumn()
+        if total is not None
+        else TextColumn("{task.completed:.0f}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err, transient=False) as bars:

@@ -130,16 +130,13 @@ def take_in(
 
     refused: list[RejectionDocument] = []
     kept: dict[str, str] = {}
-    with progress("ingest") as reporter:
-        done = 0
+    with progress("ingest", 100, percent=True) as reporter:
 
         def refuse(found: "Sequence[RejectionDocument]") -> None:
             refused.extend(found[: max(0, _REFUSALS_SHOWN - len(refused))])
 
-        def advance(summary: "IngestSummary") -> None:
-            nonlocal done
-            reporter.advance(summary.files - done)
-            done = summary.files
+        def advance(summary: "IngestSummary", share: float) -> None:
+            reporter.reach(share, f"{summary.files} files, {summary.read} entries")
 
         summary = stage.ingest(
             store,

@@ -38,7 +38,7 @@ from mtl_flows.jobs.settling import Delivered
 from mtl_flows.parallel import GuardedOutcome
 from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
-from mtl_flows.science.reading import FoundFile, Part, file_slug, source_key
+from mtl_flows.science.reading import FoundFile, FoundFiles, Part, file_slug, source_key
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import Change, Recorded, material_of
 
@@ -53,7 +53,7 @@ class Delivery:
         store: MTLStore,
         release: ReleaseDocument,
         parameters: IngestParameters,
-        progress: Callable[[IngestSummary], None] | None,
+        progress: Callable[[IngestSummary, float], None] | None,
         on_refusals: Callable[[Sequence[RejectionDocument]], None] | None,
         *,
         retry: bool = False,
@@ -76,8 +76,9 @@ class Delivery:
         self._queue: deque[QueuedFile] = deque()
         self._batch: list[ReadPart] = []
 
-    def take(self, found: Iterable[FoundFile], guard: Guard) -> None:
+    def take(self, found: FoundFiles, guard: Guard) -> None:
         """Read what is new among `found`; write everything in batches."""
+        self._found = found
         in_hand: deque[FoundFile | Part] = deque()
 
         def parts() -> Iterator[FoundFile | Part]:
@@ -261,7 +262,7 @@ class Delivery:
         )
         self.note(self.summary)
         if self.progress is not None:
-            self.progress(self.summary)
+            self.progress(self.summary, self._found.share)
 
     def _named(self, batch: Sequence[ReadPart]) -> list[ReadPart]:
         """The same files, their materials under the names that the store has for them."""

@@ -42,7 +42,7 @@ def ingest(
     workers: int | None = None,
     timeout_s: float = 120.0,
     memory_MB: int = 4000,
-    progress: Callable[[IngestSummary], None] | None = None,
+    progress: Callable[[IngestSummary, float], None] | None = None,
     on_refusals: Callable[[Sequence[RejectionDocument]], None] | None = None,
     on_kept: Callable[[Mapping[str, str]], None] | None = None,
 ) -> IngestSummary:
@@ -76,7 +76,7 @@ def ingest(
     timeout_s, memory_MB
         What one entry of a file may cost.
     progress
-        Called after every batch with the summary so far.
+        Called after every batch with the summary so far, and how much of all bytes has been read, between 0 and 1.
     on_refusals
         Called after every batch with what was refused in it, known refusals included.
     on_kept

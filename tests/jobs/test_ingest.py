@@ -191,10 +191,12 @@ class TestOneDelivery:
 
     def test_progress(self, store: MTLStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("mtl_flows.jobs.delivery._BATCH", 4)
-        seen: list[IngestSummary] = []
-        summary = run(store, folder, progress=seen.append)
-        assert [s.files for s in seen] == [4, 8, 10]
-        assert seen[-1] == summary
+        seen: list[tuple[IngestSummary, float]] = []
+        summary = run(store, folder, progress=lambda *told: seen.append(told))
+        assert [so_far.files for so_far, _ in seen] == [4, 8, 10]
+        shares = [share for _, share in seen]
+        assert shares == sorted(shares)
+        assert seen[-1] == (summary, 1.0)
 
     @pytest.mark.parametrize("source", ["none", "empty"])
     def test_nothing_to_read_is_an_error_and_leaves_no_release(

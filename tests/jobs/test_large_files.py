@@ -44,7 +44,7 @@ def test_what_was_read_is_not_held_until_the_file_is_done(store: MTLStore, tmp_p
     (tmp_path / "many.cif").write_text("".join(cif(f"e{i}", a=4 + i / 1000) for i in range(600)))
     held, written = [], []
 
-    def progress(so_far: IngestSummary) -> None:
+    def progress(so_far: IngestSummary, share: float) -> None:
         held.append(sum(isinstance(thing, Reading) for thing in gc.get_objects()))
         written.append((so_far.files, so_far.new))
 

@@ -22,6 +22,21 @@ def found(*sources: str | Path) -> dict[str, bytes | InputError]:
     return {file.name: file.content for file in find_files(sources)}
 
 
+def test_how_much_is_read_is_known_before_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.cif").write_text("x" * 1000)
+    with tarfile.open(tmp_path / "b.tar", "w") as archive:
+        for number in range(3):
+            member = tarfile.TarInfo(f"{number}.cif")
+            member.size = 50_000
+            archive.addfile(member, io.BytesIO(bytes(50_000)))
+    (tmp_path / "c.cif").symlink_to(tmp_path / "nowhere")
+    found = find_files([tmp_path])
+    shares = [found.share, *(found.share for _ in found), found.share]
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert shares == sorted(shares)
+    assert 0.2 < shares[2] < 0.6 < shares[3] < 0.8
+
+
 def zipped(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

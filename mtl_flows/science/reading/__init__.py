@@ -12,10 +12,11 @@ from mtl_flows.science.reading.files import (
 from mtl_flows.science.reading.formula import reduced_formula
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
 from mtl_flows.science.reading.naming import bare_name, material_id, names, source_key
-from mtl_flows.science.reading.sources import FoundFile, find_files
+from mtl_flows.science.reading.sources import FoundFile, FoundFiles, find_files
 
 __all__ = [
     "FoundFile",
+    "FoundFiles",
     "Metadata",
     "ParsedBlock",
     "ParsedStructure",

@@ -4,7 +4,7 @@ import glob
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -42,7 +42,45 @@ class FoundFile:
     content: bytes | InputError
 
 
-def find_files(sources: Iterable[str | Path]) -> Iterator[FoundFile]:
+class FoundFiles(Iterator[FoundFile]):
+    """Structure files, each read when its turn comes, and how far that is."""
+
+    def __init__(self, places: "Sequence[_Place]") -> None:
+        self._total_bytes = sum(place.size_bytes for place in places)
+        self._before_bytes = 0
+        self._stream: IO[bytes] | None = None
+        self._files = self._of(places)
+
+    def __next__(self) -> FoundFile:
+        return next(self._files)
+
+    @property
+    def share(self) -> float:
+        """How much of all the bytes on disk has been read, between 0 and 1; of an archive as far as it is open."""
+        read = self._before_bytes + (self._stream.tell() if self._stream is not None else 0)
+        return min(1.0, read / self._total_bytes) if self._total_bytes else 1.0
+
+    def _of(self, places: "Sequence[_Place]") -> Iterator[FoundFile]:
+        for place in places:
+            yield from self._open_place(place)
+            self._before_bytes += place.size_bytes
+
+    def _open_place(self, place: "_Place") -> Iterator[FoundFile]:
+        try:
+            if place.problem is not None:
+                raise place.problem
+            size = _check_plain(place.path)
+            with place.path.open("rb") as self._stream:
+                yield from _open(self._stream, place.name, Allowance(size))
+        except InputError as error:
+            yield FoundFile(place.name, _about(place.name, error))
+        except OSError as error:
+            yield FoundFile(place.name, _about(place.name, _unreadable(error)))
+        finally:
+            self._stream = None
+
+
+def find_files(sources: Iterable[str | Path]) -> FoundFiles:
     """Find structure files, and read them one by one in a deterministic order.
 
     Folders are searched to the bottom for CIF, POSCAR, pymatgen JSON and extended XYZ files and archives of them;
@@ -57,8 +95,7 @@ def find_files(sources: Iterable[str | Path]) -> Iterator[FoundFile]:
     """
     if isinstance(sources, str | Path):
         sources = [sources]
-    places = [place for source in sources for path in _expand(str(source)) for place in _list(path)]
-    return (file for place in places for file in _open_place(place))
+    return FoundFiles([place for source in sources for path in _expand(str(source)) for place in _list(path)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +105,14 @@ class _Place:
     path: Path
     name: str
     problem: InputError | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Size on disk; zero of what cannot be asked."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
 
 
 def printable(name: str) -> str:
@@ -170,20 +215,6 @@ def _holds_structures(name: str) -> bool:
 def _plain(name: str) -> str:
     """Name of a single file without the ending of its compression."""
     return next((name[: -len(end)] for end in COMPRESSED if name.lower().endswith(end)), name)
-
-
-def _open_place(place: _Place) -> Iterator[FoundFile]:
-    if place.problem is not None:
-        yield FoundFile(place.name, _about(place.name, place.problem))
-        return
-    try:
-        size = _check_plain(place.path)
-        with place.path.open("rb") as stream:
-            yield from _open(stream, place.name, Allowance(size))
-    except InputError as error:
-        yield FoundFile(place.name, _about(place.name, error))
-    except OSError as error:
-        yield FoundFile(place.name, _about(place.name, _unreadable(error)))
 
 
 def _open(stream: IO[bytes], name: str, allowance: Allowance, depth: int = 0) -> Iterator[FoundFile]:
