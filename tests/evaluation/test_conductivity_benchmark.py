@@ -191,7 +191,8 @@ def test_report_as_json_and_as_tables(report):
 def test_figure(report, tmp_path):
     figure = plot_benchmark(report)
     left, right = figure.axes
-    assert [label.get_text() for label in left.get_yticklabels()] == [gate.gate for gate in report.gates]
+    shown = [" ".join(label.get_text().split()) for label in left.get_yticklabels()]
+    assert shown == [gate.gate for gate in report.gates]
     assert len(right.get_yticklabels()) == len(report.scores) + len(report.models)
     figure.savefig(tmp_path / "gates.png", dpi=40)
     assert (tmp_path / "gates.png").stat().st_size > 1000
