@@ -97,6 +97,30 @@ def write_archive(path: Path, made: Sequence[Generated] | Iterator[Generated]) -
     return path
 
 
+def write_cifs(path: Path, made: Iterator[Generated], r_factor: float | None = None) -> Path:
+    """Write structures as CIF without symmetry into one zip archive, perhaps with an R factor."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for one in made:
+            archive.writestr(f"{one.material_id}.cif", _cif(one, r_factor))
+    return path
+
+
+def _cif(made: Generated, r_factor: float | None) -> str:
+    structure = structure_of(made)
+    lattice = structure.lattice
+    lines = [f"data_{made.number}"]
+    lines += [] if r_factor is None else [f"_refine_ls_R_factor_gt {r_factor:.4f}"]
+    lines += [f"_cell_length_{axis} {value:.8f}" for axis, value in zip("abc", lattice.abc, strict=True)]
+    angles = zip(("alpha", "beta", "gamma"), lattice.angles, strict=True)
+    lines += [f"_cell_angle_{name} {value:.8f}" for name, value in angles]
+    names = ("type_symbol", "fract_x", "fract_y", "fract_z", "occupancy")
+    lines += ["_space_group_name_H-M_alt 'P 1'", "loop_", *(f"_atom_site_{name}" for name in names)]
+    for site in structure:
+        for element, occupancy in site.species.items():
+            lines.append(f"{element.symbol} {site.a:.8f} {site.b:.8f} {site.c:.8f} {occupancy:.6f}")
+    return "\n".join([*lines, ""])
+
+
 @cache
 def _example_topology(name: str) -> TopologyResult:
     return compute_topology(examples()[name], "Li")

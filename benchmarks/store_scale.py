@@ -1,12 +1,15 @@
 """A hundred thousand structures in the store: what ingest costs, and what the documented questions do.
 
-    python benchmarks/store_scale.py [--structures 100000] [--folder FOLDER] [--repeat 40]
+    python benchmarks/store_scale.py [--structures 100000] [--rows 0] [--folder FOLDER] [--repeat 40]
 
 Generated structures (see generated.py) are written as pymatgen JSON into one archive and ingested into an embedded
 mongod. Their topology is that of the example they were made from, with every length strained; chemistry, clustering
 and the candidate table are computed from it as always. Then the ten questions of docs/querying.md are asked again and
 again, in turn, with the default limit of `mtl query`: the table gives median and 95th percentile, what the server
 examined, and the index it used. With `--folder` the database stays and is used again.
+
+With `--rows` the rows of `--structures` (a few hundred will do) are copied, numbers scattered, until each of two
+screenings has so many: the questions alone are timed then, which takes minutes.
 """
 
 import argparse
@@ -15,6 +18,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
@@ -34,6 +38,7 @@ from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.topology import PROTOCOLS, Alternative, BarLimit, BarStatistic, PrescreenThresholds
 from mtl_flows.settings import Settings
 from mtl_flows.stages import CHEMISTRY, ScreeningParameters
+from mtl_flows.store import bins
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import LabelKey
@@ -77,6 +82,28 @@ def fill(store: MTLStore, folder: Path, n: int, workers: int) -> None:
             update_clustering(store, protocol, p)
     with timed("candidate table"):
         rebuild_candidates(store, p)
+
+
+def scatter_rows(store: MTLStore, n: int) -> None:
+    """Copy the rows of the screening under other names, their numbers scattered, until each of two has `n`."""
+    rng = random.Random(0)
+    originals = list(store.candidates.raw.find({"screening": "Li"}))
+    scattered = ("r_connected_A", "d3_A", "v3_A", "v3_over_d3", "rho_cycles_published", "rho_cycles_text")
+    for screening in ("Li", "tight"):
+        copies = n - store.candidates.raw.count_documents({"screening": screening})
+        numbers = iter(range(copies))
+        while batch := list(islice(numbers, 2000)):
+            rows = []
+            for number in batch:
+                row = dict(rng.choice(originals))
+                factor = rng.lognormvariate(0.0, 0.15)
+                row |= {name: row[name] * factor for name in scattered if row.get(name) is not None}
+                if row.get("priority") is not None:
+                    row["priority"] += rng.gauss(0.0, 1.0)
+                material = f"{row['material_id']}-{number}"
+                row |= {"_id": f"{screening}:{material}", "material_id": material, "screening": screening}
+                rows.append(row | {bins.FIELD: bins.bins_of(row)})
+            store.candidates.raw.insert_many(rows, ordered=False)
 
 
 def plan(explained: Any) -> tuple[set[str], set[str]]:
@@ -155,6 +182,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--structures", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=0)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=40)
@@ -166,8 +194,12 @@ def main() -> None:
         with MTLStore.open(Settings(home=folder / "home", mongo_uri=None), begin=True) as store:
             if not arguments.queries_only:
                 fill(store, folder, arguments.structures, arguments.workers)
+            if arguments.rows:
+                with timed(f"rows until two screenings have {arguments.rows} each"):
+                    scatter_rows(store, arguments.rows)
             ask(store, arguments.repeat)
-            rescreen(store)
+            if not arguments.rows:
+                rescreen(store)
             size: dict[str, Any] = store.database.command("dbStats")
             print(
                 json.dumps(

@@ -22,7 +22,18 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from lived_store import P, Store, computed, doubled, groups, plain, refusals, rows, stretched
+from lived_store import (
+    P,
+    Store,
+    computed,
+    doubled,
+    groups,
+    partly_occupied,
+    plain,
+    refusals,
+    rows,
+    stretched,
+)
 from samples import contents, label
 
 from mtl_flows.jobs.groups import find_groups
@@ -38,6 +49,7 @@ BROKEN = "data_broken\n_cell_length_a ?\n"
 STAGES = (
     "barcodes",
     "topology",
+    "barriers",
     "chemistry",
     "orderings",
     "relaxations",
@@ -110,6 +122,12 @@ class LivedIn(RuleBasedStateMachine):
             self.shelves["ICSD"][stem] = stretched(text, 1.0 + A / 5.1)
             self.release("ICSD", "complete")
 
+    @rule(slug=st.sampled_from(("li3ocl", "li3sbs4")), occupancy=st.sampled_from((0.9, 0.5, 1)))
+    def another_occupancy(self, slug: str, occupancy: float) -> None:
+        self.shelves["ICSD"][slug] = partly_occupied(plain(slug), occupancy)
+        self.removed["ICSD"].pop(slug, None)
+        self.release("ICSD", "complete")
+
     @precondition(lambda self: len(self.shelves["ICSD"]) > 3)
     @rule(data=st.data())
     def withdrawal(self, data: st.DataObject) -> None:
@@ -172,7 +190,7 @@ class LivedIn(RuleBasedStateMachine):
 
     @rule()
     def another_matcher_and_back(self) -> None:
-        for matcher in (DuplicateParameters(ltol=0.01), DuplicateParameters()):
+        for matcher in (DuplicateParameters(length_tolerance=0.01), DuplicateParameters()):
             find_groups(self.lived.store, guard_with(0), matcher)
         self.lived.screen()
 
@@ -267,7 +285,7 @@ class LivedIn(RuleBasedStateMachine):
         for name in STAGES:
             mine, theirs = computed(one, name), computed(other, name)
             assert theirs.keys() <= mine.keys(), name
-            if name in ("barcodes", "topology", "chemistry", "orderings"):
+            if name in ("barcodes", "topology", "barriers", "chemistry", "orderings"):
                 assert {key: mine[key] for key in theirs} == theirs, name
 
 

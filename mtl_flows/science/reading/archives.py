@@ -38,6 +38,7 @@ TARS: Final = (
 )
 UNREAD: Final = (".7z", ".rar")
 ARCHIVES: Final = (*ZIPS, *TARS, *UNREAD)
+_PIECE_BYTES = 2**12
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst")
 """Endings of single files that are compressed."""
 
@@ -124,11 +125,14 @@ def _unpacked_zstandard(stream: IO[bytes]) -> Readable:
         """Errors of the library as errors of a file."""
 
         def __init__(self) -> None:
-            self._reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+            # Piece by piece, so that damage costs what is behind it and not what was unpacked along with it.
+            self._reader = zstandard.ZstdDecompressor().stream_reader(
+                stream, read_size=_PIECE_BYTES, read_across_frames=True
+            )
 
         def read(self, size: int = -1, /) -> bytes:
             try:
-                return bytes(self._reader.read(size))
+                return bytes(self._reader.read1(size))
             except zstandard.ZstdError as error:
                 raise OSError(str(error)) from None
 
