@@ -3,8 +3,11 @@
 ``python benchmarks/reading_fuzz.py --mutants 20000`` makes forty seeds of CIF, POSCAR, JSON and extended XYZ from known
 crystals, changes each by its structure (lines and rows dropped, doubled, swapped; numbers scaled; text cut or encoded
 anew; archives truncated and bits flipped) and reads every mutant. Of each mutant that is accepted what is left of
-operations, Z, formula, volume and density is held against the sites by arithmetic of its own, on gemmi's reading of the
-text; a mutant with nothing left to compare is counted apart. The exit code is 1 where a mutant breaks a rule.
+operations, Z, formula, multiplicities, volume and density is held against the sites (`reading_referee.py`); a mutant
+with nothing left to compare is counted apart. The exit code is 1 where a mutant breaks a rule.
+
+With `--ingest` the mutants go through `mtl_flows.jobs.ingest.ingest` into a store, five hundred at a time, and what the
+store holds of each is judged: its structures with their notes and flags, or its rejection.
 """
 
 import argparse
@@ -20,25 +23,30 @@ import traceback
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import gemmi
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Structure
 from pymatgen.io.vasp import Poscar
+from reading_referee import AVOGADRO_A3, contradicted
 
 from mtl_flows.errors import InputError
+from mtl_flows.jobs.ingest import ingest
 from mtl_flows.report.examples import shipped_table, write_examples
+from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.science.curation import flags
 from mtl_flows.science.reading import ParsedStructure, check_structure, find_files, read_structures
+from mtl_flows.settings import Settings
+from mtl_flows.store.database import MTLStore
 
 Mutation = Callable[[random.Random, bytes], bytes]
 N_SEEDS = 40
 LIMIT_S = 20.0
+BATCH = 500
 _NUMBER = re.compile(rb"(?<![\w.])-?\d+\.?\d*(?:\(\d+\))?(?![\w.])")
 _PART = rb"[-+xyzXYZ\d/. ]+"
 _OPERATION = re.compile(rb"\s*(?:\d+\s+)?'?" + _PART + b"," + _PART + b"," + _PART + rb"'?\s*$")
-_AVOGADRO_A3 = 1.66053907
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def _with_statements(content: bytes) -> bytes:
     weight = structure.composition.element_composition.weight
     extra = [
         f"_cell_volume {structure.volume:.4f}",
-        f"_exptl_crystal_density_diffrn {weight * _AVOGADRO_A3 / structure.volume:.4f}",
+        f"_exptl_crystal_density_diffrn {weight * AVOGADRO_A3 / structure.volume:.4f}",
     ]
     counts = Counter(structure.labels)
     out: list[str] = []
@@ -228,78 +236,6 @@ def packed(rng: random.Random, name: str, content: bytes) -> tuple[str, bytes]:
     return f"a.{ending}", mutate(rng, buffer.getvalue())
 
 
-def left_statements(text: str) -> dict[str, float | str]:
-    """Statements that gemmi finds in a text; empty where it cannot read it."""
-    try:
-        block = gemmi.cif.read_string(text).sole_block()
-    except (RuntimeError, ValueError):
-        return {}
-    said: dict[str, float | str] = {}
-    for key, tag in (
-        ("Z", "_cell_formula_units_Z"),
-        ("volume", "_cell_volume"),
-        ("density", "_exptl_crystal_density_diffrn"),
-    ):
-        value = block.find_value(tag)
-        number = gemmi.cif.as_number(value) if value else float("nan")
-        if number == number and 0 < number < 1e9:
-            said[key] = number
-    if value := block.find_value("_chemical_formula_sum"):
-        said["formula"] = " ".join(word.title() for word in gemmi.cif.as_string(value).split())
-    ops = [gemmi.cif.as_string(v) for v in block.find_loop("_space_group_symop_operation_xyz")]
-    ops = ops or [gemmi.cif.as_string(v) for v in block.find_loop("_symmetry_equiv_pos_as_xyz")]
-    if ops:
-        said["operations"] = ";".join(ops)
-    return said
-
-
-def contradicted(parsed: ParsedStructure, text: str) -> tuple[list[str], int]:
-    """Statements left in a text that the structure contradicts, and how many there were to compare."""
-    said, wrong, compared = left_statements(text), [], 0
-    structure = parsed.structure
-    composition = structure.composition.element_composition
-    heavy = Composition({e.symbol: n for e, n in composition.items() if e.symbol != "H"})
-    formula: Composition | None = None
-    try:
-        formula = Composition(str(said["formula"])) if "formula" in said else None
-    except (ValueError, KeyError):
-        formula = None
-    if formula:
-        wanted = Composition({e.symbol: n for e, n in formula.items() if e.symbol not in ("H", "D")})
-        if wanted and heavy:
-            compared += 1
-            if any(
-                abs(heavy.get_atomic_fraction(e) - wanted.get_atomic_fraction(e)) > 0.03
-                for e in {*heavy, *wanted}
-            ):
-                wrong.append("formula")
-            if "Z" in said:
-                compared += 1
-                ratio = heavy.num_atoms / (wanted.num_atoms * float(said["Z"]))
-                whole = heavy.num_atoms / wanted.num_atoms
-                if abs(ratio - 1) > 0.1 and abs(whole - 1) > 0.1:
-                    wrong.append("Z")
-    if "volume" in said:
-        compared += 1
-        if abs(structure.volume / float(said["volume"]) - 1) > 0.02:
-            wrong.append("volume")
-    if "density" in said:
-        compared += 1
-        ratio = composition.weight * _AVOGADRO_A3 / structure.volume / float(said["density"])
-        if abs(ratio - 1) > 0.15 and abs(ratio * 1000 - 1) > 0.15:
-            wrong.append("density")
-    if "operations" in said:
-        try:
-            ops = [gemmi.Op(t).wrap() for t in str(said["operations"]).split(";")]
-        except (RuntimeError, ValueError):
-            return wrong, compared
-        compared += 1
-        texts = {op.triplet() for op in ops}
-        if "x,y,z" not in texts or any((a * b).wrap().triplet() not in texts for a in ops[:6] for b in ops):
-            wrong.append("operations")
-    return wrong, compared
-
-
 @dataclass
 class Tally:
     """What became of the mutants."""
@@ -307,6 +243,20 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     slowest_s: float = 0.0
+
+    def judge(self, name: str, content: bytes, structure: Structure, *, told: bool, alone: bool) -> None:
+        """Hold an accepted structure against what is left of its file, if it is alone in it."""
+        text = content.decode("utf-8", "replace")
+        wrong, compared = contradicted(structure, text) if alone else ([], 0)
+        if not compared:
+            self.counts["accepted, nothing to compare"] += 1
+        elif not wrong:
+            self.counts["accepted, agrees"] += 1
+        elif told:
+            self.counts["accepted with a note"] += 1
+        else:
+            self.counts["accepted, contradicts silently"] += 1
+            self.broken.append(f"silent: {name}: {', '.join(wrong)}\n{text[:3000]}")
 
 
 def try_mutant(rng: random.Random, name: str, content: bytes, tally: Tally) -> None:
@@ -333,22 +283,9 @@ def try_mutant(rng: random.Random, name: str, content: bytes, tally: Tally) -> N
         if isinstance(parsed, InputError):
             tally.counts[f"refused: {parsed.reason}"] += 1
             continue
-        wrong, compared = (
-            contradicted(parsed, content.decode("utf-8", "replace")) if len(blocks) == 1 else ([], 0)
-        )
         doubts = flags(parsed)
         told = bool(parsed.warnings) or doubts.composition_mismatch or doubts.missing_hydrogen
-        if not compared:
-            tally.counts["accepted, nothing to compare"] += 1
-        elif not wrong:
-            tally.counts["accepted, agrees"] += 1
-        elif told:
-            tally.counts["accepted with a note"] += 1
-        else:
-            tally.counts["accepted, contradicts silently"] += 1
-            tally.broken.append(
-                f"silent: {name}: {', '.join(wrong)}\n{content.decode('utf-8', 'replace')[:3000]}"
-            )
+        tally.judge(name, content, parsed.structure, told=told, alone=len(blocks) == 1)
 
 
 def try_archive(rng: random.Random, seed: Seed, tally: Tally, folder: Path) -> None:
@@ -368,24 +305,76 @@ def try_archive(rng: random.Random, seed: Seed, tally: Tally, folder: Path) -> N
         tally.broken.append(f"unaccounted: {good} of 3 members of {name}, no refusal")
 
 
+def through_ingest(mutants: dict[str, bytes], tally: Tally, store: MTLStore, folder: Path) -> None:
+    """Ingest mutants by name of their files, and judge what the store holds of each."""
+    folder.mkdir()
+    for name, content in mutants.items():
+        (folder / name).write_bytes(content)
+    try:
+        summary = ingest(store, [folder], release=folder.name, workers=1, timeout_s=LIMIT_S)
+    except Exception:  # noqa: BLE001 - that an ingest ends is the finding
+        tally.broken.append(f"traceback: {folder.name}: {traceback.format_exc(limit=-3)}")
+        return
+    if summary.files != len(mutants):
+        tally.broken.append(f"unaccounted: {summary.files} of {len(mutants)} files")
+    held: dict[str, list[StructureDocument]] = {}
+    for document in store.structures.find({"releases": folder.name}):
+        held.setdefault(Path(document.file.name).name, []).append(document)
+    refused: set[str] = set()
+    for refusal in store.rejections.find({"releases": folder.name}):
+        refused.add(Path(refusal.subject.partition(" [")[0]).name)
+        tally.counts[f"refused: {refusal.reason}"] += 1
+        if refusal.reason == "limit_exceeded" and "took more" in refusal.message:
+            tally.broken.append(f"over the limit: {refusal.subject}")
+    for name, content in mutants.items():
+        documents = held.get(name, [])
+        if not documents and name not in refused:
+            tally.broken.append(f"unaccounted: {name}")
+        for document in documents:
+            structure = store.crystals.get(document.crystal_id).to_structure()
+            for site, label in zip(structure, document.site_labels, strict=True):
+                site.label = label
+            doubts = document.flags
+            told = bool(document.warnings) or doubts.composition_mismatch or doubts.missing_hydrogen
+            alone = len(documents) == 1 and name not in refused
+            tally.judge(name, content, structure, told=told, alone=alone)
+
+
+def without_code(content: bytes) -> bytes:
+    """The file without its code in a database, which would make all mutants of a seed one material."""
+    return re.sub(rb"_database_code_\S+.*\n", b"", content)
+
+
 def main() -> None:
     """Make and read the mutants; print what became of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutants", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0, help="of the random numbers")
     parser.add_argument("--show", type=int, default=5, help="broken mutants to show")
+    parser.add_argument("--ingest", action="store_true", help="through a store")
     arguments = parser.parse_args()
     rng, tally, originals = random.Random(arguments.seed), Tally(), seeds()
-    with tempfile.TemporaryDirectory() as folder:
+    batch: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as open_ones:
+        folder, n_batches = Path(temporary), 0
+        if arguments.ingest:
+            settings = Settings(home=folder / "home", mongo_uri=None)
+            store = open_ones.enter_context(MTLStore.open(settings, begin=True))
         for number in range(arguments.mutants):
             seed = originals[number % len(originals)]
-            if number % 10 == 9:
-                try_archive(rng, seed, tally, Path(folder))
+            if number % 10 == 9 and not arguments.ingest:
+                try_archive(rng, seed, tally, folder)
                 continue
             content, name = seed.content, seed.name
             for _ in range(rng.choice([1, 1, 2, 3])):
                 content = rng.choice(MUTATIONS)(rng, content) or b" "
-            try_mutant(rng, name, content, tally)
+            if not arguments.ingest:
+                try_mutant(rng, name, content, tally)
+                continue
+            batch[f"{number}-{name}"] = without_code(content)
+            if len(batch) == BATCH or number == arguments.mutants - 1:
+                through_ingest(batch, tally, store, folder / f"batch{n_batches}")
+                batch, n_batches = {}, n_batches + 1
     print(f"{arguments.mutants} mutants of {len(originals)} seeds, slowest {tally.slowest_s:.2f} s")
     for what, count in sorted(tally.counts.items()):
         print(f"  {count:6} {what}")

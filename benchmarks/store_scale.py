@@ -146,7 +146,7 @@ def ask(store: MTLStore, repeat: int) -> None:
         start = perf_counter()
         list(cursor(title))
         times[title].append(1000 * (perf_counter() - start))
-    print(f"{'median':>7} {'p95':>7} {'all':>7} {'found':>5} {'examined':>8}  question (index)")
+    print(f"{'median':>7} {'p95':>7} {'all':>7} {'found':>5} {'keys':>7} {'rows':>7}  question (index)")
     for title, query in questions.items():
         explained = cursor(title).explain()
         stages, indexes = plan(explained["queryPlanner"]["winningPlan"])
@@ -155,7 +155,7 @@ def ask(store: MTLStore, repeat: int) -> None:
         statistics, measured = explained["executionStats"], times[title]
         print(
             f"{median(measured):7.1f} {quantiles(measured, n=20)[-1]:7.1f} {store.candidates.count(query):7d} "
-            f"{statistics['nReturned']:5d} {statistics['totalDocsExamined']:8d}  "
+            f"{statistics['nReturned']:5d} {statistics['totalKeysExamined']:7d} {statistics['totalDocsExamined']:7d}  "
             f"{title} ({', '.join(sorted(indexes))})"
         )
     everything = [t for measured in times.values() for t in measured]

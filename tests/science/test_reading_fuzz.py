@@ -1,9 +1,13 @@
 """A short run of the mutants; the long one is `benchmarks/reading_fuzz.py`."""
 
 import random
+import re
 from pathlib import Path
 
 import reading_fuzz
+from reading_referee import contradicted
+
+from mtl_flows.store.database import MTLStore
 
 
 def test_mutants_break_no_rule(tmp_path: Path) -> None:
@@ -25,7 +29,27 @@ def test_what_breaks_a_rule_is_seen() -> None:
     seeds = [seed for seed in reading_fuzz.seeds() if seed.name.endswith(".cif")]
     (block,) = reading_fuzz.read_structures((seeds[0].name, seeds[0].content))
     assert isinstance(block.result, reading_fuzz.ParsedStructure)
-    assert reading_fuzz.contradicted(block.result, seeds[0].content.decode()) == ([], 5)
-    wrong, compared = reading_fuzz.contradicted(block.result, seeds[1].content.decode())
-    assert compared == 5
+    structure, own = block.result.structure, seeds[0].content.decode()
+    assert contradicted(structure, own) == ([], 5 + len(set(structure.labels)))
+    wrong, compared = contradicted(structure, seeds[1].content.decode())
+    assert compared >= 5
     assert set(wrong) >= {"formula", "volume"}
+    stated = re.sub(r"^(Li1 Li .*) \d+$", r"\1 3", own, flags=re.MULTILINE)
+    assert stated != own
+    assert contradicted(structure, stated)[0] == ["multiplicity of Li1"]
+    structure.remove_sites([0])
+    assert any(what.startswith("multiplicity of") for what in contradicted(structure, own)[0])
+
+
+def test_mutants_through_ingest_break_no_rule(store: MTLStore, tmp_path: Path) -> None:
+    rng, tally = random.Random(12), reading_fuzz.Tally()
+    mutants = {
+        f"{number}-{seed.name}": reading_fuzz.without_code(
+            rng.choice(reading_fuzz.MUTATIONS)(rng, seed.content)
+        )
+        for number, seed in enumerate(reading_fuzz.seeds())
+    }
+    mutants["good-one.cif"] = reading_fuzz.without_code(reading_fuzz.seeds()[0].content)
+    reading_fuzz.through_ingest(mutants, tally, store, tmp_path / "mutants")
+    assert tally.broken == []
+    assert tally.counts["accepted, agrees"] > 0
