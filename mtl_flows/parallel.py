@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing import forkserver
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -62,6 +62,79 @@ class GuardedOutcome(Generic[R]):
         return self.result  # type: ignore[return-value]
 
 
+class GuardedPool:
+    """Processes that are kept for several maps, and started by the first.
+
+    Parameters
+    ----------
+    workers
+        Processes; 0 calls functions in this one, without limits.
+    timeout_s, memory_MB
+        Seconds and megabytes of data that one item may take; no limit if None.
+    """
+
+    def __init__(self, workers: int, *, timeout_s: float | None = None, memory_MB: int | None = None) -> None:
+        self._workers, self._timeout_s, self._memory_MB = workers, timeout_s, memory_MB
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[GuardedOutcome[R]]:
+        """Apply `function` to every item and yield the outcomes in order.
+
+        Parameters
+        ----------
+        function
+            Defined at the top of a module, or a partial of such a one, so that it can travel to another process.
+        items
+            Consumed as the work goes on.
+
+        Yields
+        ------
+        GuardedOutcome
+            Its error is a `LimitExceededError` where a limit was exceeded or the process died.
+        """
+        if self._workers == 0:
+            yield from (_call(function, item) for item in items)
+            return
+        pool = self._started(_module_of(function))
+        queue = iter(items)
+        futures: deque[ProcessFuture] = deque()
+        try:
+            while True:
+                for item in islice(queue, self._workers * _IN_FLIGHT_PER_WORKER - len(futures)):
+                    futures.append(
+                        pool.schedule(_call_packed, args=(function, item), timeout=self._timeout_s)
+                    )
+                if not futures:
+                    return
+                yield _collect(futures.popleft(), self._timeout_s)
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _started(self, module: str) -> ProcessPool:
+        """Return the processes: copies of a server that has imported the function's module already."""
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload([module])
+            with _one_thread_each(), ignoring_interrupts():
+                forkserver.ensure_running()
+            self._pool = ProcessPool(
+                max_workers=self._workers,
+                context=context,
+                initializer=_limit_memory,
+                initargs=(self._memory_MB,),
+            )
+        return self._pool
+
+
 def guarded_map(
     function: Callable[[T], R],
     items: Iterable[T],
@@ -70,46 +143,9 @@ def guarded_map(
     timeout_s: float | None = None,
     memory_MB: int | None = None,
 ) -> Iterator[GuardedOutcome[R]]:
-    """Apply `function` to every item and yield the outcomes in order.
-
-    Parameters
-    ----------
-    function
-        Defined at the top of a module, or a partial of such a one, so that it can travel to another process.
-    items
-        Consumed as the work goes on.
-    workers
-        Processes; 0 calls the function in this one, without limits.
-    timeout_s, memory_MB
-        Seconds and megabytes of data that one item may take; no limit if None.
-
-    Yields
-    ------
-    GuardedOutcome
-        Its error is a `LimitExceededError` where a limit was exceeded or the process died.
-    """
-    if workers == 0:
-        yield from (_call(function, item) for item in items)
-        return
-    context = multiprocessing.get_context("forkserver")
-    # The workers are copies of a server that has imported the function's module already.
-    context.set_forkserver_preload([_module_of(function)])
-    with _one_thread_each(), ignoring_interrupts():
-        forkserver.ensure_running()
-    pool = ProcessPool(max_workers=workers, context=context, initializer=_limit_memory, initargs=(memory_MB,))
-    queue = iter(items)
-    futures: deque[ProcessFuture] = deque()
-    try:
-        while True:
-            for item in islice(queue, workers * _IN_FLIGHT_PER_WORKER - len(futures)):
-                futures.append(pool.schedule(_call_packed, args=(function, item), timeout=timeout_s))
-            if not futures:
-                break
-            yield _collect(futures.popleft(), timeout_s)
-        pool.close()
-    finally:
-        pool.stop()
-        pool.join()
+    """Apply `function` to every item in processes of its own; parameters are those of `GuardedPool`."""
+    with GuardedPool(workers, timeout_s=timeout_s, memory_MB=memory_MB) as pool:
+        yield from pool.map(function, items)
 
 
 def available_threads() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mtl_flows.errors import LimitExceededError, NoMobileIonError
-from mtl_flows.parallel import GuardedOutcome, available_threads, guarded_map
+from mtl_flows.parallel import GuardedOutcome, GuardedPool, available_threads, guarded_map
 
 
 class TwoArgumentsError(Exception):
@@ -202,3 +202,19 @@ def test_workers_use_one_thread_each_unless_told_otherwise(tmp_path):
 def test_threads_are_those_of_the_process(chosen, expected, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", chosen)
     assert available_threads() == (expected or len(os.sched_getaffinity(0)))
+
+
+def process_of(_: object) -> int:
+    return os.getpid()
+
+
+def test_processes_are_kept_from_map_to_map() -> None:
+    with GuardedPool(1, timeout_s=60.0) as pool:
+        ids = {outcome.value for _ in range(3) for outcome in pool.map(process_of, range(4))}
+        (first,) = ids
+        # What is left when somebody stops listening is not waited for.
+        listened = pool.map(act, ["well", *(["hang"] * 3)])
+        assert next(listened).value == "WELL"
+        listened.close()
+        assert [outcome.value for outcome in pool.map(act, ["again"])] == ["AGAIN"]
+    assert first != os.getpid()

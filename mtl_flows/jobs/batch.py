@@ -10,7 +10,7 @@ from jobflow import job
 from mtl_flows.errors import InputError, MTLError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.parallel import guarded_map
+from mtl_flows.parallel import GuardedPool
 from mtl_flows.schemas.base import CrystalResult, Header, StageParameters
 from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, StageInput, Subject
@@ -86,8 +86,9 @@ def run_stages(
     stages: Sequence[CrystalStage[Any]] = CRYSTAL_STAGES,
     limits: Limits = Limits(),
 ) -> list[BatchSummary]:
-    """Take structures through some stages, one after the other; as `run_stage`."""
-    return [run_stage(store, stage, structure_ids, parameters, limits=limits) for stage in stages]
+    """Take structures through some stages, one after the other, in one pool of processes; as `run_stage`."""
+    with _processes(limits) as pool:
+        return [_run(store, stage, structure_ids, parameters, pool) for stage in stages]
 
 
 def run_stage(
@@ -109,6 +110,21 @@ def run_stage(
     NotFoundError
         If a structure is unknown.
     """
+    with _processes(limits) as pool:
+        return _run(store, stage, structure_ids, parameters, pool)
+
+
+def _processes(limits: Limits) -> GuardedPool:
+    return GuardedPool(limits.workers, timeout_s=limits.timeout_s, memory_MB=limits.memory_MB)
+
+
+def _run(
+    store: MTLStore,
+    stage: CrystalStage[Any],
+    structure_ids: Sequence[str],
+    parameters: ScreeningParameters,
+    pool: GuardedPool,
+) -> BatchSummary:
     keyed = parameters.of(stage)
     results = store.results(stage)
     subjects = store.structures.subjects(structure_ids)
@@ -123,12 +139,9 @@ def run_stage(
             in_hand.append(item)
             yield item
 
-    outcomes = guarded_map(
-        _compute, handed_out(), workers=limits.workers, timeout_s=limits.timeout_s, memory_MB=limits.memory_MB
-    )
     ready: list[CrystalResult] = []
     done: list[str] = []
-    for outcome in outcomes:
+    for outcome in pool.map(_compute, handed_out()):
         item = in_hand.popleft()
         if outcome.error is None:
             ready.append(outcome.value)
