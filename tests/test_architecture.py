@@ -251,6 +251,12 @@ def test_a_screening_job_starts_without_phase_diagrams() -> None:
     assert found.strip() == "False"
 
 
+def test_documents_are_known_without_the_reader() -> None:
+    code = "import mtl_flows.schemas.ingest, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not set(loaded.split()) & {"numpy", "pymatgen", "gemmi", "mtl_flows.science.reading"}
+
+
 def test_dynamics_is_handed_in_without_engines() -> None:
     """A login node that hands work in has neither potentials nor programs to load, nor phase diagrams."""
     code = "import mtl_flows.launch.dynamics, mtl_flows.simulation.engines.vasp, sys; print(*sys.modules)"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mtl_flows.schemas.ingest import FileDocument
-from mtl_flows.science.reading import file_slug
+from mtl_flows.science.naming import file_slug
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.deliveries import Claim
 

@@ -38,7 +38,8 @@ from mtl_flows.jobs.settling import Delivered
 from mtl_flows.parallel import GuardedOutcome
 from mtl_flows.schemas.base import content_hash, utc_now
 from mtl_flows.schemas.ingest import FileDocument, RejectionDocument, ReleaseDocument
-from mtl_flows.science.reading import FoundFile, FoundFiles, Part, file_slug, source_key
+from mtl_flows.science.naming import file_slug, source_key
+from mtl_flows.science.reading import FoundFile, FoundFiles, Part
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import Change, Recorded, material_of
 

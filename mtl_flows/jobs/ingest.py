@@ -22,7 +22,8 @@ from mtl_flows.parallel import guarded_map
 from mtl_flows.schemas.base import utc_now
 from mtl_flows.schemas.ingest import RejectionDocument
 from mtl_flows.science.curation import FILTERS, CurationLimits
-from mtl_flows.science.reading import ReadingParameters, find_files, source_key
+from mtl_flows.science.naming import source_key
+from mtl_flows.science.reading import ReadingParameters, find_files
 from mtl_flows.store.database import MTLStore
 
 

@@ -6,7 +6,7 @@ from typing import overload
 
 from mtl_flows.jobs.reading import Reading
 from mtl_flows.schemas.ingest import RejectionDocument
-from mtl_flows.science.reading import bare_name, names, source_key
+from mtl_flows.science.naming import bare_name, names, source_key
 from mtl_flows.store.database import MTLStore
 
 

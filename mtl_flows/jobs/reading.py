@@ -19,6 +19,7 @@ from mtl_flows.schemas.ingest import (
 from mtl_flows.science.crystals import canonical
 from mtl_flows.science.curation import ION_FILTERS, CurationLimits, disorder, flags, raised
 from mtl_flows.science.duplicates import composition_key
+from mtl_flows.science.naming import file_slug, material_id, names
 from mtl_flows.science.reading import (
     FoundFile,
     ParsedBlock,
@@ -26,10 +27,7 @@ from mtl_flows.science.reading import (
     Part,
     ReadingParameters,
     check_structure,
-    file_slug,
     lacking_ion,
-    material_id,
-    names,
     parts_of_file,
     read_part,
     reduced_formula,

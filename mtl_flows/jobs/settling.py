@@ -7,7 +7,7 @@ from functools import cached_property
 from mtl_flows.errors import ConflictingIdError
 from mtl_flows.jobs.reading import STAGE, stems
 from mtl_flows.schemas.ingest import REPEATED, RejectionDocument, ReleaseDocument
-from mtl_flows.science.reading import bare_name, source_key
+from mtl_flows.science.naming import bare_name, source_key
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import Held
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mtl_flows.errors import SetAsideError
 from mtl_flows.schemas.ingest import RejectionDocument
-from mtl_flows.science.reading import bare_name, material_id, source_key
+from mtl_flows.science.naming import bare_name, material_id, source_key
 from mtl_flows.store.database import MTLStore
 
 

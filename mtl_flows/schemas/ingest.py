@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtl_flows.errors import InputError, MTLError
 from mtl_flows.schemas.base import Document, Provenance, content_hash, utc_now
-from mtl_flows.science.reading import names, source_key
+from mtl_flows.science.naming import names, source_key
 
 REPEATED = "#"
 """Stands between the name of a data block and its number where an earlier block bears the name."""

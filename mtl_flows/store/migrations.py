@@ -10,7 +10,7 @@ from mtl_flows.errors import NoMobileIonError
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.ingest import IngestRecord, RejectionDocument
 from mtl_flows.schemas.labels import LabelDocument, LabelFacts, LabelStatement
-from mtl_flows.science.reading import file_slug
+from mtl_flows.science.naming import file_slug
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.database import MTLStore
 

@@ -13,7 +13,7 @@ from mtl_flows import __version__
 from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError, NotFoundError, there_are
 from mtl_flows.schemas.base import Provenance, utc_now
 from mtl_flows.schemas.ingest import IngestRecord, ReleaseDocument
-from mtl_flows.science.reading import source_key
+from mtl_flows.science.naming import source_key
 from mtl_flows.store.collection import DocumentCollection
 
 _ATTEMPTS = 50

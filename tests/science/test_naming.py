@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtl_flows.science.reading import bare_name, material_id, names, source_key
+from mtl_flows.science.naming import bare_name, material_id, names, source_key
 
 
 @pytest.mark.parametrize(

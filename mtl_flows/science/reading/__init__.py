@@ -3,7 +3,6 @@
 from mtl_flows.science.reading.checks import check_structure, lacking_ion
 from mtl_flows.science.reading.files import (
     Part,
-    file_slug,
     parts_of_file,
     read_part,
     read_structures,
@@ -11,7 +10,6 @@ from mtl_flows.science.reading.files import (
 )
 from mtl_flows.science.reading.formula import reduced_formula
 from mtl_flows.science.reading.model import Metadata, ParsedBlock, ParsedStructure, ReadingParameters
-from mtl_flows.science.reading.naming import bare_name, material_id, names, source_key
 from mtl_flows.science.reading.sources import FoundFile, FoundFiles, find_files
 
 __all__ = [
@@ -22,17 +20,12 @@ __all__ = [
     "ParsedStructure",
     "Part",
     "ReadingParameters",
-    "bare_name",
     "check_structure",
-    "file_slug",
     "find_files",
     "lacking_ion",
-    "material_id",
-    "names",
     "parts_of_file",
     "read_part",
     "read_structures",
     "reduced_formula",
-    "source_key",
     "split_file",
 ]

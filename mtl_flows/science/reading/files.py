@@ -23,6 +23,7 @@ from mtl_flows.science.charges import (
     mean_states,
     site_charges,
 )
+from mtl_flows.science.naming import POSCAR_NAMES, file_slug
 from mtl_flows.science.reading import limits
 from mtl_flows.science.reading.cif import CifBlock, parse_cif
 from mtl_flows.science.reading.crystal import build_crystal
@@ -35,7 +36,6 @@ from mtl_flows.science.reading.sources import read_path
 
 # What pymatgen raises over malformed text, according to where it stumbles.
 _MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, StructureError)
-_POSCAR_NAMES = ("POSCAR", "CONTCAR")
 _POSCAR_SUFFIXES = (".vasp", ".poscar")
 _XYZ_SUFFIXES = (".extxyz", ".xyz")
 _CHECK = "check the file"
@@ -48,7 +48,6 @@ _SITES = re.compile(r"^\s*_atom_site[_.]", re.MULTILINE | re.IGNORECASE)
 _STRUCTURAL = re.compile(
     r"^\s*_cell[_.]length_a\s|^\s*_database_code_(?:icsd|depnum)", re.MULTILINE | re.IGNORECASE
 )
-_COLLECTION_CODE = re.compile(r"coll(?:ection)?[-_ ]?code[-_ ]?(\d+)|^icsd[-_ ]?(\d+)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +220,7 @@ def _is_cif(name: str, text: str) -> bool:
     lower = name.lower()
     if lower.endswith((".cif", ".mcif")):
         return True
-    if lower.endswith((".json", *_POSCAR_SUFFIXES, *_XYZ_SUFFIXES)) or name.upper().startswith(_POSCAR_NAMES):
+    if lower.endswith((".json", *_POSCAR_SUFFIXES, *_XYZ_SUFFIXES)) or name.upper().startswith(POSCAR_NAMES):
         return False
     return bool(re.search(r"^\s*data_", text, re.MULTILINE | re.IGNORECASE))
 
@@ -262,7 +261,7 @@ def _read(
             yield from _read_cif(text, line, parameters)
         elif name.lower().endswith(".json"):
             yield "", _read_json(text)
-        elif name.lower().endswith(_POSCAR_SUFFIXES) or name.upper().startswith(_POSCAR_NAMES):
+        elif name.lower().endswith(_POSCAR_SUFFIXES) or name.upper().startswith(POSCAR_NAMES):
             yield "", _read_poscar(text)
         elif _is_xyz(name):
             yield "", _plain_content(read_frame(text), ())
@@ -375,22 +374,3 @@ def _plain_content(structure: Structure, messages: tuple[str, ...]) -> _Content:
         site_charges=site_charges(structure) if has_several_states(ions) else (),
         warnings=messages,
     )
-
-
-def file_slug(path: Path, block: str = "") -> str:
-    """Id from the name of a file: ``icsd-188887`` for its usual names in the ICSD, else the name itself.
-
-    Files called no more than ``POSCAR`` take the name of their folder.
-    """
-    stem = re.sub(r"(\.(cif|mcif|vasp|poscar|json|extxyz|xyz))+$", "", path.name, flags=re.IGNORECASE)
-    for generic in _POSCAR_NAMES:
-        if stem.upper().startswith(generic):
-            stem = stem[len(generic) :].strip("._- ") or f"{path.parent.name}-{generic}".strip("-")
-    code = _COLLECTION_CODE.search(stem)
-    if code:
-        stem = f"icsd-{code[1] or code[2]}"
-    return "-".join(part for part in (_safe(stem), _safe(block)) if part) or "unnamed"
-
-
-def _safe(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_+-]+", "-", text).strip("-")

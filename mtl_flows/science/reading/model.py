@@ -6,7 +6,7 @@ from pymatgen.core import Structure
 
 from mtl_flows.errors import InputError
 from mtl_flows.science.charges import SiteCharges, with_charges
-from mtl_flows.science.reading.naming import material_id
+from mtl_flows.science.naming import material_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from pymatgen.core import Structure
 
 from mtl_flows.science.crystals import difference
-from mtl_flows.science.reading import names
+from mtl_flows.science.naming import names
 from mtl_flows.stages import Subject
 
 Stored = Mapping[str, Any]

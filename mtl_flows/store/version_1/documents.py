@@ -11,7 +11,7 @@ from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.schemas.ingest import DeliveryDocument
 from mtl_flows.science.crystals import canonical
-from mtl_flows.science.reading import file_slug, names
+from mtl_flows.science.naming import file_slug, names
 from mtl_flows.science.topology import TopologyParameters
 from mtl_flows.stages import BARCODES, CHEMISTRY, Subject
 from mtl_flows.store.version_1.crystals import own_crystal

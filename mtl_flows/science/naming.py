@@ -2,8 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+POSCAR_NAMES: Final = ("POSCAR", "CONTCAR")
+"""What VASP calls a structure file, whatever it holds."""
 
 _OF = "@"
+_COLLECTION_CODE = re.compile(r"coll(?:ection)?[-_ ]?code[-_ ]?(\d+)|^icsd[-_ ]?(\d+)$", re.IGNORECASE)
 
 
 def source_key(source: str) -> str:
@@ -49,3 +55,22 @@ def bare_name(material: str) -> str:
 def names(material: str, codes: Sequence[str] = ()) -> list[str]:
     """All that a material answers to, in lower case: its id, the same without the source, its database codes."""
     return list(dict.fromkeys(name.casefold() for name in (material, bare_name(material), *codes)))
+
+
+def file_slug(path: Path, block: str = "") -> str:
+    """Id from the name of a file: ``icsd-188887`` for its usual names in the ICSD, else the name itself.
+
+    Files called no more than ``POSCAR`` take the name of their folder.
+    """
+    stem = re.sub(r"(\.(cif|mcif|vasp|poscar|json|extxyz|xyz))+$", "", path.name, flags=re.IGNORECASE)
+    for generic in POSCAR_NAMES:
+        if stem.upper().startswith(generic):
+            stem = stem[len(generic) :].strip("._- ") or f"{path.parent.name}-{generic}".strip("-")
+    code = _COLLECTION_CODE.search(stem)
+    if code:
+        stem = f"icsd-{code[1] or code[2]}"
+    return "-".join(part for part in (_safe(stem), _safe(block)) if part) or "unnamed"
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_+-]+", "-", text).strip("-")
