@@ -261,6 +261,12 @@ class CalculationError(DynamicsError):
     reason = "calculation_failed"
 
 
+class UnsoundPotentialError(CalculationError):
+    """A potential whose forces or stress are not the slope of its energy."""
+
+    reason = "unsound_potential"
+
+
 class PotentialChangedError(CalculationError):
     """A worker's weights are others than those of the potential that was asked for."""
 

@@ -6,10 +6,10 @@ Values come, first match wins, from arguments, environment variables (``MTL_MONG
 """
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -32,6 +32,19 @@ def find_project_folder(start: Path | None = None) -> Path:
     return start
 
 
+class NamedEngine(BaseModel):
+    """An engine with its model and keyword arguments, written once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    engine: str = Field(description="as --engine takes it")
+    model: str = Field("", description="as --model takes it")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="as --set and --engine-kwargs take them"
+    )
+    device: str = Field("auto", description="as --device takes it")
+
+
 class Settings(BaseSettings):
     """Everything a deployment can set; science never reads it."""
 
@@ -48,6 +61,14 @@ class Settings(BaseSettings):
     mobile_ions: str = Field(
         "",
         description="mobile ions of the project, with commas between, such as Li,Na; lithium if none are named",
+    )
+    device: str = Field(
+        "",
+        pattern=r"^(|auto|cpu|mps|cuda(:\d+)?)$",
+        description="where this machine's workers evaluate potentials, whatever was asked for: cpu, cuda:1, ...",
+    )
+    engines: dict[str, NamedEngine] = Field(
+        default_factory=dict, description="engines by names of the project's own, for --engine"
     )
     home: Path = Field(Path(EMBEDDED_FOLDER), description="folder of the embedded server and its data")
 

@@ -87,5 +87,5 @@ ProviderName = Literal["potential", "materials_project", "file"]
 Corrections = Literal["as_given", "mp2020"]
 """Whether energies of a file are taken as they are, or corrected as the Materials Project corrects raw PBE energies."""
 
-WorkKind = Literal["light", "heavy", "any"]
-"""What a worker takes: screening, molecular dynamics, or both."""
+WorkKind = Literal["light", "heavy", "cpu", "gpu", "vasp", "any"]
+"""What a worker takes: screening, all molecular dynamics, that on a CPU, on a GPU, by VASP, or everything."""

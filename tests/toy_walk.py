@@ -32,8 +32,11 @@ class RandomWalk:
     name: str = "toy_walk:ENGINE"
     energy_scale: str = "nothing"
     relaxes_hulls: bool = False
+    needs: str = ""
 
-    def configured(self, settings: Mapping[str, Any], *, n_threads: int = 1) -> "RandomWalk":
+    def configured(
+        self, settings: Mapping[str, Any], *, n_threads: int = 1, device: str = "auto"
+    ) -> "RandomWalk":
         return replace(self, **{name: float(value) for name, value in settings.items()})
 
     def potential(self) -> dict[str, Any]:
@@ -53,6 +56,9 @@ class RandomWalk:
             "threads": 1,
             "energy_scale": self.energy_scale,
         }
+
+    def check(self, structure: Structure) -> None:
+        return None
 
     def relax(
         self, structure: Structure, goal: RelaxationGoal, so_far: Relaxation | None = None

@@ -1,5 +1,6 @@
 """The options of molecular dynamics, declared once for every command that takes them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ from mtl_flows.cli.types import EngineName
 from mtl_flows.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from mtl_flows.settings import NamedEngine
     from mtl_flows.stages.dynamics import DynamicsParameters
 
 _PANEL = "Molecular dynamics"
@@ -34,6 +36,18 @@ class DynamicsOptions:
             metavar="NAME=VALUE",
         ),
     ] = None
+    model: Annotated[str, _option("Model of the engine: a name it knows, or a file.")] = ""
+    engine_kwargs: Annotated[
+        str, _option("Keyword arguments of the engine, as JSON.", metavar="'{\"NAME\": VALUE}'")
+    ] = ""
+    device: Annotated[
+        str,
+        _option("Where the potential runs: auto (a GPU if the worker has one), cpu, cuda, cuda:N, mps."),
+    ] = "auto"
+    allow_non_conservative: Annotated[
+        bool,
+        _option("Run potentials whose forces are not the slope of their energy.", "--allow-non-conservative"),
+    ] = False
     temperatures: Annotated[str, _option("Temperatures in K, with commas between.")] = "800,1000,1200,1400"
     heat_ps: Annotated[float, _option("Heating ramp from 300 to 1200 K, ps.")] = 10.0
     production_ps: Annotated[float, _option("Production at each temperature before it is judged, ps.")] = 20.0
@@ -78,10 +92,13 @@ class DynamicsOptions:
         from mtl_flows.science.ordering import OrderingParameters
         from mtl_flows.stages.dynamics import DynamicsParameters
 
+        engine = self._engine()
         parameters = DynamicsParameters(
             mobile_ion=mobile_ion,
-            engine=self.engine,
-            engine_settings=_settings(self.engine_settings or []),
+            engine=f"{engine.engine}:{engine.model}" if engine.model else engine.engine,
+            engine_settings=engine.settings,
+            device=engine.device,
+            allow_unsound=self.allow_non_conservative,
             ordering=OrderingParameters(n_orderings=self.orderings, max_atoms=self.max_atoms),
             heat_ps=self.heat_ps,
             temperatures_K=_temperatures_K(self.temperatures),
@@ -99,10 +116,38 @@ class DynamicsOptions:
         parameters.configured_engine()
         return parameters
 
+    def _engine(self) -> "NamedEngine":
+        """The engine that is named in the settings, or here; what is said here goes before."""
+        from mtl_flows.settings import NamedEngine, Settings
+
+        named = Settings.load().engines.get(self.engine, NamedEngine(engine=self.engine))
+        settings = {
+            **named.settings,
+            **_keywords(self.engine_kwargs),
+            **_settings(self.engine_settings or []),
+        }
+        return NamedEngine(
+            engine=named.engine,
+            model=self.model or named.model,
+            settings=settings,
+            device=named.device if self.device == "auto" else self.device,
+        )
+
 
 def takes_dynamics(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of molecular dynamics in the place of its parameter ``dynamics``."""
     return takes("dynamics", DynamicsOptions, **defaults)
+
+
+def _keywords(text: str) -> dict[str, Any]:
+    """Keyword arguments of a JSON object."""
+    try:
+        given = json.loads(text or "{}")
+    except ValueError as error:
+        raise ConfigurationError(f"is no JSON: {error}", subject="--engine-kwargs") from None
+    if not isinstance(given, dict):
+        raise ConfigurationError('is no JSON object, such as {"dispersion": true}', subject="--engine-kwargs")
+    return given
 
 
 def _temperatures_K(text: str) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
 """`mtl init`, `mtl launch`, `mtl worker`, `mtl status`, `mtl recover`: work through FireWorks."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,9 +173,18 @@ def hand_in_dynamics(
 
 def worker(
     kind: Annotated[
-        WorkKind, typer.Option("--kind", help="Screening (light), molecular dynamics (heavy), or any.")
+        WorkKind,
+        typer.Option(
+            "--kind",
+            help="Screening (light), molecular dynamics (heavy; or that by a potential on any device, on a GPU asked "
+            "for by name, by VASP), or any.",
+        ),
     ] = "light",
     heavy: Annotated[bool, typer.Option("--heavy/--light", hidden=True)] = False,
+    device: Annotated[
+        str,
+        typer.Option("--device", help="Evaluate potentials there, whatever was asked for: cpu, cuda:1, mps."),
+    ] = "",
     processes: Annotated[int, typer.Option("--processes", "-j", min=1, help="Jobs at a time.")] = 1,
     max_jobs: Annotated[
         int, typer.Option("--max-jobs", min=0, help="Stop after so many jobs; 0: no limit.")
@@ -191,11 +201,15 @@ def worker(
     from mtl_flows.cli.work import fail_if_any, run_workers
     from mtl_flows.launch.names import KINDS
     from mtl_flows.settings import Settings
+    from mtl_flows.simulation.devices import checked_device
     from mtl_flows.store.connection import connection
 
     if heavy:
         err.print("`mtl worker --heavy` is called `mtl worker --kind heavy` now")
         kind = "heavy"
+    if device:
+        # In the environment, it reaches the processes of the jobs.
+        os.environ["MTL_DEVICE"] = checked_device(device)
     with connection(Settings.load()) as address:
         summary = run_workers(
             address,

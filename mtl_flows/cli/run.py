@@ -53,7 +53,7 @@ def run(
     from mtl_flows.cli.work import fail_if_any, run_workers
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.jobs.labels import import_labels
-    from mtl_flows.launch.names import HEAVY
+    from mtl_flows.launch.names import DYNAMICS
     from mtl_flows.report.funnel import funnel_columns, funnel_rows
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
@@ -76,7 +76,7 @@ def run(
         if workflows:
             failed = run_workers(
                 address,
-                categories=[HEAVY],
+                categories=DYNAMICS,
                 processes=max(1, workers),
                 total=len(workflows) * maker.expected_jobs(),
             )

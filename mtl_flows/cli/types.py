@@ -55,7 +55,8 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        help=f"{', '.join(engine_names())}, or the import path of an ASE calculator or an engine (module:NAME).",
+        help=f"{', '.join(engine_names())} (a model after a colon: sevennet:7net-mf-0), a force field of atomate2 "
+        "(MACE-MP-0, ...), a name from mtl.yaml, or the import path of an ASE calculator or an engine (module:NAME).",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 
 from jobflow import CURRENT_JOB
 
+from mtl_flows.settings import Settings
+from mtl_flows.simulation.engine import Engine
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.owner import Owner
 
@@ -30,6 +34,12 @@ def worker_store() -> Iterator[MTLStore]:
     """
     with MTLStore.open(owner=_owner.get()) as store:
         yield store
+
+
+def engine_here(parameters: DynamicsParameters) -> Engine:
+    """Return the engine on the device of this worker, if its settings name one, else on that which was asked for."""
+    device = Settings.load().device
+    return (replace(parameters, device=device) if device else parameters).configured_engine()
 
 
 def job_id() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from jobflow import Response, job
 
 from mtl_flows.errors import CalculationError, DynamicsError, InputError
-from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.context import engine_here, job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.ordering import find_ordering, ordering_subject
 from mtl_flows.jobs.potentials import identify
@@ -226,7 +226,7 @@ class TrajectoryMaker(RecordMaker):
         chunk_steps = steps(p.chunk_ps, md.timestep_fs)
         began = time.monotonic()
         try:
-            result = p.configured_engine().run_chunk(
+            result = engine_here(p).run_chunk(
                 start,
                 md,
                 BlockFrameSink(write),

@@ -3,9 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from mtl_flows.errors import PotentialChangedError
+from pymatgen.core import Structure
+
+from mtl_flows.errors import PotentialChangedError, UnsoundPotentialError
+from mtl_flows.jobs.context import engine_here
 from mtl_flows.schemas.base import utc_now
 from mtl_flows.schemas.potentials import PotentialDocument
+from mtl_flows.simulation.soundness import Soundness
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.potentials import name_part, potential_id
 from mtl_flows.store.database import MTLStore
@@ -35,7 +39,7 @@ def identify(store: MTLStore, parameters: DynamicsParameters) -> dict[str, Any]:
     PotentialChangedError
         If its weights are others than those of the potential: that is written down as a potential of its own.
     """
-    fingerprint = parameters.configured_engine().fingerprint()
+    fingerprint = engine_here(parameters).fingerprint()
     weights, tensors = fingerprint["weights_sha256"], fingerprint["tensors_sha256"]
     key = parameters.potential_id
     if not store.potentials.existing([key]) and weights.startswith(parameters.weights):
@@ -52,6 +56,31 @@ def identify(store: MTLStore, parameters: DynamicsParameters) -> dict[str, Any]:
         subject=parameters.engine,
         remedy="hand the work in again to compute with these, beside what there is",
     )
+
+
+def require_sound(store: MTLStore, parameters: DynamicsParameters, relaxed: Structure) -> None:
+    """Try a potential once, on the first cell that it relaxed; what was found is kept.
+
+    Raises
+    ------
+    UnsoundPotentialError
+        If its forces or its stress are not the slope of its energy, unless that was asked for.
+    """
+    key = parameters.potential_id
+    found = next((known.soundness for known in store.potentials.find({"_id": key})), None)
+    if found is None:
+        checked = engine_here(parameters).check(relaxed)
+        if checked is None:
+            return
+        found = checked.as_dict()
+        store.potentials.note_soundness(key, found)
+    objection = Soundness(**found).objection
+    if objection and not parameters.allow_unsound:
+        raise UnsoundPotentialError(
+            objection,
+            subject=parameters.engine,
+            remedy="use another potential; --allow-non-conservative runs it all the same",
+        )
 
 
 def _noted(store: MTLStore, parameters: DynamicsParameters, fingerprint: dict[str, Any]) -> str:

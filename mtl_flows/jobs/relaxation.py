@@ -7,9 +7,9 @@ import numpy as np
 from jobflow import Job, Response, job
 
 from mtl_flows.errors import CalculationError
-from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.context import engine_here, job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
-from mtl_flows.jobs.potentials import identify
+from mtl_flows.jobs.potentials import identify, require_sound
 from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import OrderingDocument, RelaxationDocument
 from mtl_flows.simulation.engine import Relaxation
@@ -96,7 +96,7 @@ class RelaxationMaker(RecordMaker):
                 return Response(output=_refuse(error, approximant, p))
         given = None if so_far is None else Relaxation.from_dict(so_far)
         try:
-            relaxed = p.configured_engine().relax(approximant.to_structure(), p.relaxation_goal(), given)
+            relaxed = engine_here(p).relax(approximant.to_structure(), p.relaxation_goal(), given)
         except CalculationError as error:
             return Response(output=_refuse(error, approximant, p))
         if not relaxed.complete:
@@ -104,6 +104,10 @@ class RelaxationMaker(RecordMaker):
             following.name = f"{self.name}, continued"
             return Response(output={"status": "relaxing", "n_steps": relaxed.n_steps}, detour=following)
         with worker_store() as store:
+            try:
+                require_sound(store, p, relaxed.structure)
+            except CalculationError as error:
+                return Response(output=_refuse(error, approximant, p))
             document = record_relaxation(store, ordering_id, p, relaxed, fingerprint)
         return Response(output=_summary(document))
 

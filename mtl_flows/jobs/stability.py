@@ -9,7 +9,7 @@ from jobflow import job
 from pymatgen.core import Composition, Structure
 
 from mtl_flows.errors import ConfigurationError, NotFoundError, StabilityError
-from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.context import engine_here, job_id, worker_store
 from mtl_flows.jobs.entry_providers import EntrySource, kept_file, materials_project
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.potentials import identify
@@ -280,7 +280,7 @@ class _Relaxer:
         p = self.parameters
         identify(self.store, p)
         goal = replace(p.relaxation_goal(), relax_cell=not keep_cell)
-        engine, result = p.configured_engine(), None
+        engine, result = engine_here(p), None
         while result is None or not result.complete:
             result = engine.relax(structure, goal, result)
         if not result.converged:

@@ -13,8 +13,7 @@ from pydantic import TypeAdapter
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.campaign import CampaignRoundMaker
 from mtl_flows.jobs.potentials import standing_potential
-from mtl_flows.launch.categories import set_category
-from mtl_flows.launch.names import HEAVY
+from mtl_flows.launch.categories import heavy
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash, utc_now
 from mtl_flows.schemas.campaigns import (
@@ -213,7 +212,8 @@ def advance_campaign(
             ordered=structures[work.material_id] in ordered,
         )
         metadata = {"material": work.material_id, "campaign": campaign.name}
-        workflows.append(submit(set_category(flow, HEAVY), address, name=flow.name, metadata=metadata))
+        flow = heavy(flow, maker.parameters.configured_engine())
+        workflows.append(submit(flow, address, name=flow.name, metadata=metadata))
     return CampaignProgress(campaign, progress.states, progress.decisions, workflows)
 
 

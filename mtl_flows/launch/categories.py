@@ -1,6 +1,6 @@
 """Which worker takes which job: FireWorks categories.
 
-Screening jobs are light, molecular dynamics is heavy.
+Screening jobs are light; molecular dynamics goes by what the engine needs.
 A job carries its category in its manager configuration, so a Maker can set it as well.
 """
 
@@ -10,6 +10,7 @@ from jobflow.core.flow import Flow
 from jobflow.core.job import Job
 
 from mtl_flows.launch.names import HEAVY
+from mtl_flows.simulation.engine import Engine
 
 _KEY = "_category"
 Work = TypeVar("Work", bound=Job | Flow)
@@ -35,9 +36,9 @@ def set_category(work: Work, category: str, *, spawned: str | None = None) -> Wo
     return work
 
 
-def heavy(work: Work) -> Work:
-    """Mark the jobs of `work` as heavy."""
-    return set_category(work, HEAVY)
+def heavy(work: Work, engine: Engine | None = None) -> Work:
+    """Mark the jobs of `work` as molecular dynamics, by what the engine needs."""
+    return set_category(work, f"mtl-{engine.needs}" if engine is not None and engine.needs else HEAVY)
 
 
 def jobs_of(work: Job | Flow) -> list[Job]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.potentials import standing_potential
-from mtl_flows.launch.categories import set_category
-from mtl_flows.launch.names import HEAVY
+from mtl_flows.launch.categories import heavy
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.store.connection import Connection
@@ -165,7 +164,7 @@ def submit_dynamics(connection: Connection, plan: DynamicsPlan) -> list[Submitte
     for work in plan.todo:
         candidate = work.candidate
         flow = plan.maker.make(work.parent, candidate.material_id, ordered=candidate.ordered)
-        flow = set_category(flow, HEAVY)
+        flow = heavy(flow, plan.maker.parameters.configured_engine())
         submitted.append(
             submit(flow, connection, name=flow.name, metadata={"material": candidate.material_id})
         )

@@ -7,11 +7,23 @@ from mtl_flows.vocabulary import WorkKind
 
 LIGHT = "mtl-light"
 HEAVY = "mtl-heavy"
-CATEGORIES = (LIGHT, HEAVY)
-"""Categories of jobs: screening (seconds to minutes, one core) and molecular dynamics (hours, a node or a GPU)."""
+GPU = "mtl-gpu"
+VASP = "mtl-vasp"
+DYNAMICS = (HEAVY, GPU, VASP)
+CATEGORIES = (LIGHT, *DYNAMICS)
+"""Categories of jobs: screening (seconds to minutes, one core), and relaxation and molecular dynamics (hours) by a
+potential on a CPU, or wherever the worker has it, by a potential on a GPU, by VASP.
+"""
 
 KINDS: Mapping[WorkKind, tuple[str, ...]] = MappingProxyType(
-    {"light": (LIGHT,), "heavy": (HEAVY,), "any": CATEGORIES}
+    {
+        "light": (LIGHT,),
+        "heavy": DYNAMICS,
+        "cpu": (HEAVY,),
+        "gpu": (GPU,),
+        "vasp": (VASP,),
+        "any": CATEGORIES,
+    }
 )
 """Categories of jobs that a worker of each kind takes."""
 

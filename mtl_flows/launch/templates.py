@@ -12,12 +12,14 @@ from mtl_flows.launch.address import ServerAddress
 from mtl_flows.launch.names import (
     BLOBS,
     CATEGORIES,
+    GPU,
     HEARTBEAT_FIELD,
     HEARTBEAT_S,
     HEAVY,
     LIGHT,
     LOST_AFTER_S,
     OUTPUTS,
+    VASP,
 )
 from mtl_flows.settings import SETTINGS_FILE, Settings
 from mtl_flows.store.connection import Connection
@@ -26,7 +28,11 @@ _LAUNCHPAD_FILE = "my_launchpad.yaml"
 _FWORKER_FILE = "my_fworker.yaml"
 _LIGHT_FWORKER_FILE = "my_fworker_light.yaml"
 _HEAVY_FWORKER_FILE = "my_fworker_heavy.yaml"
+_GPU_FWORKER_FILE = "my_fworker_gpu.yaml"
+_VASP_FWORKER_FILE = "my_fworker_vasp.yaml"
 _QADAPTER_FILE = "my_qadapter.yaml"
+_GPU_QADAPTER_FILE = "my_qadapter_gpu.yaml"
+_VASP_QADAPTER_FILE = "my_qadapter_vasp.yaml"
 _FIREWORKS_FILE = "FW_config.yaml"
 _JOBFLOW_FILE = "jobflow.yaml"
 _ENVIRONMENT_FILE = "environment.sh"
@@ -74,7 +80,12 @@ def write_templates(
         _FWORKER_FILE: _fworker("mtl", *CATEGORIES),
         _LIGHT_FWORKER_FILE: _fworker("mtl-light", LIGHT),
         _HEAVY_FWORKER_FILE: _fworker("mtl-heavy", HEAVY),
-        _QADAPTER_FILE: _qadapter(folder),
+        _GPU_FWORKER_FILE: _fworker("mtl-gpu", GPU),
+        _VASP_FWORKER_FILE: _fworker("mtl-vasp", VASP),
+        # A potential runs on one thread: more cores are for more jobs.
+        _QADAPTER_FILE: _qadapter(folder, _HEAVY_FWORKER_FILE, cpus=1, memory="4G"),
+        _GPU_QADAPTER_FILE: _qadapter(folder, _GPU_FWORKER_FILE, cpus=4, memory="16G", gres="gpu:1"),
+        _VASP_QADAPTER_FILE: _qadapter(folder, _VASP_FWORKER_FILE, tasks=32, memory="64G"),
         _ENVIRONMENT_FILE: _environment(folder),
     }
     secret = {SETTINGS_FILE, _LAUNCHPAD_FILE, _JOBFLOW_FILE}
@@ -163,15 +174,19 @@ def _fworker(name: str, *categories: str) -> str:
     return _yaml({"name": name, "category": list(categories), "query": "{}", "env": env})
 
 
-def _qadapter(folder: Path) -> str:
-    fworker = quote(str(folder / _HEAVY_FWORKER_FILE))
+def _qadapter(
+    folder: Path, fworker_file: str, *, memory: str, cpus: int = 1, tasks: int = 1, gres: str = ""
+) -> str:
+    """Queue script of one kind of job."""
+    fworker = quote(str(folder / fworker_file))
     adapter = {
         "_fw_name": "CommonAdapter",
         "_fw_q_type": "SLURM",
         "rocket_launch": f"rlaunch -w {fworker} rapidfire --timeout 82800",
         "nodes": 1,
-        "ntasks_per_node": 1,
-        "cpus_per_task": 16,
+        "ntasks_per_node": tasks,
+        "cpus_per_task": cpus,
+        "mem": memory,
         "walltime": "24:00:00",
         "queue": None,
         "account": None,
@@ -180,9 +195,11 @@ def _qadapter(folder: Path) -> str:
         "post_rocket": None,
         "logdir": str(folder),
     }
+    if gres:
+        adapter["gres"] = gres
     return f"""\
 # Slurm; the other keywords are those of FireWorks' SLURM_template.txt. For PBS set _fw_q_type: PBS.
-# `qlaunch -w my_fworker_heavy.yaml rapidfire -m 10` keeps ten queued; each takes jobs for 23 hours.
+# `qlaunch -q THIS_FILE -w {fworker_file} rapidfire -m 10` keeps ten queued; each takes jobs for 23 hours.
 {_yaml(adapter)}"""
 
 

@@ -27,6 +27,11 @@ class PotentialDocument(Document):
         description="hashes of the tensors as models held them, precision included; all that version 1 recorded",
     )
     engine: FreeForm = Field(description="version, precision, threads: of the worker that loaded it first")
+    soundness: FreeForm | None = Field(
+        None,
+        description="forces and stress held against the energy on the first cell that was relaxed; null before, and "
+        "for a program whose forces are beyond doubt",
+    )
     noted_at: datetime = Field(
         description="UTC, when its weights were met, or met again in the place of others"
     )

@@ -6,19 +6,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pymatgen.core import Structure
 
 from mtl_flows.errors import CalculationError, ConfigurationError, MTLError
+from mtl_flows.simulation.devices import AUTO, checked_device, device_here
 from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import FrameSink
 from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.soundness import Soundness, try_potential
 from mtl_flows.simulation.state import MDState
 from mtl_flows.simulation.weights import Weights, watched_checkpoints
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
+
+MODEL: Final = "model"
+"""Setting that chooses among the models of an engine."""
+
+UNKNOWN_SCALE: Final = "unknown"
 
 KNOWN_WEIGHTS: dict[str, Weights] = {}
 """Digests of the weights that this process has loaded, by recipe: loading a model takes seconds."""
@@ -49,9 +57,19 @@ class CalculatorEngine:
     calculator_kwargs
         Keyword arguments of both.
     model
-        Which model of the package it is, where no keyword says so.
+        Which model of the package it is, where that is no keyword of every key.
+    model_argument
+        Keyword that chooses among models; empty if there is no choice.
+    model_arguments
+        Further keyword arguments that a model is used with, by model.
+    device
+        Where it is asked to run; see `mtl_flows.simulation.devices`. Part of no key.
+    device_argument
+        Keyword that says where it runs; empty if there is none.
     energy_scale
         What the energies are comparable with; never mix scales in one phase diagram.
+    energy_scales
+        Those of other models than the default, by model; of one that is not listed nobody knows.
     precision
         Floating-point type of the model.
     n_threads
@@ -68,32 +86,84 @@ class CalculatorEngine:
     package: str
     calculator_kwargs: dict[str, Any] = field(default_factory=dict)
     model: str = ""
-    energy_scale: str = "unknown"
+    model_argument: str = ""
+    model_arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    device: str = AUTO
+    device_argument: str = ""
+    energy_scale: str = UNKNOWN_SCALE
+    energy_scales: Mapping[str, str] = field(default_factory=dict)
     precision: str = "float64"
     relaxes_hulls: bool = True
     n_threads: int = 1
     takes: frozenset[str] | None = frozenset()
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def configured(self, settings: Mapping[str, Any], *, n_threads: int = 1) -> "CalculatorEngine":
-        """Return the engine with further keyword arguments; text is read as JSON where it is JSON."""
-        if self.takes is not None and (unknown := sorted(settings.keys() - self.takes)):
-            raise ConfigurationError(
-                f"has no setting {', '.join(unknown)}",
-                subject=self.name,
-                remedy=f"it takes {', '.join(sorted(self.takes)) or 'none'}",
-            )
-        return replace(self, settings={k: _literal(v) for k, v in settings.items()}, n_threads=n_threads)
+    def configured(
+        self, settings: Mapping[str, Any], *, n_threads: int = 1, device: str = AUTO
+    ) -> "CalculatorEngine":
+        """Return the engine with further keyword arguments; text is read as JSON where it is JSON.
+
+        The setting ``model`` names a model of the package or a file, where there is a choice.
+        """
+        known = self.takes
+        if known is not None:
+            known = known | ({MODEL} if self.model_argument else set())
+            if unknown := sorted(settings.keys() - known):
+                raise ConfigurationError(
+                    f"has no setting {', '.join(unknown)}",
+                    subject=self.name,
+                    remedy=f"it takes {', '.join(sorted(known)) or 'none'}",
+                )
+        chosen = {name: _literal(value) for name, value in settings.items()}
+        engine = replace(self, n_threads=n_threads, device=checked_device(device))
+        if MODEL in chosen and self.model_argument:
+            engine = engine._with_model(str(chosen.pop(MODEL)))
+        return replace(engine, settings=chosen)
+
+    def _with_model(self, model: str) -> "CalculatorEngine":
+        if Path(model).suffix and Path(model).is_file():
+            model = str(Path(model).resolve())
+        if model == (self.model or self.calculator_kwargs.get(self.model_argument)):
+            return self
+        scale = self.energy_scales.get(model, UNKNOWN_SCALE)
+        if self.model:
+            return replace(self, model=model, energy_scale=scale)
+        arguments = {
+            **self.calculator_kwargs,
+            self.model_argument: model,
+            **self.model_arguments.get(model, {}),
+        }
+        return replace(self, calculator_kwargs=arguments, energy_scale=scale)
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """All keyword arguments of the calculator."""
-        return {**self.calculator_kwargs, **self.settings}
+        """Keyword arguments of the calculator, but for where it runs."""
+        named = {self.model_argument: self.model} if self.model and self.model_argument else {}
+        return {**self.calculator_kwargs, **named, **self.settings}
+
+    @property
+    def arguments_here(self) -> dict[str, Any]:
+        """All keyword arguments of the calculator on this machine.
+
+        Raises
+        ------
+        ConfigurationError
+            If this machine does not have the device.
+        """
+        if not self.device_argument:
+            return self.arguments
+        return {self.device_argument: device_here(self.device), **self.arguments}
 
     def potential(self) -> dict[str, Any]:
         """Return model and keyword arguments, but for those of how and where it is evaluated."""
-        keywords = {name: value for name, value in self.arguments.items() if name not in PROVENANCE_ONLY}
+        left_out = PROVENANCE_ONLY | ({self.model_argument} if self.model else set())
+        keywords = {name: value for name, value in self.arguments.items() if name not in left_out}
         return {"model": self.model, "keywords": keywords}
+
+    @property
+    def needs(self) -> str:
+        """A GPU where one is asked for by name."""
+        return "" if self.device in (AUTO, "cpu") else "gpu"
 
     def shaping(self) -> dict[str, Any]:
         """Return nothing: all its settings belong to the potential."""
@@ -126,7 +196,7 @@ class CalculatorEngine:
             ) from error
         set_torch_threads(self.n_threads)
         with building(self.name):
-            return factory(**self.arguments)
+            return factory(**self.arguments_here)
 
     def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
         """Return what identifies the potential."""
@@ -137,18 +207,31 @@ class CalculatorEngine:
             "weights_sha256": weights and weights.checkpoint_sha256,
             "tensors_sha256": weights and weights.tensors_sha256,
             "parameters": self.arguments,
+            "device": device_here(self.device) if load else self.device,
             "precision": self.precision,
             "threads": self.n_threads,
             "energy_scale": self.energy_scale,
         }
 
     def _weights(self) -> Weights:
-        recipe = json.dumps([self.name, self.arguments, self.n_threads], sort_keys=True, default=str)
+        recipe = json.dumps(
+            [self.name, self.arguments, self.device, self.n_threads], sort_keys=True, default=str
+        )
         if recipe not in KNOWN_WEIGHTS:
             with watched_checkpoints() as read:
                 calculator = self.build()
             KNOWN_WEIGHTS[recipe] = read.weights_of(calculator)
         return KNOWN_WEIGHTS[recipe]
+
+    def check(self, structure: Structure) -> Soundness | None:
+        """Hold forces and stress against the energy on one cell.
+
+        Raises
+        ------
+        ConfigurationError, CalculationError
+            If the calculator cannot be built.
+        """
+        return try_potential(self.build(for_md=False), structure)
 
     def relax(
         self, structure: Structure, goal: RelaxationGoal, so_far: Relaxation | None = None
@@ -185,6 +268,12 @@ def building(engine: str) -> Iterator[None]:
     except ImportError as error:
         raise ConfigurationError(
             f"needs a package that cannot be imported: {error}", subject=engine, remedy="install it"
+        ) from error
+    except OSError as error:
+        raise CalculationError(
+            f"its weights cannot be had: {type(error).__name__}: {error}",
+            subject=engine,
+            remedy="fetch them where there is a network, or name a file with --model",
         ) from error
     except Exception as error:  # constructors read files and run foreign code: no list is complete
         raise CalculationError(

@@ -3,8 +3,10 @@
 import contextlib
 import io
 import warnings
+from pathlib import Path
 from typing import Any, ClassVar
 
+from chgnet.model import CHGNet
 from chgnet.model.dynamics import CHGNetCalculator
 
 
@@ -14,10 +16,14 @@ class CHGNetForRelaxation(CHGNetCalculator):  # type: ignore[misc]
     implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
     task: ClassVar[str] = "efs"
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, model_name: str = "0.3.0", use_device: str = "cpu", **kwargs: Any) -> None:
         # CHGNet announces its size and device on standard output.
         with contextlib.redirect_stdout(io.StringIO()):
-            super().__init__(**kwargs)
+            if Path(model_name).is_file():
+                model = CHGNet.from_file(model_name)
+            else:
+                model = CHGNet.load(model_name=model_name, use_device=use_device, verbose=False)
+            super().__init__(model=model, use_device=use_device, **kwargs)
 
     def calculate(
         self,

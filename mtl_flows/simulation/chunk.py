@@ -11,11 +11,12 @@ from ase import units
 from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
-from mtl_flows.simulation.engine import ENGINE_ERRORS, ChunkResult, ChunkStatus
+from mtl_flows.simulation.engine import ChunkResult, ChunkStatus
 from mtl_flows.simulation.frames import FrameSink
 from mtl_flows.simulation.guard import Guard
 from mtl_flows.simulation.kinetics import internal_temperature_K
 from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.soundness import POSITION_ERRORS
 from mtl_flows.simulation.state import MDState, pack_generator
 from mtl_flows.simulation.thermostats import BussiThermostat
 
@@ -93,7 +94,7 @@ def run_chunk(
                 n_frames += 1
                 last_good = _snapshot(start, thermostat, step)
             temperature_sum_K += temperature_K
-    except ENGINE_ERRORS as error:
+    except POSITION_ERRORS as error:
         status, message = ChunkStatus.ENGINE_ERROR, f"{type(error).__name__}: {error}"
     sink.flush()
 

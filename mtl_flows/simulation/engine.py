@@ -9,10 +9,8 @@ from pymatgen.core import Structure
 
 from mtl_flows.simulation.frames import FrameSink
 from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.soundness import Soundness
 from mtl_flows.simulation.state import MDState
-
-ENGINE_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
-"""What calculators raise when they meet positions that make no sense; a missing package is none of these."""
 
 
 class ChunkStatus(StrEnum):
@@ -146,13 +144,22 @@ class Engine(Protocol):
         """Whether it is quick enough to relax every competing phase of a material within one job."""
         ...
 
-    def configured(self, settings: Mapping[str, Any], *, n_threads: int = 1) -> "Engine":
-        """Return the engine with settings of its own and a number of threads.
+    @property
+    def needs(self) -> str:
+        """What a worker must have to run it, as in the categories of jobs: ``gpu``, ``vasp``, or empty for neither."""
+        ...
+
+    def configured(
+        self, settings: Mapping[str, Any], *, n_threads: int = 1, device: str = "auto"
+    ) -> "Engine":
+        """Return the engine with settings of its own, a number of threads and a device.
 
         Parameters
         ----------
         settings
             By name; values from a command line come as text.
+        device
+            Where it is to run, as `mtl_flows.simulation.devices` names them; which there are, who runs it finds.
 
         Raises
         ------
@@ -193,6 +200,10 @@ class Engine(Protocol):
         CalculationError
             If the model cannot be loaded.
         """
+        ...
+
+    def check(self, structure: Structure) -> Soundness | None:
+        """Hold forces and stress against the energy on one cell; None where that is beyond doubt."""
         ...
 
     def relax(

@@ -13,9 +13,10 @@ from pymatgen.core import Structure
 from mtl_flows.errors import CalculationError
 from mtl_flows.simulation.calculators import CalculatorEngine, building, set_torch_threads
 from mtl_flows.simulation.chunk import run_chunk
-from mtl_flows.simulation.engine import ENGINE_ERRORS, ChunkResult, ChunkStatus, Relaxation, RelaxationGoal
+from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import FrameSink
 from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.soundness import POSITION_ERRORS
 from mtl_flows.simulation.state import MDState
 from mtl_flows.simulation.thermostats import BussiThermostat
 
@@ -43,7 +44,7 @@ class EngineRelaxMaker(ForceFieldRelaxMaker):  # type: ignore[misc]
         return cls(
             name=f"relax ({engine.name})",
             force_field_name=_import_document(engine.calculator),
-            calculator_kwargs=engine.arguments,
+            calculator_kwargs=engine.arguments_here,
             relax_cell=goal.relax_cell,
             relax_kwargs={"fmax": goal.fmax_eV_per_A, "verbose": False},
             steps=goal.max_steps,
@@ -61,7 +62,7 @@ class EngineRelaxMaker(ForceFieldRelaxMaker):  # type: ignore[misc]
         formula = structure.composition.reduced_formula
         try:
             result = self._run_ase_safe(structure)
-        except ENGINE_ERRORS as error:
+        except POSITION_ERRORS as error:
             raise CalculationError(
                 f"{ChunkStatus.ENGINE_ERROR}: {type(error).__name__}: {error}", subject=formula
             ) from error
@@ -119,7 +120,7 @@ class EngineMDMaker(ForceFieldMDMaker):  # type: ignore[misc]
         """Return the Maker of a stage with an engine."""
         return cls(
             force_field_name=_import_document(engine.md_calculator),
-            calculator_kwargs=engine.arguments,
+            calculator_kwargs=engine.arguments_here,
             stage=stage,
             n_threads=engine.n_threads,
         )

@@ -1,6 +1,7 @@
 """Engines by name: a module in `mtl_flows.simulation.engines`, or an import path."""
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.simulation import engines
@@ -14,24 +15,47 @@ def get_engine(name: str) -> Engine:
     Parameters
     ----------
     name
-        One of `engine_names`; the import path of an ASE calculator, ``package.module.Calculator``, which is loaded when
-        it first computes; or that of an engine, ``package.module:ENGINE``, which is imported here and now.
+        One of `engine_names`, with a model of it after a colon if wanted, ``sevennet:7net-mf-0``; one of atomate2's
+        force fields, ``MACE-MP-0``; the import path of an ASE calculator, ``package.module.Calculator``, which is
+        loaded when it first computes; or that of an engine, ``package.module:ENGINE``, which is imported here and now.
 
     Raises
     ------
     ConfigurationError
         If nothing, or no engine, is found there.
     """
-    if ":" in name:
-        engine = _imported(name)
-    elif "." in name:
-        return _of_calculator(name)
+    first, colon, second = name.partition(":")
+    if colon and first not in engine_names() and _is_package(first):
+        engine = _imported(first, second)
+    elif "." in first:
+        return _of_calculator(first)
     else:
-        engine = _packaged(name)
+        engine = _named(first)
+        if second and isinstance(engine, Engine):
+            engine = engine.configured({"model": second})
     if not isinstance(engine, Engine):
         raise ConfigurationError(
             "is no engine", subject=name, remedy="see mtl_flows.simulation.engine.Engine for what one has"
         )
+    return engine
+
+
+def _is_package(path: str) -> bool:
+    """Whether an import path begins with something to import; an empty one is taken for one that fails."""
+    package = path.partition(".")[0]
+    return not package or "." in path or find_spec(package) is not None
+
+
+def _named(name: str) -> object:
+    if name in engine_names():
+        return _packaged(name)
+    try:
+        from mtl_flows.simulation.force_fields import force_field_engine
+    except ImportError as error:
+        raise _unknown(name) from error
+    engine = force_field_engine(name)
+    if engine is None:
+        raise _unknown(name)
     return engine
 
 
@@ -40,15 +64,11 @@ def _packaged(name: str) -> object:
     try:
         return import_module(module).ENGINE
     except ModuleNotFoundError as error:
-        if error.name != module:
-            raise ConfigurationError(
-                f"cannot be imported: {error}", subject=name, remedy="install it"
-            ) from error
-        raise _unknown(name) from None
+        raise ConfigurationError(f"cannot be imported: {error}", subject=name, remedy="install it") from error
 
 
-def _imported(name: str) -> object:
-    module, _, attribute = name.partition(":")
+def _imported(module: str, attribute: str) -> object:
+    name = f"{module}:{attribute}"
     try:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
@@ -68,7 +88,14 @@ def _of_calculator(path: str) -> Engine:
 
 
 def _unknown(name: str) -> ConfigurationError:
+    try:
+        from mtl_flows.simulation.force_fields import force_field_names
+
+        others = f", by atomate2 {', '.join(force_field_names())}"
+    except ImportError:
+        others = ""
     return ConfigurationError(
         f"unknown engine {name!r}",
-        remedy=f"use one of {', '.join(engine_names())}, the import path of an ASE calculator, or module:ENGINE",
+        remedy=f"there are {', '.join(engine_names())}{others}; or give the import path of an ASE calculator, or "
+        "module:ENGINE",
     )

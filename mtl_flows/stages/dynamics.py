@@ -11,6 +11,7 @@ from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.schemas.dynamics import Sample
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
+from mtl_flows.simulation.devices import AUTO
 from mtl_flows.simulation.engine import Engine, RelaxationGoal
 from mtl_flows.simulation.parameters import MDParameters, default_timestep_fs
 from mtl_flows.simulation.registry import get_engine
@@ -37,6 +38,9 @@ class DynamicsParameters:
         Settings of the engine's own, by name; which there are is for the engine to say.
     n_threads
         Threads of one job.
+    device
+        Where the potential is evaluated, as `mtl_flows.simulation.devices` names it, unless the worker says otherwise;
+        part of no key.
     weights
         Which weights are meant where the potential's name has stood for several; empty for the first, see
         `mtl_flows.stages.potentials`.
@@ -60,6 +64,8 @@ class DynamicsParameters:
         Time between stored frames.
     max_temperature_ratio, max_framework_msd_A2
         Where the guards stop a run, see `MDParameters`.
+    allow_unsound
+        Whether a potential whose forces are not the slope of its energy may drive dynamics; part of no key.
     seed
         Of velocities and thermostat; each replica and temperature has random numbers of its own.
     diffusion
@@ -76,6 +82,7 @@ class DynamicsParameters:
     engine: str = "chgnet"
     engine_settings: dict[str, Any] = field(default_factory=dict)
     n_threads: int = 1
+    device: str = AUTO
     weights: str = ""
     ordering: OrderingParameters = field(default_factory=OrderingParameters)
     relax_fmax_eV_per_A: float = 0.05
@@ -92,6 +99,7 @@ class DynamicsParameters:
     seed: int = 0
     max_temperature_ratio: float = 3.0
     max_framework_msd_A2: float = 9.0
+    allow_unsound: bool = False
     diffusion: DiffusionParameters = field(default_factory=DiffusionParameters)
 
     def __post_init__(self) -> None:
@@ -112,7 +120,8 @@ class DynamicsParameters:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain mappings, as a campaign's document holds them."""
-        return {name: value for name, value in asdict(self).items() if name != "weights" or value}
+        left_out = {"weights": "", "device": AUTO, "allow_unsound": False}
+        return {name: value for name, value in asdict(self).items() if left_out.get(name) != value}
 
     def ordering_stage(self) -> StageParameters:
         """Key of the ordered approximants."""
@@ -158,7 +167,9 @@ class DynamicsParameters:
 
     @cached_property
     def _configured_engine(self) -> Engine:
-        return get_engine(self.engine).configured(self.engine_settings, n_threads=self.n_threads)
+        return get_engine(self.engine).configured(
+            self.engine_settings, n_threads=self.n_threads, device=self.device
+        )
 
     def relaxation_goal(self) -> RelaxationGoal:
         """Return when the relaxation of an approximant is done."""

@@ -1,5 +1,8 @@
 """Potentials: which weights the names of potentials stand for."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from mtl_flows.schemas.base import utc_now
@@ -23,6 +26,10 @@ class PotentialCollection(DocumentCollection[PotentialDocument]):
         self.writable.update_one(
             {"_id": key, "weights_sha256": None}, {"$set": {"weights_sha256": weights_sha256}}
         )
+
+    def note_soundness(self, key: str, soundness: Mapping[str, Any]) -> None:
+        """Keep what the first check of a potential found."""
+        self.writable.update_one({"_id": key, "soundness": None}, {"$set": {"soundness": dict(soundness)}})
 
     def note_again(self, key: str) -> None:
         """Let a name stand for this potential from now on."""

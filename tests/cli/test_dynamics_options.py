@@ -1,6 +1,7 @@
 """Options of molecular dynamics: declared once, the same for every command that takes them."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
 import typer
@@ -64,3 +65,42 @@ def test_a_command_has_its_own_arguments_and_defaults() -> None:
     assert "Simulate something" in told
     assert "--max-framework" in told
     assert "--dynamics" not in told
+
+
+def test_an_engine_is_named_with_its_model_here_or_in_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mtl.yaml").write_text(
+        "engines:\n  ours:\n    engine: sevennet\n    model: 7net-mf-0\n    settings: {enable_cueq: false}\n"
+        "    device: cuda:1\n"
+    )
+    ours = DynamicsOptions(engine="ours").parameters()
+    assert (ours.engine, ours.device) == ("sevennet:7net-mf-0", "cuda:1")
+    assert ours.configured_engine().potential()["keywords"]["modal"] == "PBE"
+    here = DynamicsOptions(
+        engine="ours", device="cpu", engine_settings=["modal=R2SCAN"], engine_kwargs='{"enable_flash": true}'
+    ).parameters()
+    assert here.engine_settings == {"enable_cueq": False, "enable_flash": True, "modal": "R2SCAN"}
+    assert (here.device, here.potential_id != ours.potential_id) == ("cpu", True)
+    assert DynamicsOptions(engine="chgnet", model="r2scan").parameters().engine == "chgnet:r2scan"
+    # Where a potential runs is part of no key.
+    plain = DynamicsOptions().parameters()
+    there = DynamicsOptions(device="cuda", allow_non_conservative=True).parameters()
+    assert there.dynamics_stage() == plain.dynamics_stage()
+    assert (there.as_dict() == plain.as_dict(), "device" in plain.as_dict()) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"engine_kwargs": "{"}, "is no JSON"),
+        ({"engine_kwargs": "[1]"}, "no JSON object"),
+        ({"device": "gpu"}, "use auto, cpu, cuda"),
+        ({"engine": "nobody"}, "MACE-MP-0"),
+        ({"engine": "chgnet", "engine_kwargs": '{"NCORE": 4}'}, "has no setting NCORE"),
+    ],
+)
+def test_a_wrong_engine_is_told_before_anything_is_handed_in(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        DynamicsOptions(**wrong).parameters()

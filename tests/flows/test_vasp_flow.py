@@ -16,7 +16,7 @@ from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 from mtl_flows.launch.events import WorkSummary
-from mtl_flows.launch.names import HEAVY
+from mtl_flows.launch.names import VASP
 from mtl_flows.report.story import tell
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.stages import ScreeningParameters
@@ -85,7 +85,7 @@ def test_from_a_crystal_to_a_fit_through_failures(
     )
     p = vasp()
     assert hand_in(store, address, p, "licl", "lif") == 2
-    summary = run(categories=[HEAVY])
+    summary = run(categories=[VASP])
     assert summary.failures == ()  # a calculation that fails is a result; nothing waits for it in vain
 
     # LiF: the relaxation is beyond repair, and every document says so.
@@ -139,7 +139,7 @@ def test_from_a_crystal_to_a_fit_through_failures(
     faults()
     before = simulations[1200.0]
     assert hand_in(store, address, p, "licl") == 1
-    assert run(categories=[HEAVY]).failures == ()
+    assert run(categories=[VASP]).failures == ()
     assert store.dynamics.get(before.id) == before
     hot = store.dynamics.get(simulations[1400.0].id)
     assert (hot.status, hot.steps_done, hot.retry) == ("converged", 1200, False)

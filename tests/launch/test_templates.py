@@ -11,7 +11,7 @@ from jobflow import JobStore
 from pydantic import SecretStr
 
 from mtl_flows.launch.address import ServerAddress
-from mtl_flows.launch.names import CATEGORIES, HEAVY, LIGHT
+from mtl_flows.launch.names import CATEGORIES, GPU, HEAVY, LIGHT, VASP
 from mtl_flows.launch.templates import write_templates
 from mtl_flows.settings import Settings
 from mtl_flows.store.connection import Connection
@@ -121,6 +121,8 @@ class TestFilesLoad:
         assert FWorker.from_file(str(folder / "my_fworker_light.yaml")).category == [LIGHT]
         heavy = FWorker.from_file(str(folder / "my_fworker_heavy.yaml"))
         assert heavy.query["spec._category"] == {"$in": [HEAVY]}
+        assert FWorker.from_file(str(folder / "my_fworker_gpu.yaml")).category == [GPU]
+        assert FWorker.from_file(str(folder / "my_fworker_vasp.yaml")).category == [VASP]
 
     def test_queue_adapters(self, folder):
         for file in folder.glob("my_qadapter*.yaml"):
@@ -128,6 +130,7 @@ class TestFilesLoad:
             assert "environment.sh\ncd /scratch/here\nrlaunch" in script
             assert "24:00:00" in script
             assert "$$" not in script
+            assert ("#SBATCH --gres=gpu:1" in script) == ("gpu" in file.name)
 
     def test_job_store(self, folder):
         spec = yaml.safe_load((folder / "jobflow.yaml").read_text())["JOB_STORE"]

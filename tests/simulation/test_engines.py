@@ -46,7 +46,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("raised", "expected", "told"),
     [
-        (OSError("no weights"), CalculationError, "engine_error: OSError: no weights"),
+        (OSError("no weights"), CalculationError, "weights cannot be had: OSError: no weights"),
         (ModuleNotFoundError("No module named 'x'"), ConfigurationError, "cannot be imported: No module"),
         (ConfigurationError("no licence"), ConfigurationError, "no licence"),
     ],

@@ -42,7 +42,8 @@ def test_an_unknown_name_says_which_are_known(name: str) -> None:
     ("name", "told"),
     [
         ("toy_walk:NOTHING", "cannot be imported"),
-        ("no_such_package:ENGINE", "cannot be imported"),
+        ("no_such_package:ENGINE", "unknown engine"),
+        ("no_such_package.module:ENGINE", "cannot be imported"),
         (":ENGINE", "cannot be imported"),
         ("toy_walk:RandomWalk.name", "cannot be imported"),
         ("toy_walk:BOLTZMANN_EV_PER_K", "is no engine"),

@@ -10,6 +10,7 @@ from mtl_flows.science.energies import RAW_PBE
 from mtl_flows.simulation.engine import ChunkResult, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import FrameSink
 from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.soundness import Soundness
 from mtl_flows.simulation.state import MDState
 from mtl_flows.simulation.vasp.parameters import VaspParameters
 
@@ -32,9 +33,15 @@ class VaspEngine:
     energy_scale: str = RAW_PBE
     # Relaxing a hull of phases by VASP is a campaign of its own, not part of one material's workflow.
     relaxes_hulls: bool = False
+    needs: str = "vasp"
 
-    def configured(self, settings: Mapping[str, Any], *, n_threads: int = 1) -> "VaspEngine":
-        """Return VASP with other settings: fields of `VaspParameters`, and INCAR tags."""
+    def configured(
+        self, settings: Mapping[str, Any], *, n_threads: int = 1, device: str = "auto"
+    ) -> "VaspEngine":
+        """Return VASP with other settings: fields of `VaspParameters`, and INCAR tags.
+
+        Which device it runs on is for its command to say.
+        """
         return replace(self, parameters=VaspParameters.from_settings(settings), n_threads=n_threads)
 
     def potential(self) -> dict[str, Any]:
@@ -57,6 +64,10 @@ class VaspEngine:
             "threads": self.n_threads,
             "energy_scale": self.energy_scale,
         }
+
+    def check(self, structure: Structure) -> Soundness | None:
+        """Nothing: forces of a converged calculation are the slope of its energy."""
+        return None
 
     def relax(
         self, structure: Structure, goal: RelaxationGoal, so_far: Relaxation | None = None
