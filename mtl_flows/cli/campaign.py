@@ -6,16 +6,17 @@ import typer
 
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
+from mtl_flows.cli.filters import with_filter
 from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.types import (
     Json,
     ScreeningName,
     Simulated,
-    SimulatedProtocol,
 )
 
 if TYPE_CHECKING:
     from mtl_flows.launch.campaign import CampaignProgress
+    from mtl_flows.store.candidate_filter import CandidateFilter
     from mtl_flows.store.connection import Connection
     from mtl_flows.store.database import MTLStore
 
@@ -33,8 +34,10 @@ def register(app: typer.Typer) -> None:
 
 
 @campaign_app.command()
+@with_filter
 @takes_dynamics(temperatures="800,1000,1200", budget_ps=200.0)
 def start(
+    chosen: "CandidateFilter",
     name: Name,
     core_hours: Annotated[float, typer.Option("--core-hours", min=0, help="Budget of the campaign.")],
     materials: Annotated[
@@ -45,7 +48,6 @@ def start(
         typer.Option("--material-core-hours", min=0, help="Budget of one material; 0: no limit of its own."),
     ] = 0.0,
     at_once: Annotated[int, typer.Option(min=1, help="Materials under way at a time.")] = 4,
-    protocol: SimulatedProtocol = "published",
     limit: Simulated = 0,
     screening: ScreeningName = "",
     run: Annotated[bool, typer.Option("--run", help="Work here until the campaign has ended.")] = False,
@@ -57,7 +59,7 @@ def start(
 
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.campaign import start_campaign
-    from mtl_flows.launch.dynamics import best
+    from mtl_flows.launch.selection import best, named
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -67,15 +69,12 @@ def start(
         store = in_screening(opened, screening)
         ion = screening_parameters(store, store.screening).mobile_ion
         parameters = replace(parameters, mobile_ion=ion)
-        chosen = (
-            [store.candidates.get(material) for material in materials]
-            if materials
-            else best(list(store.candidates.survivors(protocol)), protocol, limit)
-        )
         start_campaign(
             store,
             name,
-            chosen,
+            [named(store, material, ion) for material in materials]
+            if materials
+            else best(store, chosen, limit=limit, everything=True),
             parameters,
             core_hours=core_hours,
             material_core_hours=material_core_hours or core_hours,

@@ -200,3 +200,8 @@ def as_typed(context: typer.Context) -> str:
     else:
         called = program.name if shutil.which(program.name) else str(program)
     return called if context.obj is None else f"{called} -C {context.obj}"
+
+
+def is_interactive() -> bool:
+    """Whether somebody sits at a terminal who can be asked."""
+    return sys.stdin.isatty() and err.is_terminal

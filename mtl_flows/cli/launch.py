@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtl_flows.cli.console import err, out, print_json, table
+from mtl_flows.cli.console import err, is_interactive, out, print_json, table
 from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
+from mtl_flows.cli.filters import with_filter
 from mtl_flows.cli.job import failure_record, print_failures
 from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.stability import entry_source
@@ -19,14 +20,15 @@ from mtl_flows.cli.types import (
     Provider,
     ScreeningName,
     Simulated,
-    SimulatedProtocol,
     limit_option,
 )
-from mtl_flows.vocabulary import ChosenProtocol, WorkKind
+from mtl_flows.vocabulary import WorkKind
 
 if TYPE_CHECKING:
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
+    from mtl_flows.launch.dynamics import DynamicsPlan
     from mtl_flows.launch.submit import SubmittedWorkflow
+    from mtl_flows.store.candidate_filter import CandidateFilter
     from mtl_flows.store.connection import Connection
     from mtl_flows.store.database import MTLStore
 
@@ -64,13 +66,20 @@ def init(
         err.print("everything is there already; --force writes it anew")
 
 
+@with_filter
 @takes_dynamics()
 def launch(
+    chosen: "CandidateFilter",
     materials: Annotated[
-        list[str] | None, typer.Argument(help="Material ids; the survivors if none is given.")
+        list[str] | None,
+        typer.Argument(help="Ids of any materials that were ingested; the best survivors if none is given."),
     ] = None,
-    protocol: SimulatedProtocol = "published",
     limit: Simulated = 0,
+    all_: All = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be handed in and what it takes, and stop.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before handing in.")] = False,
     own: Annotated[
         bool,
         typer.Option(
@@ -89,8 +98,9 @@ def launch(
 ) -> None:
     """Hand in molecular dynamics: one FireWorks workflow for each survivor, the most promising first.
 
-    Nothing runs until a worker takes it: `mtl worker --kind heavy` here, or `qlaunch` on a cluster. What is under way
-    or done is not handed in again.
+    The filters narrow the survivors down, or with --protocol ranked all that pass the chemical rules. On a terminal
+    what it takes is shown and asked for first. Nothing runs until a worker takes it: `mtl worker --kind heavy` here, or
+    `qlaunch` on a cluster. What is under way or done is not handed in again.
     """
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.settings import Settings
@@ -106,10 +116,13 @@ def launch(
             address,
             maker,
             materials=materials or [],
-            protocol=protocol,
+            chosen=chosen,
             limit=limit,
+            everything=all_,
             own=own,
             again=again,
+            dry_run=dry_run,
+            ask=not yes and is_interactive(),
         )
 
 
@@ -119,12 +132,21 @@ def hand_in_dynamics(
     maker: "DynamicsFlowMaker",
     *,
     materials: list[str],
-    protocol: ChosenProtocol,
+    chosen: "CandidateFilter",
     limit: int,
+    everything: bool = True,
     own: bool = False,
     again: bool = False,
+    dry_run: bool = False,
+    ask: bool = False,
 ) -> "list[SubmittedWorkflow]":
-    """Plan and submit; says what it does on standard error. Returns the workflows."""
+    """Plan and submit; says what it does on standard error. Returns the workflows, none of a dry run.
+
+    Raises
+    ------
+    typer.Abort
+        If it asks and the answer is no.
+    """
     from dataclasses import replace
 
     from mtl_flows.jobs.barrier import refine_barriers
@@ -135,14 +157,21 @@ def hand_in_dynamics(
     ours = replace(maker.parameters, mobile_ion=screening.mobile_ion)
     maker = replace(maker, screening=screening, parameters=ours)
     plan = plan_dynamics(
-        store, maker, materials=materials, protocol=protocol, limit=limit, own=own, again=again
+        store,
+        maker,
+        materials=materials,
+        chosen=chosen,
+        limit=limit,
+        everything=everything,
+        own=own,
+        again=again,
     )
-    chosen = len(plan.todo) + len(plan.done)
+    n_chosen = len(plan.todo) + len(plan.done)
     if not materials:
         err.print(
-            f"dynamics: {plan.survivors} "
-            + ("pass the chemical rules" if protocol == "ranked" else f"survivors ({protocol})")
-            + f", the best {chosen} chosen by priority"
+            f"dynamics: {plan.found} "
+            + ("pass the chemical rules" if chosen.protocol == "ranked" else f"survivors ({chosen.protocol})")
+            + f", the best {n_chosen} chosen by priority"
         )
     for work in (*plan.todo, *plan.done):
         if work.asked_for and work.asked_for != work.candidate.material_id:
@@ -161,6 +190,14 @@ def hand_in_dynamics(
             f"as potential {plan.maker.parameters.potential_id}, beside what the earlier ones gave",
             soft_wrap=True,
         )
+    if plan.todo and (dry_run or ask):
+        _tell_costs(store, plan)
+    if dry_run:
+        for work in plan.todo:
+            err.print(f"dynamics: would hand in {work.candidate.material_id}")
+        return []
+    if plan.todo and ask:
+        typer.confirm(f"Hand in {len(plan.todo)}?", abort=True, err=True)
     workflows = submit_dynamics(address, plan)
     for workflow in workflows:
         err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
@@ -169,6 +206,16 @@ def hand_in_dynamics(
     if refined.computed:
         err.print(f"barriers: {refined.computed} refined; mtl barrier MATERIAL shows one")
     return workflows
+
+
+def _tell_costs(store: "MTLStore", plan: "DynamicsPlan") -> None:
+    from mtl_flows.launch.costs import estimate, told
+
+    subjects = store.structures.subjects([work.candidate.structure_id for work in plan.todo])
+    parameters = plan.maker.parameters
+    needs_gpu = parameters.configured_engine().needs == "gpu"
+    for line in told(estimate(store, subjects, parameters), on_gpu=needs_gpu):
+        err.print(f"dynamics: {line}", soft_wrap=True)
 
 
 def worker(

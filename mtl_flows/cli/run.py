@@ -56,6 +56,7 @@ def run(
     from mtl_flows.launch.names import DYNAMICS
     from mtl_flows.report.funnel import funnel_columns, funnel_rows
     from mtl_flows.settings import Settings
+    from mtl_flows.store.candidate_filter import CandidateFilter
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
     from mtl_flows.store.funnel import funnel_counts
@@ -71,7 +72,9 @@ def run(
         chosen = chosen_parameters(store, screening, mobile_ion, parameters)
         run_screening(store, address, chosen, workers=workers, batch_size=batch_size)
         store = store.under(chosen.screening)
-        workflows = hand_in_dynamics(store, address, maker, materials=[], protocol=protocol, limit=limit)
+        workflows = hand_in_dynamics(
+            store, address, maker, materials=[], chosen=CandidateFilter(protocol=protocol), limit=limit
+        )
         failed = None
         if workflows:
             failed = run_workers(

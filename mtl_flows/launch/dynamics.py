@@ -1,18 +1,18 @@
-"""Handing in molecular dynamics: one workflow for each survivor, the most promising first."""
+"""Handing in molecular dynamics: one workflow for each material, the most promising first."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.potentials import standing_potential
 from mtl_flows.launch.categories import heavy
+from mtl_flows.launch.selection import SURVIVORS, best, named, simulated_by
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.store.candidate_filter import CandidateFilter
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
-from mtl_flows.vocabulary import ChosenProtocol
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class DynamicsPlan:
         Work without and with a fit under the same parameters, by falling priority.
     refined
         Work whose material was simulated as it was read before, and not as it is now: not to be handed in unasked.
-    survivors
-        All materials that the protocol gives.
+    found
+        All materials that the filter gives, chosen or not.
     maker
         Makes the workflows, with the potential that the engine's name stands for now.
     """
@@ -53,7 +53,7 @@ class DynamicsPlan:
     todo: list[Work]
     done: list[Work]
     refined: list[Work]
-    survivors: int
+    found: int
     maker: DynamicsFlowMaker
 
 
@@ -62,8 +62,9 @@ def plan_dynamics(
     maker: DynamicsFlowMaker,
     *,
     materials: Sequence[str] = (),
-    protocol: ChosenProtocol = "published",
+    chosen: CandidateFilter = SURVIVORS,
     limit: int = 0,
+    everything: bool = True,
     own: bool = False,
     again: bool = False,
 ) -> DynamicsPlan:
@@ -72,11 +73,11 @@ def plan_dynamics(
     Parameters
     ----------
     materials
-        These, whatever their gates said; the survivors of the screening if empty.
-    protocol
-        Whose survivors; ``ranked`` needs a limit, for it has none.
-    limit
-        The best so many of them; all if 0.
+        These, whatever their gates said, screened or not; what `chosen` gives if empty.
+    chosen
+        Of survivors, or under the protocol ``ranked`` of what passes the chemical rules, those that it describes.
+    limit, everything
+        The best so many of them; 0 for all, which the protocol ``ranked`` does not give.
     own
         Simulate the cell of each material that is named, not that of its group.
     again
@@ -85,18 +86,17 @@ def plan_dynamics(
     Raises
     ------
     NotFoundError
-        If one of `materials` is not in the candidate table.
+        If one of `materials` was not ingested.
     ConfigurationError
-        If the protocol ranks and says nothing of where to end.
+        If nothing says where to end, or a file lacks atoms.
     """
     maker = replace(maker, parameters=standing_potential(store, maker.parameters))
-    survivors = list(store.candidates.survivors(protocol))
     if materials:
-        chosen = [store.candidates.get(material_id) for material_id in materials]
+        rows = [named(store, material_id, maker.parameters.mobile_ion) for material_id in materials]
     else:
-        chosen = best(survivors, protocol, limit)
+        rows = best(store, chosen, limit=limit, everything=everything)
     planned: dict[str, Work] = {}
-    for candidate in chosen:
+    for candidate in rows:
         work = _work(store, maker, candidate, own=own)
         planned.setdefault(work.parent, work)
     finished = _finished(store, maker, planned.values())
@@ -104,26 +104,8 @@ def plan_dynamics(
     left = [work for work in planned.values() if work.parent not in finished]
     refined = [work for work in left if work.candidate.result_is_earlier and not again]
     todo = [work for work in left if work not in refined]
-    return DynamicsPlan(todo, done, refined, len(survivors), maker)
-
-
-def best(
-    ranked: Sequence[CandidateDocument], protocol: ChosenProtocol, limit: int
-) -> list[CandidateDocument]:
-    """Return the first of what a protocol gives, the best first.
-
-    Raises
-    ------
-    ConfigurationError
-        If the protocol ranks and says nothing of where to end.
-    """
-    if protocol == "ranked" and not limit:
-        raise ConfigurationError(
-            f"ranks {len(ranked)} materials and has no survivors",
-            subject="protocol ranked",
-            remedy="say how many to simulate: --limit N",
-        )
-    return list(ranked[: limit or None])
+    found = 0 if materials else store.candidates.count(store.candidates.asked(simulated_by(chosen)))
+    return DynamicsPlan(todo, done, refined, found, maker)
 
 
 def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocument, *, own: bool) -> Work:

@@ -15,6 +15,7 @@ from mtl_flows.launch.campaign import campaign_progress, start_campaign
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.report.story import tell
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.store.candidate_filter import CandidateFilter
 from mtl_flows.store.database import MTLStore
 
 P = dynamics()
@@ -56,12 +57,12 @@ def test_ranking_spends_a_budget_and_needs_to_know_how_large(store: MTLStore) ->
         store.candidates.raw.update_one({"material_id": material}, {"$set": row})
     maker = DynamicsFlowMaker(parameters=P)
     assert plan_dynamics(store, maker).todo == []
-    found = plan_dynamics(store, maker, protocol="ranked", limit=1)
+    found = plan_dynamics(store, maker, chosen=CandidateFilter(protocol="ranked"), limit=1)
     assert [work.candidate.material_id for work in found.todo] == ["icsd-34280"]
-    assert found.survivors == 2
-    assert len(plan_dynamics(store, maker, protocol="text").todo) == 3
+    assert found.found == 2
+    assert len(plan_dynamics(store, maker, chosen=CandidateFilter(protocol="text")).todo) == 3
     with pytest.raises(ConfigurationError, match="ranks 2 materials"):
-        plan_dynamics(store, maker, protocol="ranked")
+        plan_dynamics(store, maker, chosen=CandidateFilter(protocol="ranked"))
 
 
 def test_the_one_cell_says_why_there_are_no_others(store: MTLStore) -> None:
