@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobflow import Response, job
+from pymatgen.core import Composition
 
 from mtl_flows.errors import CalculationError, DynamicsError, InputError
 from mtl_flows.jobs.context import engine_here, job_id, worker_store
@@ -27,6 +28,7 @@ from mtl_flows.schemas.dynamics import (
 from mtl_flows.science.dynamics import ActionKind, Trajectory, analyse_diffusion, next_action
 from mtl_flows.simulation.engine import ChunkStatus
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock, assemble_trajectory
+from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState
 from mtl_flows.stages.dynamics import DynamicsParameters, steps
 from mtl_flows.store.database import MTLStore
@@ -35,7 +37,9 @@ from mtl_flows.vocabulary import RUNNING
 HEATED = "heated"
 FAILED = "failed"
 
-_FAMILY_OF_GUARD = {ChunkStatus.FRAMEWORK_MELTED: "framework_melted"}
+MELTED = "framework_melted"
+
+_FAMILY_OF_GUARD = {ChunkStatus.FRAMEWORK_MELTED: MELTED}
 
 
 @dataclass
@@ -186,19 +190,28 @@ class TrajectoryMaker(RecordMaker):
             return FAILED, relaxation_failure(store, relaxation_id), True
         if self.temperature_K is not None:
             ramp = store.dynamics.get(p.trajectory_id(approximant.sample, None))
-            if ramp.status != HEATED:
+            if ramp.status != HEATED and not self._is_below_break(ramp, approximant):
                 return ramp.status, f"heating ramp: {ramp.reason}", ramp.retry
         if unbuilt:
             return FAILED, unbuilt, True
         return RUNNING, "", False
 
+    def _is_below_break(self, ramp: TrajectoryDocument, approximant: OrderingDocument) -> bool:
+        """Whether the framework melted on the ramp, at a temperature above this one."""
+        if ramp.status != MELTED or ramp.checkpoint is None or self.temperature_K is None:
+            return False
+        md = self.parameters.md_parameters(
+            approximant.to_structure().composition, None, ramp.replica, timestep_fs=ramp.timestep_fs
+        )
+        return self.temperature_K < md.target_temperature_K(ramp.steps_done)
+
     def _start(self, store: MTLStore, simulation: TrajectoryDocument) -> MDState:
-        """State to go on from: the checkpoint, the end of the ramp, or the relaxed structure."""
+        """State to go on from: the checkpoint, the end of the ramp or the last that was sound, or the relaxed cell."""
         p = self.parameters
         if simulation.checkpoint is not None:
             return MDState.from_dict(simulation.checkpoint)
         structure = store.relaxations.get(simulation.relaxation_id).to_structure()
-        md = p.md_parameters(structure.composition, self.temperature_K, simulation.replica)
+        md = self._md(structure.composition, simulation)
         if self.temperature_K is None:
             return MDState.from_structure(structure, md)
         ramp = store.dynamics.get(
@@ -206,13 +219,18 @@ class TrajectoryMaker(RecordMaker):
         )
         return MDState.from_dict(ramp.checkpoint or {}).next_stage(md)
 
+    def _md(self, composition: Composition, simulation: TrajectoryDocument) -> MDParameters:
+        return self.parameters.md_parameters(
+            composition, self.temperature_K, simulation.replica, timestep_fs=simulation.timestep_fs
+        )
+
     def _advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
         p = self.parameters
         _, unbuilt = _identified(store, p)
         if unbuilt:
             return _fail(store, simulation, unbuilt)
         start = self._start(store, simulation)
-        md = p.md_parameters(start.to_structure().composition, self.temperature_K, simulation.replica)
+        md = self._md(start.to_structure().composition, simulation)
         # Extensions are foreseen from whole frames and may end some steps beyond the budget.
         md = replace(md, n_steps=max(md.n_steps, simulation.steps_wanted))
         blocks: list[BlockRecord] = []
@@ -249,6 +267,9 @@ class TrajectoryMaker(RecordMaker):
             "checkpoint": result.state.as_dict(),
             "steps_done": result.state.step,
         }
+        if result.status is ChunkStatus.FRAMEWORK_MELTED and self.temperature_K is None:
+            # From here colder temperatures start: the framework was sound where the chunk began.
+            update["checkpoint"] = start.as_dict()
         if result.status is not ChunkStatus.COMPLETED:
             update |= {
                 "status": _FAMILY_OF_GUARD.get(result.status, FAILED),

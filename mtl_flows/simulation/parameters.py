@@ -9,13 +9,16 @@ from pymatgen.core import Composition
 from mtl_flows.errors import ConfigurationError
 
 HYDROGEN_TIMESTEP_FS = 1.0
+HOT_HYDROGEN_TIMESTEP_FS = 0.5
 DEFAULT_TIMESTEP_FS = 2.0
+_HOT_K = 1000.0
 
 
-def default_timestep_fs(composition: Composition) -> float:
-    """Return 1 fs where hydrogen (or deuterium) is present, 2 fs otherwise."""
-    has_hydrogen = any(species.Z == 1 for species in composition)
-    return HYDROGEN_TIMESTEP_FS if has_hydrogen else DEFAULT_TIMESTEP_FS
+def default_timestep_fs(composition: Composition, temperature_K: float) -> float:
+    """Return 2 fs; 1 fs where hydrogen (or deuterium) is present, and 0.5 fs for that above 1000 K."""
+    if not any(species.Z == 1 for species in composition):
+        return DEFAULT_TIMESTEP_FS
+    return HOT_HYDROGEN_TIMESTEP_FS if temperature_K > _HOT_K else HYDROGEN_TIMESTEP_FS
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class DynamicsParameters:
     chunk_ps
         Simulated time of one job; a lost worker costs at most this much.
     timestep_fs
-        Integration step; 0 stands for 2 fs, or 1 fs with hydrogen.
+        Integration step; 0 stands for 2 fs, or with hydrogen 1 fs, 0.5 fs above 1000 K.
     frame_interval_fs
         Time between stored frames.
     max_temperature_ratio, max_framework_msd_A2
@@ -197,12 +197,26 @@ class DynamicsParameters:
         return f"{self.run_id(sample)}:{name}"
 
     def md_parameters(
-        self, composition: Composition, temperature_K: float | None, replica: int = 0
+        self,
+        composition: Composition,
+        temperature_K: float | None,
+        replica: int = 0,
+        *,
+        timestep_fs: float = 0.0,
     ) -> MDParameters:
-        """Parameters of one simulation, as long as the budget allows."""
+        """Parameters of one simulation, as long as the budget allows.
+
+        Parameters
+        ----------
+        temperature_K
+            None for the ramp.
+        timestep_fs
+            With which it was begun; 0 for one that begins now.
+        """
         # Replicas of one cell have to be two samples, not one counted twice.
         seed = self.seed + _SEEDS_APART * replica
-        timestep_fs = self.timestep_fs or default_timestep_fs(composition)
+        hottest_K = self.heat_to_K if temperature_K is None else temperature_K
+        timestep_fs = timestep_fs or self.timestep_fs or default_timestep_fs(composition, hottest_K)
         common: dict[str, Any] = {
             "timestep_fs": timestep_fs,
             "frame_interval": max(1, round(self.frame_interval_fs / timestep_fs)),

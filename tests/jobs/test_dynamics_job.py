@@ -21,6 +21,7 @@ from mtl_flows.schemas.dynamics import BlockRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.science.ordering import OrderingParameters
 from mtl_flows.simulation.calculators import KNOWN_WEIGHTS
+from mtl_flows.simulation.state import MDState
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -170,6 +171,27 @@ def test_a_framework_that_melts_in_the_ramp_ends_every_temperature(store: MTLSto
     assert contents(store) == before
 
 
+def test_temperatures_below_the_break_of_the_ramp_start_from_what_was_sound(
+    store: MTLStore, run: Run
+) -> None:
+    """Whatever melts on the way to 1000 K may hold at 320 K."""
+    p = dynamics("Melt", heat_ps=1.0, temperatures_K=(320.0, 1200.0))
+    run(p)
+    found = simulations(store, p)
+    assert found[None].status == "framework_melted"
+    cold, hot = found[320.0], found[1200.0]
+    assert (hot.status, hot.chunks) == ("framework_melted", [])
+    assert hot.reason.startswith("heating ramp")
+    assert len(cold.chunks) > 0
+    assert not cold.reason.startswith("heating ramp")
+    # Its first frame is that of the cell before the chunk in which the framework went.
+    broken = found[None].chunks[-1]
+    assert MDState.from_dict(found[None].checkpoint or {}).step == broken.first_step
+    before = contents(store)
+    run(p)
+    assert contents(store) == before
+
+
 def test_the_limits_of_the_guards_are_the_user_s(store: MTLStore, run: Run) -> None:
     p = dynamics(max_framework_msd_A2=1e-4, temperatures_K=(800.0,))
     assert p.dynamics_stage() != dynamics(temperatures_K=(800.0,)).dynamics_stage()
@@ -201,7 +223,7 @@ def test_an_engine_that_cannot_be_built_is_recorded_and_tried_again(
     p = dynamics("Brittle", temperatures_K=(1000.0, 1200.0), production_ps=0.8)
     monkeypatch.setattr(Brittle, "raises", repeat(error))
     run(p)
-    told = f"engine_error: {type(error).__name__}: {error}"
+    told = f"{type(error).__name__}: {error}"
     (refusal,) = store.rejections.outstanding()
     assert (refusal.stage, refusal.reason) == ("dynamics", "calculation_failed")
     assert told in refusal.message

@@ -217,11 +217,14 @@ def test_impossible_parameters_are_refused() -> None:
         MDParameters(temperature_K=(300.0, -1.0))
 
 
-@pytest.mark.parametrize(("element", "timestep_fs"), [("H", 1.0), ("D", 1.0), ("O", 2.0)])
-def test_hydrogen_halves_the_time_step(element: str, timestep_fs: float) -> None:
+@pytest.mark.parametrize(
+    ("element", "temperature_K", "timestep_fs"),
+    [("H", 1000.0, 1.0), ("D", 800.0, 1.0), ("H", 1200.0, 0.5), ("O", 1400.0, 2.0)],
+)
+def test_hydrogen_halves_the_time_step(element: str, temperature_K: float, timestep_fs: float) -> None:
     structure = antiperovskite()
     structure.replace_species({"O": element})
-    assert default_timestep_fs(structure.composition) == timestep_fs
+    assert default_timestep_fs(structure.composition, temperature_K) == timestep_fs
 
 
 def test_generator_state_survives_json() -> None:
