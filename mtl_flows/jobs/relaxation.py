@@ -16,6 +16,8 @@ from mtl_flows.simulation.engine import Relaxation
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 
+_LARGEST_DEPARTURE = 0.1
+
 
 def relaxation(approximant: OrderingDocument, parameters: DynamicsParameters) -> Job:
     """Return the job that relaxes an approximant and writes what comes out, or why nothing does."""
@@ -43,6 +45,7 @@ def record_relaxation(
     max_force = float(np.linalg.norm(relaxed.forces_eV_per_A, axis=1).max())
     parent = store.orderings.get(ordering_id)
     structure = relaxed.structure
+    density_ratio = float(structure.density / store.crystals.get(parent.crystal_id).to_structure().density)
     document = RelaxationDocument(
         id=p.relaxation_id(parent.approximant_id),
         material_id=parent.material_id,
@@ -61,6 +64,8 @@ def record_relaxation(
         energy_eV_per_atom=relaxed.energy_eV / len(structure),
         max_force_eV_per_A=max_force,
         volume_change=structure.volume / parent.to_structure().volume - 1.0,
+        density_ratio=density_ratio,
+        density_off=abs(density_ratio - 1.0) > _LARGEST_DEPARTURE,
         calculations=relaxed.calculations,
         structure=structure.as_dict(),
     )

@@ -288,7 +288,8 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
         {
             "what": f"relaxation, {r.engine_name}{whose[r.crystal_id]}",
             "result": f"{r.energy_eV_per_atom:.4f} eV/atom, volume {100 * r.volume_change:+.1f} %",
-            "status": "converged" if r.converged else "not converged",
+            "status": ("converged" if r.converged else "not converged")
+            + (f"; the density is {r.density_ratio:.2f} of the file's" if r.density_off else ""),
         }
         for r in store.relaxations.find(wanted[RELAXATION.noun])
     ]

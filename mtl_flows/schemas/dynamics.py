@@ -86,6 +86,12 @@ class RelaxationDocument(RunDocument):
     energy_eV_per_atom: float = Field(description="total energy of the cell by its atoms")
     max_force_eV_per_A: float = Field(description="largest force left")
     volume_change: float = Field(description="relative change of the volume")
+    density_ratio: float | None = Field(
+        None, description="density of the relaxed cell over that of the file's; null before it was recorded"
+    )
+    density_off: bool = Field(
+        False, description="it departs from one by more than a tenth: not the crystal of the file"
+    )
     calculations: list[FreeForm] = Field(
         default_factory=list, description="runs of an external program: settings, version, repairs, folder"
     )
