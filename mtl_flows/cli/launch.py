@@ -22,7 +22,7 @@ from mtl_flows.cli.types import (
     Simulated,
     limit_option,
 )
-from mtl_flows.vocabulary import WorkKind
+from mtl_flows.vocabulary import ChosenProtocol, WorkKind
 
 if TYPE_CHECKING:
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
