@@ -38,7 +38,7 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class CostEstimate:
     """What a number of materials take.
 
     Attributes
@@ -83,7 +83,7 @@ class Estimate:
 
 def estimate(
     store: MTLStore, subjects: Sequence[Subject], parameters: DynamicsParameters, *, probe: bool = True
-) -> Estimate:
+) -> CostEstimate:
     """Say what materials will take.
 
     Parameters
@@ -112,7 +112,7 @@ def estimate(
     speed = measured_speed(store, p)
     if speed is None and probe and subjects and p.configured_engine().needs in ("", "gpu"):
         speed = probed_speed(subjects[0], store, p)
-    return Estimate(len(subjects), cells, atoms, n_steps, most, atom_steps, most_atom_steps, speed)
+    return CostEstimate(len(subjects), cells, atoms, n_steps, most, atom_steps, most_atom_steps, speed)
 
 
 def measured_speed(store: MTLStore, parameters: DynamicsParameters) -> Speed | None:
@@ -163,7 +163,7 @@ def _steps(parameters: DynamicsParameters, timestep_fs: float) -> tuple[int, int
     return heat + n * steps(p.production_ps, timestep_fs), heat + n * steps(longest_ps, timestep_fs)
 
 
-def told(estimated: Estimate, *, on_gpu: bool, workers: Iterable[int] = (1, 4)) -> list[str]:
+def told(estimated: CostEstimate, *, on_gpu: bool, workers: Iterable[int] = (1, 4)) -> list[str]:
     """Return an estimate in words, one line each."""
     e = estimated
     lines = [

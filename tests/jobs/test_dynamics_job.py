@@ -184,12 +184,7 @@ def test_temperatures_below_the_break_of_the_ramp_start_from_what_was_sound(
     assert hot.reason.startswith("heating ramp")
     assert len(cold.chunks) > 0
     assert not cold.reason.startswith("heating ramp")
-    # Its first frame is that of the cell before the chunk in which the framework went.
-    broken = found[None].chunks[-1]
-    assert MDState.from_dict(found[None].checkpoint or {}).step == broken.first_step
-    before = contents(store)
-    run(p)
-    assert contents(store) == before
+    assert MDState.from_dict(found[None].checkpoint or {}).step == found[None].chunks[-1].first_step
 
 
 def test_the_limits_of_the_guards_are_the_user_s(store: MTLStore, run: Run) -> None:
