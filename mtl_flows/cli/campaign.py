@@ -7,6 +7,7 @@ import typer
 from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
 from mtl_flows.cli.filters import with_filter
+from mtl_flows.cli.launch import refine
 from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.types import (
     Json,
@@ -67,9 +68,10 @@ def start(
     parameters = dynamics.parameters()
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
-        ion = screening_parameters(store, store.screening).mobile_ion
+        screened = screening_parameters(store, store.screening)
+        ion = screened.mobile_ion
         parameters = replace(parameters, mobile_ion=ion)
-        start_campaign(
+        begun = start_campaign(
             store,
             name,
             [named(store, material, ion) for material in materials]
@@ -80,6 +82,7 @@ def start(
             material_core_hours=material_core_hours or core_hours,
             at_once=at_once,
         )
+        refine(store, [material.structure_id for material in begun.materials], screened)
         _go_on(store, address, name, run=run)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.launch.dynamics import DynamicsPlan
     from mtl_flows.launch.submit import SubmittedWorkflow
+    from mtl_flows.stages import ScreeningParameters
     from mtl_flows.store.candidate_filter import CandidateFilter
     from mtl_flows.store.connection import Connection
     from mtl_flows.store.database import MTLStore
@@ -149,7 +150,6 @@ def hand_in_dynamics(
     """
     from dataclasses import replace
 
-    from mtl_flows.jobs.barrier import refine_barriers
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 
@@ -201,10 +201,7 @@ def hand_in_dynamics(
     workflows = submit_dynamics(address, plan)
     for workflow in workflows:
         err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
-    chosen_structures = sorted({work.candidate.structure_id for work in (*plan.todo, *plan.done)})
-    refined = refine_barriers(store, chosen_structures, screening)
-    if refined.computed:
-        err.print(f"barriers: {refined.computed} refined; mtl barrier MATERIAL shows one")
+    refine(store, [work.candidate.structure_id for work in (*plan.todo, *plan.done)], screening)
     return workflows
 
 
@@ -216,6 +213,15 @@ def _tell_costs(store: "MTLStore", plan: "DynamicsPlan") -> None:
     needs_gpu = parameters.configured_engine().needs == "gpu"
     for line in told(estimate(store, subjects, parameters), on_gpu=needs_gpu):
         err.print(f"dynamics: {line}", soft_wrap=True)
+
+
+def refine(store: "MTLStore", structure_ids: list[str], screening: "ScreeningParameters") -> None:
+    """Keep refined barriers of what is simulated; says how many are new on standard error."""
+    from mtl_flows.jobs.barrier import refine_barriers
+
+    done = refine_barriers(store, sorted(set(structure_ids)), screening)
+    if done.computed:
+        err.print(f"barriers: {done.computed} refined; mtl barrier MATERIAL shows one")
 
 
 def worker(
