@@ -118,7 +118,7 @@ def assess_stability(
         agreements.append(_ari(whole.labels[inside], part.labels))
         exemplars = part.scaler.transform(part.exemplar_features)
         held_out.append(nearest(part.scaler.transform(table[outside]), exemplars)[1])
-        if sum(map(len, held_out)) >= _FEWEST_DISTANCES and _half_width(agreements) <= precision:
+        if sum(map(len, held_out)) >= _FEWEST_DISTANCES and _half_width(agreements) < precision:
             break
     return Stability(
         subsample_ari=tuple(agreements),
