@@ -111,7 +111,7 @@ def conductivity(
 
         report = benchmark_compounds(load_compounds(shipped_table()), mobile_ion=mobile_ion, workers=workers)
     if output is not None:
-        from mtl_flows.evaluation.conductivity.figure import plot_benchmark
+        from mtl_flows.plotting.conductivity import plot_benchmark
 
         write_figure(plot_benchmark(report), output)
     if json:

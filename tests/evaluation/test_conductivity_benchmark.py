@@ -17,8 +17,8 @@ from mtl_flows.evaluation.conductivity import (
     run_conductivity_benchmark,
     screen_material,
 )
-from mtl_flows.evaluation.conductivity.figure import plot_benchmark
 from mtl_flows.evaluation.conductivity.screened import CHEMICAL_RULES
+from mtl_flows.plotting.conductivity import plot_benchmark
 from mtl_flows.science.topology import FEATURE_NAMES, TopologyParameters
 
 QUICK = BenchmarkParameters(n_bootstrap=100, n_splits=4, n_folds=3)
