@@ -17,7 +17,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import forkserver
 from typing import Any, Generic, Self, TypeVar
 
@@ -103,8 +103,11 @@ class GuardedPool:
         if self._workers == 0:
             yield from (_call(function, item) for item in items)
             return
-        pool = self._started(_module_of(function))
         queue = iter(items)
+        if not (first := list(islice(queue, 1))):
+            return  # nothing is started for nothing
+        pool = self._started(_module_of(function))
+        queue = chain(first, queue)
         futures: deque[ProcessFuture] = deque()
         try:
             while True:

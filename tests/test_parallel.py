@@ -218,3 +218,9 @@ def test_processes_are_kept_from_map_to_map() -> None:
         listened.close()
         assert [outcome.value for outcome in pool.map(act, ["again"])] == ["AGAIN"]
     assert first != os.getpid()
+
+
+def test_no_process_is_started_for_nothing() -> None:
+    with GuardedPool(1) as pool:
+        assert list(pool.map(act, [])) == []
+        assert pool._pool is None
