@@ -23,6 +23,7 @@ from mtl_flows.vocabulary import Protocol
 
 _STRUCTURE = ("crystal_id", "fingerprint", "representative_id", "releases")
 _WRITTEN = ("provenance.created_at",)
+_MARKS = json.JSONEncoder(default=str)
 
 
 def _all_but(model: type[Document], *bulky: str) -> list[str]:
@@ -108,7 +109,7 @@ def input_hashes(
             for source in sources.get(material_of(structure_id), ())
             if any(source.crystal_id in marks for marks in runs)
         ]
-        digest.update(json.dumps([own, own_marks], default=str).encode())
+        digest.update(_MARKS.encode([own, own_marks]).encode())
         hashes[structure_id] = digest.hexdigest()[:32]
     return hashes
 

@@ -22,9 +22,9 @@ from mtl_flows.science.clustering import (
     nearest_known,
 )
 from mtl_flows.science.known import canonical_id
-from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages import ScreeningParameters, Subject
 from mtl_flows.store.database import MTLStore
-from mtl_flows.vocabulary import Protocol
+from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 _MAX_DEPARTED = 0.25
 
@@ -69,10 +69,21 @@ def _update(
     return store.clusterings.get(run.id)
 
 
-def clustering_is_current(store: MTLStore, protocol: Protocol, parameters: ScreeningParameters) -> bool:
+def clusterings_are_current(store: MTLStore, parameters: ScreeningParameters) -> bool:
+    """Whether those of every protocol are, see `clustering_is_current`; who stands for the groups is read once."""
+    representatives = store.structures.representatives()
+    return all(clustering_is_current(store, protocol, parameters, representatives) for protocol in PROTOCOLS)
+
+
+def clustering_is_current(
+    store: MTLStore,
+    protocol: Protocol,
+    parameters: ScreeningParameters,
+    representatives: Sequence[Subject] | None = None,
+) -> bool:
     """Whether `update_clustering` would leave everything as it is."""
     store = store.under(parameters.screening)
-    task = plan_clustering(store, protocol, parameters)
+    task = plan_clustering(store, protocol, parameters, representatives)
     if not task.members or not store.clusterings.has_current(protocol):
         return not task.members and not store.clusterings.has_current(protocol)
     run = store.clusterings.current(protocol)

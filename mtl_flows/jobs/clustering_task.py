@@ -57,13 +57,20 @@ class ClusteringTask:
         return (run.parameters_hash, run.topology_parameters_hash) == (self.stage.hash, self.topology_hash)
 
 
-def plan_clustering(store: MTLStore, protocol: Protocol, parameters: ScreeningParameters) -> ClusteringTask:
-    """Find out who takes part in the clustering of one protocol."""
+def plan_clustering(
+    store: MTLStore,
+    protocol: Protocol,
+    parameters: ScreeningParameters,
+    representatives: Sequence[Subject] | None = None,
+) -> ClusteringTask:
+    """Find out who takes part in the clustering of one protocol; reads who stands for the groups if not given."""
+    if representatives is None:
+        representatives = store.structures.representatives()
     stage = parameters.clustering_stage(protocol)
     topology_hash = parameters.of(TOPOLOGY).hash
     criteria, asked_before = parameters.criteria(protocol), gates_before("cluster")
     # Of two unique materials of one crystal, which no matcher told to be one, the first by its id takes part.
-    standing = {subject.crystal_id: subject for subject in reversed(store.structures.representatives())}
+    standing = {subject.crystal_id: subject for subject in reversed(representatives)}
     members = [
         standing[found.crystal_id]
         for found in store.topology.metrics(topology_hash, protocol, criteria.thresholds.r_connected_A)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from math import ceil
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
-from mtl_flows.jobs.clustering import clustering_is_current
+from mtl_flows.jobs.clustering import clusterings_are_current
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.stages import CRYSTAL_STAGES, ScreeningParameters
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
-from mtl_flows.vocabulary import PROTOCOLS
 
 _BATCH = 2000
 # A job costs about a second besides its structures, this many take two.
@@ -64,7 +63,7 @@ def plan_screening(store: MTLStore, maker: ScreeningFlowMaker, *, retry: bool = 
         screened += len(ids) - len(lacking)
         refused += len(lacking - wanted)
     recluster = maker.recluster or bool(todo)
-    recluster = recluster or not all(clustering_is_current(store, protocol, p) for protocol in PROTOCOLS)
+    recluster = recluster or not clusterings_are_current(store, p)
     return ScreeningPlan(todo, screened, refused, recluster)
 
 

@@ -32,12 +32,13 @@ _RECORDED_LIBRARIES = (
 )
 
 _LONGEST_SHOWN = 28
+# `json.dumps` would make one for each of the hundreds of thousands of keys that a screening looks at.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def content_hash(content: Any) -> str:
     """SHA-256 of `content` as canonical JSON: sorted keys, shortest numbers, so 5 and 5.0 are the same."""
-    text = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(_plain(content)).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

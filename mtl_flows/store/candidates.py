@@ -209,6 +209,17 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         """Count the rows that match."""
         return super().count(self.scoped(query))
 
+    def count_met(
+        self, query: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[bool, ...], int]:
+        """Number of rows that match, by which of some expressions hold for them."""
+        holds = {f"c{number}": dict(condition) for number, condition in enumerate(conditions)}
+        grouped = {"$group": {"_id": holds or None, "n": {"$sum": 1}}}
+        return {
+            tuple(bool(found["_id"][name]) for name in holds): found["n"]
+            for found in self.raw.aggregate([{"$match": self.scoped(query)}, grouped])
+        }
+
     def ensure_indexes(self) -> None:
         """Create what is missing, also the bins of rows that an earlier version wrote; drop retired indexes."""
         super().ensure_indexes()

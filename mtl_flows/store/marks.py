@@ -23,17 +23,19 @@ def marks_by(
         Field that holds the key.
     """
     projection = {"_id": 1, key: 1, **dict.fromkeys(fields, 1)}
+    paths = [name.split(".") for name in fields]
     found: dict[str, list[list[Any]]] = {}
     for stored in collection.raw.find(dict(query), projection):
-        mark = [stored["_id"], *(_value(stored, name) for name in fields)]
+        mark = [stored["_id"], *(_value(stored, path) for path in paths)]
         found.setdefault(stored[key], []).append(mark)
     for listed in found.values():
-        listed.sort(key=lambda mark: str(mark[0]))
+        if len(listed) > 1:
+            listed.sort(key=lambda mark: str(mark[0]))
     return found
 
 
-def _value(stored: Mapping[str, Any], name: str) -> Any:
+def _value(stored: Mapping[str, Any], path: Sequence[str]) -> Any:
     node: Any = stored
-    for part in name.split("."):
+    for part in path:
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
