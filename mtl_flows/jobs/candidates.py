@@ -76,7 +76,7 @@ def rebuild_candidates(
         write_verdicts(store, verdicts)
         written = store.candidates.put(candidates)
         changed += written.inserted + written.replaced
-    if structure_ids is None:
+    if structure_ids is None and (full or standing.keys() - hashes.keys()):
         changed += store.candidates.keep(map(material_of, ids))
     return changed
 
