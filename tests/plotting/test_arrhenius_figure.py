@@ -1,0 +1,122 @@
+"""The Arrhenius figure: what it shows is what is stored, and it can be written."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import fill
+from typer.testing import CliRunner
+
+from mtl_flows.cli.app import app
+from mtl_flows.errors import NotFoundError
+from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.jobs.ordering import find_ordering
+from mtl_flows.plotting.arrhenius import arrhenius_data, plot_arrhenius
+from mtl_flows.schemas.base import Provenance
+from mtl_flows.schemas.dynamics import TrajectoryDocument
+from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
+from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
+from mtl_flows.science.dynamics.synthetic import SyntheticWalk
+from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+
+P = DynamicsParameters(engine="toy_walk:ENGINE")
+
+
+def simulate(store: MTLStore, temperature_K: float, energy_eV: float) -> None:
+    """Put a simulation of a synthetic walk into the store."""
+    (subject,) = store.structures.subjects(store.structures.current_ids({"material_id": "licl"}))
+    made = find_ordering(store, subject, 0, P)
+    D = 2e-3 * np.exp(-energy_eV / (BOLTZMANN_EV_PER_K * temperature_K))
+    walk = SyntheticWalk(float(D), n_ions=30, duration_ps=30.0, timestep_fs=40.0)
+    parameters = DiffusionParameters(n_surrogates=20)
+    told: dict[str, Any] = analyse_diffusion(
+        walk.trajectory(round(temperature_K)), "Li", temperature_K, parameters
+    ).as_dict()
+    low, high = told["interval_cm2_per_s"]
+    stage = P.dynamics_stage()
+    store.dynamics.add(
+        [
+            TrajectoryDocument(
+                id=P.trajectory_id(made.sample, temperature_K),
+                material_id=made.material_id,
+                crystal_id=made.crystal_id,
+                parent_id=made.parent_id,
+                series=made.parameters_hash,
+                approximant_id=made.approximant_id,
+                replica=made.replica,
+                relaxation_id=P.relaxation_id(made.approximant_id),
+                potential_id=P.potential_id,
+                parameters_hash=stage.hash,
+                provenance=Provenance.record(stage, {}),
+                ordering_id=made.id,
+                ordering=0,
+                engine={},
+                engine_name=P.engine,
+                trajectory_stage="production",
+                temperature_K=temperature_K,
+                timestep_fs=2.0,
+                frame_interval=20,
+                steps_done=1,
+                steps_wanted=1,
+                status=told["status"],
+                diffusion=told,
+                diffusivity_cm2_per_s=told["D_cm2_per_s"],
+                diffusivity_low_cm2_per_s=low,
+                diffusivity_high_cm2_per_s=high,
+            )
+        ]
+    )
+
+
+@pytest.fixture
+def simulated(store: MTLStore) -> MTLStore:
+    fill(store, "licl")
+    simulate(store, 800.0, 0.9)
+    simulate(store, 1200.0, 0.35)
+    rebuild_candidates(store, ScreeningParameters())
+    return store
+
+
+def test_points_bounds_and_bands_are_those_of_the_row(simulated: MTLStore) -> None:
+    data = arrhenius_data(simulated, "licl")
+    assert [(p.temperature_K, p.D_cm2_per_s is None) for p in data.points] == [(800.0, True), (1200.0, False)]
+    assert data.points[0].status == "upper_bound"
+    assert (data.simulated.temperatures_K.min(), data.simulated.temperatures_K.max()) == pytest.approx(
+        (300.0, 1200.0)
+    )
+    assert (data.simulated.low < data.simulated.median).all()
+    assert (data.crystal.high - data.crystal.low > data.simulated.high - data.simulated.low).all()
+    # The posterior goes through what was measured.
+    hot = int(data.simulated.temperatures_K.argmax())
+    assert data.simulated.median[hot] == pytest.approx(
+        np.log10(data.points[1].D_cm2_per_s or np.nan), abs=0.2
+    )
+    figure = plot_arrhenius(data)
+    (axes,) = figure.axes
+    assert len(axes.collections) >= 2
+    assert "P(σ(300 K) ≥ 10⁻⁴ S/cm)" in axes.get_title(loc="left")
+
+
+def test_the_command_writes_a_picture_and_refuses_what_it_cannot_write(
+    simulated: MTLStore, address: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MTL_MONGO_URI", address.uri)
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    for name, begins in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")):
+        answer = runner.invoke(app, ["plot", "arrhenius", "licl", "-o", name], catch_exceptions=False)
+        assert answer.exit_code == 0, answer.output
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    wrong = runner.invoke(app, ["plot", "arrhenius", "licl", "-o", "a.xyz"])
+    assert wrong.exit_code != 0
+
+
+def test_a_material_without_dynamics_says_so(store: MTLStore) -> None:
+    fill(store, "licl")
+    rebuild_candidates(store, ScreeningParameters())
+    with pytest.raises(NotFoundError, match="no temperature"):
+        arrhenius_data(store, "licl")
