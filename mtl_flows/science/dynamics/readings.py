@@ -94,22 +94,19 @@ Reading = Value | Count
 
 
 def reading_of(result: DiffusionResult) -> Reading | None:
-    """Return what an analysis says of the diffusivity; None of a framework that is gone.
+    """Return what an analysis says of the diffusivity; None if nothing, as of a framework that is gone.
 
     Values count with ten jumps' worth of displacement, converged or not; fewer are a count. A run too short for a
-    slope says how few jumps there were at most, since ions may have gone back; of many it says nothing.
+    slope says nothing.
     """
     if result.status is DiffusionStatus.FRAMEWORK_MELTED:
         return None
     parameters, fit = result.parameters, result.fit
     per_D = 6.0 * result.n_mobile * result.production_ps / parameters.hop_distance_A**2 / CM2_PER_S
     if fit is None:
-        # Ions that jump again before a window of the count has passed are counted once: many say nothing.
-        if result.n_hops >= parameters.min_effective_hops:
-            return None
-        # Nor are those seen that an ion makes within the first or last half of a window.
-        per_D *= max(1.0 - parameters.vibration_ps / result.production_ps, 0.1)
-        return Count(result.temperature_K, 0.0, float(result.n_hops), 1.0, per_D, result.production_ps)
+        # Neither a slope nor a count that could be trusted: ions that jump twice within a window of the count, or
+        # about its ends, are counted once or never, and what is left out so is not left out at random.
+        return None
     jumps = fit.n_effective_hops
     if jumps < parameters.min_effective_hops:
         fewest, most = sorted((float(result.n_hops), jumps))
