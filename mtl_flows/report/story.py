@@ -1,6 +1,7 @@
 """The story of one material: what was read, what every gate said and why, what was calculated, what is pending."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
 from mtl_flows.science.curation import disorder
 from mtl_flows.science.gates import STORED, stand
+from mtl_flows.science.quantiles import Quantiles
 from mtl_flows.stages import (
     BARRIER,
     CHEMISTRY,
@@ -274,6 +276,15 @@ def _result(
     return list(store.results(stage).found(keys).values())
 
 
+def _posterior(stored: Mapping[str, Any]) -> str:
+    """What every temperature together says of the simulation, in a line."""
+    said = stored["simulation"]
+    low_eV, high_eV = Quantiles(tuple(said["activation_energy_quantiles_eV"])).interval
+    return (
+        f"posterior E_a {low_eV:.2f} … {high_eV:.2f} eV, P(σ(300 K) ≥ 10⁻⁴ S/cm) = {said['P_conducts']:.3f}"
+    )
+
+
 def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[str, Any]]:
     wanted, whose = _simulated(store, material, mobile_ion)
     told: list[dict[str, Any]] = [
@@ -324,7 +335,10 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
             {
                 "what": f"Arrhenius fit over {', '.join(f'{T:g}' for T in t.temperatures_K) or 'no'} K"
                 + whose[t.crystal_id],
-                "result": "" if E is None else f"E_a = {E:.3f} ± {t.activation_energy_error_eV:.3f} eV",
+                "result": "; ".join(
+                    ([] if E is None else [f"E_a = {E:.3f} ± {t.activation_energy_error_eV:.3f} eV"])
+                    + ([] if t.posterior is None else [_posterior(t.posterior)])
+                ),
                 "status": f"{t.status}: {t.reason}" if t.reason else t.status,
             }
         )
