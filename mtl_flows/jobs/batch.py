@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobflow import job
@@ -11,6 +11,7 @@ from mtl_flows.errors import InputError, MTLError
 from mtl_flows.jobs.context import job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.parallel import GuardedPool
+from mtl_flows.records import Record
 from mtl_flows.schemas.base import CrystalResult, Header, StageParameters
 from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, StageInput, Subject
@@ -21,7 +22,7 @@ _WRITE_EVERY = 50
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Record):
     """What one structure may cost before it is set aside.
 
     Attributes
@@ -34,13 +35,9 @@ class Limits:
     timeout_s: float = 600.0
     memory_MB: int = 8000
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain mapping, as a job's document holds it."""
-        return asdict(self)
-
 
 @dataclass
-class BatchSummary:
+class BatchSummary(Record):
     """What became of a batch in one stage; the output of its job.
 
     Attributes
@@ -53,10 +50,6 @@ class BatchSummary:
     computed: int = 0
     already_there: int = 0
     rejected: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the counts by name."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

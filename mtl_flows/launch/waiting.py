@@ -1,7 +1,7 @@
 """Workflows of version 1 that wait: what they would have computed, retired and handed in again."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fireworks import LaunchPad
@@ -13,6 +13,7 @@ from mtl_flows.jobs.entry_providers import EntrySource
 from mtl_flows.jobs.screening import screening_parameters
 from mtl_flows.launch.dynamics import plan_dynamics, submit_dynamics
 from mtl_flows.launch.submit import SubmittedWorkflow
+from mtl_flows.records import Record
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -23,7 +24,7 @@ _AT_WORK = ("RUNNING", "RESERVED")
 
 
 @dataclass(frozen=True)
-class WaitingWork:
+class WaitingWork(Record):
     """Dynamics of one material that were handed in and have not ended.
 
     Attributes
@@ -37,10 +38,6 @@ class WaitingWork:
     material_id: str
     dynamics: dict[str, Any]
     entries: dict[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain mapping, for the database."""
-        return asdict(self)
 
 
 def refuse_while_running(pad: LaunchPad) -> None:

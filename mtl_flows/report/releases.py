@@ -1,12 +1,13 @@
 """What a release changed: structures, and what that did to gates, clusters and candidates, with reasons."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.jobs.results import results_in_table
 from mtl_flows.jobs.withdrawal import named_by_refusals
+from mtl_flows.records import Record
 from mtl_flows.report.changes import REVISED, Change, changes, select
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import ReleaseDocument
@@ -56,7 +57,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class ReleaseDifference:
+class ReleaseDifference(Record):
     """Two releases compared.
 
     Attributes
@@ -86,10 +87,6 @@ class ReleaseDifference:
             materials = {change.material_id for change in chosen}
             effects = [effect for effect in effects if effect.material_id in materials]
         return replace(self, changes=chosen, effects=effects)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain mapping."""
-        return asdict(self)
 
 
 def difference(

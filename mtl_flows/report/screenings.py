@@ -1,9 +1,10 @@
 """Screenings side by side: what each holds, and where two of them differ."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from mtl_flows.jobs.screening import screening_parameters
+from mtl_flows.records import Record
 from mtl_flows.store.candidate_filter import CandidateFilter
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.funnel import FunnelCounts, funnel_counts
@@ -11,7 +12,7 @@ from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 
 @dataclass(frozen=True)
-class ScreeningComparison:
+class ScreeningComparison(Record):
     """Two screenings of one store.
 
     Attributes
@@ -30,10 +31,6 @@ class ScreeningComparison:
     funnels: tuple[FunnelCounts, FunnelCounts]
     only_one: dict[Protocol, list[str]]
     only_other: dict[Protocol, list[str]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain mapping for JSON."""
-        return asdict(self)
 
 
 def list_screenings(store: MTLStore) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from mtl_flows.errors import NotFoundError
+from mtl_flows.records import Record
 from mtl_flows.schemas.clustering import ClusteringDocument
 from mtl_flows.science.clustering import Scaler, assign
 from mtl_flows.science.gates import GATES, Criteria, Facts, Standing, stand
@@ -46,7 +47,7 @@ class Moved:
 
 
 @dataclass
-class WhatIf:
+class WhatIf(Record):
     """Two screenings of the same materials side by side.
 
     Attributes
@@ -70,10 +71,6 @@ class WhatIf:
     placed: int = 0
     without_topology: int = 0
     without_barcodes: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain mapping for JSON."""
-        return asdict(self)
 
 
 class _Compared(NamedTuple):

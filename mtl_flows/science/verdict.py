@@ -9,10 +9,11 @@ V.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.records import Record
 from mtl_flows.science.measured import Measured
 from mtl_flows.science.quantiles import Quantiles
 from mtl_flows.vocabulary import Judgement
@@ -93,7 +94,7 @@ CONDUCTIVITY = "conductivity_300K_S_per_cm"
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictThresholds:
+class VerdictThresholds(Record):
     """The criteria a candidate must meet, by default those of the published screening.
 
     Attributes
@@ -113,10 +114,6 @@ class VerdictThresholds:
     )
     window_uncertainty_V: float = 0.2
     potential_error_eV: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON-able form."""
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -1,12 +1,12 @@
 """Parameters of one molecular-dynamics stage: a heating ramp or a run at one temperature."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from pymatgen.core import Composition
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.records import Record
 
 HYDROGEN_TIMESTEP_FS = 1.0
 HOT_HYDROGEN_TIMESTEP_FS = 0.5
@@ -22,7 +22,7 @@ def default_timestep_fs(composition: Composition, temperature_K: float) -> float
 
 
 @dataclass(frozen=True, slots=True)
-class MDParameters:
+class MDParameters(Record):
     """One stage of NVT molecular dynamics.
 
     Attributes
@@ -84,7 +84,3 @@ class MDParameters:
         knots = np.linspace(0, self.n_steps, max(len(self.temperature_K), 2))
         values = self.temperature_K if len(self.temperature_K) > 1 else self.temperature_K * 2
         return float(np.interp(step, knots, values))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-able copy."""
-        return {**asdict(self), "temperature_K": list(self.temperature_K)}

@@ -7,6 +7,7 @@ from typing import Any
 from pymatgen.core import Composition
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.records import Record
 from mtl_flows.schemas.base import StageParameters, content_hash
 from mtl_flows.schemas.dynamics import Sample
 from mtl_flows.science.dynamics import DiffusionParameters, DynamicsBudget
@@ -25,7 +26,7 @@ _GUARDS = {"max_temperature_ratio": 3.0, "max_framework_msd_A2": 9.0}
 
 
 @dataclass(frozen=True)
-class DynamicsParameters:
+class DynamicsParameters(Record):
     """The article's protocol (§3.3), with an engine of choice.
 
     Attributes
@@ -121,7 +122,7 @@ class DynamicsParameters:
     def as_dict(self) -> dict[str, Any]:
         """Plain mappings, as a campaign's document holds them."""
         left_out = {"weights": "", "device": AUTO, "allow_unsound": False}
-        return {name: value for name, value in asdict(self).items() if left_out.get(name) != value}
+        return {name: value for name, value in Record.as_dict(self).items() if left_out.get(name) != value}
 
     def ordering_stage(self) -> StageParameters:
         """Key of the ordered approximants."""

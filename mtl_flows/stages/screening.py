@@ -1,8 +1,9 @@
 """Parameters of a whole screening: every stage's in one record, from which each stage's key follows."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+from mtl_flows.records import Record
 from mtl_flows.schemas.base import StageParameters
 from mtl_flows.science.barrier import BarrierParameters
 from mtl_flows.science.chemistry import ChemistryParameters
@@ -15,7 +16,7 @@ from mtl_flows.stages.clustering import CLUSTERING, clustering_values
 
 
 @dataclass(frozen=True)
-class ScreeningParameters:
+class ScreeningParameters(Record):
     """What decides a candidate's gates, and its verdict.
 
     Attributes
@@ -63,7 +64,3 @@ class ScreeningParameters:
         """Key part of one protocol's clusterings."""
         values = clustering_values(protocol, self.clustering(protocol), self.thresholds)
         return CLUSTERING.parameters(values, self.mobile_ion)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain mappings, as the document of a screening holds them."""
-        return asdict(self)

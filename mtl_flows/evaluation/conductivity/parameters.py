@@ -1,11 +1,12 @@
 """What decides a benchmark against conductivities."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from mtl_flows.records import Record
 
 
 @dataclass(frozen=True, slots=True)
-class BenchmarkParameters:
+class BenchmarkParameters(Record):
     """Parameters of the benchmark of the screening against measured conductivities.
 
     Attributes
@@ -42,7 +43,3 @@ class BenchmarkParameters:
         for name, least in (("n_bootstrap", 1), ("n_splits", 1), ("n_folds", 2)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able values."""
-        return asdict(self)

@@ -1,15 +1,16 @@
 """What the landscape of a mobile ion can be told."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.records import Record
 
 _REFINED_EV = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class BarrierParameters:
+class BarrierParameters(Record):
     """Parameters of `migration_barriers`.
 
     Attributes
@@ -52,7 +53,3 @@ class BarrierParameters:
         """Return them with a grid that is refined: barriers then agree with those of finer grids within 0.02 eV."""
         sought = min(self.refine_to_eV, _REFINED_EV) if self.refine_to_eV else _REFINED_EV
         return replace(self, refine_to_eV=sought)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the parameters as JSON-able fields."""
-        return asdict(self)

@@ -1,11 +1,12 @@
 """What the rules may be told: one frozen, JSON-able record."""
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Literal
 
 from pymatgen.core import Element
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.records import Record
 
 _RADIOACTIVE = (
     *("Tc", "Pm", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm", "Bk", "Cf"),
@@ -24,7 +25,7 @@ _TERNARIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class ChemistryParameters:
+class ChemistryParameters(Record):
     """Adjustable parts of the eight chemical rules.
 
     Attributes
@@ -114,15 +115,6 @@ class ChemistryParameters:
         for name in ("max_elements", "max_atoms", "bond_factor", "symprec_A", "shared_site_distance_A"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError("must be positive", subject=name)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the parameters as JSON-able values, in the order of the fields."""
-        return {
-            name: [list(item) if isinstance(item, tuple) else item for item in value]
-            if isinstance(value, tuple)
-            else value
-            for name, value in asdict(self).items()
-        }
 
 
 def _require_elements(symbols: tuple[str, ...], subject: str) -> None:

@@ -1,13 +1,15 @@
 """What the rules say: one verdict per rule, one report per material."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from mtl_flows.records import Record
 
 Confidence = Literal["certain", "high", "low"]
 
 
 @dataclass(frozen=True, slots=True)
-class RuleVerdict:
+class RuleVerdict(Record):
     """One rule's answer for one material.
 
     Attributes
@@ -36,10 +38,6 @@ class RuleVerdict:
     evidence: dict[str, Any]
     confidence: Confidence
     reference: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return JSON-able values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """What decides a clustering, in one record."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isqrt
-from typing import Any, Literal, Self
+from typing import Literal, Self
+
+from mtl_flows.records import Record
 
 ScalerKind = Literal["none", "standard"]
 
 
 @dataclass(frozen=True, slots=True)
-class ClusteringParameters:
+class ClusteringParameters(Record):
     """Parameters of affinity propagation and of the checks on its result.
 
     Attributes
@@ -82,7 +84,3 @@ class ClusteringParameters:
     def at_damping(self, iterations: int, damping: float) -> int:
         """Return the iterations that move messages as far as ``iterations`` do at damping 0.5."""
         return round(iterations * 0.5 / (1 - damping))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able values; ``ClusteringParameters(**d)`` restores them."""
-        return {**asdict(self), "dampings": list(self.dampings)}

@@ -1,15 +1,15 @@
 """Arrhenius fit of diffusivities and its extrapolation, errors carried through."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from mtl_flows.errors import DynamicsError
+from mtl_flows.records import Record
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K, nernst_einstein
 from mtl_flows.science.dynamics.freedom import freedom_of_sum
 from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus
@@ -64,7 +64,7 @@ class ArrheniusFit:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrheniusResult:
+class ArrheniusResult(Record):
     """Outcome of a fit.
 
     Attributes
@@ -83,10 +83,6 @@ class ArrheniusResult:
     temperatures_K: tuple[float, ...]
     excluded: tuple[tuple[float, str], ...]
     fit: ArrheniusFit | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-able copy."""
-        return {**asdict(self), "status": str(self.status)}
 
 
 def fit_arrhenius(

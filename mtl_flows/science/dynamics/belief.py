@@ -1,7 +1,7 @@
 """What is believed of E_a and D0: weighted points, and the distributions that follow from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any, Self
 
@@ -9,6 +9,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
+from mtl_flows.records import Record
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 
 FloatArray = NDArray[np.float64]
@@ -19,7 +20,7 @@ _POINTS = 121
 
 
 @dataclass(frozen=True, slots=True)
-class Priors:
+class Priors(Record):
     """What is believed before any run.
 
     Attributes
@@ -38,10 +39,6 @@ class Priors:
     log10_D0_mean: float = -3.0
     log10_D0_deviation: float = 1.5
     ordering_scatter: float = 1.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-able copy."""
-        return {**asdict(self), "energy_range_eV": list(self.energy_range_eV)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:

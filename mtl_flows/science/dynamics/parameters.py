@@ -1,16 +1,16 @@
 """Parameters of the diffusion analysis."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.records import Record
 
 # pymatgen-analysis-diffusion averages no lag below this.
 SHORTEST_LAG_PS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class DiffusionParameters:
+class DiffusionParameters(Record):
     """How a trajectory becomes a diffusivity, and when that diffusivity counts.
 
     Attributes
@@ -73,7 +73,3 @@ class DiffusionParameters:
             raise ConfigurationError("max_lag_fraction is not in (0, 0.5]")
         if not 0.0 < self.confidence < 1.0:
             raise ConfigurationError("confidence is not in (0, 1)")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-able copy."""
-        return asdict(self)

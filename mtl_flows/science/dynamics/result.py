@@ -1,9 +1,10 @@
 """What an analysis of diffusion says: numbers, their status, and how they were come by."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from mtl_flows.records import Record
 from mtl_flows.science.dynamics.parameters import DiffusionParameters
 from mtl_flows.science.dynamics.tensor import DiffusionTensor
 
@@ -73,7 +74,7 @@ class SlopeFit:
 
 
 @dataclass(frozen=True, slots=True)
-class DiffusionResult:
+class DiffusionResult(Record):
     """Diffusion of one kind of ion at one temperature.
 
     Attributes
@@ -123,10 +124,6 @@ class DiffusionResult:
     parameters: DiffusionParameters
     method: str
     versions: dict[str, str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-able copy."""
-        return {**asdict(self), "status": str(self.status)}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:

@@ -1,13 +1,13 @@
 """Parameters of the ordered approximants."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.records import Record
 
 
 @dataclass(frozen=True, slots=True)
-class OrderingParameters:
+class OrderingParameters(Record):
     """How a disordered crystal becomes an ordered simulation cell.
 
     Attributes
@@ -59,7 +59,3 @@ class OrderingParameters:
     def __post_init__(self) -> None:
         if min(self.n_orderings, self.sweeps, self.restarts, self.max_atoms) < 1:
             raise ConfigurationError("n_orderings, sweeps, restarts and max_atoms are at least 1")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-able copy."""
-        return asdict(self)

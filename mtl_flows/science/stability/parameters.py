@@ -1,14 +1,14 @@
 """Parameters of the stability stage."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from mtl_flows.errors import StabilityError
+from mtl_flows.records import Record
 from mtl_flows.science.elements import ion_charge, is_element
 
 
 @dataclass(frozen=True, slots=True)
-class StabilityParameters:
+class StabilityParameters(Record):
     """How an electrochemical window is computed.
 
     Parameters
@@ -50,7 +50,3 @@ class StabilityParameters:
     def charge(self) -> int:
         """Charge of the mobile ion in e."""
         return ion_charge(self.mobile_ion) if self.ion_charge is None else self.ion_charge
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON-able form."""
-        return asdict(self)

@@ -8,13 +8,14 @@ out, as there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from pymatgen.core.composition import Composition
 from pymatgen.core.periodic_table import Element
 
 from mtl_flows.errors import NoFrameworkError, NoMobileIonError
+from mtl_flows.records import Record
 from mtl_flows.science.stability.entries import EntryOrigin, EntrySet, chemical_system
 from mtl_flows.science.stability.parameters import StabilityParameters
 from mtl_flows.science.stability.quality import HullQuality, assess_hull
@@ -46,7 +47,7 @@ class VoltageStep:
 
 
 @dataclass(frozen=True, slots=True)
-class WindowResult:
+class WindowResult(Record):
     """Electrochemical window of one composition.
 
     Parameters
@@ -109,10 +110,6 @@ class WindowResult:
     def on_hull(self) -> bool:
         """Whether some phase of this composition lies on the hull, be it this material or another polymorph."""
         return self.decomposition.keys() == {self.formula}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON-able form."""
-        return asdict(self)
 
 
 def window_among_entries(

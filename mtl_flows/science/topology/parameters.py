@@ -1,8 +1,9 @@
 """What a topology run can be told, the two protocols, and the names of their features."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
+from mtl_flows.records import Record
 from mtl_flows.vocabulary import Protocol
 
 _H0_STATISTICS: Final = ("min", "max", "mean", "std", "sum", "median")
@@ -46,7 +47,7 @@ class PrescreenThresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class BarcodeParameters:
+class BarcodeParameters(Record):
     """What the homology of a structure depends on.
 
     Attributes
@@ -67,13 +68,9 @@ class BarcodeParameters:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the parameters as JSON-able fields."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class TopologyParameters:
+class TopologyParameters(Record):
     """Parameters of :func:`mtl_flows.science.topology.compute_topology`.
 
     Attributes
@@ -104,7 +101,3 @@ class TopologyParameters:
     def barcodes(self) -> BarcodeParameters:
         """Those of them that the barcodes depend on."""
         return BarcodeParameters(self.cutoff_A, self.symprec_A)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the parameters as JSON-able fields."""
-        return asdict(self)
