@@ -17,7 +17,7 @@ class Record:
 
 
 def plain(value: Any) -> Any:
-    """Return a value without records, tuples and enumerations in it."""
+    """Return a value without records, tuples, arrays and enumerations in it."""
     if isinstance(value, Record):
         return value.as_dict()
     if is_dataclass(value) and not isinstance(value, type):
@@ -26,4 +26,6 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return value.value if isinstance(value, Enum) else value
+    if isinstance(value, Enum):
+        return value.value
+    return value.tolist() if type(value).__module__ == "numpy" else value

@@ -75,8 +75,9 @@ def _filter(
         Reached | None, typer.Option(help="Last gate that was passed.", rich_help_panel=_RESULTS)
     ] = None,
     pending: Annotated[
-        Reached | None, typer.Option(help="Waits for this stage.", rich_help_panel=_RESULTS)
-    ] = None,
+        str,
+        typer.Option(help="Waits for this stage, such as chemistry or dynamics.", rich_help_panel=_RESULTS),
+    ] = "",
     release: Annotated[
         str, typer.Option(help="Only materials of this release.", rich_help_panel=_RESULTS)
     ] = "",
@@ -120,7 +121,7 @@ def _filter(
         verdict=verdict or "",
         dynamics_status=status or "",
         furthest_stage=stage or "",
-        pending=pending or "",
+        pending=pending,
         dropped=dropped,
         release=release,
         ranges=tuple(ranges),

@@ -18,7 +18,7 @@ from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, 
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
-_WRITE_EVERY = 50
+WRITE_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _run(
         else:
             reject(store, stage, item.subject, outcome.error, keyed)
             summary.rejected += 1
-        if len(ready) >= _WRITE_EVERY:
+        if len(ready) >= WRITE_EVERY:
             results.add(ready)
             ready = []
     if ready:
@@ -162,7 +162,7 @@ def _work(
 ) -> Iterator[_Work]:
     """What is to be computed, read a few at a time; without what a stage before this one could not handle."""
     job = job_id()
-    for portion in batched(subjects, _WRITE_EVERY):
+    for portion in batched(subjects, WRITE_EVERY):
         crystals = {c.id: c for c in store.crystals.get_many(sorted({s.crystal_id for s in portion}))}
         upstream = {noun: _upstream(store, noun, portion, parameters) for noun in stage.needs}
         for subject in portion:

@@ -71,7 +71,7 @@ def rebuild_candidates(
     stale = [structure_id for structure_id in ids if standing.get(structure_id) != hashes[structure_id]]
     changed = 0
     for batch in batched(stale, _BATCH):
-        candidates, verdicts = _build_batch(store, context, batch, hashes)
+        candidates, verdicts = build_batch(store, context, batch, hashes)
         # Verdicts first: a row that stands has its verdict.
         write_verdicts(store, verdicts)
         written = store.candidates.put(candidates)
@@ -104,9 +104,10 @@ class _Context:
         return cls(parameters, clusterings, known_groups(store, ion), store.labels.by_material(ion), sources)
 
 
-def _build_batch(
+def build_batch(
     store: MTLStore, context: _Context, ids: Sequence[str], hashes: Mapping[str, str]
 ) -> tuple[list[CandidateDocument], list[VerdictDocument]]:
+    """Build the rows of some structures, and the verdicts on those that have something to judge."""
     parameters, clusterings = context.parameters, context.clusterings
     subjects = store.structures.subjects(ids)
     results = results_in_table(store, subjects, parameters)

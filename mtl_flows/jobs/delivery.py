@@ -43,7 +43,7 @@ from mtl_flows.science.reading import FoundFile, FoundFiles, Part
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.structures import Change, Recorded, material_of
 
-_BATCH = 200
+BATCH = 200
 
 
 class Delivery:
@@ -120,7 +120,7 @@ class Delivery:
 
     def _unknown(self, found: Iterable[FoundFile]) -> Iterator[FoundFile | Part]:
         """Queue every file, and hand out those that have to be read; a file with many entries in parts."""
-        for files in by_size(found, _BATCH):
+        for files in by_size(found, BATCH):
             entries = [self._entry(file) for file in files]
             ledger = self.store.files.look_up(entry.id for entry in entries)
             ledger = {key: known for key, known in ledger.items() if not self._to_read_again(known)}
@@ -188,7 +188,7 @@ class Delivery:
 
     def _take(self, read: ReadPart) -> None:
         self._batch.append(read)
-        if sum(max(1, len(one.readings) + len(one.refused)) for one in self._batch) >= _BATCH:
+        if sum(max(1, len(one.readings) + len(one.refused)) for one in self._batch) >= BATCH:
             self._flush()
 
     def _flush(self) -> None:

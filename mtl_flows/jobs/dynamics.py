@@ -93,11 +93,11 @@ class TrajectoryMaker(RecordMaker):
     def make(self, parent: str, ordering: int, after: list[Any]) -> Response[dict[str, Any]]:
         """Run one chunk once the jobs in `after` have ended; nothing if the simulation is complete."""
         with worker_store() as store:
-            simulation = self._find(store, store.orderings.get(self.parameters.ordering_id(parent, ordering)))
+            simulation = self.begin(store, store.orderings.get(self.parameters.ordering_id(parent, ordering)))
             if simulation.status == RUNNING:
                 simulation = store.dynamics.claim(simulation.id)
             if simulation.status == RUNNING and simulation.steps_done < simulation.steps_wanted:
-                simulation = self._advance(store, simulation)
+                simulation = self.advance(store, simulation)
             if simulation.status == RUNNING and simulation.steps_done >= simulation.steps_wanted:
                 simulation = self._judge(store, simulation)
         summary = {
@@ -112,7 +112,7 @@ class TrajectoryMaker(RecordMaker):
         following.name = f"{self.name} from step {simulation.steps_done}"
         return Response(output=summary, detour=following)
 
-    def _find(self, store: MTLStore, approximant: OrderingDocument) -> TrajectoryDocument:
+    def begin(self, store: MTLStore, approximant: OrderingDocument) -> TrajectoryDocument:
         """Return the simulation of an ordering's cell and replica as it stands, or begin it."""
         p = self.parameters
         key = p.trajectory_id(approximant.sample, self.temperature_K)
@@ -224,7 +224,8 @@ class TrajectoryMaker(RecordMaker):
             composition, self.temperature_K, simulation.replica, timestep_fs=simulation.timestep_fs
         )
 
-    def _advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
+    def advance(self, store: MTLStore, simulation: TrajectoryDocument) -> TrajectoryDocument:
+        """Run one chunk and record it, unless another worker has meanwhile; return the simulation as it stands."""
         p = self.parameters
         _, unbuilt = _identified(store, p)
         if unbuilt:

@@ -20,9 +20,9 @@ from mtl_flows.launch.ownership import has_ended
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
-_LOCK_PATIENCE_S = 10.0
+LOCK_PATIENCE_S = 10.0
 _LOCK_POLL_S = 0.2
-_SETTLED_AFTER = timedelta(seconds=60)  # younger than this may be a write in progress
+SETTLED_AFTER = timedelta(seconds=60)  # younger than this may be a write in progress
 _FOR_EVER_S = 10 * 365 * 86400
 _OVER = ("COMPLETED", "ARCHIVED")
 
@@ -105,7 +105,7 @@ def _unlock(pad: LaunchPad) -> list[int]:
     """Unlock workflows that stay locked and unchanged; a living process holds a lock for moments."""
     locked = {"locked": {"$exists": True}}
     held = {w["_id"]: w["updated_on"] for w in pad.workflows.find(locked, {"updated_on": 1})}
-    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    deadline = time.monotonic() + LOCK_PATIENCE_S
     while held and time.monotonic() < deadline:
         time.sleep(_LOCK_POLL_S)
         now = {w["_id"]: w["updated_on"] for w in pad.workflows.find(locked, {"updated_on": 1})}
@@ -195,4 +195,4 @@ def _is_stale(workflow: Mapping[str, Any], states: Mapping[int, str]) -> bool:
 
 
 def _is_settled(written: str | datetime) -> bool:
-    return datetime.now(UTC) - as_time(written) > _SETTLED_AFTER
+    return datetime.now(UTC) - as_time(written) > SETTLED_AFTER

@@ -30,9 +30,9 @@ FWORKER_NAME = "mtl"
 CREW_FIELD = "mtl_crew"
 
 _IDLE_S = 0.5
-_IN_TRANSITION = timedelta(seconds=10)
+IN_TRANSITION = timedelta(seconds=10)
 _PATIENCE_S = 600.0
-_RETRY_S = 5.0
+RETRY_S = 5.0
 
 T = TypeVar("T")
 
@@ -152,7 +152,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
             except ConnectionFailure:
                 if time.monotonic() > give_up or self.interruption.requested:
                     raise
-                time.sleep(_RETRY_S)
+                time.sleep(RETRY_S)
 
 
 def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_event: EventCallback) -> bool:
@@ -242,7 +242,7 @@ class _Worker:
         launch = self.pad.launches.find_one({"fw_id": firework["fw_id"]}, sort=[("launch_id", -1)])
         if launch is None or launch["state"] != "RUNNING":
             times = [as_time(firework["updated_on"])] + ([last_sign(launch)] if launch else [])
-            return datetime.now(UTC) - max(times) < _IN_TRANSITION
+            return datetime.now(UTC) - max(times) < IN_TRANSITION
         env = launch["fworker"]["env"] or {}
         return env.get(CREW_FIELD) == self.order.crew or self._waits_for(firework["fw_id"])
 

@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 
-from mtl_flows.schemas.base import CrystalResult, Header
+from mtl_flows.schemas.base import CrystalResult, Header, shared
 from mtl_flows.science.barrier import ACCESSIBLE_EV, BarrierResult, Surface
 
 
@@ -45,18 +45,13 @@ class BarrierDocument(CrystalResult):
         return cls(
             **header.fields(),
             mobile_entropy_kB_per_nm3=mobile_entropy_kB_per_nm3,
-            E_1D_eV=result.E_1D_eV,
-            E_2D_eV=result.E_2D_eV,
-            E_3D_eV=result.E_3D_eV,
-            minimum_eV=result.minimum_eV,
-            accessible={
-                f"{e:g}".replace(".", "_"): x for e, x in zip(ACCESSIBLE_EV, result.accessible, strict=True)
+            **shared(cls, result)
+            | {
+                "accessible": {
+                    f"{e:g}".replace(".", "_"): x
+                    for e, x in zip(ACCESSIBLE_EV, result.accessible, strict=True)
+                }
             },
-            grid=list(result.grid),
-            spacing_A=result.spacing_A,
-            n_operations=result.n_operations,
-            change_eV=result.change_eV,
-            interpolated=list(result.interpolated),
         )
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mtl_flows import __version__
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.records import plain
 
 # Libraries whose version can change a number in the store.
 _RECORDED_LIBRARIES = (
@@ -180,6 +181,11 @@ class Document(BaseModel):
         return cls.model_validate(dict(stored))
 
 
+def shared(model: type[BaseModel], result: object) -> dict[str, Any]:
+    """Return what a result holds under the names of a document's fields, as documents hold it."""
+    return {name: plain(getattr(result, name)) for name in model.model_fields if hasattr(result, name)}
+
+
 def _brief(value: Any) -> str:
     """Return a value in few characters: four digits of a number, both ends of a long text."""
     if isinstance(value, float):
@@ -219,3 +225,21 @@ class RunDocument(CrystalResult):
     material_id: str = Field(
         description="material it was computed for first; the result belongs to the crystal"
     )
+
+
+class PotentialRunDocument(RunDocument):
+    """Base of what a potential gives for an ordered cell."""
+
+    approximant_id: str = Field(description="id of the ordered cell")
+    ordering_id: str = Field(description="ordering that it was computed for first")
+    potential_id: str = Field(description="id of the potential")
+    engine_name: str = Field(description="short name or import path of the engine")
+
+
+class ReplicaDocument(PotentialRunDocument):
+    """Base of what follows from one run of a relaxed cell."""
+
+    replica: int = Field(description="which run of this cell it is")
+    ordering: int = Field(description="number of the ordering")
+    series: str = Field(description="hash of how its approximants were ordered, which all of a run share")
+    relaxation_id: str = Field(description="id of the relaxed cell that it starts from")

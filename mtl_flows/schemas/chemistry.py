@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import CrystalResult, FreeForm, Header
+from mtl_flows.schemas.base import CrystalResult, FreeForm, Header, shared
 from mtl_flows.science.chemistry import ChemistryReport
 
 
@@ -37,19 +37,5 @@ class ChemistryDocument(CrystalResult):
         """Document what the rules said."""
         return cls(
             **header.fields(),
-            formula=report.formula,
-            passed=report.passed,
-            failures=list(report.failures),
-            rules=[
-                RuleRecord(
-                    rule=verdict.rule,
-                    name=verdict.name,
-                    passed=verdict.passed,
-                    reason=verdict.reason,
-                    evidence=dict(verdict.evidence),
-                    confidence=verdict.confidence,
-                    reference=verdict.reference,
-                )
-                for verdict in report.rules
-            ],
+            **shared(cls, report),
         )

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.schemas.base import FreeForm, RunDocument
+from mtl_flows.schemas.base import FreeForm, PotentialRunDocument, ReplicaDocument, RunDocument
 from mtl_flows.vocabulary import DynamicsStatus, SimulationStatus
 
 if TYPE_CHECKING:
@@ -69,17 +69,13 @@ class OrderingDocument(RunDocument):
         return Structure.from_dict(self.structure)
 
 
-class RelaxationDocument(RunDocument):
+class RelaxationDocument(PotentialRunDocument):
     """An ordered cell relaxed by a potential, for every ordering that gives it."""
 
     telling = ("converged", "energy_eV_per_atom", "volume_change")
 
     schema_version: int = Field(2, description="version of this document's layout")
-    approximant_id: str = Field(description="id of the ordered cell")
-    ordering_id: str = Field(description="ordering that it was relaxed for first")
-    potential_id: str = Field(description="id of the potential")
     engine: FreeForm = Field(description="name, version, hash of weights, precision, threads: of the worker")
-    engine_name: str = Field(description="short name or import path of the engine")
     converged: bool = Field(description="forces below the tolerance within the allowed steps")
     n_steps: int = Field(description="steps taken")
     energy_eV: float = Field(description="total energy of the cell")
@@ -130,7 +126,7 @@ class ChunkRecord(BaseModel):
     )
 
 
-class TrajectoryDocument(RunDocument):
+class TrajectoryDocument(ReplicaDocument):
     """One simulation of one ordered cell: its chunks, where it stands, and what its ions do.
 
     `status` is ``running`` until the simulation ends, then one of ``converged``, ``upper_bound``,
@@ -141,15 +137,7 @@ class TrajectoryDocument(RunDocument):
     telling = ("temperature_K", "status", "diffusivity_cm2_per_s")
 
     schema_version: int = Field(2, description="version of this document's layout")
-    approximant_id: str = Field(description="id of the ordered cell")
-    replica: int = Field(description="which run of this cell it is")
-    ordering_id: str = Field(description="ordering that it was begun for")
-    ordering: int = Field(description="number of that ordering")
-    series: str = Field(description="hash of how its approximants were ordered, which all of a run share")
-    relaxation_id: str = Field(description="id of the relaxed cell that it starts from")
-    potential_id: str = Field(description="id of the potential")
     engine: FreeForm = Field(description="name, version, hash of weights, precision, threads: of the worker")
-    engine_name: str = Field(description="short name or import path of the engine")
     trajectory_stage: TrajectoryStage = Field(description="heating ramp or production")
     temperature_K: float = Field(description="target; of a ramp, where it ends")
     timestep_fs: float = Field(description="integration step")
@@ -203,21 +191,13 @@ class TrajectoryDocument(RunDocument):
         return self.diffusion["parameters"]["discard_ps"] if self.diffusion else None
 
 
-class TransportDocument(RunDocument):
+class TransportDocument(ReplicaDocument):
     """Arrhenius fit over the temperatures of one run of an ordered cell by one potential."""
 
     telling = ("status", "activation_energy_eV", "conductivity_300K_S_per_cm")
 
     schema_version: int = Field(2, description="version of this document's layout")
-    approximant_id: str = Field(description="id of the ordered cell")
-    replica: int = Field(description="which run of this cell it is")
-    ordering_id: str = Field(description="ordering that it was begun for")
-    ordering: int = Field(description="number of that ordering")
-    series: str = Field(description="hash of how its approximants were ordered, which all of a run share")
-    relaxation_id: str = Field(description="id of the relaxed cell that was simulated")
-    potential_id: str = Field(description="id of the potential")
     dynamics_hash: str = Field(description="hash of the parameters of the simulations")
-    engine_name: str = Field(description="short name or import path of the engine")
     status: DynamicsStatus = Field(description="fitted, or why there is no fit")
     reason: str = Field("", description="which temperatures were left out, and why")
     complete: bool = Field(description="every temperature has been simulated to its end")

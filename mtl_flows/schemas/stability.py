@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import Document, FreeForm, Provenance, RunDocument
+from mtl_flows.schemas.base import Document, FreeForm, Provenance, RunDocument, shared
 from mtl_flows.science.energies import EntryKind
 
 if TYPE_CHECKING:
@@ -104,7 +104,13 @@ class StabilityDocument(RunDocument):
         competing_phases: str = "",
     ) -> Self:
         """Document `result`; `competing_phases` is the hash of what competed."""
-        quality = result.quality
+        told = shared(cls, result) | shared(cls, result.origin)
+        for name in ("decomposition", "reduction_products", "oxidation_products"):
+            told[name] = _products(getattr(result, name))
+        told["voltage_profile"] = [
+            PlateauRecord(**shared(PlateauRecord, step) | {"products": _products(step.products)})
+            for step in result.voltage_profile
+        ]
         return cls(
             id=key,
             material_id=material_id,
@@ -117,41 +123,11 @@ class StabilityDocument(RunDocument):
             engine_name=engine_name,
             provider=result.origin.kind,
             energies=result.origin.label,
-            energy_scale=result.origin.energy_scale,
-            corrections=result.origin.corrections,
-            file_sha256=result.origin.file_sha256,
-            own_energy=result.own_energy,
             competing_phases=competing_phases,
-            hull=HullRecord(
-                elements=quality.elements,
-                binaries=quality.binaries,
-                higher=quality.higher,
-                pairs_without_compound=list(quality.pairs_without_compound),
-                statement=quality.statement,
-            ),
-            formula=result.formula,
-            status=result.status,
-            missing=list(result.missing),
-            open_edges=list(result.open_edges),
-            low_V=result.low_V,
-            high_V=result.high_V,
-            width_V=result.width_V,
-            stability=result.stability,
-            on_hull=result.on_hull,
-            e_above_hull_eV_per_atom=result.e_above_hull_eV_per_atom,
-            decomposition=_products(result.decomposition),
-            reduction_products=_products(result.reduction_products),
-            oxidation_products=_products(result.oxidation_products),
-            voltage_profile=[
-                PlateauRecord(
-                    voltage_V=step.voltage_V,
-                    exchanged_per_formula=step.exchanged_per_formula,
-                    products=_products(step.products),
-                )
-                for step in result.voltage_profile
-            ],
-            n_competing_phases=quality.n_entries,
-            skipped=dict(quality.skipped),
+            hull=HullRecord(**shared(HullRecord, result.quality)),
+            n_competing_phases=result.quality.n_entries,
+            skipped=dict(result.quality.skipped),
+            **told,
         )
 
 

@@ -1,12 +1,12 @@
 """Documents of the topology stage: barcodes, and the metrics and features made from them."""
 
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import CrystalResult, Header
+from mtl_flows.schemas.base import CrystalResult, Header, shared
 from mtl_flows.schemas.descriptors import Descriptors
 from mtl_flows.science.topology import (
     Barcodes,
@@ -16,8 +16,6 @@ from mtl_flows.science.topology import (
     TopologyResult,
     decode_barcodes,
 )
-
-K = TypeVar("K")
 
 
 class OrbitRecord(BaseModel):
@@ -59,14 +57,8 @@ class BarcodeDocument(CrystalResult):
             **header.fields(),
             orbits=[
                 OrbitRecord(
-                    site_index=orbit.site_index,
-                    label=orbit.label,
-                    multiplicity=orbit.multiplicity,
-                    n_mobile_in_sphere=orbit.n_mobile_in_sphere,
-                    n_framework_in_sphere=orbit.n_framework_in_sphere,
-                    r_connected_A=orbit.r_connected_A,
-                    mobile=orbit.mobile.pack(),
-                    framework=orbit.framework.pack(),
+                    **shared(OrbitRecord, orbit)
+                    | {"mobile": orbit.mobile.pack(), "framework": orbit.framework.pack()}
                 )
                 for orbit in barcodes.orbits
             ],
@@ -123,16 +115,6 @@ class TopologyDocument(Descriptors, CrystalResult):
         """Document what a structure's topology gave."""
         return cls(
             **header.fields(),
-            n_sites=result.n_sites,
-            n_mobile=result.n_mobile,
-            n_framework=result.n_framework,
-            r_connected_A=result.r_connected_A,
-            rho_cycles=_plain(result.rho_cycles),
-            features={protocol: _plain(values) for protocol, values in result.features.items()},
+            **shared(cls, result),
             **result.descriptors,
-            timings_s=_plain(result.timings_s),
         )
-
-
-def _plain(values: Mapping[K, float]) -> dict[K, float]:
-    return {key: float(value) for key, value in values.items()}

@@ -216,6 +216,9 @@ GATES: Final[tuple[Gate, ...]] = (
 STORED: Final[tuple[Gate, ...]] = tuple(known for known in GATES if known.field)
 """Those that the candidate table tells of."""
 
+WAITED_FOR: Final[tuple[str, ...]] = (*dict.fromkeys(known.stage for known in GATES), "dynamics", "stability")
+"""Stages that a material may wait for."""
+
 MILESTONES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "simulated": "molecular dynamics begun",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from mtl_flows.schemas.barrier import BarrierDocument
+from mtl_flows.schemas.base import shared
 from mtl_flows.schemas.candidates import (
     CandidateDocument,
     ChemistryPart,
@@ -131,20 +132,12 @@ def build(
 
 def _material(structure: StructureDocument) -> MaterialPart:
     return MaterialPart(
-        material_id=structure.material_id,
-        structure_id=structure.id,
-        crystal_id=structure.crystal_id,
-        representative_id=structure.representative_id,
-        is_representative=structure.representative_id == structure.material_id,
-        formula=structure.formula,
-        reduced_formula=structure.reduced_formula,
-        chemical_system=structure.chemical_system,
-        elements=structure.elements,
-        n_elements=len(structure.elements),
-        n_sites=structure.n_sites,
-        space_group_number=structure.space_group_number,
-        ordered=structure.ordered,
-        releases=structure.releases,
+        **shared(MaterialPart, structure)
+        | {
+            "structure_id": structure.id,
+            "is_representative": structure.representative_id == structure.material_id,
+            "n_elements": len(structure.elements),
+        }
     )
 
 

@@ -119,7 +119,7 @@ class CandidateFilter:
     verdict: Judgement | Literal[""] = ""
     dynamics_status: DynamicsStatus | Literal[""] = ""
     furthest_stage: Reached | Literal[""] = ""
-    pending: Reached | Literal[""] = ""
+    pending: str = ""
     dropped: bool | None = None
     release: str = ""
     ranges: tuple[Range, ...] = ()
@@ -132,7 +132,11 @@ class CandidateFilter:
         _one_of("gate", [*self.passes, *self.fails], GATES)
         _one_of("verdict", [self.verdict], ("", *get_args(Judgement)))
         _one_of("status", [self.dynamics_status], ("", *get_args(DynamicsStatus)))
-        _one_of("stage", [self.furthest_stage, self.pending], ("", *get_args(Reached)))
+        _one_of("stage", [self.furthest_stage], ("", *get_args(Reached)))
+        if self.pending:
+            from mtl_flows.science.gates import WAITED_FOR
+
+            _one_of("stage", [self.pending], WAITED_FOR)
         _elements((*self.elements, *self.without, *system))
         by_protocol = [one.key for one in _known((*self.passes, *self.fails)) if one.by_protocol]
         if self.protocol == "ranked" and (self.survivors or self.cluster or by_protocol):

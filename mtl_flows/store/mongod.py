@@ -201,7 +201,7 @@ class EmbeddedServer:
     def _choose_port(self) -> int:
         """Port of last time, or another one if some program has taken it since."""
         last = _read_int(self._port_file)
-        port = last if last and _is_free(last) else _free_port()
+        port = last if last and is_free(last) else free_port()
         self._port_file.write_text(str(port))
         return port
 
@@ -246,13 +246,15 @@ def _upgrade(lease: IO[str]) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port."""
     with socket.socket() as probe:
         # As mongod does: closing connections do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

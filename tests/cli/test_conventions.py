@@ -28,7 +28,6 @@ CHOSEN = {
         "verdict",
         "status",
         "stage",
-        "pending",
         "kind",
         "provider",
         "corrections",

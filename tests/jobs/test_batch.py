@@ -74,7 +74,7 @@ def test_what_works_later_is_refused_no_longer(store: MTLStore) -> None:
 
 
 def test_results_are_written_on_the_way(store: MTLStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_WRITE_EVERY", 2)
+    monkeypatch.setattr(batch, "WRITE_EVERY", 2)
     writes = []
     add = CrystalStageCollection.add
 

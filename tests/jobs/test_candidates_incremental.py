@@ -35,13 +35,13 @@ def screened(store: MTLStore) -> MTLStore:
 def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Structures whose rows were built, in order."""
     seen: list[str] = []
-    build = module._build_batch
+    build = module.build_batch
 
     def counting(store: Any, context: Any, ids: list[str], hashes: Any) -> Any:
         seen.extend(ids)
         return build(store, context, ids, hashes)
 
-    monkeypatch.setattr(module, "_build_batch", counting)
+    monkeypatch.setattr(module, "build_batch", counting)
     return seen
 
 

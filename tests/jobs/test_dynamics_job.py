@@ -341,7 +341,7 @@ def test_the_slower_of_two_workers_takes_what_the_faster_wrote(store: MTLStore, 
     other = start.model_copy(update={"reason": "somebody else's", "steps_done": 100, "revision": 9})
     store.dynamics.put([other])
     maker = TrajectoryMaker(temperature_K=1200.0, parameters=p)
-    assert maker._advance(store, start) == other
+    assert maker.advance(store, start) == other
 
 
 @pytest.mark.parametrize(
@@ -382,9 +382,9 @@ def test_a_chunk_cut_off_in_the_middle_is_run_again_whole(
 
     monkeypatch.setattr(store.frames, "write", write_or_die)
     maker = TrajectoryMaker(temperature_K=1200.0, parameters=p)
-    begun = maker._find(store, store.orderings.get(p.ordering_id(LICL, 0)))
+    begun = maker.begin(store, store.orderings.get(p.ordering_id(LICL, 0)))
     with pytest.raises(KeyboardInterrupt):
-        maker._advance(store, begun)
+        maker.advance(store, begun)
     assert files.count_documents({"simulation": whole.id}) == 3
     left = simulations(store, p)[1200.0]
     assert (left.steps_done, left.chunks, left.status) == (0, [], "running")

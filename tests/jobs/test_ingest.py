@@ -190,7 +190,7 @@ class TestOneDelivery:
         assert run(store, tmp_path / "all.zip") == IngestSummary(files=1, read=3, unchanged=2, rejected=1)
 
     def test_progress(self, store: MTLStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("mtl_flows.jobs.delivery._BATCH", 4)
+        monkeypatch.setattr("mtl_flows.jobs.delivery.BATCH", 4)
         seen: list[tuple[IngestSummary, float]] = []
         summary = run(store, folder, progress=lambda *told: seen.append(told))
         assert [so_far.files for so_far, _ in seen] == [4, 8, 10]
@@ -316,7 +316,7 @@ def _ingest_in_process(uri: str, database: str, folder: str, batch: int) -> None
     import mtl_flows.jobs.delivery
     from mtl_flows.jobs.ingest import ingest
 
-    mtl_flows.jobs.delivery._BATCH = batch
+    mtl_flows.jobs.delivery.BATCH = batch
     with MTLStore.connect(Connection(uri, database)) as store:
         ingest(store, [folder], release="1", workers=0)
 

@@ -50,8 +50,8 @@ def work(uri: str, saboteur: Sabotage, folder: Path) -> None:
 def test_nothing_acknowledged_is_lost_and_the_rerun_completes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mtl_flows.jobs.delivery, "_BATCH", 5)
-    monkeypatch.setattr(mtl_flows.jobs.batch, "_WRITE_EVERY", 5)
+    monkeypatch.setattr(mtl_flows.jobs.delivery, "BATCH", 5)
+    monkeypatch.setattr(mtl_flows.jobs.batch, "WRITE_EVERY", 5)
     folder = tmp_path / "delivery"
     folder.mkdir()
     for i in range(N_STRUCTURES):

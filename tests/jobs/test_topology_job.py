@@ -86,7 +86,7 @@ def compute_and_die(
     address: Connection, ids: list[str], at: type[CrystalStageCollection[Any]], write: int
 ) -> None:
     """Compute in small portions and be killed at the n-th write into a collection."""
-    batch._WRITE_EVERY = 3
+    batch.WRITE_EVERY = 3
     add, written = at.add, 0
 
     def add_or_die(self: CrystalStageCollection[Any], documents: Iterable[Any]) -> WriteSummary:
@@ -126,7 +126,7 @@ def test_a_killed_batch_run_again_gives_the_same_documents(
 
 
 def compute_with_workers(address: Connection, ids: list[str]) -> None:
-    batch._WRITE_EVERY = 1
+    batch.WRITE_EVERY = 1
     with MTLStore.connect(address) as store:
         for stage in (BARCODES, TOPOLOGY):
             run_stage(store, stage, ids, ScreeningParameters(), limits=Limits(workers=1))

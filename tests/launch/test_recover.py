@@ -51,9 +51,9 @@ def start_worker(address, tmp_path):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(recovery, "_SETTLED_AFTER", timedelta(0))
-    monkeypatch.setattr(recovery, "_LOCK_PATIENCE_S", 0.5)
-    monkeypatch.setattr(rockets, "_IN_TRANSITION", timedelta(0))
+    monkeypatch.setattr(recovery, "SETTLED_AFTER", timedelta(0))
+    monkeypatch.setattr(recovery, "LOCK_PATIENCE_S", 0.5)
+    monkeypatch.setattr(rockets, "IN_TRANSITION", timedelta(0))
 
 
 def _wait_for(file, text):

@@ -127,9 +127,9 @@ def test_port_taken_at_the_last_moment(server: EmbeddedServer, monkeypatch: pyte
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
-        ports = iter([squatter.getsockname()[1], mongod._free_port()])
-        monkeypatch.setattr(mongod, "_free_port", lambda: next(ports))
-        monkeypatch.setattr(mongod, "_is_free", lambda port: False)
+        ports = iter([squatter.getsockname()[1], mongod.free_port()])
+        monkeypatch.setattr(mongod, "free_port", lambda: next(ports))
+        monkeypatch.setattr(mongod, "is_free", lambda port: False)
         with server.lease() as status:
             write(status, 1)
 

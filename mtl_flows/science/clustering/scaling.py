@@ -7,9 +7,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mtl_flows.records import Record
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scaler:
+class Scaler(Record):
     """The map ``(x - mean) / scale``, column by column.
 
     Attributes
@@ -37,10 +39,6 @@ class Scaler:
         """Scale features of shape (n, n_features)."""
         scaled: NDArray[np.float64] = (np.asarray(features, dtype=np.float64) - self.mean) / self.scale
         return scaled
-
-    def as_dict(self) -> dict[str, list[float]]:
-        """Return mean and scale as lists."""
-        return {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Sequence[float]]) -> Self:

@@ -33,6 +33,7 @@ def parse_operations(texts: tuple[str, ...]) -> Operations:
     return np.array([r for r, _ in pairs]), np.array([t for _, t in pairs])
 
 
+@lru_cache(maxsize=4096)
 def _parse_operation(text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     rotation, translation = np.zeros((3, 3)), np.zeros(3)
     parts = re.sub(r"[\s'\"]", "", text).lower().rstrip(",").split(",")[:3]

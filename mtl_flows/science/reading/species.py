@@ -150,11 +150,6 @@ def read_label(label: str, declared: Collection[str], charge: float | None = Non
     return _element(readings[-1 if reverse else 0], charge)
 
 
-def charge_in(symbol: str) -> float | None:
-    """Charge written into a symbol such as ``Fe3+``, ``O2-``, ``Li+``, ``Li+1`` or ``Mn3.5+``."""
-    return _split_charge(symbol.strip())[1]
-
-
 def _named(text: str) -> Occupants | None:
     """Vacancies and names of water; None for anything else."""
     lower = text.lower()
