@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 POSITION_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
 """What calculators raise when they meet positions, or elements, that make no sense to them."""
 _SHIFT_A = 0.02
+"""Of all atoms together: a few of them bear most of the force, and beyond it does not fall in a straight line."""
 _STRAIN = 2e-3
 _SEED = 0
 _FORCE_TOLERANCE_EV_PER_A = 0.03
@@ -101,16 +102,14 @@ def _tried(atoms: "Atoms", rng: np.random.Generator) -> Soundness:
         return Soundness(False, False, 0.0, 0.0, None, None, None)
     direction = forces / np.linalg.norm(forces) if forces.any() else rng.standard_normal(forces.shape)
     direction /= np.linalg.norm(direction)
-    # Shifts of the cell as a whole are of the size that one atom could make.
-    shift = _SHIFT_A * np.sqrt(len(atoms))
     along = float((forces * direction).sum())
     there = atoms.positions.copy()
     energies = []
     for sign in (1.0, -1.0):
-        atoms.positions = there + sign * shift * direction
+        atoms.positions = there + sign * _SHIFT_A * direction
         energies.append(float(atoms.get_potential_energy()))
     atoms.positions = there
-    slope = -(energies[0] - energies[1]) / (2.0 * shift)
+    slope = -(energies[0] - energies[1]) / (2.0 * _SHIFT_A)
     off = abs(along - slope)
     stress, strain_slope = _stress(atoms)
     agrees = None

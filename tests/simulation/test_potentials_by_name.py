@@ -180,3 +180,11 @@ def test_a_potential_is_held_against_its_own_energy(calculator: type[Calculator]
     assert objection in told.objection
     assert bool(objection) == bool(told.objection)
     assert np.isfinite(told.force_eV_per_A)
+
+
+def test_a_large_cell_does_not_make_a_potential_unsound() -> None:
+    """The force of all atoms together is large, and a few of them bear most of it."""
+    large = antiperovskite().make_supercell((3, 3, 3), in_place=False)
+    told = try_potential(engine("chgnet").configured({}, device="cpu").build(for_md=False), large)
+    assert told.objection == ""
+    assert told.slope_eV_per_A == pytest.approx(told.force_eV_per_A, rel=0.01)
