@@ -365,13 +365,13 @@ def main() -> None:
             if number % 10 == 9 and not arguments.ingest:
                 try_archive(rng, seed, tally, folder)
                 continue
-            content, name = seed.content, seed.name
+            content, name = without_code(seed.content) if arguments.ingest else seed.content, seed.name
             for _ in range(rng.choice([1, 1, 2, 3])):
                 content = rng.choice(MUTATIONS)(rng, content) or b" "
             if not arguments.ingest:
                 try_mutant(rng, name, content, tally)
                 continue
-            batch[f"{number}-{name}"] = without_code(content)
+            batch[f"{number}-{name}"] = content
             if len(batch) == BATCH or number == arguments.mutants - 1:
                 through_ingest(batch, tally, store, folder / f"batch{n_batches}")
                 batch, n_batches = {}, n_batches + 1
