@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Lattice
+from scipy.spatial import cKDTree
 
 from mtl_flows.errors import OccupancyError, UnreadableStructureError
 from mtl_flows.science.charges import species_name
@@ -85,14 +86,16 @@ def expand(
     _check_metric(rotations, lattice)
     tolerance = parameters.site_tolerances[0]
     orbits: list[Orbit] = []
+    heads = np.empty((len(rows), 3))
     for row in rows:
         images = rotations @ row.coords + translations
         images -= np.floor(images)
-        shared = next((o for o in orbits if _close(images, o.coords[0], tolerance).any()), None)
-        if shared is None:
-            orbits.append(Orbit([row], images))
+        shares = _close(images[:, None], heads[None, : len(orbits)], tolerance).any(axis=0)
+        if shares.any():
+            orbits[int(shares.argmax())].rows.append(row)
         else:
-            shared.rows.append(row)
+            heads[len(orbits)] = images[0]
+            orbits.append(Orbit([row], images))
     distinct = [_distinct(orbit.coords, tolerance) for orbit in orbits]
     sizes = [
         {len(first), len(rotations) // _n_alike(orbit.coords, lattice, parameters.same_atom_A)}
@@ -224,7 +227,11 @@ def _close(coords: NDArray[np.float64], other: NDArray[np.float64], tolerance: f
 
 def _distinct(images: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
     """Images that no earlier one coincides with."""
-    repeats = np.tril(_close(images[:, None], images[None, :], tolerance), -1).any(axis=1)
+    inside = images - np.floor(images)
+    inside[inside >= 1.0] = 0.0  # what lies below zero by rounding
+    pairs = cKDTree(inside, boxsize=1.0).query_pairs(tolerance, p=np.inf, output_type="ndarray")
+    repeats = np.zeros(len(images), dtype=bool)
+    repeats[pairs.max(axis=1)] = True
     distinct: NDArray[np.float64] = images[~repeats]
     return distinct
 
