@@ -25,6 +25,7 @@ so a batch turns any of them into a record and goes on.
     ├── ClusteringError           not converged, degenerate
     ├── DynamicsError             a trajectory that cannot be used
     │   └── CalculationError      an engine or external program failed beyond repair
+    │       ├── UnsoundPotentialError   its forces are not the slope of its energy
     │       └── PotentialChangedError   its weights are others than those that were asked for
     └── StabilityError            entries missing or of mixed origin
 """

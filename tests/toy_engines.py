@@ -139,6 +139,9 @@ class HalideConductor(Conductor):
 class Drifting(LennardJones):  # type: ignore[misc]
     """Forces that are half the slope of the energy, as of a model that predicts them apart."""
 
+    def __init__(self) -> None:
+        super().__init__(sigma=2.2, epsilon=0.5, rc=7.0)
+
     def calculate(self, *args: Any, **kwargs: Any) -> None:
         super().calculate(*args, **kwargs)
         self.results["forces"] *= 0.5

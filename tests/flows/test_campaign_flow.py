@@ -170,7 +170,7 @@ def test_a_campaign_goes_on_without_a_material_whose_engine_could_not_be_built(
     (failed,) = {s.material_id for s in store.dynamics.find({"status": "failed"})}
     for simulation in store.dynamics.find({"material_id": failed}):
         assert (simulation.status, simulation.chunks) == ("failed", [])
-        assert "engine_error: OSError: no weights" in simulation.reason
+        assert "weights cannot be had: OSError: no weights" in simulation.reason
     assert {d.material_id: d.reason for d in progress.decisions}[failed] == "the simulation failed"
     assert leaders(progress)[0].material_id != failed
     others = store.dynamics.find({"material_id": {"$ne": failed}, "trajectory_stage": "production"})

@@ -121,7 +121,7 @@ def test_who_comes_back_finds_its_writes_refused_and_the_store_as_if_nothing_had
     assert another.wait(timeout=120) == 0
     told = (tmp_path / "told").read_text()
     assert (
-        "given to another worker meanwhile" in told or "another worker was given this job meanwhile" in told
+        "given to another worker, meanwhile" in told or "another worker was given this job meanwhile" in told
     )
 
     assert contents(store) == finished

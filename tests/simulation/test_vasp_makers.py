@@ -107,7 +107,7 @@ def test_hydrogen_and_magnets_have_their_settings() -> None:
     water.replace_species({"Cl": "H"})
     stage = DynamicsParameters().md_parameters(water.composition, None)
     incar = inputs(vasp_md_maker(stage, parameters=VaspParameters(spin_polarised=True))).incar
-    assert (incar["POTIM"], incar["NSW"], incar["ISPIN"]) == (1.0, 10_000, 2)
+    assert (incar["POTIM"], incar["NSW"], incar["ISPIN"]) == (0.5, 20_000, 2)
     assert "MAGMOM" in incar
 
 
