@@ -14,8 +14,9 @@ from mtl_flows.jobs.labels import state_labels
 from mtl_flows.jobs.ordering import order
 from mtl_flows.jobs.reading import IngestParameters, Reading, read_file
 from mtl_flows.report.examples import shipped_table
+from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.crystals import CrystalDocument
-from mtl_flows.schemas.dynamics import Sample
+from mtl_flows.schemas.dynamics import OrderingDocument, Sample, TrajectoryDocument
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.compounds import Compound, build_structure, cif_text, load_compounds
@@ -179,3 +180,35 @@ def fill_screened(store: MTLStore) -> MTLStore:
         if documents := _screened[collection.name]:
             collection.raw.insert_many(documents)
     return store
+
+
+def trajectory(
+    made: OrderingDocument, parameters: DynamicsParameters, temperature_K: float, **changes: Any
+) -> TrajectoryDocument:
+    """A production run of an ordered cell, without chunks unless they are given."""
+    stage = parameters.dynamics_stage()
+    fields: dict[str, Any] = {
+        "id": parameters.trajectory_id(made.sample, temperature_K),
+        "material_id": made.material_id,
+        "crystal_id": made.crystal_id,
+        "parent_id": made.parent_id,
+        "series": parameters.ordering_stage().hash,
+        "approximant_id": made.approximant_id,
+        "replica": made.replica,
+        "relaxation_id": parameters.relaxation_id(made.approximant_id),
+        "potential_id": parameters.potential_id,
+        "parameters_hash": stage.hash,
+        "provenance": Provenance.record(stage, {}),
+        "ordering_id": made.id,
+        "ordering": made.ordering,
+        "engine": {},
+        "engine_name": parameters.engine,
+        "trajectory_stage": "production",
+        "temperature_K": temperature_K,
+        "timestep_fs": 2.0,
+        "frame_interval": 20,
+        "steps_done": 1,
+        "steps_wanted": 1,
+        "status": "running",
+    }
+    return TrajectoryDocument(**{**fields, **changes})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtl_flows.cli.console import err, is_interactive, out, print_json, table
+from mtl_flows.cli.console import complain, err, is_interactive, out, print_json, table
 from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
 from mtl_flows.cli.filters import with_filter
 from mtl_flows.cli.job import failure_record, print_failures
@@ -147,6 +147,8 @@ def hand_in_dynamics(
     ------
     typer.Abort
         If it asks and the answer is no.
+    typer.Exit
+        If a material that was named was refused; the others are handed in.
     """
     from dataclasses import replace
 
@@ -190,6 +192,8 @@ def hand_in_dynamics(
             f"as potential {plan.maker.parameters.potential_id}, beside what the earlier ones gave",
             soft_wrap=True,
         )
+    for error in plan.refused:
+        complain("refused", str(error))
     if plan.todo and (dry_run or ask):
         _tell_costs(store, plan)
     if dry_run:
@@ -202,6 +206,8 @@ def hand_in_dynamics(
     for workflow in workflows:
         err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
     refine(store, [work.candidate.structure_id for work in (*plan.todo, *plan.done)], screening)
+    if plan.refused:
+        raise typer.Exit(1)
     return workflows
 
 

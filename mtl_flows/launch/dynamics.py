@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from mtl_flows.errors import OrderingError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.potentials import standing_potential
 from mtl_flows.launch.categories import heavy
@@ -44,6 +45,8 @@ class DynamicsPlan:
         Work without and with a fit under the same parameters, by falling priority.
     refined
         Work whose material was simulated as it was read before, and not as it is now: not to be handed in unasked.
+    refused
+        Why materials that were named have no cell to simulate.
     found
         All materials that the filter gives, chosen or not.
     maker
@@ -53,6 +56,7 @@ class DynamicsPlan:
     todo: list[Work]
     done: list[Work]
     refined: list[Work]
+    refused: list[OrderingError]
     found: int
     maker: DynamicsFlowMaker
 
@@ -88,13 +92,16 @@ def plan_dynamics(
     NotFoundError
         If one of `materials` was not ingested.
     ConfigurationError
-        If nothing says where to end, or a file lacks atoms.
+        If nothing says where to end.
     """
     maker = replace(maker, parameters=standing_potential(store, maker.parameters))
-    if materials:
-        rows = [named(store, material_id, maker.parameters.mobile_ion) for material_id in materials]
-    else:
-        rows = best(store, chosen, limit=limit, everything=everything)
+    refused: list[OrderingError] = []
+    rows = [] if materials else best(store, chosen, limit=limit, everything=everything)
+    for material_id in materials:
+        try:
+            rows.append(named(store, material_id, maker.parameters.mobile_ion))
+        except OrderingError as error:
+            refused.append(error)
     planned: dict[str, Work] = {}
     for candidate in rows:
         work = _work(store, maker, candidate, own=own)
@@ -105,7 +112,7 @@ def plan_dynamics(
     refined = [work for work in left if work.candidate.result_is_earlier and not again]
     todo = [work for work in left if work not in refined]
     found = 0 if materials else store.candidates.count(store.candidates.asked(simulated_by(chosen)))
-    return DynamicsPlan(todo, done, refined, found, maker)
+    return DynamicsPlan(todo, done, refined, refused, found, maker)
 
 
 def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocument, *, own: bool) -> Work:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mtl_flows.errors import ConfigurationError, NotFoundError
+from mtl_flows.errors import ConfigurationError, NotFoundError, OrderingError
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.stages import ScreeningParameters
@@ -55,7 +55,7 @@ def named(store: MTLStore, material_id: str, mobile_ion: str) -> CandidateDocume
     ------
     NotFoundError
         If nothing of that name was ingested.
-    ConfigurationError
+    OrderingError
         If its file gives no sites to some of its atoms.
     """
     try:
@@ -66,7 +66,7 @@ def named(store: MTLStore, material_id: str, mobile_ion: str) -> CandidateDocume
         row, _ = build(CandidateInputs(structure), unscreened)
     structure = _current(store, row.material_id)
     if structure.flags.missing_hydrogen or structure.implicit_hydrogens > 0.0:
-        raise ConfigurationError(
+        raise OrderingError(
             "its file gives no sites to hydrogen atoms that its formula holds, so that there is no cell to simulate",
             subject=material_id,
             remedy="add the atoms to the file and ingest it again",

@@ -11,6 +11,10 @@ DYNAMICS_COLUMNS = (
 )
 
 
+_ENERGY: Final = ("activation_energy_{}{}_eV", ".2f")
+"""Field of an activation energy, of what and which end of its interval, and how it is written."""
+
+
 def evidence(material_id: str) -> str:
     """Return the command that shows what a row rests on."""
     return f"mtl explain {material_id}"
@@ -82,12 +86,12 @@ def conductivity(candidate: CandidateDocument) -> str | None:
 
 def both_energies(candidate: CandidateDocument) -> str | None:
     """E_a with its interval, of the simulation and, below, of the crystal; None without a posterior."""
-    return _both(candidate, "activation_energy_{}_eV", "activation_energy_{}_{}_eV", ".2f")
+    return _both(candidate, *_ENERGY)
 
 
 def both_conductivities(candidate: CandidateDocument) -> str | None:
     """σ(300 K) with its interval, of the simulation and, below, of the crystal; None without a posterior."""
-    return _both(candidate, "conductivity_300K_{}_S_per_cm", "conductivity_300K_{}_{}_S_per_cm", ".0e")
+    return _both(candidate, "conductivity_300K_{}{}_S_per_cm", ".0e")
 
 
 def probability(candidate: CandidateDocument) -> str | None:
@@ -98,16 +102,20 @@ def probability(candidate: CandidateDocument) -> str | None:
     return f"{simulated:.3f} simulated\n{crystal:.2f} crystal"
 
 
-def _both(candidate: CandidateDocument, median: str, end: str, form: str) -> str | None:
-    lines = []
-    for of in ("simulated", "crystal"):
-        numbers = [getattr(candidate, median.format(of))]
-        numbers += [getattr(candidate, end.format(of, side)) for side in ("low", "high")]
-        if None in numbers:
-            return None
-        value, low, high = (f"{number:{form}}" for number in numbers)
-        lines.append(f"{value} [{low}, {high}] {of}")
-    return "\n".join(lines)
+def _both(candidate: CandidateDocument, field: str, form: str) -> str | None:
+    told = [(_estimate(candidate, of, field, form), of) for of in ("simulated", "crystal")]
+    if any(estimate is None for estimate, _ in told):
+        return None
+    return "\n".join(f"{estimate} {of}" for estimate, of in told)
+
+
+def _estimate(candidate: CandidateDocument, of: str, field: str, form: str) -> str | None:
+    """Median and interval; None without a posterior."""
+    numbers = [getattr(candidate, field.format(of, end)) for end in ("", "_low", "_high")]
+    if None in numbers:
+        return None
+    value, low, high = (f"{number:{form}}" for number in numbers)
+    return f"{value} [{low}, {high}]"
 
 
 def window(candidate: CandidateDocument) -> str | None:
@@ -152,7 +160,7 @@ _CANDIDATE_COLUMNS: Final[dict[str, str | Callable[[CandidateDocument], Any]]] =
     "E_3D eV": "E_3D_eV",
     "priority": "priority",
     "cluster": _cluster,
-    "E_a eV": lambda row: row.activation_energy_crystal_eV,
+    "E_a eV": lambda row: _estimate(row, "crystal", *_ENERGY) or activation_energy(row),
     "P(σ ≥ 10⁻⁴)": lambda row: row.P_conducts_crystal,
     "window V": window,
     "stands at": _standing,

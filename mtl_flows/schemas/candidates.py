@@ -265,7 +265,10 @@ class DynamicsPart(RowPart):
         None, description="mean of that: the simulation's E_a less the crystal's"
     )
     potential_error_source: ErrorSource | None = Field(None, description="where these come from")
-    what_more: str = Field("", description="what would decide the criteria that the dynamics leave undecided")
+    what_more: dict[str, str] = Field(
+        default_factory=dict,
+        description="what would decide the criteria that the dynamics leave undecided, by their quantity",
+    )
     compared_engines: list[str] = Field(
         default_factory=list, description="other potentials that have a fit of this material"
     )

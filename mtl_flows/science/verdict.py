@@ -30,6 +30,13 @@ _REMEDIES: Mapping[str, str] = {
 }
 
 
+def outcome_of(probability: float) -> Judgement:
+    """Pass or fail from a probability of `DECISIVE` on, else undecided."""
+    if probability >= DECISIVE:
+        return "pass"
+    return "fail" if probability <= 1.0 - DECISIVE else "undecided"
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """Bounds that one quantity must keep.
@@ -74,11 +81,8 @@ class Criterion:
         return "undecided"
 
     def judge_distribution(self, distribution: Quantiles) -> Judgement:
-        """Judge a distribution: pass or fail from a probability of `DECISIVE` on, else undecided."""
-        probability = distribution.between(self.minimum, self.maximum)
-        if probability >= DECISIVE:
-            return "pass"
-        return "fail" if probability <= 1.0 - DECISIVE else "undecided"
+        """Judge a distribution by the probability that it keeps the bounds."""
+        return outcome_of(distribution.between(self.minimum, self.maximum))
 
     def _above_minimum(self, value: float) -> bool:
         return self.minimum is None or value > self.minimum or (not self.strict and value == self.minimum)

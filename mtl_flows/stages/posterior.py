@@ -1,9 +1,10 @@
 """The posterior of what was simulated of one material: from stored analyses to the fields of its row."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionResult
@@ -87,17 +88,17 @@ def what_more(
     belief: Belief,
     error: PotentialError,
     thresholds: VerdictThresholds,
-) -> str:
-    """Say what would decide the criteria that the dynamics leave undecided; empty if there is none."""
+) -> dict[str, str]:
+    """Say what would decide the criteria that the dynamics leave undecided, by their quantity."""
     readings = [reading for ordering in seen.readings for reading in ordering]
-    told = []
+    told = {}
     for criterion in thresholds.criteria:
         question = _question(criterion, seen)
         if question is None or is_decided(question(belief)):
             continue
-        advice = _advice(foresee(belief, readings, question), alone, readings, question, error)
-        told.append(f"{criterion.quantity}: {advice}")
-    return "; ".join(told)
+        foreseen = foresee(belief, readings, question)
+        told[criterion.quantity] = _advice(foreseen, alone, readings, question, error)
+    return told
 
 
 def _advice(
@@ -135,7 +136,8 @@ def _question(criterion: Criterion, seen: Observed) -> Question | None:
     return None
 
 
-def _between(below: Any, criterion: Criterion) -> float:
+def _between(below: Callable[[Sequence[float]], NDArray[np.float64]], criterion: Criterion) -> float:
+    """Probability of keeping the bounds of a criterion."""
     at_least = 0.0 if criterion.minimum is None else float(below([criterion.minimum])[0])
     at_most = 1.0 if criterion.maximum is None else float(below([criterion.maximum])[0])
     return at_most - at_least

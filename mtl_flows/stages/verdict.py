@@ -87,7 +87,7 @@ def _activation_energy(dynamics: DynamicsPart) -> Measured:
             Quantiles(tuple(dynamics.activation_energy_quantiles_eV)),
             origin,
             alone=Quantiles(tuple(dynamics.activation_energy_simulated_quantiles_eV)),
-            note=dynamics.what_more,
+            note=dynamics.what_more.get(ACTIVATION_ENERGY, ""),
         )
     value, low, high = (
         dynamics.activation_energy_eV,
@@ -112,6 +112,7 @@ def _conductivity(dynamics: DynamicsPart) -> Measured:
             Quantiles(tuple(dynamics.conductivity_300K_quantiles_S_per_cm), logarithmic=True),
             origin,
             alone=Quantiles(tuple(dynamics.conductivity_300K_simulated_quantiles_S_per_cm), logarithmic=True),
+            note=dynamics.what_more.get(CONDUCTIVITY, ""),
         )
     if low is None or high is None or not 0 < low <= high:
         return Measured.unusable(origin, note="no conductivity yet")

@@ -64,6 +64,7 @@ def test_two_intervals_and_the_verdict_goes_by_the_second() -> None:
     assert found.verdict == "undecided"
     (hint,) = found.what_would_decide
     assert "potential's error of 0.20 eV (default)" in hint
+    assert hint.count("activation_energy_eV") == 1
 
     judged = judge(found, window("toy", 0.0, 3.0), P.verdict)
     energy = judged.criteria[0]
@@ -75,7 +76,7 @@ def test_two_intervals_and_the_verdict_goes_by_the_second() -> None:
 def test_a_stated_error_decides_and_is_told() -> None:
     evidence = Evidence(trajectories=run("toy", 0.35))
     fields = posterior_fields(evidence, VerdictThresholds(potential_error_eV=0.02))
-    assert (fields["potential_error_source"], fields["what_more"]) == ("stated", "")
+    assert (fields["potential_error_source"], fields["what_more"]) == ("stated", {})
     assert fields["P_energy_crystal"] > 0.99
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import crystal_document, parent, structure_document, subject
+from samples import crystal_document, parent, structure_document, subject, trajectory
 from toy_engines import dynamics
 from typer.testing import CliRunner
 
@@ -13,7 +13,6 @@ from mtl_flows.cli.app import app
 from mtl_flows.jobs.ordering import order
 from mtl_flows.jobs.transport import fit_transport
 from mtl_flows.report.transport import transport_report
-from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import BlockRecord, ChunkRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
@@ -44,45 +43,23 @@ def analysis(temperature_K: float) -> dict[str, Any]:
 
 
 def simulation(temperature_K: float, **changes: Any) -> TrajectoryDocument:
-    stage = P.dynamics_stage()
     block = BlockRecord(file_id="f", sha256=f"{temperature_K}", n_frames=1, n_bytes=1)
-    fields = {
-        "id": P.trajectory_id(CELL.sample, temperature_K),
-        "material_id": STRUCTURE.material_id,
-        "crystal_id": STRUCTURE.crystal_id,
-        "parent_id": PARENT,
-        "series": P.ordering_stage().hash,
-        "approximant_id": CELL.approximant_id,
-        "replica": CELL.replica,
-        "relaxation_id": P.relaxation_id(CELL.approximant_id),
-        "potential_id": P.potential_id,
-        "parameters_hash": stage.hash,
-        "provenance": Provenance.record(stage, {}),
-        "ordering_id": P.ordering_id(PARENT, 0),
-        "ordering": 0,
-        "engine": {"name": "toy"},
-        "engine_name": P.engine,
-        "trajectory_stage": "production",
-        "temperature_K": temperature_K,
-        "timestep_fs": 2.0,
-        "frame_interval": 10,
+    chunk = ChunkRecord(
+        first_step=0,
+        last_step=1000,
+        blocks=[block],
+        mean_temperature_K=temperature_K,
+        mean_energy_eV=-1.0,
+        conserved_drift_meV_per_atom_ps=0.0,
+        wall_s=1.0,
+    )
+    done: dict[str, Any] = {
         "steps_done": 1000,
         "steps_wanted": 1000,
-        "chunks": [
-            ChunkRecord(
-                first_step=0,
-                last_step=1000,
-                blocks=[block],
-                mean_temperature_K=temperature_K,
-                mean_energy_eV=-1.0,
-                conserved_drift_meV_per_atom_ps=0.0,
-                wall_s=1.0,
-            )
-        ],
+        "chunks": [chunk],
         "status": "converged",
-        "diffusion": analysis(temperature_K),
     }
-    return TrajectoryDocument(**{**fields, **changes})
+    return trajectory(CELL, P, temperature_K, **{**done, "diffusion": analysis(temperature_K), **changes})
 
 
 @pytest.fixture

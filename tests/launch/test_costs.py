@@ -3,18 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from samples import fill, subject
+from samples import fill, subject, trajectory
 from toy_engines import dynamics
 
-from mtl_flows.errors import ConfigurationError, NotFoundError
+from mtl_flows.errors import ConfigurationError, NotFoundError, OrderingError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.ordering import find_ordering
 from mtl_flows.launch.costs import estimate, measured_speed, told
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.launch.selection import best, named
-from mtl_flows.schemas.base import Provenance
-from mtl_flows.schemas.dynamics import ChunkRecord, TrajectoryDocument
+from mtl_flows.schemas.dynamics import ChunkRecord
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.candidate_filter import CandidateFilter, Range
 from mtl_flows.store.database import MTLStore
@@ -37,43 +36,16 @@ def test_steps_and_atoms_are_those_that_will_run(store: MTLStore) -> None:
 def test_the_speed_is_that_of_earlier_simulations_of_the_potential(store: MTLStore) -> None:
     fill(store, "licl")
     made = find_ordering(store, subject("licl"), 0, P)
-    stage = P.dynamics_stage()
-    simulation = TrajectoryDocument(
-        id=P.trajectory_id(made.sample, 800.0),
-        material_id="licl",
-        crystal_id=made.crystal_id,
-        parent_id=made.parent_id,
-        series="s",
-        approximant_id=made.approximant_id,
-        replica=0,
-        relaxation_id="r",
-        potential_id=P.potential_id,
-        parameters_hash=stage.hash,
-        provenance=Provenance.record(stage, {}),
-        ordering_id=made.id,
-        ordering=0,
-        engine={},
-        engine_name=P.engine,
-        trajectory_stage="production",
-        temperature_K=800.0,
-        timestep_fs=2.0,
-        frame_interval=4,
-        steps_done=500,
-        steps_wanted=1200,
-        chunks=[
-            ChunkRecord(
-                first_step=0,
-                last_step=500,
-                blocks=[],
-                mean_temperature_K=800.0,
-                mean_energy_eV=0.0,
-                conserved_drift_meV_per_atom_ps=0.0,
-                wall_s=50.0 * made.n_atoms,
-            )
-        ],
-        status="running",
+    chunk = ChunkRecord(
+        first_step=0,
+        last_step=500,
+        blocks=[],
+        mean_temperature_K=800.0,
+        mean_energy_eV=0.0,
+        conserved_drift_meV_per_atom_ps=0.0,
+        wall_s=50.0 * made.n_atoms,
     )
-    store.dynamics.add([simulation])
+    store.dynamics.add([trajectory(made, P, 800.0, steps_done=500, steps_wanted=1200, chunks=[chunk])])
     speed = measured_speed(store, P)
     assert speed is not None
     assert speed.seconds_per_step_and_atom == pytest.approx(0.1)
@@ -124,7 +96,12 @@ def test_any_ingested_material_can_be_simulated_by_name(store: MTLStore) -> None
 
 
 def test_a_file_that_lacks_atoms_is_refused_with_that_reason(store: MTLStore) -> None:
-    (structure_id,) = fill(store, "licl")
-    store.structures.raw.update_one({"_id": structure_id}, {"$set": {"implicit_hydrogens": 4.0}})
-    with pytest.raises(ConfigurationError, match="no sites to hydrogen atoms"):
+    whole, lacking = fill(store, "lif", "licl")
+    store.structures.raw.update_one({"_id": lacking}, {"$set": {"implicit_hydrogens": 4.0}})
+    with pytest.raises(OrderingError, match="no sites to hydrogen atoms"):
         named(store, "licl", "Li")
+    # It keeps none of the others from being handed in.
+    plan = plan_dynamics(store, DynamicsFlowMaker(parameters=P), materials=["licl", "lif"])
+    assert [work.candidate.structure_id for work in plan.todo] == [whole]
+    (refusal,) = plan.refused
+    assert (refusal.subject, "no sites to hydrogen" in refusal.message) == ("licl", True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import fill
+from samples import fill, trajectory
 from typer.testing import CliRunner
 
 from mtl_flows.cli.app import app
@@ -13,8 +13,6 @@ from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.ordering import find_ordering
 from mtl_flows.plotting.arrhenius import arrhenius_data, plot_arrhenius
-from mtl_flows.schemas.base import Provenance
-from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
@@ -37,39 +35,17 @@ def simulate(store: MTLStore, temperature_K: float, energy_eV: float) -> None:
         walk.trajectory(round(temperature_K)), "Li", temperature_K, parameters
     ).as_dict()
     low, high = told["interval_cm2_per_s"]
-    stage = P.dynamics_stage()
-    store.dynamics.add(
-        [
-            TrajectoryDocument(
-                id=P.trajectory_id(made.sample, temperature_K),
-                material_id=made.material_id,
-                crystal_id=made.crystal_id,
-                parent_id=made.parent_id,
-                series=made.parameters_hash,
-                approximant_id=made.approximant_id,
-                replica=made.replica,
-                relaxation_id=P.relaxation_id(made.approximant_id),
-                potential_id=P.potential_id,
-                parameters_hash=stage.hash,
-                provenance=Provenance.record(stage, {}),
-                ordering_id=made.id,
-                ordering=0,
-                engine={},
-                engine_name=P.engine,
-                trajectory_stage="production",
-                temperature_K=temperature_K,
-                timestep_fs=2.0,
-                frame_interval=20,
-                steps_done=1,
-                steps_wanted=1,
-                status=told["status"],
-                diffusion=told,
-                diffusivity_cm2_per_s=told["D_cm2_per_s"],
-                diffusivity_low_cm2_per_s=low,
-                diffusivity_high_cm2_per_s=high,
-            )
-        ]
+    analysed = trajectory(
+        made,
+        P,
+        temperature_K,
+        status=told["status"],
+        diffusion=told,
+        diffusivity_cm2_per_s=told["D_cm2_per_s"],
+        diffusivity_low_cm2_per_s=low,
+        diffusivity_high_cm2_per_s=high,
     )
+    store.dynamics.add([analysed])
 
 
 @pytest.fixture

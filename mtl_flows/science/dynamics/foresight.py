@@ -11,13 +11,12 @@ from mtl_flows.science.dynamics.belief import Belief
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.readings import USUAL_FREEDOM, Count, Reading, Value
 from mtl_flows.science.dynamics.transport import TARGET_TEMPERATURE_K
+from mtl_flows.science.verdict import outcome_of
 
 FloatArray = NDArray[np.float64]
 Question = Callable[[Belief], float]
 """The probability that something holds."""
 
-DECIDED = 0.95
-"""Probability from which something is decided, or 1 less it."""
 _LENGTHS_PS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 _TRUTHS = 7
 """Values of the unknowns, drawn evenly from the posterior, for which a longer run is foreseen."""
@@ -43,8 +42,8 @@ class Foresight:
 
 
 def is_decided(probability: float) -> bool:
-    """Whether something holds or fails at the level of `DECIDED`."""
-    return probability >= DECIDED or probability <= 1.0 - DECIDED
+    """Whether something holds or fails, as verdicts see it."""
+    return outcome_of(probability) != "undecided"
 
 
 def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> Foresight:

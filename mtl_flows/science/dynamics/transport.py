@@ -80,7 +80,7 @@ class Transport:
         number_density_per_A3, charge_e
             Of the mobile ions.
         """
-        scale = log10(nernst_einstein(1.0, number_density_per_A3, charge_e, TARGET_TEMPERATURE_K))
+        scale = _log10_conductivity_at_unit_D(number_density_per_A3, charge_e)
         energies = belief.energy_quantiles_eV(PROBABILITIES)
         conductivities = 10.0 ** (belief.log10_D_quantiles(PROBABILITIES, TARGET_TEMPERATURE_K) + scale)
         below, above = belief.energy_below(ENERGIES_EV)
@@ -166,7 +166,7 @@ class Observed:
         self, belief: Belief, conductivity_S_per_cm: Sequence[float]
     ) -> NDArray[np.float64]:
         """Return P(σ < value) at `TARGET_TEMPERATURE_K` under a belief about it."""
-        scale = log10(nernst_einstein(1.0, self.number_density_per_A3, self.charge_e, TARGET_TEMPERATURE_K))
+        scale = _log10_conductivity_at_unit_D(self.number_density_per_A3, self.charge_e)
         return belief.log10_D_below(np.log10(conductivity_S_per_cm) - scale, TARGET_TEMPERATURE_K)
 
     @classmethod
@@ -199,3 +199,8 @@ class Observed:
             charge_e=stored["charge_e"],
             priors=Priors.from_dict(stored["priors"]),
         )
+
+
+def _log10_conductivity_at_unit_D(number_density_per_A3: float, charge_e: float) -> float:
+    """Logarithm of σ in S/cm at `TARGET_TEMPERATURE_K` where D is 1 cm²/s: what turns log10 D into log10 σ."""
+    return log10(nernst_einstein(1.0, number_density_per_A3, charge_e, TARGET_TEMPERATURE_K))
