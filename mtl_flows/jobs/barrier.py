@@ -14,7 +14,6 @@ from mtl_flows.stages import BARRIER, LANDSCAPE, ScreeningParameters
 from mtl_flows.store.candidate_filter import CandidateFilter
 from mtl_flows.store.database import MTLStore
 
-_DRAWN = 100
 _UNIQUE = CandidateFilter(is_representative=True)
 
 
@@ -64,10 +63,10 @@ def _refined(parameters: ScreeningParameters) -> ScreeningParameters:
 
 
 def draw_landscapes(
-    store: MTLStore, parameters: ScreeningParameters, *, limits: Limits = Limits()
+    store: MTLStore, parameters: ScreeningParameters, *, n_materials: int = 100, limits: Limits = Limits()
 ) -> BatchSummary:
-    """Keep the surfaces of the first hundred unique materials by priority; those of others stay."""
-    rows = store.under(parameters.screening).candidates.select(_UNIQUE, limit=_DRAWN)
+    """Keep the surfaces of the first unique materials by priority, a hundred; those of others stay."""
+    rows = store.under(parameters.screening).candidates.select(_UNIQUE, limit=n_materials)
     first = [row.structure_id for row in rows if row.priority is not None]
     return run_stage(store, LANDSCAPE, first, parameters, limits=limits)
 

@@ -5,7 +5,6 @@ from bson import encode
 from samples import HERE, fill_screened
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.jobs import barrier as barrier_job
 from mtl_flows.jobs.barrier import draw_landscapes, refine_barriers, refined_barriers
 from mtl_flows.report.barriers import barrier_report, current_revisions
 from mtl_flows.report.story import tell
@@ -56,11 +55,8 @@ def test_what_is_known_is_told(screened: MTLStore) -> None:
         current_revisions(screened, ["nobody"])
 
 
-def test_surfaces_are_kept_of_the_first_and_removed_of_nobody(
-    screened: MTLStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(barrier_job, "_DRAWN", 3)
-    assert draw_landscapes(screened, P, limits=HERE).computed == 3
+def test_surfaces_are_kept_of_the_first_and_removed_of_nobody(screened: MTLStore) -> None:
+    assert draw_landscapes(screened, P, n_materials=3, limits=HERE).computed == 3
     by_priority = [row for row in screened.candidates.find(sort=[("priority", -1)]) if row.is_representative]
     drawn = {document.crystal_id: document for document in screened.landscapes.find()}
     assert drawn.keys() == {row.crystal_id for row in by_priority[:3]}
@@ -71,8 +67,6 @@ def test_surfaces_are_kept_of_the_first_and_removed_of_nobody(
         assert surface.level_eV == pytest.approx(row.E_3D_eV)
         assert surface.values.shape == tuple(document.shape)
         assert len(encode(document.to_mongo())) <= 8192
-    monkeypatch.setattr(barrier_job, "_DRAWN", 5)
-    assert draw_landscapes(screened, P, limits=HERE).computed == 2
-    monkeypatch.setattr(barrier_job, "_DRAWN", 1)
-    assert draw_landscapes(screened, P, limits=HERE).computed == 0
+    assert draw_landscapes(screened, P, n_materials=5, limits=HERE).computed == 2
+    assert draw_landscapes(screened, P, n_materials=1, limits=HERE).computed == 0
     assert screened.landscapes.count() == 5

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import AffinityPropagation
 
 from mtl_flows.science import compiled as compiling
-from mtl_flows.science.clustering import ClusteringParameters, Scaler, cluster, messages, propagation
+from mtl_flows.science.clustering import ClusteringParameters, Scaler, cluster, messages
 from mtl_flows.science.clustering.propagation import Settled, Similarities
 from mtl_flows.science.compounds import build_structure, load_compounds
 from mtl_flows.science.topology import FEATURE_NAMES, PROTOCOLS, compute_topology
@@ -26,10 +26,12 @@ def similarities(points: NDArray) -> NDArray:
     return -cdist(points, points, "sqeuclidean")
 
 
-def settled(matrix: NDArray, preference: float, setting, *, seed: int = 0, threads: int = 1) -> Settled:
+def settled(
+    matrix: NDArray, preference: float, setting, *, seed: int = 0, threads: int = 1, **blocks: int
+) -> Settled:
     damping, most, still = setting
     return Similarities(matrix.copy(), preference, seed).settle(
-        damping, max_iterations=most, convergence_iterations=still, threads=threads
+        damping, max_iterations=most, convergence_iterations=still, threads=threads, **blocks
     )
 
 
@@ -137,12 +139,11 @@ def test_features_of_real_crystals_agree(protocol, real_features):
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])
-def test_threads_and_blocks_change_nothing(threads, monkeypatch):
+def test_threads_and_blocks_change_nothing(threads):
     matrix = similarities(scattered(150, np.random.default_rng(4)))
     preference = float(np.median(matrix))
     alone = settled(matrix, preference, SETTINGS[0])
-    monkeypatch.setattr(propagation, "_BLOCK_BYTES", 8 * 150 * 11)
-    together = settled(matrix, preference, SETTINGS[0], threads=threads)
+    together = settled(matrix, preference, SETTINGS[0], threads=threads, block_bytes=8 * 150 * 11)
     assert together.n_iterations == alone.n_iterations
     assert together.exemplars.tolist() == alone.exemplars.tolist()
 

@@ -13,8 +13,6 @@ from mtl_flows.errors import ClusteringError
 from mtl_flows.science.clustering.parameters import ClusteringParameters
 from mtl_flows.science.clustering.propagation import Similarities
 
-_CHUNK_VALUES = 8_000_000  # similarities held at once when distances to exemplars are taken (64 MB)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Propagation:
@@ -113,12 +111,15 @@ def aggregate(points: NDArray[np.float64], n_aggregates: int, seed: int) -> NDAr
 
 
 def nearest(
-    points: NDArray[np.float64], exemplars: NDArray[np.float64]
+    points: NDArray[np.float64], exemplars: NDArray[np.float64], *, chunk_bytes: int = 64_000_000
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the index of the nearest exemplar of each point (the first of equals) and the distance to it."""
+    """Return the index of the nearest exemplar of each point (the first of equals) and the distance to it.
+
+    No more than `chunk_bytes` of distances are held at once.
+    """
     labels = np.empty(len(points), dtype=np.intp)
     distances = np.empty(len(points))
-    step = max(1, _CHUNK_VALUES // len(exemplars))
+    step = max(1, chunk_bytes // (8 * len(exemplars)))
     for start in range(0, len(points), step):
         chunk = slice(start, start + step)
         squared = _squared_distances(points[chunk], exemplars)

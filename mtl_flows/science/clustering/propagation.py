@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_BLOCK_BYTES = 8_000_000  # of responsibilities that are still in a cache when their columns are summed
 _NOISE_ROWS = 64
 _ALONE_BELOW = 500  # points whose rows are done before a second thread has begun
 _Pass = Callable[[int, int], None]
@@ -69,7 +68,13 @@ class Similarities:
             rows += (spacing * rows + floor) * random.standard_normal(rows.shape)
 
     def settle(
-        self, damping: float, *, max_iterations: int, convergence_iterations: int, threads: int | None = None
+        self,
+        damping: float,
+        *,
+        max_iterations: int,
+        convergence_iterations: int,
+        threads: int | None = None,
+        block_bytes: int = 8_000_000,
     ) -> Settled:
         """Pass messages until the exemplars stand still.
 
@@ -84,6 +89,9 @@ class Similarities:
             Most iterations, and those for which the exemplars must stay the same.
         threads
             Threads; by default `available_threads`. The result does not depend on it.
+        block_bytes
+            Responsibilities updated in one go, few enough to be in a cache still when their columns are summed.
+            Nor does it depend on these.
         """
         n = len(self._matrix)
         if self._equal:
@@ -97,13 +105,13 @@ class Similarities:
             threads = 1 if n < _ALONE_BELOW else available_threads()
         with _spread(threads) as spread:
             chosen, n_iterations, converged = self._exchange(
-                damping, max_iterations, convergence_iterations, spread
+                damping, max_iterations, convergence_iterations, spread, max(1, block_bytes // (8 * n))
             )
         exemplars, labels = self._assign(chosen)
         return Settled(exemplars, labels, n_iterations, converged)
 
     def _exchange(
-        self, damping: float, max_iterations: int, convergence_iterations: int, spread: _Spread
+        self, damping: float, max_iterations: int, convergence_iterations: int, spread: _Spread, rows: int
     ) -> tuple[Indices, int, bool]:
         """Pass messages; return the exemplars at the end, the iterations, and whether they stood still."""
         from mtl_flows.science.clustering.messages import add_columns, update_rows
@@ -113,7 +121,6 @@ class Similarities:
         own_responsibilities = responsibilities.diagonal()
         own_availabilities, sums = np.zeros(n), np.zeros(n)
         stood = np.zeros((convergence_iterations, n), dtype=bool)
-        rows = max(1, _BLOCK_BYTES // (8 * n))
         for iteration in range(max_iterations):
             matrices = (self._matrix, availabilities, responsibilities)
             update = partial(update_rows, *matrices, own_availabilities, sums, damping)
