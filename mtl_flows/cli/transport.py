@@ -1,6 +1,6 @@
 """`mtl transport`: the fits of one material, the spread over its orderings, potentials side by side, directions."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ def transport(
 ) -> None:
     """Show each Arrhenius fit of a material, the spread over orderings, whether potentials agree, directions."""
     from mtl_flows.report.transport import transport_report
+    from mtl_flows.report.transport_tables import transport_tables
     from mtl_flows.store.database import MTLStore
 
     with MTLStore.open() as store:
@@ -25,19 +26,5 @@ def transport(
     if json:
         print_json(report)
         return
-    for title in ("fits", "orderings", "posterior", "potentials", "directions"):
-        rows: list[dict[str, Any]] = report[title]
-        if rows:
-            columns = [name for name in rows[0] if any(row[name] not in (None, [], {}) for row in rows)]
-            out.print(
-                table(title.capitalize(), columns, [[_shown(row[name]) for name in columns] for row in rows])
-            )
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, dict):
-        return "; ".join(f"{key} K: {item}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        rows = [item for item in value if isinstance(item, list | tuple)]
-        return "; ".join(map(_shown, rows)) if rows else ", ".join(f"{item:.3g}" for item in value)
-    return f"{value:.3g}" if isinstance(value, float) else value
+    for title, columns, rows in transport_tables(report):
+        out.print(table(title, columns, rows))

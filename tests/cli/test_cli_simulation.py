@@ -1,6 +1,7 @@
 """What the commands show of simulations: densities and frames of one, the fits of a material."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,12 @@ def test_of_one_material(mtl_here: Mtl, store: MTLStore, server: str, project: P
         assert mtl_here(command, "licl", "-o", project / "nowhere" / "walk.extxyz").code == 4
     fits = json.loads(mtl_here("transport", "licl", "--json").out)["fits"]
     assert len(fits) == 1
+    shown = mtl_here("transport", "licl").out
+    assert f"{fits[0]['activation_energy_eV']:.2f} ± {fits[0]['activation_energy_error_eV']:.2f}" in shown
+    for heading in ("T / K", "σ(300 K) / S/cm", "P(σ ≥ 10⁻⁴)", "D / cm²/s along x, y, z"):
+        assert heading in shown
+    assert "800, 1000, 1200" in shown
+    assert not re.search(r"\d+e\+03", shown)
 
     row = json.loads(mtl_here("query", "--json", "--with-dropped").out)[0]
     mtl_here("query", "--csv", "--with-dropped", "-o", "rows.csv")
