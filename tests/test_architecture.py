@@ -23,6 +23,7 @@ FLOORS = (
     {"flows"},
     {"launch", "report", "evaluation"},
     {"plotting"},
+    {"pages"},
     {"cli"},
     {"__main__"},
 )

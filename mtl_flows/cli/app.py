@@ -33,7 +33,7 @@ EXIT_CODES: dict[type[MTLError], int] = {
 _ORDER = (
     *("run", "describe", "ingest", "rejection", "label", "screen", "screening", "cluster", "launch", "job"),
     *("campaign", "density", "trajectory", "transport", "release", "stability", "verdict", "explain"),
-    *("plot", "query", "whatif", "database", "doctor", "benchmark"),
+    *("report", "plot", "query", "whatif", "database", "doctor", "benchmark"),
 )
 """Modules whose commands come first in the help, in this order."""
 

@@ -115,7 +115,7 @@ def structure(material: Material, output: Output, screening: ScreeningName = "")
 
     with open_screening(screening) as store:
         ion = screening_parameters(store, store.screening).mobile_ion
-        drawing = crystal_drawing(store.structure(material), ion)
+        drawing = crystal_drawing(store.structure(material).as_dict(), ion)
     save(plot_structure(drawing, ion), output)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mtl_flows.schemas.candidates import CandidateDocument
+    from mtl_flows.stages.evidence import Evidence
     from mtl_flows.store.database import MTLStore
 
 ROOM_K = 300.0
@@ -85,12 +86,19 @@ def arrhenius_data(store: MTLStore, material_id: str) -> ArrheniusData:
     """
     row = store.candidates.get(material_id)
     sources = store.groups.sources([row.material_id])
-    evidence = gather(store, sources, row.mobile_ion)[row.material_id]
-    seen = observed(evidence.trajectories, evidence.fits)
-    if seen is None or not seen.temperatures_K:
+    data = arrhenius_of(row, gather(store, sources, row.mobile_ion)[row.material_id])
+    if data is None:
         raise NotFoundError(
             "no temperature of it says anything yet", subject=material_id, remedy="see mtl explain"
         )
+    return data
+
+
+def arrhenius_of(row: CandidateDocument, evidence: Evidence) -> ArrheniusData | None:
+    """Gather the simulations that a row shows, and their posterior; None if no temperature says anything."""
+    seen = observed(evidence.trajectories, evidence.fits)
+    if seen is None or not seen.temperatures_K:
+        return None
     alone = seen.belief()
     whole = alone.with_error(row.potential_error_eV or 0.0, row.potential_bias_eV or 0.0)
     hottest = max(*seen.temperatures_K, ROOM_K)

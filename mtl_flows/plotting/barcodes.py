@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Bar = tuple[float, float | None, int]
 """Birth and death in Å (None: never within the cutoff), and how many bars are alike."""
 
-_ALIKE_A = 0.01
+_PER_A = 100
+_ALIKE_A = 1 / _PER_A
+_NEVER = 10**8 - 1  # steps; stands for a bar that does not die
 _MOST_DRAWN = 400
 
 
@@ -86,11 +88,20 @@ def cloud_bars(cloud: str, barcodes: Barcodes) -> CloudBars:
 def _counted(bars: NDArray[np.floating[Any]]) -> list[Bar]:
     if not len(bars):
         return []
-    steps = np.where(np.isfinite(bars), np.round(bars / _ALIKE_A), np.inf)
-    distinct, counts = np.unique(steps, axis=0, return_counts=True)
+    ends = np.where(np.isfinite(bars), np.round(bars / _ALIKE_A), _NEVER).astype(np.int64)
+    distinct, counts = np.unique(ends[:, 0] * (_NEVER + 1) + ends[:, 1], return_counts=True)
     return [
-        (round(birth * _ALIKE_A, 2), round(death * _ALIKE_A, 2) if np.isfinite(death) else None, int(n))
-        for (birth, death), n in zip(distinct.tolist(), counts, strict=True)
+        (
+            birth / _PER_A,
+            None if death == _NEVER else death / _PER_A,
+            n,
+        )
+        for birth, death, n in zip(
+            (distinct // (_NEVER + 1)).tolist(),
+            (distinct % (_NEVER + 1)).tolist(),
+            counts.tolist(),
+            strict=True,
+        )
     ]
 
 

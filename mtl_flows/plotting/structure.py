@@ -5,10 +5,11 @@ Figures 2a–c and 3b–e of doi:10.1021/jacs.5c04828.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import yaml
@@ -16,12 +17,11 @@ from numpy.typing import NDArray
 
 from mtl_flows.plotting.style import GREY
 from mtl_flows.records import Record
-from mtl_flows.science.elements import covalent_radius_A, element_amounts
+from mtl_flows.science.elements import covalent_radius_A
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pymatgen.core import Structure
 
 BOND_TOLERANCE: Final = 1.15
 """Framework atoms nearer than this times the sum of their covalent radii are joined."""
@@ -58,18 +58,26 @@ class CrystalDrawing(Record):
     sites: list[tuple[int, float, float, float]]
 
 
-def crystal_drawing(structure: Structure, mobile_ion: str) -> CrystalDrawing:
-    """Gather what is drawn of a crystal; a site is mobile if any of the ion is on it."""
+def crystal_drawing(structure: Mapping[str, Any], mobile_ion: str) -> CrystalDrawing:
+    """Gather what is drawn of a crystal; a site is mobile if any of the ion is on it.
+
+    Parameters
+    ----------
+    structure
+        As pymatgen's ``Structure.as_dict`` and the documents of crystals have it.
+    """
     kinds: dict[tuple[tuple[str, float], ...], int] = {}
     sites = []
-    for site in structure:
-        amounts = element_amounts(site.species)
+    for site in structure["sites"]:
+        amounts: dict[str, float] = {}
+        for species in site["species"]:
+            amounts[species["element"]] = amounts.get(species["element"], 0.0) + species["occu"]
         key = tuple(sorted((symbol, round(amount, 3)) for symbol, amount in amounts.items()))
         number = kinds.setdefault(key, len(kinds))
-        a, b, c = (round(float(x) % 1.0, _DIGITS) for x in site.frac_coords)
+        a, b, c = (round(float(x) % 1.0, _DIGITS) for x in site["abc"])
         sites.append((number, a, b, c))
     return CrystalDrawing(
-        np.round(structure.lattice.matrix, _DIGITS).tolist(),
+        [[round(float(x), _DIGITS) for x in vector] for vector in structure["lattice"]["matrix"]],
         [SiteKind(list(key), any(symbol == mobile_ion for symbol, _ in key)) for key in kinds],
         sites,
     )

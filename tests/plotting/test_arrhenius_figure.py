@@ -1,51 +1,20 @@
 """The Arrhenius figure: what it shows is what is stored, and it can be written."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from samples import fill, trajectory
+from samples import fill
+from simulated import simulate
 from typer.testing import CliRunner
 
 from mtl_flows.cli.app import app
 from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.ordering import find_ordering
 from mtl_flows.plotting.arrhenius import arrhenius_data, plot_arrhenius
-from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
-from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
-from mtl_flows.science.dynamics.synthetic import SyntheticWalk
 from mtl_flows.stages import ScreeningParameters
-from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
-
-P = DynamicsParameters(engine="toy_walk:ENGINE")
-
-
-def simulate(store: MTLStore, temperature_K: float, energy_eV: float) -> None:
-    """Put a simulation of a synthetic walk into the store."""
-    (subject,) = store.structures.subjects(store.structures.current_ids({"material_id": "licl"}))
-    made = find_ordering(store, subject, 0, P)
-    D = 2e-3 * np.exp(-energy_eV / (BOLTZMANN_EV_PER_K * temperature_K))
-    walk = SyntheticWalk(float(D), n_ions=30, duration_ps=30.0, timestep_fs=40.0)
-    parameters = DiffusionParameters(n_surrogates=20)
-    told: dict[str, Any] = analyse_diffusion(
-        walk.trajectory(round(temperature_K)), "Li", temperature_K, parameters
-    ).as_dict()
-    low, high = told["interval_cm2_per_s"]
-    analysed = trajectory(
-        made,
-        P,
-        temperature_K,
-        status=told["status"],
-        diffusion=told,
-        diffusivity_cm2_per_s=told["D_cm2_per_s"],
-        diffusivity_low_cm2_per_s=low,
-        diffusivity_high_cm2_per_s=high,
-    )
-    store.dynamics.add([analysed])
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_bars_that_are_alike_are_counted() -> None:
 
 def test_a_drawing_tells_sites_and_occupancies() -> None:
     structure = crystal("li7p3s11")
-    drawing = crystal_drawing(structure, "Li")
+    drawing = crystal_drawing(structure.as_dict(), "Li")
     assert len(drawing.sites) == len(structure)
     mobile = sum(drawing.kinds[kind].mobile for kind, *_ in drawing.sites)
     assert mobile == sum("Li" in {e.symbol for e in site.species.elements} for site in structure)

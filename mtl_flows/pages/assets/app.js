@@ -1,0 +1,64 @@
+// Which page is shown: the part of the address after #.
+
+let report = null;
+const addressOf = (id) => `#/material/${encodeURIComponent(id)}`;
+const openMaterial = (id) => { if (id && report.rows.material_id.includes(id)) location.hash = addressOf(id).slice(1); };
+const PAGES = { "": ["Overview", overviewPage], figures: ["Figures", figuresPage], ranking: ["Ranking", rankingPage], about: ["About", aboutPage] };
+let scrolled = 0;
+
+async function route() {
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  const main = document.getElementById("main");
+  if (main.dataset.page === "") scrolled = scrollY;
+  forgetCharts();
+  let content, title;
+  try {
+    if (name === "material") {
+      const id = decodeURIComponent(rest.join("/"));
+      content = await materialPage(id);
+      title = id;
+    } else {
+      const [heading, page] = PAGES[name] || PAGES[""];
+      content = page();
+      title = heading;
+    }
+  } catch (error) {
+    console.error(error);
+    content = [h("h1", {}, "This page cannot be shown"), h("p.error", {}, String(error))];
+    title = "error";
+  }
+  document.title = `${title} · ${report.meta.screening} · mtl_flows`;
+  main.replaceChildren(...content.flat().filter(Boolean));
+  const moved = main.dataset.page !== undefined;
+  main.dataset.page = name;
+  for (const link of document.querySelectorAll(".top nav a")) {
+    if (link.getAttribute("href") === `#/${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (moved) { main.focus({ preventScroll: true }); scrollTo(0, name === "" ? scrolled : 0); }
+  main.dataset.ready = location.hash || "#/";
+}
+
+async function start() {
+  try {
+    const chosen = localStorage.getItem("mtl-theme");
+    if (chosen) document.documentElement.dataset.theme = chosen;
+  } catch { /* no storage for files */ }
+  report = await unpacked("overview");
+  report.count = report.rows.material_id.length;
+  report.search = [];
+  const { siblings, screening } = report.meta;
+  document.querySelector(".top").append(
+    h("nav", { "aria-label": "pages" }, Object.entries(PAGES).map(([name, [text]]) => h("a", { href: `#/${name}` }, text))),
+    h("span.right", {}, siblings.length > 1 && h("label", {}, "screening ", h("select", { change: (event) => { location.href = event.target.value; } },
+      siblings.map(([name, file]) => h("option", { value: file, selected: name === screening }, name)))),
+      h("button", { click: switchTheme, "aria-label": "light or dark" }, "◐")));
+  document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); document.getElementById("main").focus(); });
+  addEventListener("hashchange", route);
+  addEventListener("beforeprint", () => { for (const target of [...seen.keys()]) { const act = seen.get(target); seen.delete(target); watcher.unobserve(target); act(); } });
+  await route();
+}
+start().catch((error) => {
+  console.error(error);
+  document.getElementById("main").replaceChildren(h("p.error", {}, `This page cannot be unpacked: ${error}`));
+});
