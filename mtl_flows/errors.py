@@ -4,7 +4,8 @@
 so a batch turns any of them into a record and goes on.
 
     MTLError
-    ├── ConfigurationError        settings, connection string, missing extra
+    ├── ConfigurationError        settings, connection string
+    │   └── MissingExtraError     a package that an extra would bring is not installed
     ├── DatabaseUnavailableError  no server answers
     ├── DocumentTooLargeError     would not fit MongoDB's 16 MB limit
     ├── NotFoundError             an id nobody knows
@@ -99,6 +100,21 @@ class ConfigurationError(MTLError):
     """A setting, a connection string or an installation is unusable."""
 
     reason = "configuration"
+
+
+class MissingExtraError(ConfigurationError):
+    """A package that an extra would bring is not installed."""
+
+    reason = "missing_extra"
+
+    @classmethod
+    def of(cls, extra: str, packages: Sequence[str]) -> Self:
+        """Error of an extra of which these packages cannot be imported."""
+        return cls(
+            f"{', '.join(packages)} {'is' if len(packages) == 1 else 'are'} not installed",
+            subject=f"extra '{extra}'",
+            remedy=f"pip install 'mtl-flows[{extra}]', with the constraints file of the release",
+        )
 
 
 def unwritable(path: object, error: OSError) -> ConfigurationError:

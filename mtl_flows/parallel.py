@@ -23,7 +23,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from mtl_flows.errors import LimitExceededError
+from mtl_flows.errors import LimitExceededError, MissingExtraError
+from mtl_flows.extras import explained
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -99,7 +100,18 @@ class GuardedPool:
         ------
         GuardedOutcome
             Its error is a `LimitExceededError` where a limit was exceeded or the process died.
+
+        Raises
+        ------
+        MissingExtraError
+            If the function needs a package that is not installed: that is no item's fault.
         """
+        for outcome in self._outcomes(function, items):
+            if isinstance(outcome.error, MissingExtraError):
+                raise outcome.error
+            yield outcome
+
+    def _outcomes(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[GuardedOutcome[R]]:
         if self._workers == 0:
             yield from (_call(function, item) for item in items)
             return
@@ -198,6 +210,8 @@ def _call(function: Callable[[T], R], item: T) -> GuardedOutcome[R]:
         return GuardedOutcome(
             error=RuntimeError(f"tried to exit with {stop.code!r}"), traceback=traceback.format_exc()
         )
+    except ModuleNotFoundError as error:
+        return GuardedOutcome(error=_portable(explained(error)), traceback=traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - it becomes the outcome of this item alone
         return GuardedOutcome(error=_portable(error), traceback=traceback.format_exc())
 

@@ -21,6 +21,7 @@ from mtl_flows.errors import (
     MTLError,
     NotFoundError,
 )
+from mtl_flows.extras import explained
 
 EXIT_CODES: dict[type[MTLError], int] = {
     InputError: 1,
@@ -109,8 +110,9 @@ def main() -> None:
             app()
         finally:
             sys.stdout.flush()
-    except MTLError as error:
-        if os.environ.get("MTL_TRACEBACK"):
+    except (MTLError, ModuleNotFoundError) as raised:
+        error = explained(raised) if isinstance(raised, ModuleNotFoundError) else raised
+        if os.environ.get("MTL_TRACEBACK") or not isinstance(error, MTLError):
             raise
         complain("error", f"({error.reason}) {error}")
         sys.exit(exit_code(error))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from mtl_flows.errors import MTLError
+from mtl_flows.extras import require
 from mtl_flows.jobs.context import engine_here
 from mtl_flows.jobs.ordering import order
 from mtl_flows.schemas.base import utc_now
@@ -141,6 +142,7 @@ def probed_speed(subject: Subject, store: MTLStore, parameters: DynamicsParamete
     """Run ten steps of one material here; None where its potential cannot be run here."""
     p = parameters
     try:
+        require("dynamics")
         approximant = order(subject, store.crystals.get(subject.crystal_id).to_structure(), 0, p)
         structure = approximant.to_structure()
         md = p.md_parameters(structure.composition, p.temperatures_K[0])

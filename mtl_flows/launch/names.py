@@ -15,6 +15,9 @@ CATEGORIES = (LIGHT, *DYNAMICS)
 potential on a CPU, or wherever the worker has it, by a potential on a GPU, by VASP.
 """
 
+EXTRA_OF: Mapping[str, str] = MappingProxyType({LIGHT: "topology", **dict.fromkeys(DYNAMICS, "dynamics")})
+"""The extra that jobs of each category need."""
+
 KINDS: Mapping[WorkKind, tuple[str, ...]] = MappingProxyType(
     {
         "light": (LIGHT,),

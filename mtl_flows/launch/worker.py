@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
+from mtl_flows.extras import require
 from mtl_flows.launch.crew import run_crew
 from mtl_flows.launch.events import EventCallback, RocketEvent, WorkSummary
-from mtl_flows.launch.names import CATEGORIES
+from mtl_flows.launch.names import CATEGORIES, EXTRA_OF
 from mtl_flows.launch.rockets import Unlimited, WorkOrder, run_rockets
 from mtl_flows.store.connection import Connection
 
@@ -56,7 +57,10 @@ def work(
     ------
     DatabaseUnavailableError
         If no server answers, or if it stays away for ten minutes.
+    MissingExtraError
+        If what such jobs need is not installed here.
     """
+    require(*sorted({EXTRA_OF[category] for category in categories if category in EXTRA_OF}))
     deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
     order = WorkOrder(
         categories=tuple(categories),

@@ -8,7 +8,7 @@ import scipy
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
-from mtl_flows.errors import ConfigurationError, DynamicsError, NoFrameworkError, NoMobileIonError
+from mtl_flows.errors import DynamicsError, NoFrameworkError, NoMobileIonError
 from mtl_flows.science.dynamics.motion import (
     FrameworkMotion,
     cage_positions,
@@ -188,12 +188,8 @@ def _mean_square_displacement(
     production: Trajectory, moved_A: FloatArray, mobile_ion: str, temperature_K: float, n_mobile: int
 ) -> _Curve:
     """Compute the curves with pymatgen-analysis-diffusion."""
-    try:
-        from pymatgen.analysis.diffusion.analyzer import DiffusionAnalyzer
-    except ImportError as error:
-        raise ConfigurationError(
-            "pymatgen-analysis-diffusion is not installed", remedy="install the extra 'dynamics'"
-        ) from error
+    from pymatgen.analysis.diffusion.analyzer import DiffusionAnalyzer
+
     analyser = DiffusionAnalyzer(
         Structure(
             Lattice(production.lattice_A),

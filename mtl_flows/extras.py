@@ -1,0 +1,45 @@
+"""The parts of an installation that are optional, and the packages by which each is known to be there."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from types import MappingProxyType
+
+from mtl_flows.errors import MissingExtraError, MTLError
+
+EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "topology": ("gph", "gtda", "numba", "sklearn"),
+        "dynamics": (
+            *("ase", "atomate2", "chgnet", "custodian", "emmet", "psutil", "pymatgen.analysis.diffusion"),
+            *("sevenn", "torch"),
+        ),
+        "embedded": ("fiftyone",),
+        "report": ("matplotlib",),
+        "zstd": ("zstandard",),
+    }
+)
+"""Packages as they are imported, by the extra that brings them."""
+
+
+def require(*extras: str) -> None:
+    """Make sure that extras are installed.
+
+    Raises
+    ------
+    MissingExtraError
+        If one is not.
+    """
+    for extra in extras:
+        lacking = [package for package in EXTRAS[extra] if find_spec(package) is None]
+        if lacking:
+            raise MissingExtraError.of(extra, lacking)
+
+
+def explained(error: ModuleNotFoundError) -> MTLError | ModuleNotFoundError:
+    """Return the error that says which extra to install, or the error itself if no extra brings the package."""
+    missing = f"{error.name}."
+    for extra, packages in EXTRAS.items():
+        for package in packages:
+            if missing.startswith(f"{package}."):
+                return MissingExtraError.of(extra, [package])
+    return error
