@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
-.PHONY: env demo demo-long example test lint docs clean
+.PHONY: env demo demo-long example test installation lint docs clean
 
 env: $(STAMP)
 
@@ -46,6 +46,10 @@ test: env
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n 2
+
+# The wheel with each extra alone, in environments of their own.
+installation: env
+	$(BIN)/python -m pytest -m installation tests/installation
 
 docs: env
 	$(BIN)/python -m mkdocs build --strict
