@@ -17,14 +17,20 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     subject: Annotated[str, typer.Argument(help="Material id, such as icsd-188887, or a file.")],
+    full: Annotated[
+        bool, typer.Option("--full", help="Every gate, cluster, rule with its evidence, and calculation.")
+    ] = False,
+    provenance: Annotated[
+        bool, typer.Option("--provenance", help="When, by which code and libraries each document was made.")
+    ] = False,
     screening: ScreeningName = "",
     json: Json = False,
 ) -> None:
-    """Tell the whole story of one material, or of a file that was refused.
+    """Tell where one material stands, or why a file was refused.
 
-    Each gate's value against its threshold under both protocols, its clusters and the nearest known conductors, each
-    rule with its evidence, each calculation, what is pending, and where every number comes from. Files are found by
-    name, with or without their folder.
+    On one screen: the verdict, where it stands under both protocols, the three numbers that decide, and what to do
+    next. --full tells the whole story, --json all of it with its provenance. Files are found by name, with or without
+    their folder.
     """
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.story import tell
@@ -36,27 +42,48 @@ def explain(
         return
     if "structure" in story:
         _print_structure(story)
+    if full or "structure" not in story:
+        _print_refusals(story)
+    if full:
+        _print_all(story)
+    elif "structure" in story:
+        _print_brief(story)
+    if provenance:
+        _print_list("Provenance", story.get("provenance", []))
+
+
+def _print_brief(story: dict[str, Any]) -> None:
+    from mtl_flows.report.brief import brief
+
+    told = brief(story)
+    if story.get("verdict"):
+        out.print(f"Verdict: {story['verdict']}")
+    for protocol, standing in told.standing.items():
+        out.print(f"{protocol:9}  {standing}")
+    for number in told.numbers:
+        out.print(f"{number.name} {number.value}  ({number.asked})")
+    if story["rejections"]:
+        out.print(f"{len(story['rejections'])} refusals")
+    out.print(f"Next: {told.next_step}", soft_wrap=True)
+    out.print(f"More: mtl explain {story['subject']} --full", soft_wrap=True)
+
+
+def _print_refusals(story: dict[str, Any]) -> None:
     _print_list("Refusals", [{k: v for k, v in r.items() if k != "lines"} for r in story["rejections"]])
     for refusal in story["rejections"]:
         if refusal["lines"]:
             out.print(f"Lines of {refusal['subject']}:", markup=False)
             for line in refusal["lines"]:
                 out.print(f"  {line}", markup=False, highlight=False)
+
+
+def _print_all(story: dict[str, Any]) -> None:
     _print_list("Gates", story.get("gates", []))
     _print_list("Clusters", story.get("clusters", []))
     if "ranking" in story:
         _print_ranking(story["ranking"])
-    rules = [
-        {
-            "rule": r["rule"],
-            "name": r["name"],
-            "passed": r["passed"],
-            "reason": r["reason"],
-            "evidence": r["evidence"],
-            "confidence": r["confidence"],
-        }
-        for r in story.get("rules", [])
-    ]
+    told = ("rule", "name", "passed", "reason", "evidence", "confidence")
+    rules = [{name: rule[name] for name in told} for rule in story.get("rules", [])]
     _print_list("Chemical rules (article §2.4)", rules)
     _print_list("Calculations", story.get("calculations", []))
     if story.get("verdict"):
@@ -67,7 +94,6 @@ def explain(
         out.print(f"Pending: {', '.join(story['pending'])}")
     if "other_materials" in story:
         out.print(f"The name also stands for {', '.join(story['other_materials'])}")
-    _print_list("Provenance", story.get("provenance", []))
 
 
 def _print_structure(story: dict[str, Any]) -> None:

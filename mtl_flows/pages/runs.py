@@ -124,12 +124,10 @@ def _density(store: MTLStore, simulations: Sequence[TrajectoryDocument], ion: st
     simulation = max(simulations, key=lambda s: (s.temperature_K, s.steps_done))
     discard_ps = simulation.discard_ps
     try:
-        return density_record(
-            load_trajectory(store, simulation),
-            ion,
-            simulation.temperature_K,
-            DiffusionParameters().discard_ps if discard_ps is None else discard_ps,
-        )
+        trajectory = load_trajectory(store, simulation)
+        if discard_ps is None:  # it goes on
+            discard_ps = min(DiffusionParameters().discard_ps, 0.5 * trajectory.duration_ps)
+        return density_record(trajectory, ion, simulation.temperature_K, discard_ps)
     except DynamicsError:
         return None
 

@@ -37,6 +37,12 @@ from mtl_flows.vocabulary import PROTOCOLS, Protocol
 Story = dict[str, Any]
 R = TypeVar("R", bound=CrystalResult)
 
+_RESULTS = {
+    *("dynamics_status", "engine", "P_conducts_crystal", "window_low_V", "window_high_V", "window_width_V"),
+    *(f"activation_energy_crystal{end}_eV" for end in ("", "_low", "_high")),
+    *(f"conductivity_300K_crystal{end}_S_per_cm" for end in ("", "_low", "_high")),
+}
+
 
 def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Story:
     """Collect everything the store knows of a material, or of a file that was refused.
@@ -106,6 +112,7 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         story["pending"] = candidate.pending
         story["verdict"] = candidate.verdict
         story["what_would_decide"] = candidate.what_would_decide
+        story["results"] = candidate.model_dump(include=_RESULTS)
     else:
         story["pending"] = ["topology", "chemistry"]
     return story

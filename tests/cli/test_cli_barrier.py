@@ -27,9 +27,9 @@ def test_barriers_are_refined_kept_and_shown(mtl_here: Mtl, screened: MTLStore) 
     shown = mtl_here("barrier", "licl")
     assert f"{found['licl']['refined']['E_3D_eV']:.3f}".rstrip("0") in shown.out
     assert screened.barriers.count() == before + 2
-    explained = mtl_here("explain", "licl").out
+    explained = mtl_here("explain", "licl", "--full").out
     assert f"Refined: E_3D {found['licl']['refined']['E_3D_eV']:.2f}" in explained
-    assert "Refined" not in mtl_here("explain", "li3ocl").out
+    assert "Refined" not in mtl_here("explain", "li3ocl", "--full").out
     nobody = mtl_here("barrier", "nobody")
     assert (nobody.code, "nobody" in nobody.err) == (5, True)
 

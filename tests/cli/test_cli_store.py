@@ -262,7 +262,11 @@ def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
     assert {"value", "threshold", "rule", "outcome"} <= story["gates"][0].keys()
     made_of = story["ranking"]
     assert made_of["priority"] == pytest.approx(np.log(made_of["v3_over_d3"]) - made_of["E_3D_eV"] / 0.5)
-    assert "= ln v3/d3" in mtl_here("explain", "li10gep2s12").out
+    assert "= ln v3/d3" in mtl_here("explain", "li10gep2s12", "--full").out
+    screen = mtl_here("explain", "li10gep2s12").out.splitlines()
+    assert len(screen) <= 15
+    assert "Next: mtl launch li10gep2s12" in screen
+    assert sum("passed every gate" in line for line in screen) == 2
     stages = [origin["stage"] for origin in story["provenance"]]
     assert stages == [
         "ingest",
@@ -273,9 +277,14 @@ def test_the_story_of_a_material(mtl_here: Mtl, screened: MTLStore) -> None:
         "clustering, published",
         "clustering, text",
     ]
-    told = mtl_here("explain", "licoo2").out
+    told = mtl_here("explain", "licoo2", "--full").out
     assert "transition_metal" in told
     assert "rho_cycles" in told
+    assert "giotto-ph" not in told
+    assert "giotto-ph" in mtl_here("explain", "licoo2", "--provenance").out
+    dropped = mtl_here("explain", "licoo2").out
+    assert "dropped at prescreen: 0, asked rho_cycles > 0" in dropped
+    assert "Next: nothing, it was dropped" in dropped
     nobody = mtl_here("explain", "nobody")
     assert (nobody.code, "nobody" in nobody.err) == (5, True)
     bare = mtl_here("explain")

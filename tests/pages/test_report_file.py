@@ -16,7 +16,7 @@ from simulated import walk
 from typer.testing import CliRunner
 
 from mtl_flows.cli.app import app
-from mtl_flows.errors import ConfigurationError, NotFoundError
+from mtl_flows.errors import ConfigurationError, DynamicsError, NotFoundError
 from mtl_flows.evaluation.labelled import FEWEST, benchmark_labelled
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.pages.libraries import plotly_library
@@ -99,6 +99,11 @@ def test_a_density_holds_what_its_levels_say() -> None:
     for share, level in record["levels"].items():
         inside = values[values >= level].sum() / values.sum()
         assert inside == pytest.approx(float(share), abs=0.12)
+
+
+def test_a_run_that_ends_within_its_equilibration_has_no_density() -> None:
+    with pytest.raises(DynamicsError, match="outlast"):
+        density_record(walk(1200.0, 0.35).trajectory(1), "Li", 1200.0, 1000.0)
 
 
 def test_stores_with_little_in_them_have_a_page(

@@ -116,12 +116,12 @@ function dynamicsCards(record, row) {
   const { msd, arrhenius, density, about, potentials } = record;
   if (!msd && !arrhenius) return [h("div.grid", {}, card("Dynamics", "", h("p.muted", {}, "Nothing was simulated. ", h("code", {}, `mtl launch ${row.material_id}`), " hands it in.")))];
   const cards = [];
-  if (msd) cards.push(card("Mean square displacement", "w4", msdChart(msd), caption("Heavy: window of the fit; dotted: how far the framework went, vibration averaged out.")));
+  if (msd) cards.push(card("Mean square displacement", "w4", msd.curves.some((curve) => curve.lag_ps.length) ? msdChart(msd) : h("p.muted", {}, "No run is long enough for a curve yet."), msd.curves.some((curve) => curve.lag_ps.length) && caption("Heavy: window of the fit; dotted: how far the framework went, vibration averaged out.")));
   if (arrhenius) cards.push(card("Arrhenius", "w4", arrheniusChart(arrhenius), caption(energies(arrhenius.numbers))));
   if (density) cards.push(densityCard(density, row));
   const chunks = msd ? msd.curves.filter((curve) => curve.chunks.length) : [];
   if (chunks.length) cards.push(card("Temperature and energy of the run", "w6", runChart(chunks), caption("Means of each chunk; energies against the first.")));
-  if (msd) cards.push(card("Simulations", "w6", grid(["K", "no.", "ps", "D, cm²/s", "status"], msd.curves.map((c) => [c.temperature_K, c.ordering, c.length_ps, c.D_cm2_per_s, [outcome(c.status), c.reason ? h("small", {}, c.reason) : ""]])),
+  if (msd) cards.push(card("Simulations", "w6", grid(["K", "no.", "ps", "D, cm²/s", "status"], msd.curves.map((c) => [c.temperature_K, c.ordering, c.length_ps, c.D_cm2_per_s, [badge(c.status.replaceAll("_", " "), c.status === "converged" ? "pass" : c.status === "running" ? "" : "undecided"), " ", c.reason ? h("small", {}, c.reason) : ""]])),
     known(about.result_of) && !about.result_of.startsWith(row.material_id) && caption("The run is that of ", about.result_of, about.result_is_earlier ? ", whose crystal has been read anew or refined since" : "", ".")));
   if (potentials.orderings?.length) cards.push(card("By potential", "", potentialTable(potentials)));
   return [h("h2", {}, "Dynamics"), h("div.grid", {}, cards)];

@@ -97,11 +97,12 @@ function benchmarkTable(scores) {
 
 function aboutPage() {
   const { meta } = report;
-  const pairs = (object) => h("dl", {}, Object.entries(object).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, typeof value === "object" && value !== null ? JSON.stringify(value) : String(value))]));
+  const told = (value) => (Array.isArray(value) ? value.map(told).join(Array.isArray(value[0]) || typeof value[0] === "object" ? "; " : ", ") || "none" : value === null ? "none" : typeof value === "object" ? Object.entries(value).map(([name, item]) => `${name} ${told(item)}`).join(", ") : String(value));
+  const pairs = (object) => h("dl", {}, Object.entries(object).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, told(value))]));
   return [h("h1", {}, "About this page"), h("div.grid", {},
-    card("What it holds", "w6", h("p", {}, `All of the screening ${meta.screening} of the store ${meta.store}, as of ${meta.made_at}. It asks the network for nothing.`),
+    card("What it holds", "w6", h("p", {}, `All of the screening ${meta.screening} for ${meta.ion} of the store ${meta.store}, as of ${meta.made_at}. It asks the network for nothing.`),
       h("p", {}, "Made with "), h("pre", {}, h("code", {}, meta.command))),
     card("Potentials", "w6", meta.potentials.length ? grid(["potential", "hash", "software"], meta.potentials) : h("p.muted", {}, "Nothing was simulated.")),
-    Object.entries(meta.parameters).map(([section, values]) => card(`Parameters: ${section}`, "w6", typeof values === "object" && values !== null ? pairs(values) : h("p", {}, String(values)))),
+    Object.entries(meta.parameters).filter(([, values]) => typeof values === "object" && values !== null).map(([section, values]) => card(`Parameters: ${section.replaceAll("_", " ")}`, "w6", pairs(values))),
     meta.libraries.map((one) => card(`${one.name}, ${one.version}`, "", h("details", {}, h("summary", {}, "licence"), h("pre", {}, one.licence)))))];
 }

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
-from mtl_flows.errors import ConfigurationError, NoMobileIonError
+from mtl_flows.errors import ConfigurationError, DynamicsError, NoMobileIonError
 from mtl_flows.science.dynamics.trajectory import Trajectory
 
 _VALUES_PER_LINE = 5
@@ -93,11 +93,18 @@ def ion_density(
     ------
     NoMobileIonError
         If there is no atom of ``mobile_ion``.
+    DynamicsError
+        If no frame is left.
     """
     mobile = trajectory.mask(mobile_ion)
     if not mobile.any():
         raise NoMobileIonError(f"the trajectory holds no {mobile_ion}")
     production = trajectory.unwrapped().from_time(discard_ps)
+    if not production.n_frames:
+        raise DynamicsError(
+            f"the run of {trajectory.duration_ps:g} ps does not outlast its equilibration of {discard_ps:g} ps",
+            remedy="discard less, or extend the run",
+        )
     lattice = Lattice(trajectory.lattice_A)
     shape = np.maximum(np.ceil(np.array(lattice.abc) / spacing_A).astype(int), 1)
     counts = np.zeros(int(shape.prod()))
