@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtl_flows.cli.console import complain, err, out, print_json, table
+from mtl_flows.cli.known_answers import dynamics_benchmark
 from mtl_flows.cli.retired import retired_command
 from mtl_flows.cli.types import Json, MobileIon, ScreeningName, Workers, output_option
 from mtl_flows.errors import unwritable
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command()(published)
     group.command()(conductivity)
     group.command()(barrier)
+    group.command("dynamics")(dynamics_benchmark)
     retired_command(group, "funnel", "benchmark conductivity", conductivity)
     app.add_typer(group, name="benchmark")
 

@@ -118,6 +118,14 @@ def _number(criterion: dict[str, Any]) -> str:
     told = f"{value:.3g} [{ends[0]}, {ends[1]}]"
     if criterion["probability"] is not None:
         told += f", {100 * criterion['probability']:.0f} %"
-        if criterion["outcome_alone"] != criterion["outcome"]:
-            mark += f" (simulation alone: {criterion['outcome_alone']})"
+        if criterion["value_alone"] is not None:
+            mark += _alone(criterion)
     return told + mark
+
+
+def _alone(criterion: dict[str, Any]) -> str:
+    """What the simulation alone would say, where that differs: its number where the potential's bias was taken out."""
+    number, corrected = f"{criterion['value_alone']:.2g}", f"{criterion['value']:.2g}"
+    told = [number] if number != corrected else []
+    told += [criterion["outcome_alone"]] if criterion["outcome_alone"] != criterion["outcome"] else []
+    return f" (simulation alone: {', '.join(told)})" if told else ""

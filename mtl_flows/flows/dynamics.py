@@ -28,12 +28,15 @@ class DynamicsFlowMaker(RecordMaker):
         What decides the gates shown beside the result in the candidate table.
     entries
         Where the energies of the electrochemical window come from.
+    window
+        Whether there is to be one.
     """
 
     name: str = "dynamics"
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
     screening: ScreeningParameters = field(default_factory=ScreeningParameters)
     entries: EntrySource = field(default_factory=EntrySource)
+    window: bool = True
 
     def make(self, parent: str, material_id: str, *, ordered: bool = False) -> Flow:
         """Flow over every temperature and approximant; an `ordered` crystal has one approximant."""
@@ -43,11 +46,14 @@ class DynamicsFlowMaker(RecordMaker):
             prepare, heat, runs, fit = approximant_jobs(
                 parent, ordering, label, p, temperatures_K=p.temperatures_K, fitted=p
             )
-            window = StabilityMaker(
-                name=f"electrochemical window {label}", parameters=p, source=self.entries
-            ).make(parent, ordering, [prepare.output])
-            jobs += [prepare, heat, *runs, window, fit]
-            ends += [fit, window]
+            jobs += [prepare, heat, *runs, fit]
+            ends.append(fit)
+            if self.window:
+                window = StabilityMaker(
+                    name=f"electrochemical window {label}", parameters=p, source=self.entries
+                ).make(parent, ordering, [prepare.output])
+                jobs.append(window)
+                ends.append(window)
         table = CandidatesMaker(name=f"candidate {material_id}", parameters=self.screening).make(
             [end.output for end in ends], [parent]
         )
@@ -62,5 +68,5 @@ class DynamicsFlowMaker(RecordMaker):
         p = self.parameters
         heating = ceil(p.heat_ps / p.chunk_ps)
         production = len(p.temperatures_K) * ceil(p.production_ps / p.chunk_ps)
-        order_relax, window, fit, table = 2, 1, 1, 1
+        order_relax, window, fit, table = 2, int(self.window), 1, 1
         return p.ordering.n_orderings * (order_relax + heating + production + window + fit) + table

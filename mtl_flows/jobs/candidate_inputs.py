@@ -15,6 +15,7 @@ from mtl_flows.science.known import canonical_id
 from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, Subject
 from mtl_flows.stages.candidates import CANDIDATES
 from mtl_flows.stages.evidence import Sources
+from mtl_flows.stages.known_errors import by_potential, mark_of
 from mtl_flows.stages.verdict import verdict_key
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.marks import marks_by
@@ -87,6 +88,7 @@ def input_hashes(
         marks_by(store.transport, _FIT, of_crystals, key="crystal_id"),
         marks_by(store.stability, _WRITTEN, of_crystals, key="crystal_id"),
     ]
+    errors = _errors(store) if any(runs) else []
     common = [
         CANDIDATES.version,
         CandidateDocument.model_fields["schema_version"].default,
@@ -105,13 +107,19 @@ def input_hashes(
         digest = head.copy()
         own_marks: list[Any] = [marks.get(structure_id, []) for marks in by_stage]
         own_marks += [
-            [*source, *(marks.get(source.crystal_id, []) for marks in runs)]
+            [*source, *(marks.get(source.crystal_id, []) for marks in runs), *errors]
             for source in sources.get(material_of(structure_id), ())
             if any(source.crystal_id in marks for marks in runs)
         ]
         digest.update(_MARKS.encode([own, own_marks]).encode())
         hashes[structure_id] = digest.hexdigest()[:32]
     return hashes
+
+
+def _errors(store: MTLStore) -> list[Any]:
+    """What is known of the errors of potentials, on which all that is simulated rests; none where nothing is."""
+    known = by_potential(store.potentials.find())
+    return [[key, *mark_of(known[key])] for key in sorted(known)]
 
 
 Marks = dict[str, list[list[Any]]]

@@ -1,9 +1,11 @@
 """What was simulated of some materials or of their groups, read from the store."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.stages.evidence import Evidence, Sources
+from mtl_flows.stages.known_errors import by_potential
 from mtl_flows.store.database import MTLStore
 
 
@@ -30,4 +32,8 @@ def gather(store: MTLStore, sources: Mapping[str, Sources], mobile_ion: str) -> 
     }
     for window in store.stability.find(query):
         windows.setdefault(window.crystal_id, []).append(window)
-    return {material: Evidence.of(found, trajectories, fits, windows) for material, found in sources.items()}
+    comparisons = by_potential(store.potentials.find()) if parents else {}
+    return {
+        material: replace(Evidence.of(found, trajectories, fits, windows), comparisons=comparisons)
+        for material, found in sources.items()
+    }

@@ -9,7 +9,7 @@ from mtl_flows.errors import PotentialChangedError, UnsoundPotentialError
 from mtl_flows.jobs.context import engine_here
 from mtl_flows.schemas.base import utc_now
 from mtl_flows.schemas.potentials import PotentialDocument
-from mtl_flows.simulation.soundness import Soundness
+from mtl_flows.simulation.soundness import SOUNDNESS_VERSION, Soundness
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.potentials import name_part, potential_id
 from mtl_flows.store.database import MTLStore
@@ -59,7 +59,9 @@ def identify(store: MTLStore, parameters: DynamicsParameters) -> dict[str, Any]:
 
 
 def require_sound(store: MTLStore, parameters: DynamicsParameters, relaxed: Structure) -> None:
-    """Try a potential once, on the first cell that it relaxed; what was found is kept.
+    """Try a potential once, on the first cell that it relaxed; what was found is kept with the version of the check.
+
+    What an older version found is found anew; what was kept before there were versions is of the first.
 
     Raises
     ------
@@ -67,13 +69,14 @@ def require_sound(store: MTLStore, parameters: DynamicsParameters, relaxed: Stru
         If its forces or its stress are not the slope of its energy, unless that was asked for.
     """
     key = parameters.potential_id
-    found = next((known.soundness for known in store.potentials.find({"_id": key})), None)
-    if found is None:
+    known = next(iter(store.potentials.find({"_id": key})), None)
+    found = known.soundness if known is not None else None
+    if known is None or found is None or (known.soundness_version or 1) < SOUNDNESS_VERSION:
         checked = engine_here(parameters).check(relaxed)
         if checked is None:
             return
         found = checked.as_dict()
-        store.potentials.note_soundness(key, found)
+        store.potentials.note_soundness(key, found, SOUNDNESS_VERSION)
     objection = Soundness(**found).objection
     if objection and not parameters.allow_unsound:
         raise UnsoundPotentialError(

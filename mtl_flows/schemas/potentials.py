@@ -32,6 +32,13 @@ class PotentialDocument(Document):
         description="forces and stress held against the energy on the first cell that was relaxed; null before, and "
         "for a program whose forces are beyond doubt",
     )
+    soundness_version: int | None = Field(
+        None, description="version of the check that found this; null before versions were kept"
+    )
+    known_answers: list[FreeForm] = Field(
+        default_factory=list,
+        description="conductors of known conductivity that it simulated, simulated and published values side by side",
+    )
     noted_at: datetime = Field(
         description="UTC, when its weights were met, or met again in the place of others"
     )

@@ -16,6 +16,9 @@ class CriterionRecord(BaseModel):
     maximum: float | None = Field(description="upper threshold; null if there is none")
     strict: bool = Field(description="a value at the threshold fails")
     value: float | None = Field(description="best estimate; null where no number can be used")
+    value_alone: float | None = Field(
+        None, description="the same of the simulation alone, uncorrected; null of other quantities"
+    )
     low: float | None = Field(description="lower end of the interval; null where it is open")
     high: float | None = Field(description="upper end of the interval; null where it is open")
     status: Trust = Field(description="how far the number can be trusted")

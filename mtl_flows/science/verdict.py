@@ -190,6 +190,7 @@ class CriterionOutcome:
             "maximum": self.criterion.maximum,
             "strict": self.criterion.strict,
             "value": self.measured.value,
+            "value_alone": None if self.measured.alone is None else self.measured.alone.median,
             "low": low if math.isfinite(low) else None,
             "high": high if math.isfinite(high) else None,
             "status": self.measured.status,

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
+SOUNDNESS_VERSION = 1
+"""Of the check: raised whenever the same potential would be judged otherwise, so that it is tried again."""
 POSITION_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
 """What calculators raise when they meet positions, or elements, that make no sense to them."""
 _SHIFT_A = 0.02

@@ -1,11 +1,12 @@
 """Which simulations and which window a row shows: one run, the material's own or one of its group."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.stability import StabilityDocument
+from mtl_flows.science.dynamics.known_answers import Comparison
 from mtl_flows.stages.ensembles import newest_series
 from mtl_flows.stages.subjects import RunSource
 
@@ -24,6 +25,8 @@ class Evidence:
         Those of the newest run: one potential and protocol, each approximant once.
     every_fit
         All fits of what was simulated, other potentials' too.
+    comparisons
+        What known answers say of potentials, by their ids.
     """
 
     source: RunSource | None = None
@@ -31,6 +34,7 @@ class Evidence:
     fits: Sequence[TransportDocument] = ()
     window: StabilityDocument | None = None
     every_fit: Sequence[TransportDocument] = ()
+    comparisons: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
 
     @classmethod
     def of(

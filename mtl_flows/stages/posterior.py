@@ -10,6 +10,7 @@ from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionResult
 from mtl_flows.science.dynamics.belief import Belief
 from mtl_flows.science.dynamics.foresight import Foresight, Question, foresee, is_decided
+from mtl_flows.science.dynamics.known_answers import known_error
 from mtl_flows.science.dynamics.readings import Reading
 from mtl_flows.science.dynamics.transport import Observed, PotentialError, Transport
 from mtl_flows.science.verdict import ACTIVATION_ENERGY, CONDUCTIVITY, Criterion, VerdictThresholds
@@ -71,15 +72,26 @@ def posterior_fields(evidence: Evidence, thresholds: VerdictThresholds) -> dict[
 
 
 def potential_error(alone: Belief, evidence: Evidence, thresholds: VerdictThresholds) -> PotentialError:
-    """What the potential gets wrong in E_a: as stated, else by a second potential's disagreement, else a default."""
+    """What the potential gets wrong in E_a: as stated, else by known answers, a second potential, or a default."""
     if thresholds.potential_error_eV is not None:
         return PotentialError(thresholds.potential_error_eV, source="stated")
+    known = _known_error(evidence)
+    if known is not None:
+        return known
     others = _other_potentials(evidence)
     if not others:
         return PotentialError()
     apart = [_median_eV(alone) - _median_eV(other.belief()) for other in others]
     deviation_eV = float(np.sqrt(np.mean(np.square(apart))))
     return PotentialError(max(deviation_eV, SMALLEST_ERROR_EV), source="second_potential")
+
+
+def _known_error(evidence: Evidence) -> PotentialError | None:
+    """From conductors of known conductivity, the material itself left out."""
+    run = next(iter([*evidence.trajectories, *evidence.fits]), None)
+    comparisons = evidence.comparisons.get(run.potential_id, ()) if run is not None else ()
+    material = evidence.source.material_id if evidence.source is not None else ""
+    return known_error([c for c in comparisons if c.material_id != material])
 
 
 def what_more(
@@ -110,9 +122,10 @@ def _advice(
 ) -> str:
     if not foreseen.limited_by_potential:
         return _longer(foreseen)
+    shift = f", after a shift of {-error.bias_eV:+.2f} eV" if error.bias_eV else ""
     limit = (
-        f"the potential's error of {error.deviation_eV:.2f} eV ({error.source}) leaves it open however long the runs; "
-        "a potential that is better known would decide"
+        f"the potential's error of {error.deviation_eV:.2f} eV ({error.source}{shift}) leaves it open however long "
+        "the runs; a potential that is better known would decide"
     )
     if is_decided(question(alone)):
         return limit

@@ -1,6 +1,6 @@
 """Potentials: which weights the names of potentials stand for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -27,9 +27,21 @@ class PotentialCollection(DocumentCollection[PotentialDocument]):
             {"_id": key, "weights_sha256": None}, {"$set": {"weights_sha256": weights_sha256}}
         )
 
-    def note_soundness(self, key: str, soundness: Mapping[str, Any]) -> None:
-        """Keep what the first check of a potential found."""
-        self.writable.update_one({"_id": key, "soundness": None}, {"$set": {"soundness": dict(soundness)}})
+    def note_soundness(self, key: str, soundness: Mapping[str, Any], version: int) -> None:
+        """Keep what the check of a potential found, in the place of what an older version of it did."""
+        older = [{"soundness": None}, {"soundness_version": {"$in": [None, *range(version)]}}]
+        self.writable.update_one(
+            {"_id": key, "$or": older},
+            {"$set": {"soundness": dict(soundness), "soundness_version": version}},
+        )
+
+    def note_known_answers(self, key: str, comparisons: Sequence[Mapping[str, Any]]) -> int:
+        """Keep what known answers say of a potential; 1 if that is new."""
+        listed = [dict(comparison) for comparison in comparisons]
+        changed = self.writable.update_one(
+            {"_id": key, "known_answers": {"$ne": listed}}, {"$set": {"known_answers": listed}}
+        )
+        return changed.modified_count
 
     def note_again(self, key: str) -> None:
         """Let a name stand for this potential from now on."""

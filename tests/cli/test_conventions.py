@@ -19,7 +19,7 @@ from mtl_flows.store.ranking import RANKINGS
 from mtl_flows.vocabulary import DynamicsStatus, GateKey, Ranking, SimulationStatus
 
 # Words that end in s and are no plurals, and the one command that writes several things.
-NOT_PLURAL = {"status", "arrhenius", "examples"}
+NOT_PLURAL = {"status", "arrhenius", "dynamics", "examples"}
 CHOSEN = {
     *(
         "protocol",

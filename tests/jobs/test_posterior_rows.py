@@ -12,6 +12,7 @@ from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
+from mtl_flows.science.dynamics.known_answers import Comparison
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
 from mtl_flows.science.verdict import Criterion, VerdictThresholds
 from mtl_flows.stages.evidence import Evidence
@@ -128,3 +129,40 @@ def test_a_second_potential_says_how_far_off_they_may_be() -> None:
     assert fields["potential_error_eV"] == pytest.approx(0.3, abs=0.08)
     alike = replace(evidence, every_fit=[fits[0], fit_of("other", 0.31)])
     assert posterior_fields(alike, P.verdict)["potential_error_eV"] == 0.1
+
+
+def known(bias_decades: float, *, materials: str = "abcde") -> list[Comparison]:
+    """Conductors that a potential makes too fast by so much."""
+    sigma = 1e-4 * 10.0**bias_decades
+    return [
+        Comparison(m, m, (1e-4, 1e-4), (sigma, sigma / 2, sigma * 2), (0.3, 0.2, 0.4), (), {"800": 20.0}, 52)
+        for m in materials
+    ]
+
+
+def test_known_answers_come_before_a_second_potential_and_raw_stands_beside_corrected() -> None:
+    fits = [fit_of("toy", 0.35), fit_of("other", 0.5)]
+    evidence = Evidence(
+        trajectories=run("toy", 0.35), fits=fits[:1], every_fit=fits, comparisons={"toy": known(2.0)}
+    )
+    thresholds = VerdictThresholds()
+    fields = posterior_fields(evidence, thresholds)
+    assert fields["potential_error_source"] == "known_answers"
+    assert fields["potential_bias_eV"] == pytest.approx(-0.119, abs=0.02)
+    # The crystal's barrier is the simulation's less the bias, and both stand in the row.
+    raised = fields["activation_energy_crystal_eV"] - fields["activation_energy_simulated_eV"]
+    assert raised == pytest.approx(-fields["potential_bias_eV"], abs=0.02)
+    few = replace(evidence, comparisons={"toy": known(2.0, materials="abcd")})
+    assert posterior_fields(few, thresholds)["potential_error_source"] == "second_potential"
+    another = replace(evidence, comparisons={"other": known(2.0)})
+    assert posterior_fields(another, thresholds)["potential_error_source"] == "second_potential"
+    stated = posterior_fields(evidence, VerdictThresholds(potential_error_eV=0.1))
+    assert (stated["potential_error_source"], stated["potential_bias_eV"]) == ("stated", 0.0)
+
+
+def test_a_material_is_not_corrected_by_its_own_measured_value() -> None:
+    source = RunSource("parent", STRUCTURE.crystal_id, STRUCTURE.id, STRUCTURE.material_id, current=True)
+    comparisons = known(2.0)
+    comparisons[0] = replace(comparisons[0], material_id=STRUCTURE.material_id)
+    evidence = Evidence(source, trajectories=run("toy", 0.35), comparisons={"toy": comparisons})
+    assert posterior_fields(evidence, VerdictThresholds())["potential_error_source"] == "default"
