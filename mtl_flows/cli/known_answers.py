@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mtl_flows.evaluation.known_answers import KnownAnswer, PotentialRecord
-    from mtl_flows.science.dynamics.known_answers import Comparison, Pooled
+    from mtl_flows.science.dynamics.known_answers import AnswerComparison, Pooled
     from mtl_flows.stages.dynamics import DynamicsParameters
     from mtl_flows.store.connection import Connection
     from mtl_flows.store.database import MTLStore
@@ -184,7 +184,7 @@ def _print(record: "PotentialRecord") -> None:
         out.print(f"fewer than {FEWEST_MATERIALS} materials: what is known of its error otherwise stands")
 
 
-def _cells(one: "Comparison") -> list[object]:
+def _cells(one: "AnswerComparison") -> list[object]:
     low, high = one.published_S_per_cm
     sigma, sigma_low, sigma_high = one.simulated_S_per_cm
     energy, energy_low, energy_high = one.simulated_eV

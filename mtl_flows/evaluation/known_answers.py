@@ -17,7 +17,7 @@ from mtl_flows.schemas.potentials import PotentialDocument
 from mtl_flows.science.compounds import Compound, load_compounds
 from mtl_flows.science.compounds.model import Source
 from mtl_flows.science.dynamics.known_answers import (
-    Comparison,
+    AnswerComparison,
     Pooled,
     middle,
     pool,
@@ -123,7 +123,7 @@ class PotentialRecord(Record):
     potential_id: str
     engine: str
     weights_sha256: str | None
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[AnswerComparison, ...]
     energy: Pooled
     fitted_energy: Pooled | None
     order: float | None
@@ -134,7 +134,7 @@ def compare(store: MTLStore, answers: Sequence[KnownAnswer], mobile_ion: str = "
 
     Of each material and potential the newest series of fits speaks, as in the candidate table.
     """
-    found: dict[str, list[Comparison]] = {}
+    found: dict[str, list[AnswerComparison]] = {}
     for answer in answers:
         for potential_id, comparison in _compared(store, answer, mobile_ion):
             found.setdefault(potential_id, []).append(comparison)
@@ -146,7 +146,7 @@ def compare(store: MTLStore, answers: Sequence[KnownAnswer], mobile_ion: str = "
 
 
 def summarise(
-    potential_id: str, potential: PotentialDocument | None, comparisons: Sequence[Comparison]
+    potential_id: str, potential: PotentialDocument | None, comparisons: Sequence[AnswerComparison]
 ) -> PotentialRecord:
     """Pool the comparisons of one potential."""
     with_energy = [c for c in comparisons if c.published_eV]
@@ -173,7 +173,9 @@ def note(store: MTLStore, records: Iterable[PotentialRecord]) -> int:
     )
 
 
-def _compared(store: MTLStore, answer: KnownAnswer, mobile_ion: str) -> Iterable[tuple[str, Comparison]]:
+def _compared(
+    store: MTLStore, answer: KnownAnswer, mobile_ion: str
+) -> Iterable[tuple[str, AnswerComparison]]:
     materials = sorted({m for name in answer.names for m in store.structures.materials_named(name)})
     sources = store.groups.sources(materials)
     for material, evidence in gather(store, sources, mobile_ion).items():
@@ -189,7 +191,7 @@ def _compared(store: MTLStore, answer: KnownAnswer, mobile_ion: str) -> Iterable
 
 def _comparison(
     store: MTLStore, answer: KnownAnswer, material: str, fits: Sequence[TransportDocument]
-) -> Comparison | None:
+) -> AnswerComparison | None:
     """None where no temperature says anything."""
     seen = observed((), [fit for fit in fits if fit.posterior is not None])
     if seen is None or not seen.temperatures_K:
@@ -201,7 +203,7 @@ def _comparison(
         lengths_ps[key] = lengths_ps.get(key, 0.0) + reading.production_ps
     published = [one.value for one in answer.conductivities_S_per_cm]
     energies = [one.value for one in answer.energies_eV]
-    return Comparison(
+    return AnswerComparison(
         material_id=material,
         formula=answer.compound.formula,
         published_S_per_cm=(min(published), max(published)),

@@ -36,7 +36,7 @@ from mtl_flows.stages.posterior import posterior_fields
 from mtl_flows.stages.verdict import judge, verdict_document, verdict_key
 from mtl_flows.vocabulary import PROTOCOLS, Protocol, Reached
 
-CANDIDATES = Stage(noun="candidates", version=6, document=CandidateDocument)
+CANDIDATES = Stage(noun="candidates", version=7, document=CandidateDocument)
 """Its version is raised whenever the same documents would give another row."""
 
 

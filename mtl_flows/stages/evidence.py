@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.stability import StabilityDocument
-from mtl_flows.science.dynamics.known_answers import Comparison
+from mtl_flows.science.dynamics.known_answers import AnswerComparison
 from mtl_flows.stages.ensembles import newest_series
 from mtl_flows.stages.subjects import RunSource
 
@@ -34,7 +34,7 @@ class Evidence:
     fits: Sequence[TransportDocument] = ()
     window: StabilityDocument | None = None
     every_fit: Sequence[TransportDocument] = ()
-    comparisons: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    comparisons: Mapping[str, Sequence[AnswerComparison]] = field(default_factory=dict)
 
     @classmethod
     def of(

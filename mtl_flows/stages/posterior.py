@@ -1,6 +1,6 @@
 """The posterior of what was simulated of one material: from stored analyses to the fields of its row."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,8 +120,9 @@ def _advice(
     question: Question,
     error: PotentialError,
 ) -> str:
+    run_K = {reading.temperature_K for reading in readings}
     if not foreseen.limited_by_potential:
-        return _longer(foreseen)
+        return _longer(foreseen, run_K)
     shift = f", after a shift of {-error.bias_eV:+.2f} eV" if error.bias_eV else ""
     limit = (
         f"the potential's error of {error.deviation_eV:.2f} eV ({error.source}{shift}) leaves it open however long "
@@ -129,15 +130,18 @@ def _advice(
     )
     if is_decided(question(alone)):
         return limit
-    return f"{limit}; for the simulation alone {_longer(foresee(alone, readings, question))}"
+    return f"{limit}; for the simulation alone {_longer(foresee(alone, readings, question), run_K)}"
 
 
-def _longer(foreseen: Foresight) -> str:
+def _longer(foreseen: Foresight, temperatures_K: Collection[float]) -> str:
     if not foreseen.temperatures_K:
-        return "no 1000 ps more at these temperatures are likely to decide: others would"
+        return "no 1000 ps more at these temperatures, or at one colder, are likely to decide"
     at = ", ".join(f"{temperature_K:g}" for temperature_K in foreseen.temperatures_K)
     each = " each" if len(foreseen.temperatures_K) > 1 else ""
-    return f"about {foreseen.additional_ps:g} ps more at {at} K{each} would decide"
+    new = [t for t in foreseen.temperatures_K if t not in temperatures_K]
+    unrun = ", which was not run," if new else ""
+    more = "" if new else " more"
+    return f"about {foreseen.additional_ps:g} ps{more} at {at} K{each}{unrun} would decide"
 
 
 def _question(criterion: Criterion, seen: Observed) -> Question | None:

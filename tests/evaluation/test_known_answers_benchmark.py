@@ -16,7 +16,7 @@ from mtl_flows.report.examples import shipped_table
 from mtl_flows.schemas.potentials import PotentialDocument
 from mtl_flows.science.compounds import load_compounds
 from mtl_flows.science.compounds.model import Source
-from mtl_flows.science.dynamics.known_answers import Comparison
+from mtl_flows.science.dynamics.known_answers import AnswerComparison
 from mtl_flows.stages import ScreeningParameters, known_errors
 from mtl_flows.stages.known_errors import known_comparisons
 from mtl_flows.store.connection import Connection
@@ -73,7 +73,7 @@ def test_what_was_simulated_is_compared_kept_and_changes_the_row(
 def test_the_package_speaks_for_its_weights_alone_and_after_the_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = Comparison("a", "A", (1e-4, 1e-4), (1e-4, 5e-5, 2e-4), (0.3, 0.2, 0.4), (), {"800": 5.0}, 10)
+    one = AnswerComparison("a", "A", (1e-4, 1e-4), (1e-4, 5e-5, 2e-4), (0.3, 0.2, 0.4), (), {"800": 5.0}, 10)
     packaged = {"p": {"potential_id": "p", "weights_sha256": "w", "comparisons": [one.as_dict()]}}
     monkeypatch.setattr(known_errors, "_packaged", lambda: packaged)
     known = PotentialDocument.model_construct(id="p", weights_sha256="w", known_answers=[])

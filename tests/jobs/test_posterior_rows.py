@@ -12,7 +12,7 @@ from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
-from mtl_flows.science.dynamics.known_answers import Comparison
+from mtl_flows.science.dynamics.known_answers import AnswerComparison
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
 from mtl_flows.science.verdict import Criterion, VerdictThresholds
 from mtl_flows.stages.evidence import Evidence
@@ -131,11 +131,13 @@ def test_a_second_potential_says_how_far_off_they_may_be() -> None:
     assert posterior_fields(alike, P.verdict)["potential_error_eV"] == 0.1
 
 
-def known(bias_decades: float, *, materials: str = "abcde") -> list[Comparison]:
+def known(bias_decades: float, *, materials: str = "abcde") -> list[AnswerComparison]:
     """Conductors that a potential makes too fast by so much."""
     sigma = 1e-4 * 10.0**bias_decades
     return [
-        Comparison(m, m, (1e-4, 1e-4), (sigma, sigma / 2, sigma * 2), (0.3, 0.2, 0.4), (), {"800": 20.0}, 52)
+        AnswerComparison(
+            m, m, (1e-4, 1e-4), (sigma, sigma / 2, sigma * 2), (0.3, 0.2, 0.4), (), {"800": 20.0}, 52
+        )
         for m in materials
     ]
 

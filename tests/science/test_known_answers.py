@@ -6,7 +6,7 @@ import pytest
 from mtl_flows.science.dynamics.known_answers import (
     EV_PER_DECADE,
     FEWEST_MATERIALS,
-    Comparison,
+    AnswerComparison,
     known_error,
     pool,
     pooled_energy,
@@ -15,9 +15,11 @@ from mtl_flows.science.dynamics.known_answers import (
 from mtl_flows.science.dynamics.transport import PotentialError
 
 
-def comparison(material: str, decades: float, *, published: float = 1e-4, width: float = 3.0) -> Comparison:
+def comparison(
+    material: str, decades: float, *, published: float = 1e-4, width: float = 3.0
+) -> AnswerComparison:
     sigma = published * 10.0**decades
-    return Comparison(
+    return AnswerComparison(
         material,
         material,
         (published, published),
@@ -43,7 +45,7 @@ def test_too_fast_by_decades_is_too_low_a_barrier() -> None:
 
 def test_between_two_published_values_their_middle_counts_and_their_distance_is_an_error() -> None:
     published = (1e-5, 1e-3)
-    one = Comparison("a", "A", published, (1e-4, 0.5e-4, 2e-4), (0.3, 0.2, 0.4), (), {}, 10)
+    one = AnswerComparison("a", "A", published, (1e-4, 0.5e-4, 2e-4), (0.3, 0.2, 0.4), (), {}, 10)
     assert one.decades == pytest.approx(0.0, abs=1e-9)
     assert one.decades_error > 1.0
 
@@ -91,5 +93,5 @@ def test_order() -> None:
 
 def test_survives_being_stored() -> None:
     one = comparison("a", 1.0)
-    assert Comparison.from_dict(one.as_dict()) == one
+    assert AnswerComparison.from_dict(one.as_dict()) == one
     assert pooled_energy([one]).n == 1

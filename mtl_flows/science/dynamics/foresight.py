@@ -21,6 +21,9 @@ _LENGTHS_PS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 _TRUTHS = 7
 """Values of the unknowns, drawn evenly from the posterior, for which a longer run is foreseen."""
 _FEWEST_JUMPS = 10.0
+_COLDER = (0.85, 0.7)
+"""Fractions of the coldest temperature that was run at which a further run is weighed."""
+_COLDEST_K = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Foresight:
     ----------
     temperatures_K, additional_ps
         The least further simulation that is more likely than not to decide: so much at each of these temperatures; none
-        and 0 where 1000 ps do not.
+        and 0 where 1000 ps do not. A temperature that was not run, colder than those that were, is one of them where it
+        decides sooner.
     limited_by_potential
         However long, the simulation would not decide: the potential's error does not let it.
     """
@@ -47,7 +51,7 @@ def is_decided(probability: float) -> bool:
 
 
 def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> Foresight:
-    """Look for the least further simulation, at one temperature that was run or at all of them, that decides.
+    """Look for the least further simulation that decides: at one temperature that was run, at all, or at a colder one.
 
     For values of E_a and D0 drawn evenly from the posterior, a further run is put to what is known: with the slope that
     they give and the error that its length lets expect, or with the jumps that they give where these are few. A run is
@@ -68,12 +72,26 @@ def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> 
     sets: list[tuple[Reading, ...]] = [(longest[temperature_K],) for temperature_K in sorted(longest)]
     if len(longest) > 1:
         sets.append(tuple(longest[temperature_K] for temperature_K in sorted(longest)))
+    sets += [(colder,) for colder in _colder(readings)]
     plans = [(len(runs) * length_ps, runs, length_ps) for runs in sets for length_ps in _LENGTHS_PS]
     for _, runs, additional_ps in sorted(plans, key=lambda plan: plan[0]):
         decided = sum(is_decided(question(_after(belief, runs, truth, additional_ps))) for truth in truths)
         if 2 * decided > len(truths):
             return Foresight(tuple(run.temperature_K for run in runs), additional_ps, False)
     return Foresight((), 0.0, False)
+
+
+def _colder(readings: Sequence[Reading]) -> list[Reading]:
+    """Runs at temperatures below all that were run, of which nothing is known but how many ions they have."""
+    if not readings:
+        return []
+    coldest = min(readings, key=lambda r: r.temperature_K)
+    rounded = [50.0 * round(fraction * coldest.temperature_K / 50.0) for fraction in _COLDER]
+    return [
+        Count(temperature_K, 0.0, 0.0, 1.0, coldest.jumps_per_D_s_per_cm2, coldest.production_ps)
+        for temperature_K in dict.fromkeys(rounded)
+        if _COLDEST_K <= temperature_K < coldest.temperature_K
+    ]
 
 
 def _truths(belief: Belief) -> list[tuple[float, float]]:

@@ -27,7 +27,7 @@ _95 = (0.025, 0.975)
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Record):
+class AnswerComparison(Record):
     """One material under one potential, against what is published.
 
     Attributes
@@ -155,12 +155,12 @@ def pool(differences: Sequence[float], errors: Sequence[float], *, prior: float 
     )
 
 
-def pooled_energy(comparisons: Sequence[Comparison]) -> Pooled:
+def pooled_energy(comparisons: Sequence[AnswerComparison]) -> Pooled:
     """Bias and spread of E_a at the same D0, in eV, from σ(300 K)."""
     return pool([c.difference_eV for c in comparisons], [c.error_eV for c in comparisons])
 
 
-def known_error(comparisons: Sequence[Comparison]) -> PotentialError | None:
+def known_error(comparisons: Sequence[AnswerComparison]) -> PotentialError | None:
     """Return what a potential gets wrong in E_a, for a further material; None of fewer than five materials."""
     if len({c.material_id for c in comparisons}) < FEWEST_MATERIALS:
         return None
@@ -168,7 +168,7 @@ def known_error(comparisons: Sequence[Comparison]) -> PotentialError | None:
     return PotentialError(found.deviation, found.bias, "known_answers")
 
 
-def spearman(comparisons: Sequence[Comparison]) -> float | None:
+def spearman(comparisons: Sequence[AnswerComparison]) -> float | None:
     """Rank correlation of simulated and published σ(300 K); None of fewer than three, or where all are alike."""
     if len(comparisons) < 3:
         return None
