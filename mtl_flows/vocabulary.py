@@ -52,6 +52,7 @@ JobStage = Literal[
     "relaxation",
     "dynamics",
     "transport",
+    "dft_check",
     "stability",
     "campaign",
 ]

@@ -124,7 +124,7 @@ class DynamicsOptions:
         settings = {
             **named.settings,
             **_keywords(self.engine_kwargs),
-            **_settings(self.engine_settings or []),
+            **named_settings(self.engine_settings or []),
         }
         return NamedEngine(
             engine=named.engine,
@@ -159,13 +159,20 @@ def _temperatures_K(text: str) -> tuple[float, ...]:
         ) from None
 
 
-def _settings(texts: list[str]) -> dict[str, str]:
+def named_settings(texts: list[str], option: str = "--set") -> dict[str, str]:
+    """Settings by name, from NAME=VALUE.
+
+    Raises
+    ------
+    ConfigurationError
+        If a text is nothing of that kind.
+    """
     settings = {}
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
         if not (name and value):
             raise ConfigurationError(
-                f"not a setting of an engine: {text!r}", subject="--set", remedy="write NCORE=4"
+                f"not a setting of an engine: {text!r}", subject=option, remedy="write NCORE=4"
             )
         settings[name] = value
     return settings

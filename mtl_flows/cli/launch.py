@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtl_flows.cli.console import complain, err, is_interactive, out, print_json, table
-from mtl_flows.cli.dynamics import DynamicsOptions, takes_dynamics
+from mtl_flows.cli.dynamics import DynamicsOptions, named_settings, takes_dynamics
 from mtl_flows.cli.filters import with_filter
 from mtl_flows.cli.job import failure_record, print_failures
 from mtl_flows.cli.screening import in_screening
@@ -90,6 +90,18 @@ def launch(
     again: Annotated[
         bool, typer.Option("--again", help="Simulate anew what was simulated as an earlier revision.")
     ] = False,
+    check_dft: Annotated[
+        int,
+        typer.Option(
+            "--check-dft",
+            min=0,
+            help="Hold so many frames of the hottest run of each material against DFT: how soft the potential is.",
+        ),
+    ] = 0,
+    dft_settings: Annotated[
+        list[str] | None,
+        typer.Option("--dft-set", metavar="NAME=VALUE", help="INCAR tag of these calculations, repeatable."),
+    ] = None,
     screening: ScreeningName = "",
     entries: Entries = None,
     provider: Provider = None,
@@ -105,10 +117,15 @@ def launch(
     """
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
     from mtl_flows.settings import Settings
+    from mtl_flows.stages.dft_check import DftCheckParameters
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
 
-    maker = DynamicsFlowMaker(parameters=dynamics.parameters())
+    check = DftCheckParameters(check_dft, named_settings(dft_settings or [], "--dft-set"))
+    check.dft()
+    parameters = dynamics.parameters()
+    check.refuse_for(parameters.configured_engine())
+    maker = DynamicsFlowMaker(parameters=parameters, check=check)
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         maker.entries = entry_source(store, entries, provider, corrections)

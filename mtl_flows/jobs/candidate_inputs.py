@@ -9,6 +9,7 @@ from typing import Any
 from mtl_flows.schemas.base import Document
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
+from mtl_flows.schemas.dft_checks import DftCheckDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.labels import LabelDocument, label_of
 from mtl_flows.science.known import canonical_id
@@ -34,6 +35,7 @@ def _all_but(model: type[Document], *bulky: str) -> list[str]:
 
 _ASSIGNMENT = _all_but(AssignmentDocument)
 _TRAJECTORY = [*_WRITTEN, *_all_but(TrajectoryDocument, "chunks", "checkpoint", "diffusion", "engine")]
+_CHECK = [*_WRITTEN, *_all_but(DftCheckDocument, "frames", "dft_potential")]
 _FIT = [*_WRITTEN, *_all_but(TransportDocument, "fit", "posterior")]
 
 
@@ -87,6 +89,7 @@ def input_hashes(
         ),
         marks_by(store.transport, _FIT, of_crystals, key="crystal_id"),
         marks_by(store.stability, _WRITTEN, of_crystals, key="crystal_id"),
+        marks_by(store.dft_checks, _CHECK, of_crystals, key="crystal_id"),
     ]
     errors = _errors(store) if any(runs) else []
     common = [

@@ -33,7 +33,13 @@ def gather(store: MTLStore, sources: Mapping[str, Sources], mobile_ion: str) -> 
     for window in store.stability.find(query):
         windows.setdefault(window.crystal_id, []).append(window)
     comparisons = by_potential(store.potentials.find()) if parents else {}
+    checks = store.dft_checks.of_samples(samples, mobile_ion)
+    shown = {material: Evidence.of(found, trajectories, fits, windows) for material, found in sources.items()}
     return {
-        material: replace(Evidence.of(found, trajectories, fits, windows), comparisons=comparisons)
-        for material, found in sources.items()
+        material: replace(
+            one,
+            comparisons=comparisons,
+            checks=checks.get(one.source.parent_id, ()) if one.source is not None else (),
+        )
+        for material, one in shown.items()
     }

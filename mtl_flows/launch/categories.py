@@ -9,7 +9,8 @@ from typing import TypeVar
 from jobflow.core.flow import Flow
 from jobflow.core.job import Job
 
-from mtl_flows.launch.names import HEAVY
+from mtl_flows.jobs.dft_check import DftFrameMaker
+from mtl_flows.launch.names import HEAVY, VASP
 from mtl_flows.simulation.engine import Engine
 
 _KEY = "_category"
@@ -39,6 +40,14 @@ def set_category(work: Work, category: str, *, spawned: str | None = None) -> Wo
 def heavy(work: Work, engine: Engine | None = None) -> Work:
     """Mark the jobs of `work` as molecular dynamics, by what the engine needs."""
     return set_category(work, f"mtl-{engine.needs}" if engine is not None and engine.needs else HEAVY)
+
+
+def by_dft(work: Work) -> Work:
+    """Mark the jobs of `work` that hold frames against DFT as those of VASP, whatever the potential needs."""
+    for job in jobs_of(work):
+        if isinstance(job.maker, DftFrameMaker):
+            set_category(job, VASP)
+    return work
 
 
 def jobs_of(work: Job | Flow) -> list[Job]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mtl_flows.errors import OrderingError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.potentials import standing_potential
-from mtl_flows.launch.categories import heavy
+from mtl_flows.launch.categories import by_dft, heavy
 from mtl_flows.launch.selection import SURVIVORS, best, named, simulated_by
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.schemas.candidates import CandidateDocument
@@ -143,6 +143,10 @@ def _finished(store: MTLStore, maker: DynamicsFlowMaker, planned: Iterable[Work]
     orderings = [o for o in store.orderings.samples(wanted, p.mobile_ion) if o.series == series]
     fits = {o: maker.transport_id(o.sample) for o in orderings}
     fitted = store.transport.complete(fits.values())
+    if maker.check.n_frames:
+        wanted_checks = {"parameters_hash": maker.check.stage(p.mobile_ion).hash, "n_checked": {"$gt": 0}}
+        checked = {(c.approximant_id, c.replica) for c in store.dft_checks.find(wanted_checks)}
+        fitted = {fit for o, fit in fits.items() if fit in fitted and (o.ordering or o.sample in checked)}
     done = Counter(o.parent_id for o, fit in fits.items() if fit in fitted)
     return {parent for parent, n_orderings in wanted.items() if done[parent] >= n_orderings}
 
@@ -153,6 +157,7 @@ def submit_dynamics(connection: Connection, plan: DynamicsPlan) -> list[Submitte
     for work in plan.todo:
         candidate = work.candidate
         flow = plan.maker.make(work.parent, candidate.material_id, ordered=candidate.ordered)
+        by_dft(flow)
         flow = heavy(flow, plan.maker.parameters.configured_engine())
         submitted.append(
             submit(flow, connection, name=flow.name, metadata={"material": candidate.material_id})

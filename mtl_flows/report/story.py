@@ -30,7 +30,7 @@ from mtl_flows.stages import (
 from mtl_flows.stages.candidates import topology_part
 from mtl_flows.stages.facts import gate_facts
 from mtl_flows.stages.ordering import ORDERING
-from mtl_flows.stages.runs import DYNAMICS, RELAXATION, STABILITY, TRANSPORT
+from mtl_flows.stages.runs import DFT_CHECK, DYNAMICS, RELAXATION, STABILITY, TRANSPORT
 from mtl_flows.store.database import MTLStore
 from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
@@ -180,6 +180,7 @@ def _simulated(
         RELAXATION.noun: cells,
         DYNAMICS.noun: runs,
         TRANSPORT.noun: runs,
+        DFT_CHECK.noun: runs,
         STABILITY.noun: ordered,
     }
     return wanted, defaultdict(str, whose)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from mtl_flows.schemas.dft_checks import DftCheckDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.science.dynamics.known_answers import AnswerComparison
@@ -25,6 +26,8 @@ class Evidence:
         Those of the newest run: one potential and protocol, each approximant once.
     every_fit
         All fits of what was simulated, other potentials' too.
+    checks
+        Frames of what was simulated that were held against DFT, other potentials' too.
     comparisons
         What known answers say of potentials, by their ids.
     """
@@ -34,6 +37,7 @@ class Evidence:
     fits: Sequence[TransportDocument] = ()
     window: StabilityDocument | None = None
     every_fit: Sequence[TransportDocument] = ()
+    checks: Sequence[DftCheckDocument] = ()
     comparisons: Mapping[str, Sequence[AnswerComparison]] = field(default_factory=dict)
 
     @classmethod

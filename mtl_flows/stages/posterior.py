@@ -14,6 +14,7 @@ from mtl_flows.science.dynamics.known_answers import known_error
 from mtl_flows.science.dynamics.readings import Reading
 from mtl_flows.science.dynamics.transport import Observed, PotentialError, Transport
 from mtl_flows.science.verdict import ACTIVATION_ENERGY, CONDUCTIVITY, Criterion, VerdictThresholds
+from mtl_flows.stages.dft_check import softening_of
 from mtl_flows.stages.ensembles import newest_series
 from mtl_flows.stages.evidence import Evidence
 
@@ -72,10 +73,13 @@ def posterior_fields(evidence: Evidence, thresholds: VerdictThresholds) -> dict[
 
 
 def potential_error(alone: Belief, evidence: Evidence, thresholds: VerdictThresholds) -> PotentialError:
-    """What the potential gets wrong in E_a: as stated, else by known answers, a second potential, or a default."""
+    """What the potential gets wrong in E_a.
+
+    As stated, else by frames held against DFT, by known answers, by a second potential's disagreement, or a default.
+    """
     if thresholds.potential_error_eV is not None:
         return PotentialError(thresholds.potential_error_eV, source="stated")
-    known = _known_error(evidence)
+    known = _dft_error(alone, evidence) or _known_error(evidence)
     if known is not None:
         return known
     others = _other_potentials(evidence)
@@ -84,6 +88,18 @@ def potential_error(alone: Belief, evidence: Evidence, thresholds: VerdictThresh
     apart = [_median_eV(alone) - _median_eV(other.belief()) for other in others]
     deviation_eV = float(np.sqrt(np.mean(np.square(apart))))
     return PotentialError(max(deviation_eV, SMALLEST_ERROR_EV), source="second_potential")
+
+
+def _dft_error(alone: Belief, evidence: Evidence) -> PotentialError | None:
+    """From frames of this material's simulation; where there are several checks, the one of most frames speaks."""
+    run = next(iter([*evidence.trajectories, *evidence.fits]), None)
+    ours = [c for c in evidence.checks if run is not None and c.potential_id == run.potential_id]
+    done = [c for c in ours if c.n_checked]
+    if not done:
+        return None
+    most = max(done, key=lambda c: (c.n_checked, c.temperature_K, c.id))
+    found = softening_of(most)
+    return found.error(_median_eV(alone)) if found is not None else None
 
 
 def _known_error(evidence: Evidence) -> PotentialError | None:

@@ -6,6 +6,7 @@ Each runs as jobs that go on from checkpoints; what they compute at the end of o
 
 from typing import Any, Final
 
+from mtl_flows.schemas.dft_checks import DftCheckDocument
 from mtl_flows.schemas.dynamics import RelaxationDocument, TrajectoryDocument, TransportDocument
 from mtl_flows.schemas.stability import StabilityDocument
 from mtl_flows.stages.base import Stage
@@ -14,7 +15,8 @@ from mtl_flows.stages.ordering import ORDERING
 RELAXATION = Stage(noun="relaxation", version=1, document=RelaxationDocument)
 DYNAMICS = Stage(noun="dynamics", version=1, document=TrajectoryDocument)
 TRANSPORT = Stage(noun="transport", version=1, document=TransportDocument)
+DFT_CHECK = Stage(noun="dft_check", version=1, document=DftCheckDocument)
 STABILITY = Stage(noun="stability", version=1, document=StabilityDocument)
 
-RUN_STAGES: Final[tuple[Stage[Any], ...]] = (ORDERING, RELAXATION, DYNAMICS, TRANSPORT, STABILITY)
+RUN_STAGES: Final[tuple[Stage[Any], ...]] = (ORDERING, RELAXATION, DYNAMICS, TRANSPORT, DFT_CHECK, STABILITY)
 """In their order; documents name the material they were computed for first, and belong to what was ordered."""

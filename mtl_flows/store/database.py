@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mtl_flows.store.clustering import AssignmentCollection, ClusteringCollection
     from mtl_flows.store.crystals import CrystalCollection
     from mtl_flows.store.deliveries import DeliveryCollection
+    from mtl_flows.store.dft_checks import DftCheckCollection
     from mtl_flows.store.dynamics import (
         OrderingCollection,
         RelaxationCollection,
@@ -67,6 +68,7 @@ _COLLECTIONS: Final = {
     "relaxations": ("dynamics", "RelaxationCollection"),
     "dynamics": ("dynamics", "TrajectoryCollection"),
     "transport": ("dynamics", "TransportCollection"),
+    "dft_checks": ("dft_checks", "DftCheckCollection"),
     "stability": ("stability", "StabilityCollection"),
     "entries": ("stability", "EntryCollection"),
     "screenings": ("screening", "ScreeningCollection"),
@@ -96,8 +98,8 @@ class MTLStore:
         One document per crystal (and what else the stage reads) and set of parameters.
     clusterings, assignments
         Runs of the clustering and where each structure stands in them.
-    orderings, potentials, relaxations, dynamics, transport
-        Approximants, what they are simulated by, simulations and Arrhenius fits.
+    orderings, potentials, relaxations, dynamics, transport, dft_checks
+        Approximants, what they are simulated by, simulations, Arrhenius fits and frames held against DFT.
     stability, entries
         Electrochemical windows, and the energies of competing phases they rest on.
     screenings
@@ -137,6 +139,7 @@ class MTLStore:
     relaxations: "RelaxationCollection"
     dynamics: "TrajectoryCollection"
     transport: "TransportCollection"
+    dft_checks: "DftCheckCollection"
     stability: "StabilityCollection"
     entries: "EntryCollection"
     screenings: "ScreeningCollection"

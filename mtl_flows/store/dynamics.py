@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from mtl_flows.errors import NotFoundError
+from mtl_flows.schemas.dft_checks import DftCheckDocument
 from mtl_flows.schemas.dynamics import (
     OrderingDocument,
     RelaxationDocument,
@@ -17,7 +18,7 @@ from mtl_flows.store.owner import Owner
 from mtl_flows.store.stages import RunCollection
 from mtl_flows.store.version_1.mark import FORMER_IDS
 
-R = TypeVar("R", TrajectoryDocument, TransportDocument)
+R = TypeVar("R", TrajectoryDocument, TransportDocument, DftCheckDocument)
 
 
 class Ordered(NamedTuple):

@@ -1,9 +1,7 @@
 """The dynamics on VASP, end to end: atomate2's Makers, custodian and FireWorks are real, the executable is not."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,25 +30,10 @@ pytestmark = [
 ]
 
 Work = Callable[..., WorkSummary]
-FAKE = Path(__file__).parents[1] / "fake_vasp.py"
 
 # What VASP prints; custodian's answer to the first is another mixer, and it has none to the second.
 BRMIX = "BRMIX: very serious problems"
 HOPELESS = "internal error in SET_CORE_WF"
-
-
-@pytest.fixture
-def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Put the stand-in on the PATH; gives a function that says where it is to fail."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("vasp_std", "vasp_gam"):
-        (programs / name).symlink_to(FAKE)
-    monkeypatch.setenv("PATH", str(programs), prepend=":")
-    file = tmp_path / "faults.json"
-    file.write_text("[]")
-    monkeypatch.setenv("FAKE_VASP_FAULTS", str(file))
-    return lambda *faults: file.write_text(json.dumps(faults))
 
 
 def vasp(**changes: Any) -> DynamicsParameters:
