@@ -1,9 +1,9 @@
 """Known answers from a table of diffusivities: ``python benchmarks/earlier_answers.py``.
 
-Before `mtl benchmark dynamics` there was a table of six crystals (``benchmarks/conductors.py``, docs/dynamics.md). Their
-trajectories are in no store: the diffusivities are put to the posterior that the store uses, and the
-comparisons with published conductivities printed as the command writes them: a part of what the package holds
-in ``mtl_flows/data/potential_errors.yaml``. Li3N, simulated since, and what has no published value are left out.
+A table of six crystals (``benchmarks/conductors.py``, docs/dynamics.md) is older than `mtl benchmark dynamics`. Their
+trajectories are in no store: the diffusivities are put to the posterior that the store uses, and the comparisons with
+published conductivities printed as the command writes them. They are a part of what the package holds in
+``mtl_flows/data/potential_errors.yaml``; Li3N, simulated since, and what has no published value are left out.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,6 @@ from mtl_flows.science.dynamics.transport import Observed
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "compounds.yaml"
 JUMP_CM = 3e-8
-PRODUCTION_PS = 4.0
 T_95 = 2.306  # Student's t of eight degrees of freedom
 
 
@@ -33,10 +32,11 @@ class Tabled:
     volume_A3: float
     values: dict[float, tuple[float, float, float]]
     nothing_seen_K: tuple[float, ...] = ()
+    production_ps: float = 4.0
 
     def observed(self) -> Observed:
         """Return what was read of it."""
-        per_D = 6.0 * self.n_mobile * PRODUCTION_PS * 1e-12 / JUMP_CM**2
+        per_D = 6.0 * self.n_mobile * self.production_ps * 1e-12 / JUMP_CM**2
         readings: list[Reading] = [
             Value(
                 T,
@@ -45,11 +45,11 @@ class Tabled:
                 USUAL_FREEDOM,
                 1e-5 * D * per_D,
                 per_D,
-                PRODUCTION_PS,
+                self.production_ps,
             )
             for T, (D, low, high) in self.values.items()
         ]
-        readings += [Count(T, 0.0, 0.0, 1.0, per_D, PRODUCTION_PS) for T in self.nothing_seen_K]
+        readings += [Count(T, 0.0, 0.0, 1.0, per_D, self.production_ps) for T in self.nothing_seen_K]
         return Observed((tuple(readings),), (), self.n_mobile / self.volume_A3, 1.0)
 
 
@@ -69,6 +69,9 @@ CHGNET = (
         {1200.0: (14.0, 10.0, 19.0), 1000.0: (13.0, 8.1, 20.0), 800.0: (6.6, 4.4, 10.0)},
     ),
     Tabled("li3po4-gamma", 32, 12, 316.5, {}, (1200.0,)),
+)
+SEVENNET_MF_0 = (
+    Tabled("li6ps5cl", 52, 24, 955.6, {1000.0: (12.5, 8.7, 18.0), 600.0: (2.4, 1.3, 4.5)}, production_ps=5.0),
 )
 
 
@@ -92,4 +95,6 @@ def compared(tabled: Tabled) -> AnswerComparison:
 
 
 if __name__ == "__main__":
-    print(yaml.safe_dump([compared(one).as_dict() for one in CHGNET], sort_keys=False, allow_unicode=True))
+    for engine, crystals in (("chgnet", CHGNET), ("sevennet:7net-mf-0", SEVENNET_MF_0)):
+        told = {"engine": engine, "comparisons": [compared(one).as_dict() for one in crystals]}
+        print(yaml.safe_dump([told], sort_keys=False, allow_unicode=True))

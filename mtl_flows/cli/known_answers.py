@@ -165,7 +165,8 @@ def _print(record: "PotentialRecord") -> None:
     out.print(table(title, columns, [_cells(comparison) for comparison in record.comparisons]))
     energy = record.energy
     order = "" if record.order is None else f"; rank correlation {record.order:.2f}"
-    out.print(f"{energy.n} materials{order}")
+    soft = "not known (mtl launch --check-dft)" if record.softening is None else f"{record.softening:.2f}"
+    out.print(f"{energy.n} materials{order}; slope of its forces against DFT: {soft}")
     bias, spread = _interval(energy, -1.0 / EV_PER_DECADE)
     out.print(f"log10 σ(300 K) too high by {bias} decades, spread {spread}")
     bias, spread = _interval(energy, 1.0)

@@ -1,10 +1,11 @@
 """Known answers: simulations of conductors whose conductivity is published, held against it, by potential."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import yaml
@@ -118,6 +119,8 @@ class PotentialRecord(Record):
         The same of the E_a that the posterior gives, where one is published.
     order
         Spearman's rank correlation of σ(300 K), simulated and published; None of fewer than three.
+    softening
+        Mean slope of its forces against those of DFT, over the materials of which frames were checked; None of none.
     """
 
     potential_id: str
@@ -127,6 +130,7 @@ class PotentialRecord(Record):
     energy: Pooled
     fitted_energy: Pooled | None
     order: float | None
+    softening: float | None = None
 
 
 def compare(store: MTLStore, answers: Sequence[KnownAnswer], mobile_ion: str = "Li") -> list[PotentialRecord]:
@@ -139,8 +143,14 @@ def compare(store: MTLStore, answers: Sequence[KnownAnswer], mobile_ion: str = "
         for potential_id, comparison in _compared(store, answer, mobile_ion):
             found.setdefault(potential_id, []).append(comparison)
     known = {p.id: p for p in store.potentials.find({"_id": {"$in": sorted(found)}})}
+    slopes: dict[str, list[float]] = {}
+    for check in store.dft_checks.find({"potential_id": {"$in": sorted(found)}, "n_checked": {"$gt": 0}}):
+        slopes.setdefault(check.potential_id, []).append(check.force_slope or 0.0)
     return [
-        summarise(potential_id, known.get(potential_id), found[potential_id])
+        replace(
+            summarise(potential_id, known.get(potential_id), found[potential_id]),
+            softening=fmean(slopes[potential_id]) if potential_id in slopes else None,
+        )
         for potential_id in sorted(found, key=lambda one: (-len(found[one]), one))
     ]
 

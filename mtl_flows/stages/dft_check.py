@@ -47,7 +47,7 @@ class DftCheckParameters(Record):
         ConfigurationError
             If frames are asked for of an engine that is DFT.
         """
-        if self.n_frames and engine.needs == "vasp":
+        if self.n_frames and engine.name == self.dft().name:
             raise ConfigurationError(
                 "frames of VASP are DFT already", subject="--check-dft", remedy="leave it out"
             )
