@@ -41,7 +41,9 @@ def test_results_come_before_what_it_is_ranked_by() -> None:
         "dynamics_status": "fitted",
         **{f"activation_energy_crystal{end}_eV": x for end, x in (("", 0.3), ("_low", 0.1), ("_high", 0.5))},
         "P_conducts_crystal": 0.7,
-        **{"window_low_V": 1.0, "window_high_V": 2.0, "window_width_V": 1.0},
+        "window_low_V": 1.0,
+        "window_high_V": 2.0,
+        "window_width_V": 1.0,
     }
     told = brief(story(GOOD, results=results, verdict="undecided", what_would_decide=["longer runs"]))
     assert len(told.numbers) == N_NUMBERS
