@@ -97,7 +97,7 @@ def _numbers(story: Mapping[str, Any]) -> Iterator[KeyNumber]:
 
 
 def _name(check: Mapping[str, Any]) -> str:
-    return _NAMES.get(check["check"], check["check"])
+    return str(_NAMES.get(check["check"], check["check"]))
 
 
 def _told(check: Mapping[str, Any]) -> str:
