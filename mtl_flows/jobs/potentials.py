@@ -15,6 +15,8 @@ from mtl_flows.stages.potentials import name_part, potential_id
 from mtl_flows.store.database import MTLStore
 
 _TAG_DIGITS = 16
+_BEFORE_VERSIONS = 1
+"""Version of the check that found what was kept without one."""
 
 
 def standing_potential(store: MTLStore, parameters: DynamicsParameters) -> DynamicsParameters:
@@ -70,8 +72,8 @@ def require_sound(store: MTLStore, parameters: DynamicsParameters, relaxed: Stru
     """
     key = parameters.potential_id
     known = next(iter(store.potentials.find({"_id": key})), None)
-    found = known.soundness if known is not None else None
-    if known is None or found is None or (known.soundness_version or 1) < SOUNDNESS_VERSION:
+    found = known.soundness if known is not None and _is_of_this_check(known) else None
+    if found is None:
         checked = engine_here(parameters).check(relaxed)
         if checked is None:
             return
@@ -84,6 +86,11 @@ def require_sound(store: MTLStore, parameters: DynamicsParameters, relaxed: Stru
             subject=parameters.engine,
             remedy="use another potential; --allow-non-conservative runs it all the same",
         )
+
+
+def _is_of_this_check(known: PotentialDocument) -> bool:
+    version = _BEFORE_VERSIONS if known.soundness_version is None else known.soundness_version
+    return version >= SOUNDNESS_VERSION
 
 
 def _noted(store: MTLStore, parameters: DynamicsParameters, fingerprint: dict[str, Any]) -> str:

@@ -154,6 +154,10 @@ def test_known_answers_come_before_a_second_potential_and_raw_stands_beside_corr
     # The crystal's barrier is the simulation's less the bias, and both stand in the row.
     raised = fields["activation_energy_crystal_eV"] - fields["activation_energy_simulated_eV"]
     assert raised == pytest.approx(-fields["potential_bias_eV"], abs=0.02)
+    told = judge(row(trajectories=run("toy", 0.35)).model_copy(update=fields), None, thresholds).as_dict()
+    energy = told["criteria"][0]
+    assert energy["value"] == pytest.approx(fields["activation_energy_crystal_eV"], abs=0.005)
+    assert energy["value_alone"] == pytest.approx(fields["activation_energy_simulated_eV"], abs=0.005)
     few = replace(evidence, comparisons={"toy": known(2.0, materials="abcd")})
     assert posterior_fields(few, thresholds)["potential_error_source"] == "second_potential"
     another = replace(evidence, comparisons={"other": known(2.0)})

@@ -10,6 +10,7 @@ from mtl_flows.errors import UnsoundPotentialError
 from mtl_flows.jobs.context import engine_here
 from mtl_flows.jobs.potentials import identify, require_sound
 from mtl_flows.simulation.calculators import CalculatorEngine
+from mtl_flows.simulation.soundness import SOUNDNESS_VERSION
 from mtl_flows.store.database import MTLStore
 
 CELL = crystal_document("licl").to_structure()
@@ -43,6 +44,23 @@ def test_a_sound_one_is_noted_and_passes(store: MTLStore) -> None:
     require_sound(store, p, CELL)
     (known,) = store.potentials.find({"_id": p.potential_id})
     assert (known.soundness or {})["conservative"] is True
+
+
+def test_what_an_older_version_of_the_check_found_is_found_anew(store: MTLStore) -> None:
+    p = dynamics("Drifting")
+    identify(store, p)
+    with pytest.raises(UnsoundPotentialError):
+        require_sound(store, p, CELL)
+    potentials = store.potentials.find({"_id": p.potential_id})
+    assert [known.soundness_version for known in potentials] == [SOUNDNESS_VERSION]
+    # A check that was more lenient once: what it found is no longer believed.
+    lenient = {"soundness.conservative": True, "soundness_version": SOUNDNESS_VERSION - 1}
+    store.potentials.writable.update_one({"_id": p.potential_id}, {"$set": lenient})
+    with pytest.raises(UnsoundPotentialError):
+        require_sound(store, p, CELL)
+    (again,) = store.potentials.find({"_id": p.potential_id})
+    assert (again.soundness or {})["conservative"] is False
+    assert again.soundness_version == SOUNDNESS_VERSION
 
 
 def test_a_worker_says_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
