@@ -35,6 +35,7 @@ example:
 	@$(BIN)/mtl -C demo examples cifs --table ../examples/compounds.yaml
 	@$(BIN)/mtl -C demo run cifs --labels cifs/labels.csv --release examples --batch 20 --workers 2 $(MD_OPTIONS)
 	@$(BIN)/mtl -C demo plot arrhenius $(SIMULATED) -o arrhenius.png
+	@$(BIN)/mtl -C demo report -o report.html
 
 # What the demo simulates: the best survivor of the examples.
 SIMULATED := li6ps5cl

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mtl_flows.store.database import MTLStore
 
 _SHOWN = 50
+_SHOWN_BY = {"barrier": "E_3D eV", "r": "r_conn Å", "window": "window V", "sigma": "P(σ ≥ 10⁻⁴)"}
 
 
 def register(app: typer.Typer) -> None:
@@ -122,7 +123,9 @@ def print_candidates(
 
     columns, rows = candidate_table(candidates, asked)
     title = f"Candidates, by {by}"
-    out.print(table(title, columns, rows, spare=[name for name in SPARE_COLUMNS if name in columns]))
+    kept = _SHOWN_BY.get(by, "")
+    spare = [name for name in SPARE_COLUMNS if name in columns and name != kept]
+    out.print(table(title, columns, rows, spare=spare))
 
 
 def print_dynamics(candidates: "Sequence[CandidateDocument]") -> None:

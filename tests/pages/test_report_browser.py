@@ -202,6 +202,21 @@ def test_a_name_that_is_a_script_is_text(opened: Page) -> None:
     assert len(shown(opened)) == len(SCREENED)
 
 
+@pytest.mark.parametrize("opened", [{"color_scheme": "dark"}], ids=["dark"], indirect=True)
+def test_paper_is_light_and_holds_all(opened: Page) -> None:
+    go(opened, f"material/{SIMULATED}")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    dark = opened.evaluate(paper)
+    opened.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.evaluate(paper) == "rgb(255, 255, 255)"
+    for place in opened.locator(".chart, .viewer").all():
+        expect(place).to_have_attribute("data-drawn", "yes")
+    tick = opened.locator(".chart .xtick text").first
+    assert tick.evaluate("e => getComputedStyle(e).fill") == "rgb(20, 33, 43)"
+    opened.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.evaluate(paper) == dark
+
+
 def test_the_reader_chooses_light_or_dark(opened: Page) -> None:
     paper = "getComputedStyle(document.body).backgroundColor"
     before = opened.evaluate(paper)

@@ -39,6 +39,20 @@ async function route() {
   main.dataset.ready = location.hash || "#/";
 }
 
+/** Paper is light, and everything on it has been seen. */
+let onScreen;
+function forPaper() {
+  onScreen = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+  for (const [target, act] of [...seen]) { seen.delete(target); watcher.unobserve(target); act(); }
+  themed();
+}
+function forScreen() {
+  if (onScreen) document.documentElement.dataset.theme = onScreen;
+  else delete document.documentElement.dataset.theme;
+  themed();
+}
+
 async function start() {
   try {
     const chosen = localStorage.getItem("mtl-theme");
@@ -55,7 +69,8 @@ async function start() {
       h("button", { click: switchTheme, "aria-label": "light or dark" }, "◐")));
   document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); document.getElementById("main").focus(); });
   addEventListener("hashchange", route);
-  addEventListener("beforeprint", () => { for (const target of [...seen.keys()]) { const act = seen.get(target); seen.delete(target); watcher.unobserve(target); act(); } });
+  addEventListener("beforeprint", forPaper);
+  addEventListener("afterprint", forScreen);
   await route();
 }
 start().catch((error) => {

@@ -197,8 +197,8 @@ function viewer(label, make, { tall = false } = {}) {
   });
   const resized = new ResizeObserver(again);
   resized.observe(canvas);
-  onTheme.add(again);
-  drawn.add({ end: () => { resized.disconnect(); onTheme.delete(again); } });
+  onTheme.add(paint);
+  drawn.add({ end: () => { resized.disconnect(); onTheme.delete(paint); } });
   whenSeen(host, show);
   return host;
 }
