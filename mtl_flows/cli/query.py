@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from mtl_flows.store.database import MTLStore
 
 _SHOWN = 50
-_SHOWN_BY = {"barrier": "E_3D eV", "r": "r_conn Å", "window": "window V", "sigma": "P(σ ≥ 10⁻⁴)"}
+_SHOWN_BY = {
+    "priority": "priority",
+    "barrier": "E_3D eV",
+    "r": "r_conn Å",
+    "window": "window V",
+    "sigma": "P(σ ≥ 10⁻⁴)",
+}
 
 
 def register(app: typer.Typer) -> None:

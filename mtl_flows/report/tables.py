@@ -167,7 +167,16 @@ _CANDIDATE_COLUMNS: Final[dict[str, str | Callable[[CandidateDocument], Any]]] =
 }
 """Heading, and the field that is shown or what is made of the row."""
 
-SPARE_COLUMNS: Final = ("ρ text", "ρ publ.", "cluster", "r_conn Å", "window V", "P(σ ≥ 10⁻⁴)", "E_3D eV")
+SPARE_COLUMNS: Final = (
+    "ρ text",
+    "ρ publ.",
+    "cluster",
+    "r_conn Å",
+    "window V",
+    "P(σ ≥ 10⁻⁴)",
+    "E_3D eV",
+    "priority",
+)
 """What a narrow terminal does without, the first first."""
 
 

@@ -9,7 +9,12 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from reported import EVIL, SIMULATED
-from samples import KNOWN, SCREENED
+from samples import KNOWN, SCREENED, fill_screened
+
+from mtl_flows.jobs.candidates import rebuild_candidates
+from mtl_flows.pages.page import write_report
+from mtl_flows.stages import ScreeningParameters
+from mtl_flows.store.database import MTLStore
 
 # However busy the machine is.
 PATIENCE_MS = 180_000
@@ -215,6 +220,21 @@ def test_paper_is_light_and_holds_all(opened: Page) -> None:
     assert tick.evaluate("e => getComputedStyle(e).fill") == "rgb(20, 33, 43)"
     opened.evaluate("dispatchEvent(new Event('afterprint'))")
     assert opened.evaluate(paper) == dark
+
+
+def test_screenings_lead_to_each_other(browser: Browser, store: MTLStore, tmp_path: Path) -> None:
+    fill_screened(store)
+    other = ScreeningParameters(name="other")
+    store.screenings.register("other", "Li", ScreeningParameters().as_dict())
+    rebuild_candidates(store.under("other"), other)
+    first, second = write_report(store, tmp_path)
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(first.path.as_uri())
+    page.get_by_label("screening").select_option("other")
+    page.wait_for_url(f"{second.path.as_uri()}*")
+    expect(page.locator("main")).to_contain_text("screening other")
+    page.close()
 
 
 def test_the_reader_chooses_light_or_dark(opened: Page) -> None:

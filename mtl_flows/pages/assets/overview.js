@@ -90,9 +90,23 @@ function measuredChart(measured) {
   }), { tall: true, onclick: (point) => openMaterial(point.customdata) });
 }
 
+function benchmarkChart(scores) {
+  const names = scores.scores.map((s) => s.score.replaceAll("_", " "));
+  const bars = (quantity, axis) => ({
+    type: "scatter", mode: "markers", y: names, x: scores.scores.map((s) => s[quantity].value), xaxis: axis, yaxis: "y",
+    error_x: { type: "data", symmetric: false, color: colour("muted"), array: scores.scores.map((s) => s[quantity].by_family[1] - s[quantity].value), arrayminus: scores.scores.map((s) => s[quantity].value - s[quantity].by_family[0]) },
+    marker: { size: 10, color: colour("blue") }, hovertemplate: "%{y}: %{x:.2f}<extra></extra>",
+  });
+  return chart("what the rankings are worth", () => ({
+    data: [bars("auc", "x"), bars("top_enrichment", "x2")],
+    layout: { showlegend: false, yaxis: { autorange: "reversed" }, xaxis: { title: "AUC", domain: [0, 0.47], range: [0, 1.02] }, xaxis2: { title: "enrichment", domain: [0.53, 1], rangemode: "tozero" },
+      shapes: [upright(0.5), { ...upright(1), xref: "x2" }] },
+  }));
+}
+
 function benchmarkTable(scores) {
-  return [grid(["ranking", "of", "AUC", "95 %", "enrichment of the best quarter", "95 %"], scores.scores.map((s) => [s.score.replaceAll("_", " "), s.n, s.auc.value, interval(...s.auc.by_family), s.top_enrichment.value, interval(...s.top_enrichment.by_family)])),
-    caption(`On ${scores.n} labelled materials, ${scores.n_good} of them with σ ≥ 10⁻⁴ S/cm. AUC 0.5 and enrichment 1 are chance; intervals are bootstrap over whole families.`)];
+  return [benchmarkChart(scores), grid(["ranking", "of", "AUC", "95 %", "enrichment of the best quarter", "95 %"], scores.scores.map((s) => [s.score.replaceAll("_", " "), s.n, s.auc.value, interval(...s.auc.by_family), s.top_enrichment.value, interval(...s.top_enrichment.by_family)])),
+    caption(`On ${scores.n} labelled materials, ${scores.n_good} of them with σ ≥ 10⁻⁴ S/cm. AUC 0.5 and enrichment 1 (dashed) are chance; intervals are bootstrap over whole families.`)];
 }
 
 function aboutPage() {
