@@ -45,9 +45,12 @@ def report(_session_address: Connection, tmp_path_factory: pytest.TempPathFactor
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium of this machine; nothing is downloaded."""
+    """A headless Chromium of this machine; nothing is downloaded.
+
+    Not of the session: while it is open an event loop counts as running in this process.
+    """
     program = os.environ.get("MTL_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
         if os.environ.get("MTL_TEST_NEEDS_BROWSER"):
