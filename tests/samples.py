@@ -11,7 +11,6 @@ from mtl_flows.jobs.batch import Limits, run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.clustering_run import run_clustering
 from mtl_flows.jobs.labels import state_labels
-from mtl_flows.jobs.ordering import order
 from mtl_flows.jobs.reading import IngestParameters, Reading, read_file
 from mtl_flows.report.examples import shipped_table
 from mtl_flows.schemas.base import Provenance
@@ -23,6 +22,7 @@ from mtl_flows.science.compounds import Compound, build_structure, cif_text, loa
 from mtl_flows.science.reading import FoundFile
 from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.stages import ScreeningParameters, Statement, Subject
+from mtl_flows.stages.approximants import order
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.ordering import parent_id
 from mtl_flows.store.database import MTLStore

@@ -3,20 +3,17 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 from jobflow import Job, Response, job
 
 from mtl_flows.errors import CalculationError
 from mtl_flows.jobs.context import engine_here, job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.potentials import identify, require_sound
-from mtl_flows.schemas.base import Provenance
 from mtl_flows.schemas.dynamics import OrderingDocument, RelaxationDocument
 from mtl_flows.simulation.engine import Relaxation
 from mtl_flows.stages.dynamics import DynamicsParameters
+from mtl_flows.stages.relaxation import relaxation_document
 from mtl_flows.store.database import MTLStore
-
-_LARGEST_DEPARTURE = 0.1
 
 
 def relaxation(approximant: OrderingDocument, parameters: DynamicsParameters) -> Job:
@@ -40,37 +37,11 @@ def record_relaxation(
     fingerprint: dict[str, Any],
 ) -> RelaxationDocument:
     """Write a relaxed structure with its energy."""
-    p = parameters
-    stage = p.relaxation_stage()
-    max_force = float(np.linalg.norm(relaxed.forces_eV_per_A, axis=1).max())
     parent = store.orderings.get(ordering_id)
-    structure = relaxed.structure
-    density_ratio = float(structure.density / store.crystals.get(parent.crystal_id).to_structure().density)
-    document = RelaxationDocument(
-        id=p.relaxation_id(parent.approximant_id),
-        material_id=parent.material_id,
-        crystal_id=parent.crystal_id,
-        parent_id=parent.parent_id,
-        parameters_hash=stage.hash,
-        provenance=Provenance.record(stage, {"ordering": ordering_id}, job_id()),
-        approximant_id=parent.approximant_id,
-        ordering_id=ordering_id,
-        potential_id=p.potential_id,
-        engine=fingerprint,
-        engine_name=p.engine,
-        converged=max_force <= p.relax_fmax_eV_per_A,
-        n_steps=relaxed.n_steps,
-        energy_eV=relaxed.energy_eV,
-        energy_eV_per_atom=relaxed.energy_eV / len(structure),
-        max_force_eV_per_A=max_force,
-        volume_change=structure.volume / parent.to_structure().volume - 1.0,
-        density_ratio=density_ratio,
-        density_off=abs(density_ratio - 1.0) > _LARGEST_DEPARTURE,
-        calculations=relaxed.calculations,
-        structure=structure.as_dict(),
-    )
+    crystal = store.crystals.get(parent.crystal_id).to_structure()
+    document = relaxation_document(parent, crystal, parameters, relaxed, fingerprint, job_id())
     store.relaxations.add([document])
-    store.rejections.resolve(p.dynamics_stage().stage, {"subject": document.id})
+    store.rejections.resolve(parameters.dynamics_stage().stage, {"subject": document.id})
     return document
 
 

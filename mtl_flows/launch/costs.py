@@ -10,11 +10,11 @@ import numpy as np
 from mtl_flows.errors import MTLError
 from mtl_flows.extras import require
 from mtl_flows.jobs.context import engine_here
-from mtl_flows.jobs.ordering import order
 from mtl_flows.schemas.base import utc_now
 from mtl_flows.science.ordering.supercell import choose_supercell
 from mtl_flows.simulation.frames import BlockFrameSink
 from mtl_flows.simulation.state import MDState
+from mtl_flows.stages.approximants import order
 from mtl_flows.stages.dynamics import DynamicsParameters, steps
 from mtl_flows.stages.subjects import Subject
 from mtl_flows.store.database import MTLStore

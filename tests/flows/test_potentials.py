@@ -17,11 +17,11 @@ from toy_weights import CHECKPOINT, write_checkpoint
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
-from mtl_flows.jobs.ordering import order
 from mtl_flows.jobs.potentials import standing_potential
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.simulation.calculators import KNOWN_WEIGHTS
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.approximants import order
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore

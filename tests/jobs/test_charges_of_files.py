@@ -8,8 +8,8 @@ from samples import HERE
 from toy_engines import dynamics
 
 from mtl_flows.jobs.batch import run_stage
-from mtl_flows.jobs.dynamics import find_ordering
 from mtl_flows.jobs.ingest import ingest
+from mtl_flows.jobs.ordering import find_ordering
 from mtl_flows.schemas.chemistry import ChemistryDocument
 from mtl_flows.schemas.dynamics import OrderingDocument
 from mtl_flows.schemas.ingest import StructureDocument

@@ -10,13 +10,13 @@ from toy_engines import dynamics
 from typer.testing import CliRunner
 
 from mtl_flows.cli.app import app
-from mtl_flows.jobs.ordering import order
 from mtl_flows.jobs.transport import fit_transport
 from mtl_flows.report.transport import transport_report
 from mtl_flows.schemas.dynamics import BlockRecord, ChunkRecord, TrajectoryDocument
 from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
+from mtl_flows.stages.approximants import order
 from mtl_flows.stages.ensembles import series_summaries
 from mtl_flows.stages.transport import transport_id
 from mtl_flows.store.connection import Connection
