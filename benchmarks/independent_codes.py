@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from pymatgen.analysis.diffusion.analyzer import DiffusionAnalyzer
 from pymatgen.io.vasp import Xdatcar
 
-from mtl_flows.report.trajectories import write_frames
 from mtl_flows.science.dynamics import DiffusionParameters, Trajectory, analyse_diffusion
 from mtl_flows.science.dynamics.parameters import SHORTEST_LAG_PS
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
+from mtl_flows.simulation.trajectory_files import write_frames
 
 # The runs are short, so as much of them as can be; walks are analysed as the package does it by default.
 OF_RUNS = DiffusionParameters(discard_ps=0.5, max_lag_fraction=0.5)

@@ -22,7 +22,8 @@ so a batch turns any of them into a record and goes on.
     │   ├── SetAsideError         dropped by a filter the user chose
     │   ├── LimitExceededError    time or memory of one structure
     │   ├── OrderingError         no sensible ordered approximant
-    │   └── UnsupportedIonError   nothing is known of how the mobile ion interacts with some other
+    │   ├── UnsupportedIonError   nothing is known of how the mobile ion interacts with some other
+    │   └── UnusableTrajectoryError  frames of another program that cannot be analysed, or are of another crystal
     ├── ClusteringError           not converged, degenerate
     ├── DynamicsError             a trajectory that cannot be used
     │   └── CalculationError      an engine or external program failed beyond repair
@@ -258,6 +259,12 @@ class UnsupportedIonError(InputError):
     """Nothing is known of how the mobile ion interacts with some ion of the crystal."""
 
     reason = "unsupported_ion"
+
+
+class UnusableTrajectoryError(InputError):
+    """A trajectory of another program cannot be read or analysed, or is not one of the material."""
+
+    reason = "unusable_trajectory"
 
 
 class ClusteringError(MTLError):

@@ -18,7 +18,7 @@ FLOORS = (
     {"science"},
     {"simulation", "schemas"},
     {"stages"},
-    {"in_memory"},
+    {"in_memory", "in_folder"},
     {"store"},
     {"jobs"},
     {"flows"},

@@ -32,7 +32,19 @@ EXIT_CODES: dict[type[MTLError], int] = {
 }
 
 _ORDER = (
-    *("run", "describe", "ingest", "rejection", "label", "screen", "screening", "cluster", "launch", "job"),
+    *(
+        "run",
+        "describe",
+        "md",
+        "ingest",
+        "rejection",
+        "label",
+        "screen",
+        "screening",
+        "cluster",
+        "launch",
+        "job",
+    ),
     *("campaign", "density", "trajectory", "transport", "release", "stability", "verdict", "explain"),
     *("report", "plot", "query", "whatif", "database", "doctor", "benchmark"),
 )

@@ -16,7 +16,7 @@ from mtl_flows.cli.types import (
 )
 
 if TYPE_CHECKING:
-    from mtl_flows.launch.campaign import CampaignProgress
+    from mtl_flows.launch.campaign_state import CampaignProgress
     from mtl_flows.store.candidate_filter import CandidateFilter
     from mtl_flows.store.connection import Connection
     from mtl_flows.store.database import MTLStore
@@ -25,7 +25,8 @@ Name = Annotated[str, typer.Argument(help="Name of the campaign.")]
 
 campaign_app = typer.Typer(
     no_args_is_help=True,
-    help="Spend core-hours of molecular dynamics where they say most: 1200 K first, leaders deepened first.",
+    help="Spend core-hours of molecular dynamics where they decide most: the hottest temperature first, then what is "
+    "expected to say whether σ(300 K) reaches 10⁻⁴ S/cm.",
 )
 
 
@@ -91,7 +92,10 @@ def advance(
     name: Name,
     run: Annotated[bool, typer.Option("--run", help="Work here until the campaign has ended.")] = False,
 ) -> None:
-    """Decide the next round from what the store holds, and hand it in; safe at any time, from anywhere."""
+    """Decide the next round from what the store holds, and hand it in; safe at any time, from anywhere.
+
+    Workers do so by themselves after each material's round. Jobs that failed are run again.
+    """
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -101,9 +105,72 @@ def advance(
 
 
 @campaign_app.command()
+def change(
+    name: Name,
+    core_hours: Annotated[
+        float, typer.Option("--core-hours", min=0, help="Budget of the campaign; 0: as it is.")
+    ] = 0.0,
+    material_core_hours: Annotated[
+        float, typer.Option("--material-core-hours", min=0, help="Budget of one material; 0: as it is.")
+    ] = 0.0,
+    at_once: Annotated[int, typer.Option(min=0, help="Materials under way at a time; 0: as it is.")] = 0,
+) -> None:
+    """Give a campaign another budget; one that had ended goes on if that pays for more."""
+    from mtl_flows.launch.campaign import change_campaign
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        changed = change_campaign(
+            store,
+            name,
+            core_hours=core_hours or None,
+            material_core_hours=material_core_hours or None,
+            at_once=at_once or None,
+        )
+        err.print(
+            f"campaign {name}: {changed.core_hours:g} core-hours, {changed.material_core_hours:g} for a material, "
+            f"{changed.at_once} at once"
+        )
+        if not changed.stopped:
+            _go_on(store, address, name, run=False)
+
+
+@campaign_app.command()
+def stop(name: Name) -> None:
+    """Stop a campaign: what runs comes to the end of its chunk, nothing else begins; resume lets it go on."""
+    from mtl_flows.launch.campaign import stop_campaign
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        held = stop_campaign(store, address, name)
+    err.print(f"campaign {name} is stopped: {held} jobs held back; mtl campaign resume {name} lets it go on")
+
+
+@campaign_app.command()
+def resume(
+    name: Name,
+    run: Annotated[bool, typer.Option("--run", help="Work here until the campaign has ended.")] = False,
+) -> None:
+    """Let a campaign go on that was stopped."""
+    from mtl_flows.launch.campaign import resume_campaign
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.database import MTLStore
+
+    with connection(Settings.load()) as address, MTLStore.connect(address) as store:
+        released = resume_campaign(store, address, name)
+        err.print(f"campaign {name} goes on: {released} jobs released")
+        _go_on(store, address, name, run=run)
+
+
+@campaign_app.command()
 def status(name: Name, json: Json = False) -> None:
     """Show the budget, the leaders, what happens next, and what each core-hour has bought."""
-    from mtl_flows.launch.campaign import campaign_progress, spending
+    from mtl_flows.launch.campaign_state import campaign_progress, spending
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
     from mtl_flows.store.database import MTLStore
@@ -116,10 +183,14 @@ def status(name: Name, json: Json = False) -> None:
     campaign = progress.campaign
     out.print(
         f"{campaign.name}: {progress.core_hours:.2f} of {campaign.core_hours:g} core-hours, "
-        f"{len(campaign.rounds)} rounds, {'ended' if progress.ended else 'under way'}"
+        f"{len(campaign.rounds)} rounds, {_standing(progress)}"
     )
     out.print(
-        table("Leaders", ["material", "core-hours", "ps", "D / cm²/s", "next", "why"], _leader_rows(progress))
+        table(
+            "Leaders",
+            ["material", "core-hours", "ps", "D / cm²/s", "P(σ ≥ 10⁻⁴)", "next", "why"],
+            _leader_rows(progress),
+        )
     )
     rows = [
         [
@@ -170,12 +241,11 @@ def _go_on(store: "MTLStore", address: "Connection", name: str, *, run: bool) ->
         for workflow in progress.workflows:
             err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
         if progress.ended:
-            err.print(f"campaign {name} has ended: {progress.core_hours:.2f} core-hours spent")
+            state = "is stopped" if campaign.stopped else "has ended"
+            err.print(f"campaign {name} {state}: {progress.core_hours:.2f} core-hours spent")
             return
         if not run:
-            err.print(
-                "`mtl worker --kind heavy` does the work; `mtl campaign advance` decides the next round"
-            )
+            err.print("`mtl worker --kind heavy` does the work and decides the rounds that follow")
             return
         summary = run_workers(address, categories=list(CATEGORIES), processes=1)
         fail_if_any(summary)
@@ -185,7 +255,7 @@ def _go_on(store: "MTLStore", address: "Connection", name: str, *, run: bool) ->
 
 
 def _leader_rows(progress: "CampaignProgress") -> list[list[Any]]:
-    from mtl_flows.launch.campaign import leaders
+    from mtl_flows.launch.campaign_state import leaders
 
     following = {d.material_id: d for d in progress.decisions}
     rows = []
@@ -202,6 +272,7 @@ def _leader_rows(progress: "CampaignProgress") -> list[list[Any]]:
                 f"{state.core_hours:.3f}",
                 f"{sum(s.simulated_ps for s in state.simulations):.1f}",
                 "\n".join(found) or "–",
+                "–" if decision.conducts is None else f"{decision.conducts:.2f}",
                 str(decision.step),
                 decision.reason,
             ]
@@ -209,16 +280,24 @@ def _leader_rows(progress: "CampaignProgress") -> list[list[Any]]:
     return rows
 
 
+def _standing(progress: "CampaignProgress") -> str:
+    if progress.campaign.stopped:
+        return "stopped"
+    return "ended" if progress.ended else "under way"
+
+
 def _as_plain(progress: "CampaignProgress") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from mtl_flows.launch.campaign import leaders, spending
+    from mtl_flows.launch.campaign_state import leaders, spending
 
     return {
         "name": progress.campaign.name,
         "budget_core_hours": progress.campaign.core_hours,
         "spent_core_hours": progress.core_hours,
         "ended": progress.ended,
+        "stopped": progress.campaign.stopped,
+        "changes": [change.model_dump() for change in progress.campaign.changes],
         "leaders": [
             {"material": state.material_id, "core_hours": state.core_hours} for state in leaders(progress)
         ],

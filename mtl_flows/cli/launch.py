@@ -1,6 +1,7 @@
 """`mtl init`, `mtl launch`, `mtl worker`, `mtl status`, `mtl recover`: work through FireWorks."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -287,16 +288,36 @@ def worker(
         # In the environment, it reaches the processes of the jobs.
         os.environ["MTL_DEVICE"] = checked_device(device)
     with connection(Settings.load()) as address:
-        summary = run_workers(
-            address,
-            categories=KINDS[kind],
-            processes=processes,
-            max_rockets=max_jobs or None,
-            timeout_s=timeout_s or None,
-            wait=wait,
-        )
-    out.print(f"{summary.completed} jobs completed, {summary.fizzled} failed")
-    fail_if_any(summary)
+        summaries = []
+        while True:
+            summaries.append(
+                run_workers(
+                    address,
+                    categories=KINDS[kind],
+                    processes=processes,
+                    max_rockets=max_jobs or None,
+                    timeout_s=timeout_s or None,
+                    wait=wait,
+                )
+            )
+            if max_jobs or timeout_s or not _next_rounds(address, KINDS[kind]):
+                break
+    completed, fizzled = (sum(getattr(s, name) for s in summaries) for name in ("completed", "fizzled"))
+    out.print(f"{completed} jobs completed, {fizzled} failed")
+    for summary in summaries:
+        fail_if_any(summary)
+
+
+def _next_rounds(address: "Connection", categories: Sequence[str]) -> int:
+    """Decide the next rounds of campaigns, whose jobs do so unless they fail; gives the number of new workflows."""
+    from mtl_flows.launch.campaign import advance_open_campaigns
+    from mtl_flows.launch.names import DYNAMICS
+    from mtl_flows.store.database import MTLStore
+
+    if not set(categories) & set(DYNAMICS):
+        return 0
+    with MTLStore.connect(address) as store:
+        return len(advance_open_campaigns(store, address)) if store.campaigns.count() else 0
 
 
 def status(

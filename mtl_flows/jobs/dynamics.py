@@ -7,7 +7,9 @@ returns a short summary. A job that runs twice finds its work done.
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from jobflow import Response, job
+from numpy.typing import NDArray
 
 from mtl_flows.errors import CalculationError, DynamicsError, InputError
 from mtl_flows.jobs.context import engine_here, job_id, worker_store
@@ -179,16 +181,25 @@ def load_trajectory(store: MTLStore, simulation: TrajectoryDocument) -> Trajecto
     DynamicsError
         If frames are missing, doubled or damaged, or nothing was run yet.
     """
-    if simulation.checkpoint is None:
-        raise DynamicsError("nothing was simulated yet", subject=simulation.id)
-    state = MDState.from_dict(simulation.checkpoint)
+    species, lattice_A = _cell_of(store, simulation)
     return assemble_trajectory(
         (
             FrameBlock.from_bytes(store.frames.read(block))
             for chunk in simulation.chunks
             for block in chunk.blocks
         ),
-        species=state.species,
-        lattice_A=state.cell_A,
+        species=species,
+        lattice_A=lattice_A,
         timestep_fs=simulation.timestep_fs,
     )
+
+
+def _cell_of(store: MTLStore, simulation: TrajectoryDocument) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Elements in the order of the frames, and the cell."""
+    if simulation.imported is not None:  # whose first frame is the approximant
+        cell = store.orderings.get(simulation.ordering_id).to_structure()
+        return tuple(site.specie.symbol for site in cell), np.array(cell.lattice.matrix)
+    if simulation.checkpoint is None:
+        raise DynamicsError("nothing was simulated yet", subject=simulation.id)
+    state = MDState.from_dict(simulation.checkpoint)
+    return state.species, state.cell_A

@@ -5,13 +5,12 @@ from typing import Any
 
 from pymatgen.core import Structure
 
-from mtl_flows.errors import PotentialChangedError, UnsoundPotentialError
+from mtl_flows.errors import PotentialChangedError
 from mtl_flows.jobs.context import engine_here
-from mtl_flows.schemas.base import utc_now
-from mtl_flows.schemas.potentials import PotentialDocument
 from mtl_flows.simulation.soundness import SOUNDNESS_VERSION, Soundness
 from mtl_flows.stages.dynamics import DynamicsParameters
-from mtl_flows.stages.potentials import name_part, potential_id
+from mtl_flows.stages.loaded_potentials import demand_sound, potential_document
+from mtl_flows.stages.potentials import potential_id
 from mtl_flows.store.database import MTLStore
 
 _TAG_DIGITS = 16
@@ -45,7 +44,7 @@ def identify(store: MTLStore, parameters: DynamicsParameters) -> dict[str, Any]:
     weights, tensors = fingerprint["weights_sha256"], fingerprint["tensors_sha256"]
     key = parameters.potential_id
     if not store.potentials.existing([key]) and weights.startswith(parameters.weights):
-        store.potentials.add([_document(parameters, fingerprint)])
+        store.potentials.add([potential_document(parameters, fingerprint)])
     for known in store.potentials.find({"_id": key}):
         if known.weights_sha256 is None and tensors in known.tensors_sha256:
             store.potentials.note_weights(key, weights)
@@ -79,13 +78,7 @@ def require_sound(store: MTLStore, parameters: DynamicsParameters, relaxed: Stru
             return
         found = checked.as_dict()
         store.potentials.note_soundness(key, found, SOUNDNESS_VERSION)
-    objection = Soundness(**found).objection
-    if objection and not parameters.allow_unsound:
-        raise UnsoundPotentialError(
-            objection,
-            subject=parameters.engine,
-            remedy="use another potential; --allow-non-conservative runs it all the same",
-        )
+    demand_sound(Soundness(**found), parameters)
 
 
 def _is_of_this_check(known: PotentialDocument) -> bool:
@@ -101,21 +94,6 @@ def _noted(store: MTLStore, parameters: DynamicsParameters, fingerprint: dict[st
             store.potentials.note_again(known.id)
             return known.id
     tag = fingerprint["weights_sha256"][:_TAG_DIGITS] or "none"
-    found = _document(replace(parameters, weights=tag), fingerprint)
+    found = potential_document(replace(parameters, weights=tag), fingerprint)
     store.potentials.add([found])
     return found.id
-
-
-def _document(parameters: DynamicsParameters, fingerprint: dict[str, Any]) -> PotentialDocument:
-    engine = parameters.configured_engine()
-    return PotentialDocument(
-        id=parameters.potential_id,
-        engine_name=parameters.engine,
-        name_part=name_part(engine),
-        name_id=potential_id(engine),
-        distinguished_by=parameters.weights,
-        weights_sha256=fingerprint["weights_sha256"],
-        tensors_sha256=[fingerprint["tensors_sha256"]],
-        engine=fingerprint,
-        noted_at=utc_now(),
-    )

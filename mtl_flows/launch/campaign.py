@@ -1,78 +1,54 @@
 """Campaigns: look at the store, decide what is worth the next core-hours, hand it in, write down why.
 
 Everything is decided from the store, so a round may be decided by anybody, anywhere, twice: work under way is found
-by its content and not handed in again.
+by its content and not handed in again. The last job of each material's round decides the next one, in whatever worker
+it runs.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pydantic import TypeAdapter
+from jobflow import Flow, JobConfig, OnMissing, job
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.flows.campaign import CampaignRoundMaker
+from mtl_flows.jobs.context import worker_store
+from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.potentials import standing_potential
+from mtl_flows.jobs.screening import screening_parameters
+from mtl_flows.launch.campaign_state import (
+    CampaignProgress,
+    campaign_progress,
+    dynamics_of,
+    latest_observations,
+    observations_of,
+)
 from mtl_flows.launch.categories import heavy
+from mtl_flows.launch.jobs import JobFilter
+from mtl_flows.launch.steering import pause, resume
 from mtl_flows.launch.submit import SubmittedWorkflow, submit
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash, utc_now
 from mtl_flows.schemas.campaigns import (
+    CampaignChange,
     CampaignDocument,
     CampaignMaterial,
     CampaignRound,
     DecisionRecord,
-    Observation,
 )
 from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.dynamics.allocation import (
-    CampaignBudget,
     Decision,
-    MaterialState,
-    SimulationState,
     Step,
-    allocate,
-    promise_cm2_per_s,
 )
+from mtl_flows.settings import Settings
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.ordering import parent_id
-from mtl_flows.store.connection import Connection
+from mtl_flows.store.connection import Connection, connection
 from mtl_flows.store.database import MTLStore
 
 ALGORITHM_VERSION = 1
-
-
-@dataclass(frozen=True)
-class CampaignProgress:
-    """Where a campaign stands.
-
-    Attributes
-    ----------
-    campaign
-        The document, with the round that was just decided.
-    states
-        Every material, in the campaign's order.
-    decisions
-        What happens next, the most promising first.
-    workflows
-        What was handed in or found under way.
-    """
-
-    campaign: CampaignDocument
-    states: list[MaterialState]
-    decisions: list[Decision]
-    workflows: list[SubmittedWorkflow]
-
-    @property
-    def core_hours(self) -> float:
-        """Spent by all materials."""
-        return sum(state.core_hours for state in self.states)
-
-    @property
-    def ended(self) -> bool:
-        """Nothing is under way and nothing will be."""
-        return all(decision.step is Step.STOP for decision in self.decisions)
 
 
 def start_campaign(
@@ -151,51 +127,147 @@ def _once_per_group(
     return [(c, parent_id(subject)) for c, subject in zip(chosen.values(), subjects, strict=True)]
 
 
-def campaign_progress(store: MTLStore, campaign: CampaignDocument) -> CampaignProgress:
-    """Say where a campaign stands and what it would do next; nothing is handed in or written."""
-    p = dynamics_of(campaign)
-    ordered = store.structures.ordered_among(m.structure_id for m in campaign.materials)
-    states = [
-        _state(store, material, p, p.n_orderings(ordered=material.structure_id in ordered))
-        for material in campaign.materials
-    ]
-    budget = CampaignBudget(
-        campaign.core_hours, campaign.material_core_hours, p.budget, at_once=campaign.at_once
-    )
-    refused = _refused(store, campaign, p)
-    decisions = allocate(
-        [s for s in states if s.material_id not in refused],
-        p.temperatures_K,
-        p.production_ps,
-        budget,
-    )
-    decisions += [Decision(material_id, Step.STOP, reason) for material_id, reason in refused.items()]
-    return CampaignProgress(campaign, states, decisions, [])
+def change_campaign(
+    store: MTLStore,
+    name: str,
+    *,
+    core_hours: float | None = None,
+    material_core_hours: float | None = None,
+    at_once: int | None = None,
+    stopped: bool | None = None,
+) -> CampaignDocument:
+    """Change the budgets of a campaign that has begun, stop it, or let it go on; what is None stays.
+
+    What rounds before decided by is kept with the change.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such campaign.
+    ConfigurationError
+        If a budget is not positive.
+    """
+    wanted = {
+        "core_hours": core_hours,
+        "material_core_hours": material_core_hours,
+        "at_once": at_once,
+        "stopped": stopped,
+    }
+    said = {field: value for field, value in wanted.items() if value is not None}
+    if any(value <= 0 for field, value in said.items() if field != "stopped"):
+        raise ConfigurationError("a budget is not positive", subject=name)
+    while True:
+        campaign = store.campaigns.get(name)
+        update = {field: value for field, value in said.items() if value != getattr(campaign, field)}
+        if not update:
+            return campaign
+        after = campaign.model_copy(update=update)
+        change = CampaignChange(
+            created_at=utc_now(),
+            n_rounds=len(campaign.rounds),
+            **{field: getattr(after, field) for field in wanted},
+        )
+        after = after.model_copy(update={"changes": [*campaign.changes, change]})
+        if store.campaigns.advance(campaign, after):
+            return after
+
+
+def stop_campaign(store: MTLStore, address: Connection, name: str) -> int:
+    """Stop a campaign: no more rounds are decided, and its jobs that have not begun are held back.
+
+    Those that run come to their end, whose chunk is kept. Gives the number of jobs held back.
+    """
+    change_campaign(store, name, stopped=True)
+    jobs = _jobs(store, name, ("WAITING", "READY", "RESERVED", "RUNNING"))
+    return len(pause(address, JobFilter(ids=jobs)).done) if jobs else 0
+
+
+def resume_campaign(store: MTLStore, address: Connection, name: str) -> int:
+    """Let a campaign go on that was stopped, and its jobs that were held back. Gives their number."""
+    change_campaign(store, name, stopped=False)
+    jobs = _jobs(store, name, ("PAUSED", "RUNNING"))
+    return len(resume(address, JobFilter(ids=jobs)).done) if jobs else 0
+
+
+def _jobs(store: MTLStore, name: str, states: Sequence[str]) -> tuple[int, ...]:
+    database = store.database
+    workflows = database["workflows"].find({"metadata.campaign": name}, {"nodes": 1})
+    nodes = [fw_id for workflow in workflows for fw_id in workflow["nodes"]]
+    query = {"fw_id": {"$in": nodes}, "state": {"$in": list(states)}}
+    return tuple(found["fw_id"] for found in database["fireworks"].find(query, {"fw_id": 1}))
 
 
 def advance_campaign(
-    store: MTLStore, address: Connection, campaign: CampaignDocument, screening: ScreeningParameters
+    store: MTLStore,
+    address: Connection,
+    campaign: CampaignDocument,
+    screening: ScreeningParameters,
+    *,
+    again: bool = True,
 ) -> CampaignProgress:
-    """Decide a round, write it down if anything is new, and hand in its work."""
-    progress = campaign_progress(store, campaign)
-    seen = _latest_observations(campaign)
+    """Decide a round, write it down if anything is new, and hand in its work.
+
+    Parameters
+    ----------
+    again
+        Also hand in what is under way: jobs that failed are run again, and those that were cancelled.
+    """
+    while True:
+        progress = campaign_progress(store, campaign)
+        after = _decided(campaign, progress)
+        if after is campaign or store.campaigns.advance(campaign, after):
+            break
+        # Somebody else was quicker: with a round, which is ours as well, or with another budget.
+        campaign = store.campaigns.get(campaign.id)
+    work = _work(progress.decisions, after) if again else [d for d in progress.decisions if d.temperatures_K]
+    workflows = _handed_in(store, address, after, work, screening)
+    return CampaignProgress(after, progress.states, progress.decisions, workflows)
+
+
+def advance_open_campaigns(store: MTLStore, address: Connection) -> list[SubmittedWorkflow]:
+    """Decide a round of every campaign that goes on; gives what is new.
+
+    For workers that have nothing left to do: where a round ended in a job that failed, nobody else decides the next.
+    """
+    added = []
+    for campaign in store.campaigns.find({"stopped": {"$ne": True}}):
+        screening = screening_parameters(
+            store, campaign.screening or campaign.provenance.parameters.mobile_ion
+        )
+        progress = advance_campaign(store, address, campaign, screening, again=False)
+        added += [workflow for workflow in progress.workflows if workflow.outcome == "added"]
+    return added
+
+
+def _decided(campaign: CampaignDocument, progress: CampaignProgress) -> CampaignDocument:
+    """The campaign with another round; the campaign itself if there is nothing to write down."""
+    seen = latest_observations(campaign)
     observations = [
         o
-        for o in _observations(progress.states)
+        for o in observations_of(progress.states)
         if seen.get((o.material_id, o.ordering, o.temperature_K)) != o
     ]
     decided = [DecisionRecord.model_validate(asdict(d)) for d in progress.decisions]
-    if observations or not campaign.rounds or campaign.rounds[-1].decisions != decided:
-        following = CampaignRound(
-            number=len(campaign.rounds),
-            created_at=utc_now(),
-            core_hours=progress.core_hours,
-            observations=observations,
-            decisions=decided,
-        )
-        after = campaign.model_copy(update={"rounds": [*campaign.rounds, following]})
-        # Where somebody else was quicker, what they wrote stands; their work and ours are the same.
-        campaign = after if store.campaigns.advance(campaign, after) else store.campaigns.get(campaign.id)
+    if not observations and campaign.rounds and campaign.rounds[-1].decisions == decided:
+        return campaign
+    following = CampaignRound(
+        number=len(campaign.rounds),
+        created_at=utc_now(),
+        core_hours=progress.core_hours,
+        observations=observations,
+        decisions=decided,
+    )
+    return campaign.model_copy(update={"rounds": [*campaign.rounds, following]})
+
+
+def _handed_in(
+    store: MTLStore,
+    address: Connection,
+    campaign: CampaignDocument,
+    decisions: Sequence[Decision | DecisionRecord],
+    screening: ScreeningParameters,
+) -> list[SubmittedWorkflow]:
+    """Workflows of what was decided, each with a last job that decides the next round."""
     structures = {m.material_id: m.structure_id for m in campaign.materials}
     parents = {m.material_id: m.parent_id for m in campaign.materials}
     ordered = store.structures.ordered_among(structures.values())
@@ -203,7 +275,7 @@ def advance_campaign(
         name=f"campaign {campaign.name}", parameters=dynamics_of(campaign), screening=screening
     )
     workflows = []
-    for work in _work(progress.decisions, campaign):
+    for work in decisions:
         flow = maker.make(
             parents[work.material_id],
             work.material_id,
@@ -211,52 +283,42 @@ def advance_campaign(
             work.max_production_ps,
             ordered=structures[work.material_id] in ordered,
         )
+        last = NextRoundMaker(name=f"next round of {campaign.name}", campaign=campaign.id).make(
+            [flow.jobs[-1].output]
+        )
+        whole = heavy(Flow([flow, last], name=flow.name), maker.parameters.configured_engine())
         metadata = {"material": work.material_id, "campaign": campaign.name}
-        flow = heavy(flow, maker.parameters.configured_engine())
-        workflows.append(submit(flow, address, name=flow.name, metadata=metadata))
-    return CampaignProgress(campaign, progress.states, progress.decisions, workflows)
+        workflows.append(submit(whole, address, name=flow.name, metadata=metadata))
+    return workflows
 
 
-def dynamics_of(campaign: CampaignDocument) -> DynamicsParameters:
-    """Parameters of the dynamics that a campaign was started with."""
-    return TypeAdapter(DynamicsParameters).validate_python(campaign.dynamics)
+@dataclass
+class NextRoundMaker(RecordMaker):
+    """Job that decides the next round of a campaign, once a material's round has ended.
 
-
-def spending(campaign: CampaignDocument) -> list[dict[str, Any]]:
-    """Return what each round's core-hours bought: one row for each simulation that went on, in order.
-
-    A row holds the simulation, the core-hours and picoseconds it took, and status, diffusivity and relative error
-    before and after.
+    Parameters
+    ----------
+    campaign
+        Its name.
     """
-    rows = []
-    latest: dict[tuple[str, int, float], Observation] = {}
-    for decided in campaign.rounds:
-        for now in decided.observations:
-            key = (now.material_id, now.ordering, now.temperature_K)
-            before = latest.get(key)
-            latest[key] = now
-            rows.append(
-                {
-                    "round": decided.number,
-                    "material": now.material_id,
-                    "ordering": now.ordering,
-                    "temperature_K": now.temperature_K,
-                    "core_hours": now.core_hours - (before.core_hours if before else 0.0),
-                    "simulated_ps": now.simulated_ps - (before.simulated_ps if before else 0.0),
-                    "status_before": before.status if before else None,
-                    "status": now.status,
-                    "diffusivity_cm2_per_s": now.diffusivity_cm2_per_s,
-                    "relative_error_before": before.relative_error if before else None,
-                    "relative_error": now.relative_error,
-                }
+
+    name: str = "next round"
+    campaign: str = ""
+
+    @job(config=JobConfig(on_missing_references=OnMissing.NONE))
+    def make(self, after: list[Any]) -> dict[str, Any]:
+        """Decide, and hand in what follows; nothing if the campaign was stopped."""
+        with connection(Settings.load()) as address, worker_store() as store:
+            campaign = store.campaigns.get(self.campaign)
+            screening = screening_parameters(
+                store, campaign.screening or campaign.provenance.parameters.mobile_ion
             )
-    return rows
-
-
-def leaders(progress: CampaignProgress) -> list[MaterialState]:
-    """Materials by falling diffusivity at the hottest temperature that has one."""
-    hottest_first = sorted(dynamics_of(progress.campaign).temperatures_K, reverse=True)
-    return sorted(progress.states, key=lambda state: -promise_cm2_per_s(state, hottest_first))
+            progress = advance_campaign(store, address, campaign, screening, again=False)
+        return {
+            "rounds": len(progress.campaign.rounds),
+            "handed_in": [workflow.name for workflow in progress.workflows],
+            "ended": progress.ended,
+        }
 
 
 def _work(decisions: Sequence[Decision], campaign: CampaignDocument) -> list[Decision | DecisionRecord]:
@@ -269,70 +331,3 @@ def _work(decisions: Sequence[Decision], campaign: CampaignDocument) -> list[Dec
         elif decision.step is Step.WAIT and decision.reason == "under way" and decision.material_id in last:
             work.append(last[decision.material_id])
     return work
-
-
-def _state(
-    store: MTLStore, material: CampaignMaterial, p: DynamicsParameters, n_orderings: int
-) -> MaterialState:
-    simulations = []
-    other = 0.0
-    for ordering in range(n_orderings):
-        samples = store.orderings.samples_of([p.ordering_id(material.parent_id, ordering)])
-        wanted = [p.trajectory_id(s, t) for s in samples.values() for t in (None, *p.temperatures_K)]
-        for found in store.dynamics.find({"_id": {"$in": wanted}}):
-            if found.trajectory_stage == "heat":
-                other += _core_hours(found)
-                continue
-            simulations.append(
-                SimulationState(
-                    ordering=ordering,
-                    temperature_K=found.temperature_K,
-                    status=found.status,
-                    result=found.result if found.diffusion is not None else None,
-                    simulated_ps=1e-3 * found.steps_done * found.timestep_fs,
-                    core_hours=_core_hours(found),
-                )
-            )
-    return MaterialState(material.material_id, tuple(simulations), other, n_orderings)
-
-
-def _core_hours(simulation: TrajectoryDocument) -> float:
-    threads = int(simulation.engine.get("threads", 1))
-    return sum(chunk.wall_s for chunk in simulation.chunks) * threads / 3600.0
-
-
-def _refused(store: MTLStore, campaign: CampaignDocument, p: DynamicsParameters) -> dict[str, str]:
-    """Materials of which no ordered cell could be made, with the reason."""
-    stage = p.ordering_stage().stage
-    refused = {}
-    for material in campaign.materials:
-        subject = f"{material.parent_id}:{p.ordering_stage().hash}"
-        query = {"stage": stage, "subject": subject, "resolved": False}
-        for rejection in store.rejections.find(query, limit=1):
-            refused[material.material_id] = f"no ordered cell: {rejection.message}"
-    return refused
-
-
-def _observations(states: Sequence[MaterialState]) -> list[Observation]:
-    return [
-        Observation(
-            material_id=state.material_id,
-            ordering=s.ordering,
-            temperature_K=s.temperature_K,
-            status=s.status,
-            simulated_ps=s.simulated_ps,
-            core_hours=s.core_hours,
-            diffusivity_cm2_per_s=s.result.D_cm2_per_s if s.result else None,
-            relative_error=s.result.relative_error if s.result else None,
-        )
-        for state in states
-        for s in state.simulations
-    ]
-
-
-def _latest_observations(campaign: CampaignDocument) -> dict[tuple[str, int, float], Observation]:
-    return {
-        (o.material_id, o.ordering, o.temperature_K): o
-        for decided in campaign.rounds
-        for o in decided.observations
-    }

@@ -62,7 +62,7 @@ def _record(store: MTLStore, row: CandidateDocument, evidence: Evidence, *, dens
         told["msd"] = displacement_data(evidence.trajectories, row.mobile_ion).as_dict()
         if dense:
             told["density"] = _density(store, evidence.trajectories, row.mobile_ion)
-    arrhenius = arrhenius_of(row, evidence)
+    arrhenius = arrhenius_of(f"{row.material_id}  {row.reduced_formula}", row, evidence)
     if arrhenius is not None:
         told["arrhenius"] = _arrhenius(arrhenius)
     if evidence.window is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mtl_flows.schemas.candidates import CandidateDocument
+    from mtl_flows.schemas.candidates import DynamicsPart
     from mtl_flows.stages.evidence import Evidence
     from mtl_flows.store.database import MTLStore
 
@@ -66,14 +66,17 @@ class ArrheniusData:
     ----------
     simulated, crystal
         Posterior of the simulation alone, and with the error of its potential.
+    name
+        What it is called.
     row
-        Row of the candidate table, for its numbers.
+        What a row of the candidate table says, for its numbers.
     """
 
     points: list[DiffusivityPoint]
     simulated: Band
     crystal: Band
-    row: CandidateDocument
+    name: str
+    row: DynamicsPart
 
 
 def arrhenius_data(store: MTLStore, material_id: str) -> ArrheniusData:
@@ -86,7 +89,11 @@ def arrhenius_data(store: MTLStore, material_id: str) -> ArrheniusData:
     """
     row = store.candidates.get(material_id)
     sources = store.groups.sources([row.material_id])
-    data = arrhenius_of(row, gather(store, sources, row.mobile_ion)[row.material_id])
+    data = arrhenius_of(
+        f"{row.material_id}  {row.reduced_formula}",
+        row,
+        gather(store, sources, row.mobile_ion)[row.material_id],
+    )
     if data is None:
         raise NotFoundError(
             "no temperature of it says anything yet", subject=material_id, remedy="see mtl explain"
@@ -94,8 +101,16 @@ def arrhenius_data(store: MTLStore, material_id: str) -> ArrheniusData:
     return data
 
 
-def arrhenius_of(row: CandidateDocument, evidence: Evidence) -> ArrheniusData | None:
-    """Gather the simulations that a row shows, and their posterior; None if no temperature says anything."""
+def arrhenius_of(name: str, row: DynamicsPart, evidence: Evidence) -> ArrheniusData | None:
+    """Put together what the figure shows of simulations, wherever they are kept; None if no temperature says anything.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    row
+        What a row of the candidate table says of them.
+    """
     seen = observed(evidence.trajectories, evidence.fits)
     if seen is None or not seen.temperatures_K:
         return None
@@ -113,7 +128,7 @@ def arrhenius_of(row: CandidateDocument, evidence: Evidence) -> ArrheniusData | 
         )
         for record in row.diffusivities
     ]
-    return ArrheniusData(points, _band(alone, hottest), _band(whole, hottest), row)
+    return ArrheniusData(points, _band(alone, hottest), _band(whole, hottest), name, row)
 
 
 def _band(belief: Belief, hottest_K: float) -> Band:
@@ -152,7 +167,7 @@ def plot_arrhenius(data: ArrheniusData) -> Figure:
     axes.axvline(1000.0 / ROOM_K, color="#888888", linewidth=0.8, linestyle=":")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="lower left")
-    axes.set_title(_title(row), fontsize=9, loc="left")
+    axes.set_title(_title(data.name, row), fontsize=9, loc="left")
     upper = axes.secondary_xaxis("top", functions=(_inverse, _inverse))
     upper.set_xticks(sorted({p.temperature_K for p in data.points} | {ROOM_K}))
     upper.set_xlabel("T / K", fontsize=8)
@@ -172,8 +187,8 @@ def _draw(axes: Axes, point: DiffusivityPoint) -> None:
         axes.errorbar(x, bound, 0.4, uplims=True, fmt="_", color=_POINT, markersize=9, linewidth=1)
 
 
-def _title(row: CandidateDocument) -> str:
-    parts = [f"{row.material_id}  {row.reduced_formula}, {row.engine}"]
+def _title(name: str, row: DynamicsPart) -> str:
+    parts = [f"{name}, {row.engine}"]
     if row.activation_energy_simulated_eV is not None:
         parts.append(
             f"simulation: E_a = {row.activation_energy_simulated_eV:.2f} "

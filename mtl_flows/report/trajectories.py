@@ -1,17 +1,11 @@
-"""Frames of a simulation as a file that other programs read."""
+"""Frames of a stored simulation as a file that other programs read."""
 
 from pathlib import Path
 
-from ase import Atoms
-from ase.io import write
-
-from mtl_flows.errors import ConfigurationError, unwritable
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.schemas.dynamics import TrajectoryDocument
-from mtl_flows.science.dynamics import Trajectory
+from mtl_flows.simulation.trajectory_files import format_of, write_frames
 from mtl_flows.store.database import MTLStore
-
-FORMATS = {".extxyz": "extxyz", ".xyz": "extxyz", ".traj": "traj", ".xdatcar": "vasp-xdatcar"}
 
 
 def write_trajectory(
@@ -22,7 +16,7 @@ def write_trajectory(
     Parameters
     ----------
     path
-        See :func:`write_frames`.
+        See `mtl_flows.simulation.trajectory_files.write_frames`.
     discard_ps
         Left out at the front.
     every
@@ -31,57 +25,7 @@ def write_trajectory(
     Raises
     ------
     ConfigurationError
-        As :func:`write_frames`.
+        As `mtl_flows.simulation.trajectory_files.write_frames`.
     """
-    _format(path)  # before the frames are fetched
+    format_of(path)  # before the frames are fetched
     return write_frames(load_trajectory(store, simulation).from_time(discard_ps), path, every=every)
-
-
-def write_frames(trajectory: Trajectory, path: Path, *, every: int = 1) -> int:
-    """Write frames and return their number.
-
-    Positions are written as they are, unwrapped for a run of this package. In ``extxyz`` and ``traj`` each frame
-    carries its energy and temperature.
-
-    Parameters
-    ----------
-    path
-        The ending names the format: ``.extxyz``, ``.xyz``, ``.traj`` or ``.xdatcar``; a file called XDATCAR too.
-    every
-        Write every so many frames.
-
-    Raises
-    ------
-    ConfigurationError
-        If the ending is none of these, or the file cannot be written.
-    """
-    kind = _format(path)
-    frames = [
-        Atoms(
-            symbols=trajectory.species,
-            positions=trajectory.positions_A[number],
-            cell=trajectory.lattice_A,
-            pbc=True,
-            info={
-                "energy_eV": float(trajectory.energies_eV[number]),
-                "temperature_K": float(trajectory.temperatures_K[number]),
-                "time_ps": number * trajectory.timestep_fs * 1e-3,
-            },
-        )
-        for number in range(0, trajectory.n_frames, every)
-    ]
-    try:
-        write(path, frames, format=kind)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    return len(frames)
-
-
-def _format(path: Path) -> str:
-    """Return ASE's name of the format that goes with a file name."""
-    ending = ".xdatcar" if path.name.lower() == "xdatcar" else path.suffix.lower()
-    if ending not in FORMATS:
-        raise ConfigurationError(
-            "no format goes with this name", subject=str(path), remedy=f"end it in {', '.join(FORMATS)}"
-        )
-    return FORMATS[ending]

@@ -44,6 +44,9 @@ class DecisionRecord(BaseModel):
     temperatures_K: list[float] = Field(description="what runs")
     max_production_ps: float = Field(description="how far it may go; 0 for the first length")
     core_hours: float = Field(description="expected cost; 0 without experience")
+    conducts: float | None = Field(
+        None, description="P(σ(300 K) ≥ 10⁻⁴ S/cm) of the simulation then; null where it said nothing"
+    )
 
 
 class CampaignRound(BaseModel):
@@ -58,6 +61,19 @@ class CampaignRound(BaseModel):
     decisions: list[DecisionRecord] = Field(description="one for each material, the most promising first")
 
 
+class CampaignChange(BaseModel):
+    """What somebody changed of a campaign that had begun, and from when on it holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    created_at: datetime = Field(description="UTC")
+    n_rounds: int = Field(description="rounds that had been decided before")
+    core_hours: float = Field(description="budget of all materials together, from then on")
+    material_core_hours: float = Field(description="budget of one material")
+    at_once: int = Field(description="materials under way at a time")
+    stopped: bool = Field(description="no more rounds are decided")
+
+
 class CampaignDocument(Document):
     """A campaign: its materials, budget, protocol and rounds."""
 
@@ -69,9 +85,11 @@ class CampaignDocument(Document):
         "", description="screening whose candidates it simulates; empty before there were several"
     )
     materials: list[CampaignMaterial] = Field(description="in the order of their promise at the start")
-    core_hours: float = Field(description="budget of all materials together")
-    material_core_hours: float = Field(description="budget of one material")
+    core_hours: float = Field(description="budget of all materials together, as it stands")
+    material_core_hours: float = Field(description="budget of one material, as it stands")
     at_once: int = Field(description="materials under way at a time")
+    stopped: bool = Field(False, description="somebody stopped it: no more rounds are decided")
+    changes: list[CampaignChange] = Field(default_factory=list, description="of budgets, and stops, in order")
     dynamics: FreeForm = Field(description="parameters of the dynamics, as the jobs take them")
     rounds: list[CampaignRound] = Field(default_factory=list, description="every decision, in order")
     provenance: Provenance = Field(description="where the document comes from")

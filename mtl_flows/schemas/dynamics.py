@@ -126,6 +126,23 @@ class ChunkRecord(BaseModel):
     )
 
 
+class ImportRecord(BaseModel):
+    """Where the frames of an imported simulation are from, and how they belong to the crystal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file_name: str = Field(description="name of the file")
+    file_sha256: str = Field(description="hash of the file")
+    format: str = Field(description="format of the file")
+    potential: str = Field(description="what it was simulated by, as the user called it")
+    between_frames_fs: float = Field(description="time from frame to frame")
+    temperatures_known: bool = Field(description="the file tells the temperature of its frames")
+    farthest_A: float = Field(
+        description="largest distance of a framework atom of the first frame from a site of its element"
+    )
+    drift_A: float = Field(description="how far the framework as a whole drifted; taken out by the analysis")
+
+
 class TrajectoryDocument(ReplicaDocument):
     """One simulation of one ordered cell: its chunks, where it stands, and what its ions do.
 
@@ -166,6 +183,10 @@ class TrajectoryDocument(ReplicaDocument):
     diffusivity_low_cm2_per_s: float | None = Field(None, description="lower end of the 95 % interval")
     diffusivity_high_cm2_per_s: float | None = Field(
         None, description="upper end of the 95 % interval, or the bound"
+    )
+
+    imported: ImportRecord | None = Field(
+        None, description="the file it was imported from; null of what was simulated here"
     )
 
     @property

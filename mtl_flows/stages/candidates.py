@@ -88,7 +88,7 @@ def build(
         )
         for protocol in PROTOCOLS
     }
-    dynamics = _dynamics(evidence, parameters.verdict)
+    dynamics = dynamics_part(evidence, parameters.verdict)
     verdict = None
     if evidence.window is not None or evidence.fits:
         verdict = verdict_document(
@@ -183,8 +183,8 @@ def _clusters(assignments: Mapping[Protocol, AssignmentDocument]) -> ClusterPart
     return ClusterPart(**fields)
 
 
-def _dynamics(evidence: Evidence, thresholds: VerdictThresholds) -> DynamicsPart:
-    """The run, and the mean over the orderings that gave a line."""
+def dynamics_part(evidence: Evidence, thresholds: VerdictThresholds) -> DynamicsPart:
+    """Return the run, its posterior, and the mean over the orderings that gave a line."""
     run, fits = evidence.trajectories, evidence.fits
     fields: dict[str, Any] = {}
     if evidence.source is not None:

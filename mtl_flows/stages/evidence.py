@@ -67,7 +67,8 @@ class Evidence:
         if not mine:
             return cls(source, (), newest_series(every_fit), _window(crystals, windows, None), every_fit)
         run = _newest_run(mine)
-        relaxations = {trajectory.relaxation_id for trajectory in run}
+        # What was imported was relaxed elsewhere: any window of the crystal is its.
+        relaxations = {t.relaxation_id for t in run if t.imported is None} or None
         return cls(
             source,
             run,

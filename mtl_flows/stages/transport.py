@@ -1,6 +1,7 @@
 """The Arrhenius fit over the temperatures of one approximant."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from mtl_flows.schemas.base import Provenance, StageParameters, content_hash
 from mtl_flows.schemas.dynamics import OrderingDocument, Sample, TrajectoryDocument, TransportDocument
@@ -29,19 +30,8 @@ def build_transport(
     wanted = {t: parameters.trajectory_id(approximant.sample, t) for t in parameters.temperatures_K}
     found = {s.id: s for s in simulated}
     simulations = [found[key] for key in wanted.values() if key in found]
-    judged = [s for s in simulations if _is_judged(s)]
-    fit = fit_arrhenius([diffusion_of(s) for s in judged])
-    excluded = {f"{t:g}": reason for t, reason in fit.excluded}
-    for temperature_K, key in wanted.items():
-        if key not in found:
-            excluded[f"{temperature_K:g}"] = "not simulated"
-        elif not _is_judged(found[key]):
-            excluded[f"{temperature_K:g}"] = f"{found[key].status}: {found[key].reason}"
-
-    seen = observed(simulations)
+    missing = {t: "not simulated" for t, key in wanted.items() if key not in found}
     stage = transport_key(parameters)
-    line = fit.fit
-    low, high = line.conductivity_interval_S_per_cm if line else (None, None)
     return TransportDocument(
         id=transport_id(approximant.sample, parameters),
         crystal_id=approximant.crystal_id,
@@ -54,24 +44,43 @@ def build_transport(
         potential_id=parameters.potential_id,
         dynamics_hash=parameters.dynamics_stage().hash,
         parameters_hash=stage.hash,
-        provenance=Provenance.record(stage, _inputs(simulations), job),
+        provenance=Provenance.record(stage, frames_of(simulations), job),
         ordering_id=approximant.id,
         ordering=approximant.ordering,
         engine_name=parameters.engine,
-        status=_status(str(fit.status), simulations),
-        complete=len(simulations) == len(wanted)
-        and all(s.status != "running" and not s.retry for s in simulations),
-        reason="; ".join(f"{t} K {why}" for t, why in excluded.items()),
-        temperatures_K=list(fit.temperatures_K),
-        excluded=excluded,
-        activation_energy_eV=line.activation_energy_eV if line else None,
-        activation_energy_error_eV=line.activation_energy_error_eV if line else None,
-        conductivity_300K_S_per_cm=line.conductivity_S_per_cm if line else None,
-        conductivity_300K_low_S_per_cm=low,
-        conductivity_300K_high_S_per_cm=high,
-        fit=fit.as_dict(),
-        posterior=posterior_record(seen) if seen is not None and seen.temperatures_K else None,
+        **fitted(simulations, missing),
     )
+
+
+def fitted(simulations: Sequence[TrajectoryDocument], missing: Mapping[float, str]) -> dict[str, Any]:
+    """Fields of a fit that follow from simulations of one sample.
+
+    Parameters
+    ----------
+    missing
+        Temperatures that were to be simulated and were not, with the reason.
+    """
+    fit = fit_arrhenius([diffusion_of(s) for s in simulations if _is_judged(s)])
+    excluded = {f"{t:g}": reason for t, reason in fit.excluded}
+    excluded |= {f"{t:g}": reason for t, reason in missing.items()}
+    excluded |= {f"{s.temperature_K:g}": f"{s.status}: {s.reason}" for s in simulations if not _is_judged(s)}
+    seen = observed(simulations)
+    line = fit.fit
+    low, high = line.conductivity_interval_S_per_cm if line else (None, None)
+    return {
+        "status": _status(str(fit.status), simulations),
+        "complete": not missing and all(s.status != "running" and not s.retry for s in simulations),
+        "reason": "; ".join(f"{t} K {why}" for t, why in excluded.items()),
+        "temperatures_K": list(fit.temperatures_K),
+        "excluded": excluded,
+        "activation_energy_eV": line.activation_energy_eV if line else None,
+        "activation_energy_error_eV": line.activation_energy_error_eV if line else None,
+        "conductivity_300K_S_per_cm": line.conductivity_S_per_cm if line else None,
+        "conductivity_300K_low_S_per_cm": low,
+        "conductivity_300K_high_S_per_cm": high,
+        "fit": fit.as_dict(),
+        "posterior": posterior_record(seen) if seen is not None and seen.temperatures_K else None,
+    }
 
 
 def transport_key(parameters: DynamicsParameters) -> StageParameters:
@@ -103,7 +112,8 @@ def _status(fit_status: str, simulations: Sequence[TrajectoryDocument]) -> str:
     return max(sorted(set(statuses)), key=statuses.count) if statuses else fit_status
 
 
-def _inputs(simulations: Sequence[TrajectoryDocument]) -> dict[str, str]:
+def frames_of(simulations: Sequence[TrajectoryDocument]) -> dict[str, str]:
+    """Content of the frames of each simulation, as a provenance keeps it."""
     # Keys of MongoDB documents should hold no dots.
     return {
         f"{s.temperature_K:g} K".replace(".", "_"): content_hash(

@@ -1,5 +1,7 @@
 """Collection of campaigns."""
 
+from typing import Any
+
 from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.schemas.campaigns import CampaignDocument
 from mtl_flows.store.collection import DocumentCollection
@@ -27,6 +29,13 @@ class CampaignCollection(DocumentCollection[CampaignDocument]):
         return super().get(key)
 
     def advance(self, before: CampaignDocument, after: CampaignDocument) -> bool:
-        """Replace `before` by `after` unless somebody else has decided a round since."""
-        claimed = {"_id": before.id, "rounds": {"$size": len(before.rounds)}}
+        """Replace `before` by `after` unless somebody else has decided a round, or changed something, since."""
+        n_changes = len(before.changes)
+        changes: dict[str, Any] = {"$size": n_changes}
+        claimed = {
+            "_id": before.id,
+            "rounds": {"$size": len(before.rounds)},
+            # Campaigns of earlier versions lack them.
+            "changes": changes if n_changes else {"$in": [[], None]},
+        }
         return self.writable.replace_one(claimed, self._sized(after)).matched_count == 1

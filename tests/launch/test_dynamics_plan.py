@@ -11,7 +11,8 @@ from mtl_flows.flows.campaign import CampaignRoundMaker
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.ordering import find_ordering
-from mtl_flows.launch.campaign import campaign_progress, start_campaign
+from mtl_flows.launch.campaign import start_campaign
+from mtl_flows.launch.campaign_state import campaign_progress
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.report.story import tell
 from mtl_flows.stages import ScreeningParameters

@@ -23,7 +23,8 @@ from mtl_flows.jobs.clustering import clustering_is_current
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.jobs.screening import screening_parameters
 from mtl_flows.launch import takeover
-from mtl_flows.launch.campaign import campaign_progress, dynamics_of, start_campaign
+from mtl_flows.launch.campaign import start_campaign
+from mtl_flows.launch.campaign_state import campaign_progress, dynamics_of
 from mtl_flows.launch.dynamics import plan_dynamics
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.names import HEAVY

@@ -7,9 +7,9 @@ from pymatgen.analysis.diffusion.analyzer import DiffusionAnalyzer
 from pymatgen.io.vasp import Xdatcar
 
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.report.trajectories import write_frames
 from mtl_flows.science.dynamics import Trajectory
 from mtl_flows.science.dynamics.trajectory import displacements_A
+from mtl_flows.simulation.trajectory_files import write_frames
 
 SKEWED = np.array([[8.0, 0.0, 0.0], [3.0, 7.0, 0.0], [-2.0, 1.0, 9.0]])
 SPECIES = ("Li", "S", "S", "Li", "P")  # as a file has them, not sorted

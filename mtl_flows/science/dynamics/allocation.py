@@ -1,10 +1,11 @@
 """Where the next core-hours go: a pure decision over every material of a campaign."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mtl_flows.science.dynamics.convergence import ActionKind, DynamicsBudget, next_action
+from mtl_flows.science.dynamics.convergence import Action, ActionKind, DynamicsBudget, next_action
+from mtl_flows.science.dynamics.outlook import Outlook
 from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus
 from mtl_flows.vocabulary import RUNNING
 
@@ -87,6 +88,14 @@ class MaterialState:
         length_ps = sum(s.simulated_ps for s in self.simulations)
         return sum(s.core_hours for s in self.simulations) / length_ps if length_ps else None
 
+    def outlook(self) -> Outlook | None:
+        """What the simulations that were analysed let expect; None where they say nothing."""
+        by_ordering: dict[int, list[DiffusionResult]] = {}
+        for s in sorted(self.simulations, key=lambda s: (s.ordering, s.temperature_K)):
+            if s.result is not None and s.status not in (RUNNING, "failed"):
+                by_ordering.setdefault(s.ordering, []).append(s.result)
+        return Outlook.of(list(by_ordering.values()))
+
 
 class Step(StrEnum):
     """What happens to a material next."""
@@ -108,7 +117,8 @@ class Decision:
         Which.
     step
         ``probe``: simulate the hottest temperature. ``spread``: start the others. ``deepen``: extend those
-        that have not converged. ``wait``: jobs are under way, or it is not its turn. ``stop``: nothing more.
+        whose extension is expected to decide. ``wait``: jobs are under way, or it is not its turn. ``stop``: nothing
+        more.
     reason
         In words.
     temperatures_K
@@ -117,6 +127,8 @@ class Decision:
         How far those runs may go in this round, equilibration not counted; 0 for their first length.
     core_hours
         What that is expected to cost; 0 where there is no experience yet.
+    conducts
+        P(σ(300 K) ≥ 10⁻⁴ S/cm) of the simulation as it stands; None where it says nothing yet.
     """
 
     material_id: str
@@ -125,6 +137,7 @@ class Decision:
     temperatures_K: tuple[float, ...] = ()
     max_production_ps: float = 0.0
     core_hours: float = 0.0
+    conducts: float | None = None
 
 
 def allocate(
@@ -136,9 +149,12 @@ def allocate(
     """Decide for every material what happens next.
 
     First each material is probed at the highest temperature, in the order given. Those whose ions do not move
-    there stop with an upper bound; of the others the fastest come first: their remaining temperatures are run,
-    then those that have not converged are extended. Nothing starts whose expected cost exceeds what is left of the
-    material's or the campaign's budget; a round that has begun is finished.
+    there stop with an upper bound; the others' remaining temperatures are run, the fastest first. From then on the
+    posterior of the simulation decides: a material of which it is decided whether σ(300 K) reaches 10⁻⁴ S/cm is
+    dropped, converged or not (a probe alone may decide that it does not), and so is one that no foreseeable extension
+    decides; of the others those go on first whose decision is expected to cost least, at the temperatures that are
+    expected to bring it. Nothing starts whose expected cost exceeds what is left of the material's or the campaign's
+    budget; a round that has begun is finished.
 
     Parameters
     ----------
@@ -167,11 +183,8 @@ def allocate(
     left = budget.core_hours - spent
     going: list[Decision] = []
     resting: list[Decision] = []
-    order = {Step.PROBE: 0, Step.SPREAD: 1, Step.DEEPEN: 1, Step.WAIT: 2, Step.STOP: 3}
     # A stable sort: materials that nothing tells apart keep their order.
-    for material, decision in sorted(
-        wanted, key=lambda pair: (order[pair[1].step], -promise_cm2_per_s(pair[0], hottest_first))
-    ):
+    for material, decision in sorted(wanted, key=lambda pair: _turn(pair[0], pair[1], hottest_first)):
         if not decision.temperatures_K:
             resting.append(decision)
         elif left <= 0 or decision.core_hours > left:
@@ -185,6 +198,15 @@ def allocate(
             left -= decision.core_hours
             under_way += 1
     return going + resting
+
+
+def _turn(
+    material: MaterialState, decision: Decision, hottest_first: Sequence[float]
+) -> tuple[int, float, float]:
+    """By what decisions are ordered: the lower, the earlier."""
+    order = {Step.PROBE: 0, Step.SPREAD: 1, Step.DEEPEN: 2, Step.WAIT: 3, Step.STOP: 4}
+    cost = decision.core_hours if decision.step is Step.DEEPEN else 0.0
+    return order[decision.step], cost, -promise_cm2_per_s(material, hottest_first)
 
 
 def promise_cm2_per_s(material: MaterialState, hottest_first: Sequence[float]) -> float:
@@ -253,10 +275,67 @@ def _wanted(
                 material.material_id, Step.STOP, f"upper bound at {temperature_K:g} K: {action.reason}"
             )
         extensions = {temperature_K: action}
+    outlook = material.outlook()
+    if outlook is not None and outlook.is_decided and (outlook.fails or outlook.n_temperatures > 1):
+        return Decision(material.material_id, Step.STOP, outlook.told, conducts=outlook.conducts)
     missing = tuple(t for t in hottest_first if t not in begun) if moving else ()
     if missing:
         cost = production_ps * material.n_orderings * len(missing) * core_hours_per_ps
-        return Decision(material.material_id, Step.SPREAD, "ions move", missing, 0.0, cost)
+        conducts = None if outlook is None else outlook.conducts
+        return Decision(material.material_id, Step.SPREAD, "ions move", missing, 0.0, cost, conducts)
+    if outlook is None or not moving or outlook.is_decided:
+        return _converge(material, extensions, hottest_first, core_hours_per_ps)
+    return _decide(material, outlook, hottest_first, budget.simulation, core_hours_per_ps)
+
+
+def _decide(
+    material: MaterialState,
+    outlook: Outlook,
+    hottest_first: tuple[float, ...],
+    limit: DynamicsBudget,
+    core_hours_per_ps: float,
+) -> Decision:
+    """Run on where that is expected to decide, and no farther than the posterior says it will take."""
+    stop = Decision(material.material_id, Step.STOP, outlook.told, conducts=outlook.conducts)
+    if not outlook.temperatures_K:
+        return stop
+    lengths_ps = {
+        t: max(
+            (s.result.production_ps for s in material.simulations if s.temperature_K == t and s.result),
+            default=0.0,
+        )
+        for t in outlook.temperatures_K
+    }
+    # At most doubled in a round: what comes of it is looked at before more is spent.
+    more_ps = {
+        t: min(
+            outlook.additional_ps, max(length_ps, limit.min_extension_ps), limit.max_production_ps - length_ps
+        )
+        for t, length_ps in lengths_ps.items()
+    }
+    going = {
+        t: more for t, more in more_ps.items() if more >= min(limit.min_extension_ps, outlook.additional_ps)
+    }
+    if not going:
+        return replace(stop, reason=f"{outlook.told}; the budget of a temperature is spent")
+    return Decision(
+        material.material_id,
+        Step.DEEPEN,
+        outlook.told,
+        tuple(t for t in hottest_first if t in going),
+        max(lengths_ps[t] + more for t, more in going.items()),
+        sum(going.values()) * material.n_orderings * core_hours_per_ps,
+        outlook.conducts,
+    )
+
+
+def _converge(
+    material: MaterialState,
+    extensions: Mapping[float, Action],
+    hottest_first: tuple[float, ...],
+    core_hours_per_ps: float,
+) -> Decision:
+    """Run on what has not converged: all that can be said before there is a posterior."""
     going = {t: a for t, a in extensions.items() if a.kind is ActionKind.EXTEND}
     if not going:
         return Decision(

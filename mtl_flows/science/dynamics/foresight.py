@@ -50,7 +50,9 @@ def is_decided(probability: float) -> bool:
     return outcome_of(probability) != "undecided"
 
 
-def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> Foresight:
+def foresee(
+    belief: Belief, readings: Sequence[Reading], question: Question, *, colder: bool = True
+) -> Foresight:
     """Look for the least further simulation that decides: at one temperature that was run, at all, or at a colder one.
 
     For values of E_a and D0 drawn evenly from the posterior, a further run is put to what is known: with the slope that
@@ -63,6 +65,8 @@ def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> 
         With the potential's error, if the question is about the crystal.
     readings
         What was seen so far, all orderings together.
+    colder
+        Whether temperatures below those that were run are weighed.
     """
     truths = _truths(belief)
     known = [_known(belief, *truth) for truth in truths]
@@ -72,7 +76,8 @@ def foresee(belief: Belief, readings: Sequence[Reading], question: Question) -> 
     sets: list[tuple[Reading, ...]] = [(longest[temperature_K],) for temperature_K in sorted(longest)]
     if len(longest) > 1:
         sets.append(tuple(longest[temperature_K] for temperature_K in sorted(longest)))
-    sets += [(colder,) for colder in _colder(readings)]
+    if colder:
+        sets += [(run,) for run in _colder(readings)]
     plans = [(len(runs) * length_ps, runs, length_ps) for runs in sets for length_ps in _LENGTHS_PS]
     for _, runs, additional_ps in sorted(plans, key=lambda plan: plan[0]):
         decided = sum(is_decided(question(_after(belief, runs, truth, additional_ps))) for truth in truths)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pymatgen.io.vasp.inputs import Poscar
 
 from mtl_flows.errors import CalculationError
+from mtl_flows.simulation.kinetics import internal_temperature_K
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,10 @@ class IonicStep:
     kinetic_eV: float
     conserved_eV: float
 
+    def temperature_K(self, n_atoms: int) -> float:
+        """Temperature of so many atoms whose centre of mass rests."""
+        return internal_temperature_K(self.kinetic_eV, n_atoms)
+
 
 def ionic_steps(folder: Path) -> Iterator[IonicStep]:
     """Stream the steps of a run in a folder; numbers too wide for their columns become NaN.
@@ -54,7 +59,7 @@ def ionic_steps(folder: Path) -> Iterator[IonicStep]:
             _, root = next(events)
             for event, element in events:
                 if event == "end" and element.tag == "calculation":
-                    yield _ionic_step(element)
+                    yield ionic_step(element)
                     root.clear()
         except ET.ParseError as error:
             raise CalculationError(
@@ -62,7 +67,14 @@ def ionic_steps(folder: Path) -> Iterator[IonicStep]:
             ) from error
 
 
-def _ionic_step(calculation: ET.Element) -> IonicStep:
+def ionic_step(calculation: ET.Element) -> IonicStep:
+    """Read one step.
+
+    Raises
+    ------
+    CalculationError
+        If it is none of molecular dynamics.
+    """
     rows = calculation.findall("structure/varray[@name='positions']/v")
     energies = {str(e.get("name")): _number(e.text) for e in calculation.findall("energy/i")}
     if not rows or not {"e_0_energy", "kinetic", "total"} <= energies.keys():
