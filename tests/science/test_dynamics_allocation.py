@@ -1,6 +1,7 @@
 """Who gets the next core-hours."""
 
 from dataclasses import replace
+from math import exp
 
 import pytest
 
@@ -17,6 +18,7 @@ from mtl_flows.science.dynamics.allocation import (
     Step,
     allocate,
 )
+from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
 
 TEMPERATURES_K = (800.0, 1000.0, 1200.0)
@@ -47,6 +49,11 @@ def simulation(
         interval_cm2_per_s=(0.0, 1e-8) if bound else (0.5 * D_cm2_per_s, 2 * D_cm2_per_s),
         relative_error=relative_error,
         production_ps=18.0,
+        fit=None
+        if result.fit is None
+        else replace(
+            result.fit, D_cm2_per_s=D_cm2_per_s, standard_error_cm2_per_s=relative_error * D_cm2_per_s
+        ),
     )
     return SimulationState(0, temperature_K, status, found, 20.0, core_hours)
 
@@ -83,24 +90,67 @@ def test_the_fastest_goes_first_and_the_immobile_stops(converged: DiffusionResul
     assert "upper bound at 1200 K" in decisions[2].reason
 
 
-def test_what_has_not_converged_is_extended_and_nothing_else(converged: DiffusionResult) -> None:
-    material = MaterialState(
-        "a",
-        (
-            simulation(converged),
-            simulation(converged, 1000.0, "unconverged", relative_error=0.36),
-            simulation(converged, 800.0, "upper_bound"),
-        ),
+def along_a_line(
+    result: DiffusionResult,
+    name: str,
+    energy_eV: float,
+    *,
+    relative_error: float = 0.3,
+    status: str = "unconverged",
+    core_hours: float = 0.2,
+) -> MaterialState:
+    """All temperatures of a material with this activation energy and D0 = 10⁻³ cm²/s."""
+    D = {t: 1e-3 * exp(-energy_eV / (BOLTZMANN_EV_PER_K * t)) for t in TEMPERATURES_K}
+    return MaterialState(
+        name,
+        tuple(simulation(result, t, status, D[t], relative_error, core_hours) for t in TEMPERATURES_K),
     )
-    (decision,) = allocate([material], TEMPERATURES_K, 20.0, BUDGET)
-    # 0.36 against 0.30 needs 1.44 times the length.
-    assert (decision.step, decision.temperatures_K) == (Step.DEEPEN, (1000.0,))
-    assert decision.max_production_ps == pytest.approx(1.44 * 18.0)
-    done = replace(
-        material,
-        simulations=(material.simulations[0], material.simulations[2], simulation(converged, 1000.0)),
-    )
-    assert decide(done) == [("a", "stop", ())]
+
+
+def test_what_is_decided_is_dropped_converged_or_not(converged: DiffusionResult) -> None:
+    good = along_a_line(converged, "good", 0.1, relative_error=0.1)
+    poor = along_a_line(converged, "poor", 0.7)
+    decisions = {d.material_id: d for d in allocate([good, poor], TEMPERATURES_K, 20.0, BUDGET)}
+    for name, conducts in (("good", 1.0), ("poor", 0.0)):
+        assert decisions[name].step is Step.STOP
+        assert decisions[name].conducts == pytest.approx(conducts, abs=0.05)
+        assert decisions[name].reason.endswith(": decided")
+
+
+def test_core_hours_go_where_they_are_expected_to_decide(converged: DiffusionResult) -> None:
+    """Near the threshold, as far as the posterior says; the cheapest decision first."""
+    open_ = along_a_line(converged, "open", 0.3, status="converged")
+    dear = along_a_line(converged, "dear", 0.3, core_hours=0.3)
+    outlook = open_.outlook()
+    assert outlook is not None
+    assert not outlook.is_decided
+    assert outlook.temperatures_K
+    decisions = allocate([dear, open_], TEMPERATURES_K, 20.0, BUDGET)
+    assert [(d.material_id, d.step) for d in decisions] == [("open", Step.DEEPEN), ("dear", Step.DEEPEN)]
+    first, second = decisions
+    assert set(first.temperatures_K) == set(outlook.temperatures_K)
+    # At most twice the length in a round.
+    assert first.max_production_ps == pytest.approx(18.0 + min(outlook.additional_ps, 18.0))
+    more_ps = len(first.temperatures_K) * (first.max_production_ps - 18.0)
+    assert first.core_hours == pytest.approx(more_ps * 0.01)
+    assert second.core_hours == pytest.approx(1.5 * first.core_hours)
+    assert 0.05 < (first.conducts or 0.0) < 0.95
+    assert first.reason == outlook.told
+    # As far as the budget of a temperature, and no farther.
+    short = replace(BUDGET, simulation=DynamicsBudget(max_production_ps=20.0))
+    assert decide(open_, budget=short) == [("open", "stop", ())]
+
+
+def test_one_temperature_may_drop_a_poor_conductor_and_never_crowns_a_good_one(
+    converged: DiffusionResult,
+) -> None:
+    fast = MaterialState("fast", (simulation(converged, D_cm2_per_s=5e-2, relative_error=0.05),))
+    outlook = fast.outlook()
+    assert outlook is not None
+    assert (outlook.is_decided, outlook.n_temperatures) == (True, 1)
+    assert decide(fast) == [("fast", "spread", (1000.0, 800.0))]
+    slow = MaterialState("slow", (simulation(converged, D_cm2_per_s=1e-9, relative_error=0.05),))
+    assert decide(slow) == [("slow", "stop", ())]
 
 
 def test_a_molten_framework_makes_the_next_temperature_the_probe(converged: DiffusionResult) -> None:
