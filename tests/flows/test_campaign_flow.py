@@ -78,7 +78,7 @@ def test_a_campaign_from_probe_to_end(
     (conductor,) = [m for m in materials if "licl" in m]
     (insulator,) = [m for m in materials if m != conductor]
     # The insulator was given up at the hottest temperature, with a bound.
-    assert {step[insulator] for step in steps} <= {"deepen", "stop"}
+    assert {step[insulator] for step in steps} <= {"deepen", "wait", "stop"}
     (probe,) = store.dynamics.find({"material_id": insulator, "trajectory_stage": "production"})
     assert (probe.temperature_K, probe.status) == (1200.0, "upper_bound")
     assert probe.diffusivity_cm2_per_s is None
