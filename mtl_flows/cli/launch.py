@@ -1,7 +1,6 @@
 """`mtl init`, `mtl launch`, `mtl worker`, `mtl status`, `mtl recover`: work through FireWorks."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -275,7 +274,7 @@ def worker(
 
     Ctrl-C gives the job in hand back. On a cluster, `qlaunch` with the files of `mtl init` starts workers too.
     """
-    from mtl_flows.cli.work import fail_if_any, run_workers
+    from mtl_flows.cli.work import fail_if_any, run_rounds
     from mtl_flows.launch.names import KINDS
     from mtl_flows.settings import Settings
     from mtl_flows.simulation.devices import checked_device
@@ -288,36 +287,18 @@ def worker(
         # In the environment, it reaches the processes of the jobs.
         os.environ["MTL_DEVICE"] = checked_device(device)
     with connection(Settings.load()) as address:
-        summaries = []
-        while True:
-            summaries.append(
-                run_workers(
-                    address,
-                    categories=KINDS[kind],
-                    processes=processes,
-                    max_rockets=max_jobs or None,
-                    timeout_s=timeout_s or None,
-                    wait=wait,
-                )
-            )
-            if max_jobs or timeout_s or not _next_rounds(address, KINDS[kind]):
-                break
+        summaries = run_rounds(
+            address,
+            categories=KINDS[kind],
+            processes=processes,
+            max_rockets=max_jobs or None,
+            timeout_s=timeout_s or None,
+            wait=wait,
+        )
     completed, fizzled = (sum(getattr(s, name) for s in summaries) for name in ("completed", "fizzled"))
     out.print(f"{completed} jobs completed, {fizzled} failed")
     for summary in summaries:
         fail_if_any(summary)
-
-
-def _next_rounds(address: "Connection", categories: Sequence[str]) -> int:
-    """Decide the next rounds of campaigns, whose jobs do so unless they fail; gives the number of new workflows."""
-    from mtl_flows.launch.campaign import advance_open_campaigns
-    from mtl_flows.launch.names import DYNAMICS
-    from mtl_flows.store.database import MTLStore
-
-    if not set(categories) & set(DYNAMICS):
-        return 0
-    with MTLStore.connect(address) as store:
-        return len(advance_open_campaigns(store, address)) if store.campaigns.count() else 0
 
 
 def status(

@@ -71,6 +71,44 @@ def run_workers(
     return summary
 
 
+def run_rounds(
+    address: "Connection",
+    *,
+    categories: Sequence[str],
+    processes: int,
+    max_rockets: int | None = None,
+    timeout_s: float | None = None,
+    wait: bool = False,
+) -> "list[WorkSummary]":
+    """Run what is ready, and what campaigns make of it until they have ended or others are at work."""
+    summaries = []
+    while True:
+        summaries.append(
+            run_workers(
+                address,
+                categories=categories,
+                processes=processes,
+                max_rockets=max_rockets,
+                timeout_s=timeout_s,
+                wait=wait,
+            )
+        )
+        if max_rockets or timeout_s or not _next_rounds(address, categories):
+            return summaries
+
+
+def _next_rounds(address: "Connection", categories: Sequence[str]) -> int:
+    """Decide the next rounds of campaigns, whose jobs do so unless they fail; gives the number of new workflows."""
+    from mtl_flows.launch.campaign import advance_open_campaigns
+    from mtl_flows.launch.names import DYNAMICS
+    from mtl_flows.store.database import MTLStore
+
+    if not set(categories) & set(DYNAMICS):
+        return 0
+    with MTLStore.connect(address) as store:
+        return len(advance_open_campaigns(store, address)) if store.campaigns.count() else 0
+
+
 def fail_if_any(summary: "WorkSummary") -> None:
     """Turn failed jobs into an exit code.
 
