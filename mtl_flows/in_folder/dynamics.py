@@ -31,11 +31,11 @@ from mtl_flows.schemas.potentials import PotentialDocument
 from mtl_flows.science.dynamics import DiffusionResult, Trajectory, analyse_diffusion
 from mtl_flows.simulation.engine import Engine, Relaxation
 from mtl_flows.simulation.frames import FrameBlock, assemble_trajectory
-from mtl_flows.simulation.soundness import SOUNDNESS_VERSION, Soundness
+from mtl_flows.simulation.soundness import SOUNDNESS_VERSION
 from mtl_flows.simulation.state import MDState
 from mtl_flows.stages.approximants import order
 from mtl_flows.stages.dynamics import DynamicsParameters, steps
-from mtl_flows.stages.loaded_potentials import demand_sound, potential_document
+from mtl_flows.stages.loaded_potentials import demand_sound, potential_document, soundness_of
 from mtl_flows.stages.ordering import parent_id
 from mtl_flows.stages.relaxation import relaxation_document
 from mtl_flows.stages.simulation import Circumstances, Simulating
@@ -210,16 +210,15 @@ class FolderDynamics:
     def _require_sound(self, relaxed: RelaxationDocument) -> None:
         """Try the potential once, on the first cell that it relaxed, as the jobs do."""
         known = self.files.find(PotentialDocument, self._parameters.potential_id)
-        found = known.soundness if known is not None else None
-        if known is None or found is None or (known.soundness_version or 1) < SOUNDNESS_VERSION:
-            checked = self._engine.check(relaxed.to_structure())
-            if checked is None:
+        found = None if known is None else soundness_of(known)
+        if found is None:
+            found = self._engine.check(relaxed.to_structure())
+            if found is None:
                 return
-            found = checked.as_dict()
             if known is not None:
-                update = {"soundness": found, "soundness_version": SOUNDNESS_VERSION}
+                update = {"soundness": found.as_dict(), "soundness_version": SOUNDNESS_VERSION}
                 self.files.put(known.model_copy(update=update))
-        demand_sound(Soundness(**found), self._parameters)
+        demand_sound(found, self._parameters)
 
     def _simulate(
         self,

@@ -7,15 +7,13 @@ from pymatgen.core import Structure
 
 from mtl_flows.errors import PotentialChangedError
 from mtl_flows.jobs.context import engine_here
-from mtl_flows.simulation.soundness import SOUNDNESS_VERSION, Soundness
+from mtl_flows.simulation.soundness import SOUNDNESS_VERSION
 from mtl_flows.stages.dynamics import DynamicsParameters
-from mtl_flows.stages.loaded_potentials import demand_sound, potential_document
+from mtl_flows.stages.loaded_potentials import demand_sound, potential_document, soundness_of
 from mtl_flows.stages.potentials import potential_id
 from mtl_flows.store.database import MTLStore
 
 _TAG_DIGITS = 16
-_BEFORE_VERSIONS = 1
-"""Version of the check that found what was kept without one."""
 
 
 def standing_potential(store: MTLStore, parameters: DynamicsParameters) -> DynamicsParameters:
@@ -71,19 +69,13 @@ def require_sound(store: MTLStore, parameters: DynamicsParameters, relaxed: Stru
     """
     key = parameters.potential_id
     known = next(iter(store.potentials.find({"_id": key})), None)
-    found = known.soundness if known is not None and _is_of_this_check(known) else None
+    found = None if known is None else soundness_of(known)
     if found is None:
-        checked = engine_here(parameters).check(relaxed)
-        if checked is None:
+        found = engine_here(parameters).check(relaxed)
+        if found is None:
             return
-        found = checked.as_dict()
-        store.potentials.note_soundness(key, found, SOUNDNESS_VERSION)
-    demand_sound(Soundness(**found), parameters)
-
-
-def _is_of_this_check(known: PotentialDocument) -> bool:
-    version = _BEFORE_VERSIONS if known.soundness_version is None else known.soundness_version
-    return version >= SOUNDNESS_VERSION
+        store.potentials.note_soundness(key, found.as_dict(), SOUNDNESS_VERSION)
+    demand_sound(found, parameters)
 
 
 def _noted(store: MTLStore, parameters: DynamicsParameters, fingerprint: dict[str, Any]) -> str:

@@ -5,9 +5,20 @@ from typing import Any
 from mtl_flows.errors import UnsoundPotentialError
 from mtl_flows.schemas.base import utc_now
 from mtl_flows.schemas.potentials import PotentialDocument
-from mtl_flows.simulation.soundness import Soundness
+from mtl_flows.simulation.soundness import SOUNDNESS_VERSION, Soundness
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.potentials import name_part, potential_id
+
+_BEFORE_VERSIONS = 1
+"""Version of the check that found what was kept without one."""
+
+
+def soundness_of(known: PotentialDocument) -> Soundness | None:
+    """Return what this version of the check found of a potential; None where it is to be tried."""
+    version = _BEFORE_VERSIONS if known.soundness_version is None else known.soundness_version
+    if known.soundness is None or version < SOUNDNESS_VERSION:
+        return None
+    return Soundness(**known.soundness)
 
 
 def potential_document(parameters: DynamicsParameters, fingerprint: dict[str, Any]) -> PotentialDocument:
