@@ -25,6 +25,7 @@ so a batch turns any of them into a record and goes on.
     │   ├── UnsupportedIonError   nothing is known of how the mobile ion interacts with some other
     │   └── UnusableTrajectoryError  frames of another program that cannot be analysed, or are of another crystal
     ├── ClusteringError           not converged, degenerate
+    ├── SourceError               a source of structures does not answer, or not as it should
     ├── DynamicsError             a trajectory that cannot be used
     │   └── CalculationError      an engine or external program failed beyond repair
     │       ├── UnsoundPotentialError   its forces are not the slope of its energy
@@ -271,6 +272,12 @@ class ClusteringError(MTLError):
     """Clustering did not converge or gave a degenerate result."""
 
     reason = "clustering"
+
+
+class SourceError(MTLError):
+    """A source of structures does not answer, or not as it should."""
+
+    reason = "source"
 
 
 class DynamicsError(MTLError):

@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     engines: dict[str, NamedEngine] = Field(
         default_factory=dict, description="engines by names of the project's own, for --engine"
     )
+    materials_project_api_key: SecretStr | None = Field(
+        None, description="personal key of the Materials Project, for mtl fetch and for windows"
+    )
+    icsd_login: str = Field("", description="login of the ICSD's web service, for mtl fetch icsd")
+    icsd_password: SecretStr | None = Field(None, description="its password")
     home: Path = Field(Path(EMBEDDED_FOLDER), description="folder of the embedded server and its data")
 
     @classmethod

@@ -22,7 +22,7 @@ FLOORS = (
     {"store"},
     {"jobs"},
     {"flows"},
-    {"launch", "report", "evaluation"},
+    {"launch", "sources", "report", "evaluation"},
     {"plotting"},
     {"pages"},
     {"cli"},

@@ -34,8 +34,13 @@ def ingest(
         ),
     ],
     release: Annotated[
-        str, typer.Option("--release", "-r", help="Name of this delivery, such as 'ICSD 2024.1'.")
-    ],
+        str,
+        typer.Option(
+            "--release",
+            "-r",
+            help="Name of this delivery, such as 'ICSD 2024.1'. A folder of mtl fetch knows it, its source and date.",
+        ),
+    ] = "",
     source: Annotated[str, typer.Option(help="Name of the source, such as 'icsd'.")] = "",
     date: Annotated[
         datetime | None,
@@ -84,9 +89,20 @@ def ingest(
     from mtl_flows.jobs.parameter_files import read_parameters
     from mtl_flows.science.curation import CurationLimits
     from mtl_flows.settings import Settings
+    from mtl_flows.sources.release_folder import STRUCTURES, Manifest, is_release_folder
     from mtl_flows.store.database import MTLStore
     from mtl_flows.store.rehearsal import rehearsed
 
+    fetched = [Manifest.read(path) for path in paths if is_release_folder(path)]
+    if not release and len({manifest.origin.release for manifest in fetched}) != 1:
+        raise typer.BadParameter("name the delivery", param_hint="--release")
+    for path, manifest in zip(filter(is_release_folder, paths), fetched, strict=True):
+        manifest.must_be_complete(path)
+    if fetched:
+        paths = [path / STRUCTURES if is_release_folder(path) else path for path in paths]
+        release = release or fetched[0].origin.release
+        source = source or fetched[0].origin.source
+        date = date or datetime.combine(fetched[0].fetched_on, datetime.min.time())
     curation = CurationLimits() if limits is None else read_parameters(limits, CurationLimits)
     with MTLStore.open(begin=True) as opened, rehearsed(opened) if dry_run else nullcontext(opened) as store:
         summary = take_in(

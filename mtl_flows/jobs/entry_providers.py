@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 API_KEY = "MP_API_KEY"
-"""Environment variable with the personal key; nothing else is asked for it."""
+"""Environment variable with the personal key; it goes before `materials_project_api_key` of the settings."""
 
 ENDPOINT = "MP_API_ENDPOINT"
 """Environment variable with another address of the service, such as a mirror."""
@@ -58,6 +58,15 @@ class EntrySource:
             object.__setattr__(self, "provider", "materials_project")
 
 
+def materials_project_access() -> tuple[str, str]:
+    """Key and address of the Materials Project, by the environment, else by the settings; empty without a key."""
+    from mtl_flows.settings import Settings
+
+    written = Settings.load().materials_project_api_key
+    key = os.environ.get(API_KEY, "") or (written.get_secret_value() if written else "")
+    return key.strip(), os.environ.get(ENDPOINT, "") or "https://api.materialsproject.org/"
+
+
 def fetch_gga_entries(api_key: str, elements: Sequence[str]) -> Sequence["ComputedEntry"]:
     """Fetch the GGA and GGA+U entries of a chemical system, with MP2020 corrections.
 
@@ -73,8 +82,7 @@ def fetch_gga_entries(api_key: str, elements: Sequence[str]) -> Sequence["Comput
     subject = "-".join(elements)
     try:
         with MPRester(api_key) as service:
-            if address := os.environ.get(ENDPOINT):
-                service.preamble = address.rstrip("/") + "/"
+            service.preamble = materials_project_access()[1].rstrip("/") + "/"
             found: list[ComputedEntry] = service.get_entries_in_chemsys(list(elements))
     except ValueError:
         raise ConfigurationError(
@@ -135,7 +143,7 @@ class MaterialsProjectProvider:
             raise ConfigurationError(
                 f"no key for the Materials Project, and {'-'.join(elements)} was not asked for before",
                 subject=API_KEY,
-                remedy="set the environment variable, or give a file of entries",
+                remedy="set it, or materials_project_api_key in mtl.yaml, or give a file of entries",
             )
         answer = self.fetch(self.api_key, elements)
         _, corrections = describe_energies(answer, self.label)
@@ -153,8 +161,8 @@ class MaterialsProjectProvider:
 
 
 def materials_project(cache: EntryCache, *, fetch: FetchEntries = fetch_gga_entries) -> EntryProvider:
-    """Return the provider for the key of this process's environment."""
-    return MaterialsProjectProvider(os.environ.get(API_KEY, "").strip(), "", cache, fetch)
+    """Return the provider for the key of this process's environment, or of its settings."""
+    return MaterialsProjectProvider(materials_project_access()[0], "", cache, fetch)
 
 
 def keep_file(cache: EntryCache, path: Path, *, corrections: Corrections = "as_given") -> EntrySource:

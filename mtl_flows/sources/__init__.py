@@ -1,0 +1,1 @@
+"""Structures from elsewhere, written as folders that `mtl ingest` reads."""
