@@ -22,7 +22,16 @@ def mirror(tmp_path: Path) -> Path:
 
 def test_a_fetched_folder_knows_its_release(mtl_here: Mtl, server: str, project: Path, mirror: Path) -> None:
     fetched = mtl_here(
-        "fetch", "cod", "--ids", "1000001,1000002,1000003", "--mirror", mirror, "-r", "COD 2026", "-o", "got it"
+        "fetch",
+        "cod",
+        "--ids",
+        "1000001,1000002,1000003",
+        "--mirror",
+        mirror,
+        "-r",
+        "COD 2026",
+        "-o",
+        "got it",
     )
     assert fetched.code == 0, fetched.err
     assert fetched.out.startswith("2 structures, 1 left out")
@@ -49,7 +58,10 @@ def test_a_folder_that_lacks_something_is_not_taken(
     assert "was not fetched to its end (run the same mtl fetch again" in refused.err
     other = mtl_here("fetch", "cod", "--ids", "1000002", "--mirror", mirror, "-r", "COD 2026", "-o", "part")
     assert (other.code, "another query" in other.err) == (4, True)
-    assert mtl_here("fetch", "cod", "--ids", "1000001", "--mirror", mirror, "-r", "COD 2026", "-o", "part").code == 0
+    assert (
+        mtl_here("fetch", "cod", "--ids", "1000001", "--mirror", mirror, "-r", "COD 2026", "-o", "part").code
+        == 0
+    )
     assert mtl_here("ingest", "part", "--workers", 0).code == 0
 
 
