@@ -29,6 +29,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:cd is deprecated")  # by jobflow's local manager
 @pytest.mark.parametrize(("page", "code"), BLOCKS)
 def test_python_examples_run(
     page: Path, code: str, project: Path, capsys: pytest.CaptureFixture[str]
