@@ -118,8 +118,10 @@ def _next_step(story: Mapping[str, Any]) -> str:
         return "mtl status: its molecular dynamics is running"
     if story.get("verdict") == "undecided" and story.get("what_would_decide"):
         return str(story["what_would_decide"][0])
-    if story.get("verdict") is not None:
-        return f"mtl report, mtl query --formula … --cif: it has a verdict ({story['verdict']})"
+    if story.get("verdict") == "pass":
+        return "measure it: every threshold is met"
+    if story.get("verdict") == "fail":
+        return "nothing, it failed the verdict; --full says by which number"
     if results.get("dynamics_status") is not None and "stability" in pending:
         return f"mtl stability {subject}"
     if results.get("dynamics_status") is None and "passed every gate" in {

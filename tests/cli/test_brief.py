@@ -59,7 +59,8 @@ def test_results_come_before_what_it_is_ranked_by() -> None:
         (story(GOOD, results={"dynamics_status": "running"}), "mtl status"),
         (story(GOOD, results={"dynamics_status": "fitted"}, pending=["stability"]), "mtl stability m"),
         (story(GOOD, results={"dynamics_status": "upper_bound"}), "mtl transport m"),
-        (story(GOOD, results={"dynamics_status": "fitted"}, verdict="fail"), "mtl report"),
+        (story(GOOD, results={"dynamics_status": "fitted"}, verdict="fail"), "nothing, it failed"),
+        (story(GOOD, results={"dynamics_status": "fitted"}, verdict="pass"), "measure it"),
         (story(check("chemistry", "fail", gate="chemistry")), "nothing, it was dropped"),
     ],
 )
