@@ -91,6 +91,14 @@ def test_imported_runs_are_analysed_like_ours_and_fitted_among_themselves(
     assert fits["imported:r2SCAN"].posterior is not None
     row = store.candidates.get("licl")
     assert row.engine == "imported:r2SCAN"  # what began last is shown
+    for command in (
+        ["explain", "licl"],
+        ["verdict", "licl"],
+        ["plot", "arrhenius", "licl", "-o", "a.png"],
+        ["density", "licl", "--temperature", "900", "-o", "CHGCAR"],
+    ):
+        told = CliRunner().invoke(app, command)
+        assert told.exit_code == 0, (command, told.output, told.exception)
     shown = CliRunner().invoke(app, ["transport", "licl", "--json"])
     assert {fit["series"].split()[0] for fit in json.loads(shown.stdout)["fits"]} == set(fits)
 
