@@ -86,7 +86,7 @@ def compared(tabled: Tabled) -> AnswerComparison:
         material_id=answer.names[0] if answer.compound.coordinates == "published" else answer.compound.id,
         formula=answer.compound.formula,
         published_S_per_cm=(min(published), max(published)),
-        simulated_S_per_cm=middle(found.conductivity_S_per_cm),
+        simulated_S_per_cm=found.conductivity_S_per_cm.values,
         simulated_eV=middle(found.activation_energy_eV),
         published_eV=(min(energies), max(energies)) if energies else (),
         lengths_ps={f"{r.temperature_K:g}": r.production_ps for r in seen.readings[0]},

@@ -187,7 +187,7 @@ def _print(record: "PotentialRecord") -> None:
 
 def _cells(one: "AnswerComparison") -> list[object]:
     low, high = one.published_S_per_cm
-    sigma, sigma_low, sigma_high = one.simulated_S_per_cm
+    sigma, (sigma_low, sigma_high) = one.sigma.median, one.sigma.interval
     energy, energy_low, energy_high = one.simulated_eV
     return [
         one.material_id,

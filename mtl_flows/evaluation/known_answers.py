@@ -161,7 +161,7 @@ def summarise(
     """Pool the comparisons of one potential."""
     with_energy = [c for c in comparisons if c.published_eV]
     errors = [(c.simulated_eV[2] - c.simulated_eV[1]) / 3.92 for c in with_energy]
-    apart = [c.simulated_eV[0] - 0.5 * sum(c.published_eV) for c in with_energy]
+    apart = [[c.simulated_eV[0] - 0.5 * sum(c.published_eV)] for c in with_energy]
     return PotentialRecord(
         potential_id=potential_id,
         engine=potential.engine_name if potential else "",
@@ -217,7 +217,7 @@ def _comparison(
         material_id=material,
         formula=answer.compound.formula,
         published_S_per_cm=(min(published), max(published)),
-        simulated_S_per_cm=middle(transport.conductivity_S_per_cm),
+        simulated_S_per_cm=transport.conductivity_S_per_cm.values,
         simulated_eV=middle(transport.activation_energy_eV),
         published_eV=(min(energies), max(energies)) if energies else (),
         lengths_ps=lengths_ps,

@@ -1,5 +1,6 @@
 """Simulations in a store against published conductivities."""
 
+import numpy as np
 import pytest
 from samples import fill
 from toy_walk import simulate_walk
@@ -16,9 +17,11 @@ from mtl_flows.report.examples import shipped_table
 from mtl_flows.schemas.potentials import PotentialDocument
 from mtl_flows.science.compounds import load_compounds
 from mtl_flows.science.compounds.model import Source
-from mtl_flows.science.dynamics.known_answers import AnswerComparison
+from mtl_flows.science.dynamics.known_answers import AnswerComparison, known_error
+from mtl_flows.simulation.registry import get_engine
 from mtl_flows.stages import ScreeningParameters, known_errors
-from mtl_flows.stages.known_errors import known_comparisons
+from mtl_flows.stages.known_errors import known_comparisons, packaged_comparisons
+from mtl_flows.stages.potentials import potential_id
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -53,7 +56,7 @@ def test_what_was_simulated_is_compared_kept_and_changes_the_row(
     assert (one.material_id, one.published_S_per_cm, one.published_eV) == ("licl", (1e-6, 1e-6), (0.35, 0.35))
     assert set(one.lengths_ps) == {"800", "1000", "1200"}
     assert one.simulated_eV[1] < 0.3 < one.simulated_eV[2]
-    assert one.decades == pytest.approx(one.difference_eV / -0.0595, abs=0.01)
+    assert one.decades == pytest.approx(np.median(one.differences_eV) / -0.0595, abs=0.02)
     assert record.fitted_energy is not None
     assert record.fitted_energy.bias < 0.0
     assert (note(store, [record]), note(store, [record])) == (1, 0)
@@ -73,7 +76,7 @@ def test_what_was_simulated_is_compared_kept_and_changes_the_row(
 def test_the_package_speaks_for_its_weights_alone_and_after_the_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = AnswerComparison("a", "A", (1e-4, 1e-4), (1e-4, 5e-5, 2e-4), (0.3, 0.2, 0.4), (), {"800": 5.0}, 10)
+    one = AnswerComparison("a", "A", (1e-4, 1e-4), tuple([1e-4] * 21), (0.3, 0.2, 0.4), (), {"800": 5.0}, 10)
     packaged = {"p": {"potential_id": "p", "weights_sha256": "w", "comparisons": [one.as_dict()]}}
     monkeypatch.setattr(known_errors, "_packaged", lambda: packaged)
     known = PotentialDocument.model_construct(id="p", weights_sha256="w", known_answers=[])
@@ -83,3 +86,16 @@ def test_the_package_speaks_for_its_weights_alone_and_after_the_store(
     assert [
         c.material_id for c in known_comparisons(known.model_copy(update={"known_answers": own}))
     ] == list("bcdef")
+
+
+def test_what_comes_with_the_package_makes_an_error() -> None:
+    packaged = known_errors._packaged()
+    assert packaged
+    for entry in packaged.values():
+        comparisons = packaged_comparisons(entry["potential_id"], entry["weights_sha256"])
+        error = known_error(comparisons)
+        assert error is not None
+        assert all(comparison.lengths_ps for comparison in comparisons)
+        assert -0.3 < error.bias_eV < 0.1
+    # The name that stands for it is that of the default engine.
+    assert potential_id(get_engine("chgnet")) in packaged

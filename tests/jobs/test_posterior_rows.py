@@ -14,6 +14,7 @@ from mtl_flows.science.dynamics import DiffusionParameters, analyse_diffusion
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.known_answers import AnswerComparison
 from mtl_flows.science.dynamics.synthetic import SyntheticWalk
+from mtl_flows.science.quantiles import PROBABILITIES
 from mtl_flows.science.verdict import Criterion, VerdictThresholds
 from mtl_flows.stages.evidence import Evidence
 from mtl_flows.stages.posterior import observed, posterior_fields, posterior_record
@@ -131,14 +132,17 @@ def test_a_second_potential_says_how_far_off_they_may_be() -> None:
     assert posterior_fields(alike, P.verdict)["potential_error_eV"] == 0.1
 
 
+def near(sigma: float) -> tuple[float, ...]:
+    """Quantiles of a conductivity that is known to a factor of two."""
+    return tuple(sigma * 2.0 ** (2.0 * probability - 1.0) for probability in PROBABILITIES)
+
+
 def known(bias_decades: float, *, materials: str = "abcde") -> list[AnswerComparison]:
     """Conductors that a potential makes too fast by so much."""
-    sigma = 1e-4 * 10.0**bias_decades
+    # Known to a factor of two.
+    sigma = tuple(1e-4 * 10.0**bias_decades * 2.0 ** (2.0 * p - 1.0) for p in PROBABILITIES)
     return [
-        AnswerComparison(
-            m, m, (1e-4, 1e-4), (sigma, sigma / 2, sigma * 2), (0.3, 0.2, 0.4), (), {"800": 20.0}, 52
-        )
-        for m in materials
+        AnswerComparison(m, m, (1e-4, 1e-4), sigma, (0.3, 0.2, 0.4), (), {"800": 20.0}, 52) for m in materials
     ]
 
 

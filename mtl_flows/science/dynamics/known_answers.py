@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log, log10, sqrt
 from typing import Any, Final, Self
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from mtl_flows.records import Record
 from mtl_flows.science.dynamics.conductivity import BOLTZMANN_EV_PER_K
 from mtl_flows.science.dynamics.transport import TARGET_TEMPERATURE_K, PotentialError
-from mtl_flows.science.quantiles import Quantiles
+from mtl_flows.science.quantiles import PROBABILITIES, Quantiles
 
 FEWEST_MATERIALS: Final = 5
 """From so many materials on, known answers are an error of a potential."""
@@ -22,7 +23,10 @@ _SAMPLES_DECADES = 0.3
 """Samples of one compound differ by a factor of two when measured."""
 _PRIOR_EV = PotentialError().deviation_eV / sqrt(2.0)
 """Bias and spread before any comparison: together as wide as the stated default."""
-_GRID = 161
+_GRID = 81
+_PRIORS_WIDE = 6.0
+_VALUES = 100
+_NOTHING = 1e-300
 _95 = (0.025, 0.975)
 
 
@@ -37,9 +41,9 @@ class AnswerComparison(Record):
     published_S_per_cm
         Lowest and highest σ near 300 K that is published for it.
     simulated_S_per_cm
-        Posterior of σ(300 K) of the simulation alone: median and ends of its 95 % interval.
+        Posterior of σ(300 K) of the simulation alone, at `mtl_flows.science.quantiles.PROBABILITIES`.
     simulated_eV
-        The same of E_a.
+        That of E_a: median and ends of its 95 % interval.
     published_eV
         Lowest and highest published E_a; empty where none with a source is at hand.
     lengths_ps
@@ -51,7 +55,7 @@ class AnswerComparison(Record):
     material_id: str
     formula: str
     published_S_per_cm: tuple[float, float]
-    simulated_S_per_cm: tuple[float, float, float]
+    simulated_S_per_cm: tuple[float, ...]
     simulated_eV: tuple[float, float, float]
     published_eV: tuple[float, ...]
     lengths_ps: Mapping[str, float]
@@ -66,30 +70,44 @@ class AnswerComparison(Record):
         return cls(**fields)
 
     @property
+    def sigma(self) -> Quantiles:
+        """Distribution of σ(300 K) of the simulation."""
+        return Quantiles(self.simulated_S_per_cm, logarithmic=True)
+
+    @property
     def decades(self) -> float:
         """By which σ of the simulation is too high; between two published values, their middle counts."""
-        low, high = self.published_S_per_cm
-        found: float = log10(self.simulated_S_per_cm[0]) - 0.5 * (log10(low) + log10(high))
+        found: float = log10(self.sigma.median) - self._published_log10
         return found
 
     @property
     def decades_error(self) -> float:
         """Standard error of `decades`, of the simulation and of what is published."""
-        _, low, high = self.simulated_S_per_cm
-        published = log10(self.published_S_per_cm[1] / self.published_S_per_cm[0])
-        return float(np.hypot(log10(high / low) / 3.92, np.hypot(_SAMPLES_DECADES, 0.5 * published)))
+        low, high = self.sigma.interval
+        return float(np.hypot(log10(high / low) / 3.92, self._published_decades))
 
     @property
-    def difference_eV(self) -> float:
-        """E_a of the simulation less that which gives the published σ(300 K) at the same D0."""
-        found: float = -EV_PER_DECADE * self.decades
+    def differences_eV(self) -> tuple[float, ...]:
+        """Equally likely values of E_a less that which gives the published σ(300 K) at the same D0."""
+        steps = (np.arange(_VALUES) + 0.5) / _VALUES
+        log10_sigma = np.interp(steps, PROBABILITIES, np.log10(self.simulated_S_per_cm))
+        return tuple((EV_PER_DECADE * (self._published_log10 - log10_sigma)).tolist())
+
+    @property
+    def published_error_eV(self) -> float:
+        """Standard error of that by what is published: samples differ, and published values do."""
+        found: float = EV_PER_DECADE * self._published_decades
         return found
 
     @property
-    def error_eV(self) -> float:
-        """Standard error of `difference_eV`."""
-        found: float = EV_PER_DECADE * self.decades_error
-        return found
+    def _published_log10(self) -> float:
+        low, high = self.published_S_per_cm
+        return 0.5 * (log10(low) + log10(high))
+
+    @property
+    def _published_decades(self) -> float:
+        low, high = self.published_S_per_cm
+        return float(np.hypot(_SAMPLES_DECADES, 0.5 * log10(high / low)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +136,39 @@ class Pooled(Record):
     deviation: float
 
 
-def pool(differences: Sequence[float], errors: Sequence[float], *, prior: float = _PRIOR_EV) -> Pooled:
-    """Find bias and spread of differences that are each known to an error.
+def pool(
+    differences: Sequence[Sequence[float]], errors: Sequence[float], *, prior: float = _PRIOR_EV
+) -> Pooled:
+    """Find bias and spread of differences that are each known to a distribution.
 
-    Difference i is normal about the bias, with the spread and its own error as variance (random effects, on
-    a grid). Before any difference the bias is normal about zero and the
-    spread half-normal.
+    Difference i is normal about the bias with the spread, and seen through its own distribution and a further error
+    (random effects, on a grid). Before any difference the bias is normal about zero and the spread half-normal.
 
     Parameters
     ----------
+    differences
+        Of each, values that are equally likely; one that is hardly known has them far apart, and says little wherever
+        the others lie among them.
+    errors
+        Standard deviation of a further error of each.
     prior
-        Standard deviation of the one and scale of the other: by default, in eV, what is stated where nothing is known.
+        Standard deviation of the bias and scale of the spread; the default is what is stated of unknown potentials.
     """
-    widest = 6.0 * prior + 2.0 * max(map(abs, differences), default=0.0)
+    return _pool(tuple(tuple(values) for values in differences), tuple(errors), prior)
+
+
+@lru_cache(maxsize=64)
+def _pool(differences: tuple[tuple[float, ...], ...], errors: tuple[float, ...], prior: float) -> Pooled:
+    widest = _PRIORS_WIDE * prior
     bias = np.linspace(-widest, widest, 2 * _GRID + 1)[:, None]
     spread = np.linspace(0.0, widest, _GRID)[None, :]
     log_weights = -0.5 * (bias**2 + spread**2) / prior**2
-    for difference, error in zip(differences, errors, strict=True):
+    for values, error in zip(differences, errors, strict=True):
         variance = spread**2 + error**2
-        log_weights = log_weights - 0.5 * (np.log(variance) + (difference - bias) ** 2 / variance)
+        likelihood = np.zeros(np.broadcast_shapes(bias.shape, spread.shape))
+        for value in values:
+            likelihood += np.exp(-0.5 * (value - bias) ** 2 / variance) / np.sqrt(variance)
+        log_weights = log_weights + np.log(likelihood / len(values) + _NOTHING)
     weights = np.exp(log_weights - log_weights.max())
     weights /= weights.sum()
     of_bias, of_spread = weights.sum(axis=1), weights.sum(axis=0)
@@ -157,7 +189,7 @@ def pool(differences: Sequence[float], errors: Sequence[float], *, prior: float 
 
 def pooled_energy(comparisons: Sequence[AnswerComparison]) -> Pooled:
     """Bias and spread of E_a at the same D0, in eV, from σ(300 K)."""
-    return pool([c.difference_eV for c in comparisons], [c.error_eV for c in comparisons])
+    return pool([c.differences_eV for c in comparisons], [c.published_error_eV for c in comparisons])
 
 
 def known_error(comparisons: Sequence[AnswerComparison]) -> PotentialError | None:
@@ -173,7 +205,7 @@ def spearman(comparisons: Sequence[AnswerComparison]) -> float | None:
     if len(comparisons) < 3:
         return None
     found = scipy.stats.spearmanr(
-        [c.simulated_S_per_cm[0] for c in comparisons],
+        [c.sigma.median for c in comparisons],
         [log10(c.published_S_per_cm[0] * c.published_S_per_cm[1]) for c in comparisons],
     ).statistic
     return None if np.isnan(found) else float(found)
