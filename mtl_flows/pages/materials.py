@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
 from mtl_flows.jobs.results import results_in_table
+from mtl_flows.pages.origins import origin
 from mtl_flows.pages.runs import run_records
 from mtl_flows.plotting.barcodes import BarcodeData, barcode_data
 from mtl_flows.plotting.structure import CrystalDrawing, crystal_drawing
 from mtl_flows.schemas.barrier import BarrierDocument
-from mtl_flows.schemas.base import CrystalResult, Provenance, StageParameters
+from mtl_flows.schemas.base import CrystalResult
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import StructureDocument
@@ -94,7 +94,7 @@ def _batch(
             "rules": _rules(found),
             **runs.get(row.material_id, {}),
             "verdict": verdicts.get(row.material_id),
-            "provenance": _provenance(structure, found),
+            "provenance": [*_provenance(structure, found), *runs.get(row.material_id, {}).get("origins", ())],
         }
 
 
@@ -267,24 +267,7 @@ def _verdicts(
 
 def _provenance(structure: StructureDocument, results: Mapping[str, CrystalResult]) -> list[Record]:
     ingest = structure.provenance
-    told = [_origin("ingest", ingest, _hash_of(ingest.parameters.model_dump_json()))]
+    told = [origin("ingest", ingest)]
     return told + [
-        _origin(noun, document.provenance, document.parameters_hash) for noun, document in results.items()
+        origin(noun, document.provenance, document.parameters_hash) for noun, document in results.items()
     ]
-
-
-@lru_cache(maxsize=64)
-def _hash_of(parameters: str) -> str:
-    """Hash of a stage's parameters, which thousands of structures share."""
-    return StageParameters.model_validate_json(parameters).hash
-
-
-def _origin(what: str, provenance: Provenance, parameters_hash: str) -> Record:
-    """Say in a line where a document comes from."""
-    return {
-        "stage": what,
-        "when": provenance.created_at.isoformat(timespec="seconds"),
-        "code": provenance.code_version,
-        "parameters": parameters_hash,
-        "libraries": provenance.libraries,
-    }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mtl_flows.errors import DynamicsError, NotFoundError
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.jobs.evidence import gather
+from mtl_flows.pages.origins import origin
 from mtl_flows.plotting.arrhenius import ArrheniusData, Band, arrhenius_of
 from mtl_flows.plotting.msd import displacement_data
 from mtl_flows.plotting.structure import crystal_drawing
@@ -68,6 +69,11 @@ def _record(store: MTLStore, row: CandidateDocument, evidence: Evidence, *, dens
     if evidence.window is not None:
         told["window"] = window_data(evidence.window).as_dict()
     told["potentials"] = _potentials(store, row.material_id)
+    told["origins"] = [
+        *(origin(f"dynamics, {t.temperature_K:g} K", t.provenance) for t in evidence.trajectories),
+        *(origin("transport", fit.provenance) for fit in evidence.fits),
+        *([origin("stability", evidence.window.provenance)] if evidence.window else []),
+    ]
     return told
 
 

@@ -57,6 +57,8 @@ def test_every_row_and_its_evidence_are_in_the_page(report: Path) -> None:
     assert len(found[KNOWN[0]]["rules"]) >= 8
     assert {c["temperature_K"] for c in found[SIMULATED]["msd"]["curves"]} == {800.0, 1200.0}
     assert len(found[SIMULATED]["arrhenius"]["points"]) == 2
+    stages = [told["stage"] for told in found[SIMULATED]["provenance"]]
+    assert {"ingest", "topology", "dynamics, 800 K", "dynamics, 1200 K"} <= set(stages)
     # There are no frames, so there is no density.
     assert found[SIMULATED]["density"] is None
 
