@@ -228,9 +228,12 @@ def advance_open_campaigns(store: MTLStore, address: Connection) -> list[Submitt
     """Decide a round of every campaign that goes on; gives what is new.
 
     For workers that have nothing left to do: where a round ended in a job that failed, nobody else decides the next.
+    What has ended, perhaps by the rules of an earlier version, is left to whoever changes or advances it.
     """
     added = []
     for campaign in store.campaigns.find({"stopped": {"$ne": True}}):
+        if campaign.rounds and all(d.step == Step.STOP for d in campaign.rounds[-1].decisions):
+            continue
         screening = screening_parameters(
             store, campaign.screening or campaign.provenance.parameters.mobile_ion
         )
