@@ -10,11 +10,11 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "topology": ("gph", "gtda", "numba", "sklearn"),
         "dynamics": (
-            *("ase", "atomate2", "chgnet", "custodian", "emmet", "psutil", "pymatgen.analysis.diffusion"),
+            *("ase", "atomate2", "chgnet", "custodian", "emmet", "pymatgen.analysis.diffusion"),
             *("sevenn", "torch"),
         ),
         "embedded": ("fiftyone",),
-        "report": ("matplotlib",),
+        "report": ("jinja2", "matplotlib", "plotly"),
         "zstd": ("zstandard",),
     }
 )

@@ -7,7 +7,6 @@ the order of the items, and only a few items are in flight, so memory does not g
 import multiprocessing
 import os
 import pickle
-import resource
 import signal
 import threading
 import traceback
@@ -25,6 +24,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from mtl_flows.errors import LimitExceededError, MissingExtraError
 from mtl_flows.extras import explained
+from mtl_flows.machine import limit_data, processors
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -166,7 +166,7 @@ def guarded_map(
 def available_threads() -> int:
     """Threads that this process is to use: ``OMP_NUM_THREADS`` as for linear algebra, else its processors."""
     chosen = os.environ.get(_THREADS, "")
-    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else len(os.sched_getaffinity(0))
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else processors()
 
 
 @contextmanager
@@ -251,8 +251,7 @@ def _exceeded(message: str, remedy: str) -> GuardedOutcome[Any]:
 
 def _limit_memory(memory_MB: int | None) -> None:
     if memory_MB is not None:
-        # Data, not address space: libraries map far more than they use.
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_MB * 2**20, resource.RLIM_INFINITY))
+        limit_data(memory_MB)
 
 
 def _module_of(function: Callable[..., Any]) -> str:

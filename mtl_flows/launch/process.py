@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
+
+from mtl_flows.machine import kernel
 
 _FIELD = "mtl_process"
 
@@ -16,9 +17,9 @@ class WorkerProcess:
     Attributes
     ----------
     boot, namespace
-        The kernel's boot id and the namespace of process ids: `pid` means nothing elsewhere.
+        Of the machine, and of process ids: `pid` means nothing elsewhere.
     pid, started
-        Process id, and the clock tick at which it started, since ids are used again.
+        Process id, and when it started in the kernel's units, since ids are used again.
     """
 
     boot: str
@@ -30,7 +31,7 @@ class WorkerProcess:
     def current(cls) -> Self:
         """Describe this process."""
         pid = os.getpid()
-        return cls(*_here(), pid, _start_tick(pid))
+        return cls(*kernel().here(), pid, kernel().started(pid))
 
     @classmethod
     def from_env(cls, env: Mapping[str, Any]) -> Self | None:
@@ -44,19 +45,5 @@ class WorkerProcess:
     @property
     def is_gone(self) -> bool:
         """Whether the process has certainly ended; False also if it cannot be judged from here."""
-        return (self.boot, self.namespace) == _here() and _start_tick(self.pid) != self.started
-
-
-def _here() -> tuple[str, str]:
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return boot, Path("/proc/self/ns/pid").readlink().name
-
-
-def _start_tick(pid: int) -> int:
-    """Start time of a living process in clock ticks since boot; 0 if there is none."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    state, start = fields[0], int(fields[19])
-    return 0 if state in "ZX" else start
+        here = kernel()
+        return (self.boot, self.namespace) == here.here() and here.started(self.pid) != self.started

@@ -24,6 +24,7 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, ConnectionFailure
 
 from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
+from mtl_flows.machine import kernel
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 60
@@ -230,11 +231,8 @@ class EmbeddedServer:
 
     def _is_ours(self, pid: int) -> bool:
         """Whether `pid` is the living ``mongod`` of this folder, not a number that another program got since."""
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        return b"mongod" in command[0] and os.fsencode(self._data) in command
+        program, *arguments = kernel().command(pid) or [b""]
+        return b"mongod" in program and os.fsencode(self._data) in arguments
 
 
 def _upgrade(lease: IO[str]) -> bool:
