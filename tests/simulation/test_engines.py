@@ -39,6 +39,7 @@ def test_what_cannot_be_imported_is_reported(name: str) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sevenn", None)
+    monkeypatch.delitem(sys.modules, "mtl_flows.simulation.sevennet_calculators", raising=False)
     with pytest.raises(ConfigurationError, match="install sevenn"):
         sevennet.ENGINE.build()
 
