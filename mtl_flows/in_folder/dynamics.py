@@ -51,6 +51,8 @@ class FolderRun:
     ----------
     orderings, relaxations, ramps, simulations, fits
         Documents, as the jobs write them; productions by ordering and temperature.
+    potentials
+        What is known of the potential; empty until it has been loaded.
     refused
         Why there is no more; None if nothing stood in the way.
     """
@@ -61,6 +63,7 @@ class FolderRun:
     ramps: list[TrajectoryDocument] = field(default_factory=list)
     simulations: list[TrajectoryDocument] = field(default_factory=list)
     fits: list[TransportDocument] = field(default_factory=list)
+    potentials: list[PotentialDocument] = field(default_factory=list)
     refused: MTLError | None = None
 
 
@@ -155,7 +158,8 @@ class FolderDynamics:
                 raise
             except MTLError as error:  # the other cells may do
                 done = replace(done, refused=done.refused or error)
-        return done
+        known = self.files.find(PotentialDocument, self._parameters.potential_id)
+        return replace(done, potentials=[known] if known else [])
 
     def _sample(self, done: FolderRun, approximant: OrderingDocument) -> None:
         """Relax, heat and simulate one cell, and fit; what comes of it is added to what is done."""

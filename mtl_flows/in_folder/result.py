@@ -30,6 +30,7 @@ from mtl_flows.science.verdict import (
 from mtl_flows.stages.candidates import dynamics_part
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.evidence import Evidence
+from mtl_flows.stages.known_errors import by_potential
 from mtl_flows.stages.simulation import FAILED
 from mtl_flows.stages.verdict import judge
 
@@ -72,7 +73,12 @@ class FolderResult:
     @classmethod
     def of(cls, run: FolderRun, thresholds: VerdictThresholds) -> "FolderResult":
         """Judge what was computed."""
-        evidence = Evidence(trajectories=run.simulations, fits=run.fits, every_fit=run.fits)
+        evidence = Evidence(
+            trajectories=run.simulations,
+            fits=run.fits,
+            every_fit=run.fits,
+            comparisons=by_potential(run.potentials),
+        )
         dynamics = dynamics_part(evidence, thresholds)
         return cls(run, evidence, dynamics, judge(dynamics, None, thresholds))
 

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pymongo
 import pytest
+import yaml
 from samples import fill, parent, sample, write_cifs
 from toy_engines import PAUSE
 from toy_walk import simulate_walk
@@ -89,6 +91,15 @@ def test_from_a_file_to_a_verdict_without_database_or_project(project: Path) -> 
     again = md(cifs / "licl.cif", "-o", "run", *WALK)
     assert again.exit_code == 0
     assert json.loads((project / "run" / "result.json").read_text())["content_hash"] == told["content_hash"]
+
+    # What known answers say of a potential counts here as it does in a store.
+    (stored,) = (project / "run" / "state" / "PotentialDocument").glob("*.json")
+    packaged = yaml.safe_load(files("mtl_flows").joinpath("data/potential_errors.yaml").read_text("utf-8"))
+    known = json.loads(stored.read_text()) | {"known_answers": packaged[0]["comparisons"]}
+    stored.write_text(json.dumps(known))
+    assert md(cifs / "licl.cif", "-o", "run", *WALK).exit_code == 0
+    posterior = json.loads((project / "run" / "result.json").read_text())["posterior"]
+    assert posterior["potential_error_source"] == "known_answers"
 
 
 def test_the_numbers_are_those_of_the_jobs(
