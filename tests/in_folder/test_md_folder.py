@@ -191,7 +191,13 @@ def start(project: Path, output: str, pause_s: float) -> subprocess.Popen[bytes]
             env={**os.environ, "PYTHONPATH": path, PAUSE: str(pause_s)},
             stdout=log,
             stderr=log,
+            preexec_fn=heed_interrupts,
         )
+
+
+def heed_interrupts() -> None:
+    """Take Ctrl-C as from a terminal, also where the tests run in the background of a shell, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def chunks_of_production(run: Path) -> int:
