@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "mtl_flows"
 # Who may import whom: each part of the house imports from the floors below, and from itself.
 FLOORS = (
     {"errors", "records", "vocabulary"},
-    {"extras", "machine"},
+    {"extras", "machine", "whole_files"},
     {"parallel", "settings"},
     {"science"},
     {"simulation", "schemas"},

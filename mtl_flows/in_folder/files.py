@@ -1,7 +1,6 @@
 """Documents and frames as files of a folder: each whole or not there, whatever ends the process."""
 
 import fcntl
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -12,6 +11,7 @@ from uuid import uuid4
 from mtl_flows.errors import ConfigurationError, DynamicsError, unwritable
 from mtl_flows.schemas.base import Document
 from mtl_flows.schemas.dynamics import BlockRecord
+from mtl_flows.whole_files import write_whole
 
 STATE = "state"
 """Folder of what a run goes on from, in the folder of the run."""
@@ -109,26 +109,6 @@ class RunFiles:
 
     def _path(self, model: type[Document], key: str) -> Path:
         return self._root / model.__name__ / f"{_name_of(key)}.json"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is whole at any time: the old one, or the new one.
-
-    Raises
-    ------
-    ConfigurationError
-        If it cannot be written.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
 
 
 def _name_of(key: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from mtl_flows import __version__
 from mtl_flows.errors import ConfigurationError, InputError, MTLError
 from mtl_flows.in_folder.dynamics import FolderRun
-from mtl_flows.in_folder.files import write_whole
 from mtl_flows.schemas.base import content_hash, library_versions, utc_now
 from mtl_flows.schemas.candidates import DynamicsPart
 from mtl_flows.schemas.dynamics import (
@@ -33,6 +32,7 @@ from mtl_flows.stages.evidence import Evidence
 from mtl_flows.stages.known_errors import by_potential
 from mtl_flows.stages.simulation import FAILED
 from mtl_flows.stages.verdict import judge
+from mtl_flows.whole_files import write_whole
 
 RESULT = "result.json"
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl_flows.errors import NotFoundError, UnusableTrajectoryError
+from mtl_flows.errors import UnusableTrajectoryError
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.screening import screening_parameters
 from mtl_flows.schemas.dynamics import BlockRecord, TrajectoryDocument, TransportDocument
-from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.science.dynamics import DiffusionParameters, Trajectory
 from mtl_flows.simulation.foreign_frames import ForeignTrajectory
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock
@@ -57,7 +56,7 @@ def import_trajectory(
     DynamicsError
         If it cannot be unwrapped, or does not outlast its equilibration.
     """
-    structure = _current(store, material_id)
+    structure = store.structures.current_named(material_id)
     (subject,) = store.structures.subjects([structure.id])
     crystal = store.crystals.get(structure.crystal_id).to_structure()
     try:
@@ -114,14 +113,3 @@ def _keep(store: MTLStore, simulation_id: str, trajectory: Trajectory) -> list[B
         )
     sink.flush()
     return blocks
-
-
-def _current(store: MTLStore, material_id: str) -> StructureDocument:
-    names = store.structures.materials_named(material_id) or [material_id]
-    for structure in store.structures.current({"material_id": {"$in": names}}):
-        return structure
-    raise NotFoundError(
-        "was not ingested",
-        subject=material_id,
-        remedy="see mtl query for what there is, or mtl ingest its file",
-    )

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from mtl_flows.errors import ConfigurationError, NotFoundError, OrderingError
 from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.schemas.ingest import StructureDocument
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.candidates import CandidateInputs, build
 from mtl_flows.store.candidate_filter import CandidateFilter
@@ -61,10 +60,10 @@ def named(store: MTLStore, material_id: str, mobile_ion: str) -> CandidateDocume
     try:
         row = store.candidates.get(material_id)
     except NotFoundError:
-        structure = _current(store, material_id)
+        structure = store.structures.current_named(material_id)
         unscreened = ScreeningParameters(mobile_ion=mobile_ion, name=store.screening)
         row, _ = build(CandidateInputs(structure), unscreened)
-    structure = _current(store, row.material_id)
+    structure = store.structures.current_named(row.material_id)
     if structure.flags.missing_hydrogen or structure.implicit_hydrogens > 0.0:
         raise OrderingError(
             "its file gives no sites to hydrogen atoms that its formula holds, so that there is no cell to simulate",
@@ -72,14 +71,3 @@ def named(store: MTLStore, material_id: str, mobile_ion: str) -> CandidateDocume
             remedy="add the atoms to the file and ingest it again",
         )
     return row
-
-
-def _current(store: MTLStore, material_id: str) -> StructureDocument:
-    names = store.structures.materials_named(material_id) or [material_id]
-    for structure in store.structures.current({"material_id": {"$in": names}}):
-        return structure
-    raise NotFoundError(
-        "was not ingested",
-        subject=material_id,
-        remedy="see mtl query for what there is, or mtl ingest its file",
-    )

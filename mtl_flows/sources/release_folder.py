@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
 from mtl_flows.errors import ConfigurationError
+from mtl_flows.whole_files import write_whole
 
 MANIFEST = "manifest.yaml"
 STRUCTURES = "structures"
@@ -107,7 +109,7 @@ class Manifest:
         origin = {name: getattr(self.origin, name) for name in Origin.__slots__}
         origin["query"] = dict(self.origin.query)
         told = {"origin": origin} | {name: getattr(self, name) for name in self.__slots__ if name != "origin"}
-        _write_whole(folder / MANIFEST, yaml.safe_dump(told, sort_keys=False, allow_unicode=True).encode())
+        write_whole(folder / MANIFEST, yaml.safe_dump(told, sort_keys=False, allow_unicode=True).encode())
 
 
 def is_release_folder(path: Path) -> bool:
@@ -175,15 +177,15 @@ class ReleaseFolder:
         if entry in self:
             return
         name = file_name(called or entry, suffix)
-        _write_whole(self.folder / STRUCTURES / name, content)
+        write_whole(self.folder / STRUCTURES / name, content)
         self._files[entry] = name
         self._added.append((entry, name, hashlib.sha256(content).hexdigest()))
 
     def leave_out(self, entry: str, reason: str) -> None:
-        """Note that an entry is not there, and why."""
+        """Note that an entry is not there, and why, on one line."""
         if entry not in self:
-            self._left_out[entry] = reason
-            self._omitted.append((entry, reason))
+            self._left_out[entry] = " ".join(reason.split())
+            self._omitted.append((entry, self._left_out[entry]))
 
     def reach(self, position: str = "") -> None:
         """Note on disk what was added, and where to go on."""
@@ -215,15 +217,6 @@ def _asked(origin: Origin) -> tuple[Any, ...]:
     return origin.source, origin.release, origin.service, dict(origin.query)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
 def _append(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
     with path.open("a", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
@@ -238,6 +231,6 @@ def _rows(path: Path, columns: int) -> list[list[str]]:
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:
-        _write_whole(path, whole)
-    rows = csv.reader(whole.decode("utf-8").splitlines())
+        write_whole(path, whole)
+    rows = csv.reader(StringIO(whole.decode("utf-8"), newline=""))
     return [row for row in rows if len(row) == columns]

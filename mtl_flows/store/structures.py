@@ -120,6 +120,23 @@ class StructureCollection(SubjectQueries):
                 return sorted(found, key=lambda material: (material.casefold() != name.casefold(), material))
         return []
 
+    def current_named(self, name: str) -> StructureDocument:
+        """Return the current revision of a material that a name stands for; see `materials_named`.
+
+        Raises
+        ------
+        NotFoundError
+            If no such material is current.
+        """
+        named = self.materials_named(name) or [name]
+        for structure in self.current({"material_id": {"$in": named}}):
+            return structure
+        raise NotFoundError(
+            "was not ingested",
+            subject=name,
+            remedy="see mtl query for what there is, or mtl ingest its file",
+        )
+
     def held(self, *, materials: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Held]:
         """Revisions of some materials, and revisions of some ids, with the releases that hold them."""
         wanted = dict.fromkeys(("material_id", "source", "file.name", "file.block", "releases"), 1)

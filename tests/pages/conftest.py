@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
@@ -45,6 +46,13 @@ def report(_session_address: Connection, tmp_path_factory: pytest.TempPathFactor
     return path
 
 
+def without_browser(reason: str) -> NoReturn:
+    """Skip, or fail where MTL_TEST_NEEDS_BROWSER says that there has to be a browser."""
+    if os.environ.get("MTL_TEST_NEEDS_BROWSER"):
+        pytest.fail(f"{reason}; MTL_TEST_NEEDS_BROWSER asks for one")
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium of this machine; nothing is downloaded.
@@ -53,15 +61,13 @@ def browser() -> Iterator[Browser]:
     """
     program = os.environ.get("MTL_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
-        if os.environ.get("MTL_TEST_NEEDS_BROWSER"):
-            pytest.fail("no Chromium is installed, and MTL_TEST_NEEDS_BROWSER asks for one")
-        pytest.skip("no Chromium is installed (Debian's package chromium), or named by MTL_TEST_CHROMIUM")
+        without_browser("no Chromium is installed (Debian's package chromium), or named by MTL_TEST_CHROMIUM")
     with sync_playwright() as playwright:
         try:
             started = playwright.chromium.launch(
                 executable_path=program, args=list(_SWITCHES), timeout=180_000
             )
         except Error as error:
-            pytest.skip(f"Chromium does not start: {error}")
+            without_browser(f"Chromium does not start: {error}")
         yield started
         started.close()

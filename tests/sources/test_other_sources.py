@@ -14,7 +14,7 @@ from mtl_flows.sources import icsd
 from mtl_flows.sources.cod import fetch_cod, from_mirror, from_web
 from mtl_flows.sources.icsd import fetch_icsd
 from mtl_flows.sources.materials_project import fetch_materials_project
-from mtl_flows.sources.release_folder import STRUCTURES, Manifest
+from mtl_flows.sources.release_folder import STRUCTURES, Manifest, Origin, ReleaseFolder
 from mtl_flows.sources.service import Service
 
 
@@ -56,6 +56,23 @@ class TestCOD:
             release="r",
         )
         assert (len(made), list(made.left_out)) == (1, ["2000000"])
+
+
+def test_a_folder_that_was_killed_goes_on_with_what_is_whole(tmp_path: Path) -> None:
+    origin = Origin("s", "r", "here", {"n": 1})
+    made = ReleaseFolder.open(tmp_path / "f", origin)
+    made.add('odd, "id"\u2028/1', ".cif", b"data_a")
+    made.leave_out("b", "broken\nover two lines")
+    made.reach("here")
+    with (tmp_path / "f" / "entries.csv").open("a") as file:
+        file.write("torn,tor")
+    again = ReleaseFolder.open(tmp_path / "f", origin)
+    assert 'odd, "id"\u2028/1' in again
+    assert "torn" not in again
+    assert again.left_out == {"b": "broken over two lines"}
+    again.add("torn", ".cif", b"data_t")
+    again.finish()
+    assert len(ReleaseFolder.open(tmp_path / "f", origin)) == 2
 
 
 class ICSD:
