@@ -52,6 +52,7 @@ test: env
 installation: env
 	$(BIN)/python -m pytest -m installation tests/installation
 
+docs: export NO_MKDOCS_2_WARNING := 1
 docs: env
 	$(BIN)/python -m mkdocs build --strict
 

@@ -4,8 +4,8 @@
 
 Generated structures (see generated.py) are written as pymatgen JSON into one archive and ingested into an embedded
 mongod. Their topology is that of the example they were made from, with every length strained; chemistry, clustering
-and the candidate table are computed from it as always. Then the ten questions of docs/querying.md are asked again and
-again, in turn, with the default limit of `mtl query`: the table gives median and 95th percentile, what the server
+and the candidate table are computed from it as always. Then the ten questions of docs/howto/querying.md are asked again
+and again, in turn, with the default limit of `mtl query`: the table gives median and 95th percentile, what the server
 examined, and the index it used. With `--folder` the database stays and is used again.
 
 With `--rows` the rows of `--structures` (a few hundred will do) are copied, numbers scattered, until each of two
@@ -43,7 +43,7 @@ from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import LabelKey
 
-PAGE = Path(__file__).parents[1] / "docs" / "querying.md"
+PAGE = Path(__file__).parents[1] / "docs" / "howto" / "querying.md"
 LIMIT = 50
 KNOWN_EVERY = 1000
 
@@ -122,7 +122,7 @@ def plan(explained: Any) -> tuple[set[str], set[str]]:
 
 
 def documented() -> dict[str, dict[str, Any]]:
-    """Questions of docs/querying.md as MongoDB reads them, by their titles."""
+    """Questions of docs/howto/querying.md as MongoDB reads them, by their titles."""
     page = PAGE.read_text(encoding="utf-8")
     found = re.findall(r"### \d+\. (.*?)\n.*?db\.candidates\.find\((.*?)\)\.sort", page, re.DOTALL)
     return {title: json.loads(query) for title, query in found}

@@ -17,8 +17,8 @@ from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
-SESSION = ROOT / "docs" / "notebook.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "examples" / "README.md"]
+SESSION = ROOT / "docs" / "howto" / "notebook.md"
 BLOCKS = [
     pytest.param(page, match.group(1), id=f"{page.name}-{number}")
     for page in PAGES
@@ -95,8 +95,10 @@ def test_commands_answer_as_shown(page: Path, address: Connection, project: Path
 
 
 def test_the_page_of_fields_is_current() -> None:
-    stored = (ROOT / "docs" / "fields.md").read_text(encoding="utf-8")
-    assert stored.rstrip() == fields_page().rstrip(), "run python -m mtl_flows.report.fields > docs/fields.md"
+    stored = (ROOT / "docs" / "reference" / "fields.md").read_text(encoding="utf-8")
+    assert stored.rstrip() == fields_page().rstrip(), (
+        "run python -m mtl_flows.report.fields > docs/reference/fields.md"
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -108,5 +110,5 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
     assert {name for name in pages if f": {name}" not in navigation} == set()

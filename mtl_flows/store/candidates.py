@@ -312,7 +312,8 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         fields = [name for name in CandidateDocument.model_fields if name not in ("id", "schema_version")]
         if unknown := [name for name in columns if name not in fields]:
             raise ConfigurationError(
-                f"no fields of the candidate table: {', '.join(unknown)}", remedy="see docs/fields.md"
+                f"no fields of the candidate table: {', '.join(unknown)}",
+                remedy="see docs/reference/fields.md",
             )
         shown = list(columns or fields)
         query = self.asked(chosen)

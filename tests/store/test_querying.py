@@ -18,7 +18,7 @@ from mtl_flows.schemas.crystals import CrystalDocument
 from mtl_flows.store.bins import BINNED
 from mtl_flows.store.connection import Connection
 
-PAGE = Path(__file__).parents[2] / "docs" / "querying.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "querying.md"
 QUESTION = re.compile(
     r"### \d+\. (.*?)\n\n```py\n(.*?)```\n\n```sh\nmtl (.*?)\n```\n\n```js\n(.*?)\n```", re.DOTALL
 )

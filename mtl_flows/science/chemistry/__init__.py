@@ -1,6 +1,6 @@
 """Chemical screening: independent rules, each with its verdict, its reason and its evidence.
 
-:func:`check_chemistry` judges a structure, :func:`check_composition` a bare formula. ``docs/chemistry.md``
+:func:`check_chemistry` judges a structure, :func:`check_composition` a bare formula. ``docs/explanation/chemistry.md``
 tells how each rule is read and why.
 """
 

@@ -1,7 +1,7 @@
 """The slope of the mean square displacement, and how far it can be trusted.
 
 The estimator is linear: D = Σ_k w_k MSD(τ_k), a weighted straight-line fit with an intercept (vibration).
-Its error has three parts, all measured on the trajectory at hand (docs/dynamics.md gives the derivation and
+Its error has three parts, all measured on the trajectory at hand (docs/explanation/dynamics.md gives the derivation and
 the coverage obtained):
 
 - the variance of a Gaussian walker under the same weights, which is known exactly: windows that overlap are

@@ -115,7 +115,7 @@ def _require_vasp(*, potcar: bool) -> None:
         raise ConfigurationError(
             f"{command[0] if command else 'VASP_CMD'!r} is not on this worker's PATH",
             subject="VASP",
-            remedy="load VASP in pre_rocket of my_qadapter.yaml, or set ATOMATE2_VASP_CMD (docs/launching.md)",
+            remedy="load VASP in pre_rocket of my_qadapter.yaml, or set ATOMATE2_VASP_CMD (docs/howto/launching.md)",
         )
     if potcar and not PYMATGEN_SETTINGS.get("PMG_VASP_PSP_DIR"):
         raise ConfigurationError(
