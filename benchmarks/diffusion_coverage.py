@@ -1,7 +1,7 @@
 """How often intervals hold the truth, over synthetic walks: of a diffusivity, and of E_a and σ(300 K) at the end.
 
-Run with ``python benchmarks/diffusion_coverage.py diffusivity [repeats]`` for the first table of the page *Ion dynamics*,
-and with ``end-to-end`` for the second. The level of the intervals is 95 %. Walks of the status ``upper_bound`` count as
+Run with ``python benchmarks/diffusion_coverage.py diffusivity [repeats]`` for the first table of *Ion dynamics*, and
+with ``end-to-end`` for the second. The level of the intervals is 95 %. Walks of the status ``upper_bound`` count as
 covered when the bound is above the truth.
 
 End to end, materials are drawn (E_a even in 0.1 to 0.8 eV, log10 of D0 normal about −3 ± 1.5), walked at 800, 1000,

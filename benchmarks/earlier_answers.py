@@ -1,8 +1,8 @@
 """Known answers from a table of diffusivities: ``python benchmarks/earlier_answers.py``.
 
 A table of six crystals (``benchmarks/conductors.py``, the page *Ion dynamics*) is older than `mtl benchmark dynamics`.
-Their trajectories are in no store: the diffusivities are put to the posterior that the store uses, and the comparisons with
-published conductivities printed as the command writes them. They are a part of what the package holds in
+Their trajectories are in no store: the diffusivities are put to the posterior that the store uses, and the comparisons
+with published conductivities printed as the command writes them. They are a part of what the package holds in
 ``mtl_flows/data/potential_errors.yaml``; Li3N, simulated since, and what has no published value are left out.
 """
 
