@@ -66,7 +66,11 @@ class DynamicsFlowMaker(RecordMaker):
         table = CandidatesMaker(name=f"candidate {material_id}", parameters=self.screening).make(
             [end.output for end in ends], [parent]
         )
-        return Flow([*jobs, table], name=f"{self.name} {material_id}")
+        return Flow([*jobs, table], name=self.name_of(material_id))
+
+    def name_of(self, material_id: str) -> str:
+        """Name of the flow of a material."""
+        return f"{self.name} {material_id}"
 
     def _checks(self, parent: str, label: str, runs: list[Job]) -> list[Job]:
         """Jobs that choose frames and compute each by DFT."""

@@ -1,16 +1,20 @@
 """Handing in molecular dynamics: one workflow for each material, the most promising first."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+
+from jobflow import Flow
 
 from mtl_flows.errors import OrderingError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.potentials import standing_potential
 from mtl_flows.launch.categories import by_dft, heavy
 from mtl_flows.launch.selection import SURVIVORS, best, named, simulated_by
-from mtl_flows.launch.submit import SubmittedWorkflow, submit
+from mtl_flows.launch.submit import Submission, SubmittedWorkflow, made_of, submit_all
+from mtl_flows.schemas.base import content_hash
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.stages.subjects import RunSource
 from mtl_flows.store.candidate_filter import CandidateFilter
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -103,8 +107,7 @@ def plan_dynamics(
         except OrderingError as error:
             refused.append(error)
     planned: dict[str, Work] = {}
-    for candidate in rows:
-        work = _work(store, maker, candidate, own=own)
+    for work in _works(store, maker, rows, own=own):
         planned.setdefault(work.parent, work)
     finished = _finished(store, maker, planned.values())
     done = [work for work in planned.values() if work.parent in finished]
@@ -115,24 +118,37 @@ def plan_dynamics(
     return DynamicsPlan(todo, done, refined, refused, found, maker)
 
 
-def _work(store: MTLStore, maker: DynamicsFlowMaker, candidate: CandidateDocument, *, own: bool) -> Work:
-    """What is simulated for a material: what its group has begun, else the cell of the one that stands for it."""
-    material = candidate.material_id
-    sources = [source for source in store.groups.sources([material])[material] if source.current]
-    mine = sources[0]
+def _works(
+    store: MTLStore, maker: DynamicsFlowMaker, rows: Sequence[CandidateDocument], *, own: bool
+) -> list[Work]:
+    """What is simulated for materials: what their groups have begun, else the cell of the one that stands for each."""
+    sources = store.groups.sources([row.material_id for row in rows])
+    current = {material: [s for s in found if s.current] for material, found in sources.items()}
     if own:
-        return Work(candidate, mine.parent_id)
+        return [Work(row, current[row.material_id][0].parent_id) for row in rows]
     p = maker.parameters
-    begun = store.orderings.existing(p.ordering_id(source.parent_id, 0) for source in sources)
-    head = next((source for source in sources if source.material_id == candidate.representative_id), mine)
-    going_on = [source for source in sources if p.ordering_id(source.parent_id, 0) in begun]
-    chosen = next((s for s in (mine, head, *going_on) if s in going_on), head)
-    if chosen == mine:
-        return Work(candidate, mine.parent_id)
-    row = candidate
-    if store.candidates.existing([chosen.material_id]):
-        row = store.candidates.get(chosen.material_id)
-    return Work(row, chosen.parent_id, asked_for=material)
+    orderings = {s.parent_id: p.ordering_id(s.parent_id, 0) for found in current.values() for s in found}
+    there = store.orderings.existing(orderings.values())
+    begun = {parent for parent, ordering in orderings.items() if ordering in there}
+    chosen = {row.material_id: _source(row, current[row.material_id], begun) for row in rows}
+    others = {s.material_id for material, s in chosen.items() if s.material_id != material}
+    standing = {r.material_id: r for r in store.candidates.find({"material_id": {"$in": sorted(others)}})}
+    works = []
+    for row in rows:
+        source = chosen[row.material_id]
+        if source == current[row.material_id][0]:
+            works.append(Work(row, source.parent_id))
+        else:
+            shown = standing.get(source.material_id, row)
+            works.append(Work(shown, source.parent_id, asked_for=row.material_id))
+    return works
+
+
+def _source(row: CandidateDocument, sources: Sequence[RunSource], begun: Collection[str]) -> RunSource:
+    mine = sources[0]
+    head = next((source for source in sources if source.material_id == row.representative_id), mine)
+    going_on = [source for source in sources if source.parent_id in begun]
+    return next((s for s in (mine, head, *going_on) if s in going_on), head)
 
 
 def _finished(store: MTLStore, maker: DynamicsFlowMaker, planned: Iterable[Work]) -> set[str]:
@@ -153,13 +169,20 @@ def _finished(store: MTLStore, maker: DynamicsFlowMaker, planned: Iterable[Work]
 
 def submit_dynamics(connection: Connection, plan: DynamicsPlan) -> list[SubmittedWorkflow]:
     """Hand in one workflow of heavy jobs for all that is to do."""
-    submitted = []
-    for work in plan.todo:
-        candidate = work.candidate
-        flow = plan.maker.make(work.parent, candidate.material_id, ordered=candidate.ordered)
-        by_dft(flow)
-        flow = heavy(flow, plan.maker.parameters.configured_engine())
-        submitted.append(
-            submit(flow, connection, name=flow.name, metadata={"material": candidate.material_id})
-        )
-    return submitted
+    made = made_of(plan.maker)
+    return submit_all((_submission(plan.maker, made, work) for work in plan.todo), connection)
+
+
+def _submission(maker: DynamicsFlowMaker, made: str, work: Work) -> Submission:
+    material, ordered = work.candidate.material_id, work.candidate.ordered
+
+    def make() -> Flow:
+        flow = maker.make(work.parent, material, ordered=ordered)
+        return heavy(by_dft(flow), maker.parameters.configured_engine())
+
+    return Submission(
+        name=maker.name_of(material),
+        make=make,
+        metadata={"material": material},
+        inputs=content_hash([made, work.parent, material, ordered]),
+    )

@@ -4,17 +4,19 @@
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from fireworks import LaunchPad, Workflow
+from fireworks import Firework, LaunchPad, Workflow
 from fireworks.core import launchpad as fw_launchpad
 from fireworks.core import rocket as fw_rocket
 from fireworks.fw_config import FWData
 from fireworks.utilities import fw_utilities
 from pymongo import DESCENDING
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+_DUPLICATE_KEY = 11000
 
 
 def ensure_counters(pad: LaunchPad) -> None:
@@ -28,23 +30,60 @@ def ensure_counters(pad: LaunchPad) -> None:
             pad.fw_id_assigner.update_one({"_id": -1}, {"$setOnInsert": counters}, upsert=True)
 
 
-def insert_workflow(pad: LaunchPad, workflow: Workflow) -> None:
-    """Write a workflow before its Fireworks; `LaunchPad.add_wf` does it the other way round.
+class WorkflowDocuments(NamedTuple):
+    """A workflow and its Fireworks as they are stored."""
 
-    Raises
-    ------
-    DuplicateKeyError
-        If an index forbids the workflow; nothing is written then.
+    workflow: dict[str, Any]
+    fireworks: list[dict[str, Any]]
+
+
+def numbered(pad: LaunchPad, workflows: Sequence[Workflow]) -> list[WorkflowDocuments]:
+    """Give workflows their ids, all from one block, make their first Fireworks ready, and write them out."""
+    if not workflows:
+        return []
+    following = pad.get_new_fw_id(quantity=sum(map(len, workflows)))
+    documents = []
+    for workflow in workflows:
+        new_ids = {old: following + number for number, old in enumerate(workflow.id_fw)}
+        following += len(workflow)
+        for firework in workflow:
+            firework.fw_id = new_ids[firework.fw_id]
+        workflow._reassign_ids(new_ids)
+        for fw_id in workflow.root_fw_ids:
+            workflow.id_fw[fw_id].state = workflow.fw_states[fw_id] = "READY"
+        documents.append(WorkflowDocuments(workflow.to_db_dict(), [_document(f) for f in workflow]))
+    return documents
+
+
+def _document(firework: Firework) -> dict[str, Any]:
+    """What `Firework.to_db_dict` gives, which writes its tasks out twice over."""
+    tasks, firework.tasks = firework.tasks, []
+    document: dict[str, Any] = firework.to_db_dict()
+    firework.tasks = tasks
+    document["spec"]["_tasks"] = [task.to_dict() for task in tasks]
+    return document
+
+
+def insert_workflows(pad: LaunchPad, documents: Sequence[WorkflowDocuments]) -> set[int]:
+    """Write workflows before their Fireworks, all at once; `LaunchPad.add_wf` does it the other way round.
+
+    Returns
+    -------
+    set of int
+        Places of those that an index forbids; nothing of them is written.
     """
-    first = pad.get_new_fw_id(quantity=len(workflow))
-    new_ids = {old: first + number for number, old in enumerate(workflow.id_fw)}
-    for firework in workflow:
-        firework.fw_id = new_ids[firework.fw_id]
-    workflow._reassign_ids(new_ids)
-    for fw_id in workflow.root_fw_ids:
-        workflow.id_fw[fw_id].state = workflow.fw_states[fw_id] = "READY"
-    pad.workflows.insert_one(workflow.to_db_dict())
-    pad.fireworks.insert_many(firework.to_db_dict() for firework in workflow)
+    forbidden: set[int] = set()
+    try:
+        pad.workflows.insert_many([d.workflow for d in documents], ordered=False)
+    except BulkWriteError as error:
+        errors = (error.details or {}).get("writeErrors", [])
+        if not errors or any(e["code"] != _DUPLICATE_KEY for e in errors):
+            raise
+        forbidden = {e["index"] for e in errors}
+    inserted = [f for k, d in enumerate(documents) if k not in forbidden for f in d.fireworks]
+    if inserted:
+        pad.fireworks.insert_many(inserted, ordered=False)
+    return forbidden
 
 
 def refresh_workflow(pad: LaunchPad, fw_id: int) -> None:

@@ -8,10 +8,10 @@ from maggma.stores import GridFSStore, MongoStore
 
 from mtl_flows.launch.address import ServerAddress
 from mtl_flows.launch.insides import ensure_counters
-from mtl_flows.launch.names import BLOBS, OUTPUTS, WORK_KEY
+from mtl_flows.launch.names import BLOBS, INPUTS_KEY, OUTPUTS, WORK_KEY
 from mtl_flows.store.connection import Connection
 
-_CLAIMS_INDEX = f"metadata.{WORK_KEY}_1"
+_LAST_INDEX = f"metadata.{INPUTS_KEY}_1"
 
 
 def launchpad(connection: Connection) -> LaunchPad:
@@ -49,13 +49,14 @@ def prepare(pad: LaunchPad) -> LaunchPad:
 
     The counters go on behind the highest ids in use, so a lost counter never hands out an id twice.
     """
-    if _CLAIMS_INDEX not in pad.workflows.index_information():
+    if _LAST_INDEX not in pad.workflows.index_information():
         pad.tuneup()
-        pad.workflows.create_index(  # the last one: where it stands, the others do
+        pad.workflows.create_index(
             f"metadata.{WORK_KEY}",
             unique=True,
             partialFilterExpression={f"metadata.{WORK_KEY}": {"$exists": True}},
         )
+        pad.workflows.create_index(f"metadata.{INPUTS_KEY}", sparse=True)  # where it stands, the others do
     ensure_counters(pad)
     return pad
 

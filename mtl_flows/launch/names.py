@@ -33,6 +33,9 @@ KINDS: Mapping[WorkKind, tuple[str, ...]] = MappingProxyType(
 WORK_KEY = "mtl_key"
 """Field of a workflow's metadata that names the work it claims; no two workflows have the same."""
 
+INPUTS_KEY = "mtl_inputs"
+"""Field of a workflow's metadata that names what its jobs were made of."""
+
 PAUSE_FIELD = "mtl_pause"
 """Field in the spec of a job that runs: the jobs that it creates are to be paused."""
 

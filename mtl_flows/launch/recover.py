@@ -1,12 +1,12 @@
 """Put right what dead workers, full disks and absent servers leave behind."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from graphlib import TopologicalSorter
-from typing import Any
+from typing import Any, NamedTuple
 
 from fireworks import LaunchPad
 
@@ -17,6 +17,7 @@ from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.lost import give_back, lost_launches, was_lost
 from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.ownership import has_ended
+from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -25,6 +26,8 @@ _LOCK_POLL_S = 0.2
 SETTLED_AFTER = timedelta(seconds=60)  # younger than this may be a write in progress
 _FOR_EVER_S = 10 * 365 * 86400
 _OVER = ("COMPLETED", "ARCHIVED")
+_STATE = {"_id": 0, "fw_id": 1, "state": 1}
+_BATCH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,9 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
         for launch in list(lost_launches(pad, lost_after_s)):
             (returned if give_back(pad, launch) else exhausted).append(launch.fw_id)
         returned += _release_reserved(pad)
-        removed = [*_remove_hollow(pad), *_remove_orphans(pad)]
-        refreshed = [*_refresh_ended(pad), *_refresh_stale(pad)]
+        unfinished = _unfinished(pad)
+        removed = [*_remove_hollow(pad, unfinished), *_remove_orphans(pad, unfinished)]
+        refreshed = [*_refresh_ended(pad), *_refresh_stale(pad, _unfinished(pad))]
         with connection.client() as client:
             store = MTLStore(client, connection.database)
             swept = store.frames.sweep(store.dynamics, partial(has_ended, pad))
@@ -129,22 +133,24 @@ def _release_reserved(pad: LaunchPad) -> list[int]:
     return released
 
 
-def _remove_hollow(pad: LaunchPad) -> Iterator[str]:
+def _remove_hollow(pad: LaunchPad, unfinished: Iterable["_Unfinished"]) -> Iterator[str]:
     """Remove workflows without Fireworks: a submission that broke off, whose claim bars its repetition."""
-    for workflow in _unfinished(pad):
-        if not workflow["fireworks"] and _is_settled(workflow["created_on"]):
+    for workflow, states in unfinished:
+        if not states and _is_settled(workflow["created_on"]):
             pad.workflows.delete_one({"_id": workflow["_id"]})
             yield workflow["name"]
 
 
-def _remove_orphans(pad: LaunchPad) -> Iterator[str]:
+def _remove_orphans(pad: LaunchPad, unfinished: Iterable["_Unfinished"]) -> Iterator[str]:
     """Remove Fireworks of no workflow: the job that created them had no time to write their workflow.
 
     That job is not recorded as completed, so its state is brought up to date next and creates them again.
     """
-    for firework in pad.fireworks.find(
-        {"state": {"$in": ["READY", "WAITING"]}}, {"fw_id": 1, "name": 1, "created_on": 1}
-    ):
+    placed = {fw_id for _, states in unfinished for fw_id in states}
+    unbegun = {"state": {"$in": ["READY", "WAITING"]}}
+    left = [f["fw_id"] for f in pad.fireworks.find(unbegun, _STATE) if f["fw_id"] not in placed]
+    fields = {"fw_id": 1, "name": 1, "created_on": 1}
+    for firework in pad.fireworks.find({"fw_id": {"$in": left}}, fields) if left else ():
         if _is_settled(firework["created_on"]) and not pad.workflows.find_one({"nodes": firework["fw_id"]}):
             pad.fireworks.delete_one({"_id": firework["_id"]})
             yield firework["name"]
@@ -161,11 +167,10 @@ def _refresh_ended(pad: LaunchPad) -> list[int]:
     return list(ended)
 
 
-def _refresh_stale(pad: LaunchPad) -> list[int]:
+def _refresh_stale(pad: LaunchPad, unfinished: Iterable["_Unfinished"]) -> list[int]:
     """Bring workflows up to date whose record of states lags behind their Fireworks, parents first."""
     refreshed = []
-    for workflow in _unfinished(pad):
-        states = {firework["fw_id"]: firework["state"] for firework in workflow["fireworks"]}
+    for workflow, states in unfinished:
         if states and _is_settled(workflow["updated_on"]) and _is_stale(workflow, states):
             parents = {int(fw_id): above for fw_id, above in workflow["parent_links"].items()}
             for fw_id in TopologicalSorter(dict.fromkeys(states, ()) | parents).static_order():
@@ -174,15 +179,21 @@ def _refresh_stale(pad: LaunchPad) -> list[int]:
     return refreshed
 
 
-def _unfinished(pad: LaunchPad) -> list[dict[str, Any]]:
-    members = {
-        "from": "fireworks",
-        "localField": "nodes",
-        "foreignField": "fw_id",
-        "as": "fireworks",
-        "pipeline": [{"$project": {"fw_id": 1, "state": 1}}],
-    }
-    return list(pad.workflows.aggregate([{"$match": {"state": {"$nin": _OVER}}}, {"$lookup": members}]))
+class _Unfinished(NamedTuple):
+    """A workflow that has not ended, and the states of its Fireworks."""
+
+    workflow: dict[str, Any]
+    states: dict[int, str]
+
+
+def _unfinished(pad: LaunchPad) -> list[_Unfinished]:
+    """Workflows that have not ended; joined here, which is several times quicker than by the server."""
+    workflows = list(pad.workflows.find({"state": {"$nin": _OVER}}))
+    members = [fw_id for workflow in workflows for fw_id in workflow["nodes"]]
+    states: dict[int, str] = {}
+    for batch in batched(members, _BATCH):
+        states |= {f["fw_id"]: f["state"] for f in pad.fireworks.find({"fw_id": {"$in": batch}}, _STATE)}
+    return [_Unfinished(w, {k: states[k] for k in w["nodes"] if k in states}) for w in workflows]
 
 
 def _is_stale(workflow: Mapping[str, Any], states: Mapping[int, str]) -> bool:

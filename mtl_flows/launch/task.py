@@ -24,6 +24,13 @@ class OwnedJob(JobFiretask):
     `mtl worker`, `rlaunch` and `qlaunch` run it alike.
     """
 
+    def to_dict(self) -> dict[str, Any]:
+        """Write the task out; a job that was written out before is left as it is."""
+        if isinstance(self["job"], dict):
+            return {**self, "_fw_name": self.fw_name}
+        written: dict[str, Any] = super().to_dict()
+        return written
+
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
         """Run the job; those that it creates are owned as well.
 

@@ -10,7 +10,6 @@ from fireworks import Firework, FWAction, FWorker, LaunchPad, Workflow
 from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import get_fw_logger
 from launch_jobs import Nothing
-from pymongo.errors import DuplicateKeyError
 
 from mtl_flows.launch import insides
 from mtl_flows.launch.launchpad import launchpad
@@ -29,33 +28,51 @@ def chain(*names: str) -> Workflow:
     return Workflow(fireworks, dict(zip(fireworks, ([f] for f in fireworks[1:]), strict=False)), name="chain")
 
 
+def insert(pad: LaunchPad, *workflows: Workflow) -> set[int]:
+    return insides.insert_workflows(pad, insides.numbered(pad, workflows))
+
+
 def rocket(pad: LaunchPad, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert launch_rocket(pad, FWorker("w"), strm_lvl="CRITICAL")
 
 
 def test_a_workflow_is_numbered_inserted_and_ready(pad: LaunchPad) -> None:
-    insides.insert_workflow(pad, chain("first", "second"))
+    insert(pad, chain("first", "second"))
     stored = pad.get_wf_by_fw_id(1)
     assert stored.fw_states == {1: "READY", 2: "WAITING"}
     assert dict(stored.links) == {1: [2], 2: []}
     assert [pad.get_fw_by_id(k).name for k in (1, 2)] == ["first", "second"]
-    insides.insert_workflow(pad, chain("third"))
+    insert(pad, chain("third"))
     assert sorted(pad.get_fw_ids()) == [1, 2, 3]
+
+
+def test_workflows_take_one_block_of_ids_and_those_of_fireworks_follow(pad: LaunchPad, tmp_path: Any) -> None:
+    insert(pad, chain("a", "b"), chain("c"), chain("d", "e"))
+    assert [sorted(w["nodes"]) for w in pad.workflows.find(sort=[("nodes", 1)])] == [[1, 2], [3], [4, 5]]
+    # FireWorks' own ways go on from there: another workflow, a detour, a launch, running again, archiving.
+    assert pad.add_wf(chain("f")) == {-1: 6}
+    _, launch_id = pad.checkout_fw(FWorker("w"), str(tmp_path), fw_id=4)
+    pad.complete_launch(launch_id, FWAction(detours=Firework(Nothing(), name="detour")))
+    assert pad.get_wf_by_fw_id(4).fw_states == {4: "COMPLETED", 5: "WAITING", 7: "READY"}
+    assert pad.rerun_fw(4) == [4]
+    assert pad.get_wf_by_fw_id(4).fw_states == {4: "READY", 5: "WAITING", 7: "WAITING"}
+    pad.archive_wf(3)
+    assert pad.get_fw_ids({"state": "ARCHIVED"}) == [3]
 
 
 def test_an_index_that_forbids_the_workflow_leaves_nothing(pad: LaunchPad) -> None:
     again = [chain("one"), chain("other")]
     for workflow in again:
         workflow.metadata = {"mtl_key": "same"}
-    insides.insert_workflow(pad, again[0])
-    with pytest.raises(DuplicateKeyError):
-        insides.insert_workflow(pad, again[1])
-    assert (pad.workflows.count_documents({}), pad.fireworks.count_documents({})) == (1, 1)
+    insert(pad, again[0])
+    assert insert(pad, *again[1:], chain("third")) == {0}
+    assert (pad.workflows.count_documents({}), pad.fireworks.count_documents({})) == (2, 2)
+    assert pad.get_wf_by_fw_id(3).fw_states == {3: "READY"}
 
 
 def test_counters_begin_behind_the_highest_ids(pad: LaunchPad) -> None:
-    insides.insert_workflow(pad, chain("first", "second"))
+    insert(pad, chain("first", "second"))
     pad.fw_id_assigner.delete_many({})
     insides.ensure_counters(pad)
     insides.ensure_counters(pad)
@@ -63,7 +80,7 @@ def test_counters_begin_behind_the_highest_ids(pad: LaunchPad) -> None:
 
 
 def test_refreshing_starts_what_waited(pad: LaunchPad, tmp_path: Any) -> None:
-    insides.insert_workflow(pad, chain("first", "second"))
+    insert(pad, chain("first", "second"))
     _, launch_id = pad.checkout_fw(FWorker("w"), str(tmp_path))
     ended = {"state": "COMPLETED", "action": FWAction().to_dict()}
     pad.launches.update_one({"launch_id": launch_id}, {"$set": ended})
@@ -74,7 +91,7 @@ def test_refreshing_starts_what_waited(pad: LaunchPad, tmp_path: Any) -> None:
 
 
 def test_the_launch_in_hand_is_the_one_that_was_checked_out(pad: LaunchPad, tmp_path: Any) -> None:
-    insides.insert_workflow(pad, chain("first"))
+    insert(pad, chain("first"))
     firework, launch_id = pad.checkout_fw(FWorker("w"), str(tmp_path))
     # Another worker takes it over.
     pad.launches.insert_one({"launch_id": launch_id + 1, "fw_id": firework.fw_id})
@@ -83,7 +100,7 @@ def test_the_launch_in_hand_is_the_one_that_was_checked_out(pad: LaunchPad, tmp_
 
 def test_jobs_are_taken_in_the_order_of_their_submission(pad: LaunchPad, tmp_path: Any) -> None:
     for name in ("a", "b", "c", "d", "e"):
-        insides.insert_workflow(pad, chain(name))
+        insert(pad, chain(name))
     # Stored order, which FireWorks goes by otherwise, is another.
     moved = pad.fireworks.find_one_and_delete({"fw_id": 1})
     pad.fireworks.insert_one(moved)
@@ -95,7 +112,7 @@ def test_jobs_are_taken_in_the_order_of_their_submission(pad: LaunchPad, tmp_pat
 def test_a_heartbeat_of_ones_own_is_started_and_stopped(
     pad: LaunchPad, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    insides.insert_workflow(pad, chain("first"))
+    insert(pad, chain("first"))
     begun: list[tuple[Any, int]] = []
     stop = threading.Event()
 

@@ -6,10 +6,10 @@ import pytest
 from jobflow import Flow
 from launch_jobs import add, fail, light_and_heavy, note, two_steps
 
-from mtl_flows.errors import DocumentTooLargeError
+from mtl_flows.errors import ConfigurationError, DocumentTooLargeError
 from mtl_flows.launch.launchpad import job_store, launchpad
 from mtl_flows.launch.names import HEAVY, LIGHT
-from mtl_flows.launch.submit import submit, work_key
+from mtl_flows.launch.submit import Submission, submit, submit_all, work_key
 
 
 def test_flow_becomes_a_workflow(address, database):
@@ -54,6 +54,59 @@ def test_submitting_at_the_same_moment_gives_one_workflow(address, database):
     assert sorted(result.outcome for result in results) == ["added"] + 7 * ["existing"]
     assert database.workflows.count_documents({}) == 1
     assert database.fireworks.count_documents({}) == 2
+
+
+def many(made: list[int]) -> list[Submission]:
+    def make(x):
+        made.append(x)
+        return two_steps(x)
+
+    return [
+        Submission(f"sum {x}", lambda x=x: make(x), {"material": f"icsd-{x}"}, f"of {x}") for x in range(5)
+    ]
+
+
+def test_many_are_handed_in_at_once_and_made_once(address, database):
+    made: list[int] = []
+    first = submit_all(many(made), address)
+    assert [w.outcome for w in first] == ["added"] * 5
+    assert [w.fw_ids for w in first] == [(1, 2), (3, 4), (5, 6), (7, 8), (9, 10)]
+    again = submit_all(many(made), address)
+    assert [w.outcome for w in again] == ["existing"] * 5
+    assert made == [0, 1, 2, 3, 4]
+    assert submit(two_steps(3), address, name="sum 3").fw_ids == (7, 8)
+    assert database.workflows.count_documents({}) == 5
+
+
+def test_equal_pieces_of_one_batch_are_one_workflow(address, database):
+    twice = [Submission("sum", lambda: two_steps(1), inputs=inputs) for inputs in ("one", "other")]
+    first, second = submit_all(twice, address)
+    assert (first.fw_ids, first.outcome, second.outcome) == (second.fw_ids, "added", "existing")
+    assert database.fireworks.count_documents({}) == 2
+
+
+def test_what_was_made_of_the_same_and_failed_is_restarted(address, database, run):
+    failing = [Submission("bad", lambda: fail("no luck"), inputs="bad")]
+    submit_all(failing, address)
+    run()
+    assert submit_all(failing, address)[0].outcome == "restarted"
+    assert database.fireworks.find_one()["state"] == "READY"
+
+
+def test_what_was_made_of_the_same_and_is_over_is_added_anew(address, run):
+    work = [Submission("sum", two_steps, inputs="of one")]
+    first = submit_all(work, address)[0]
+    run()
+    second = submit_all(work, address)[0]
+    assert (second.outcome, submit_all(work, address)[0].outcome) == ("added", "existing")
+    assert set(first.fw_ids).isdisjoint(second.fw_ids)
+
+
+def test_a_job_that_waits_for_another_flow_is_refused(address, database):
+    elsewhere = add(1, 1)
+    with pytest.raises(ConfigurationError, match="not handed in with it"):
+        submit(add(elsewhere.output, 1), address, name="half")
+    assert database.fireworks.count_documents({}) == 0
 
 
 @pytest.mark.parametrize(
