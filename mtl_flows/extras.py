@@ -15,6 +15,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "embedded": ("fiftyone",),
         "report": ("jinja2", "matplotlib", "plotly"),
+        "serve": ("fastapi", "uvicorn"),
         "zstd": ("zstandard",),
     }
 )

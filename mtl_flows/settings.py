@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     )
     icsd_login: str = Field("", description="login of the ICSD's web service, for mtl fetch icsd")
     icsd_password: SecretStr | None = Field(None, description="its password")
+    serve_token: SecretStr | None = Field(
+        None, description="token that mtl serve asks for, of 16 characters or more"
+    )
     home: Path = Field(Path(EMBEDDED_FOLDER), description="folder of the embedded server and its data")
 
     @classmethod

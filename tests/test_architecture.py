@@ -25,6 +25,7 @@ FLOORS = (
     {"launch", "sources", "report", "evaluation"},
     {"plotting"},
     {"pages"},
+    {"serve"},
     {"cli"},
     {"__main__"},
 )

@@ -38,19 +38,22 @@ class _Clusters:
 
 
 def material_records(
-    store: MTLStore, parameters: ScreeningParameters, rows: Sequence[CandidateDocument], densities: int
+    store: MTLStore,
+    parameters: ScreeningParameters,
+    rows: Sequence[CandidateDocument],
+    groups: Mapping[str, Sequence[str]],
+    densities: int,
 ) -> Iterator[Record]:
     """Gather one record for each row, in their order.
 
     Parameters
     ----------
+    groups
+        Members of a group by the material that stands for it.
     densities
         Of so many simulated materials, the first in the order of `rows`, frames are read for the density of their ions.
     """
     runs = {p: store.clusterings.current(p) for p in PROTOCOLS if store.clusterings.has_current(p)}
-    groups: dict[str, list[str]] = {}
-    for row in rows:
-        groups.setdefault(row.representative_id, []).append(row.material_id)
     simulated = [row.material_id for row in rows if row.dynamics_status is not None]
     with_density = frozenset(simulated[:densities])
     for batch in batched(rows, _BATCH):
@@ -59,6 +62,14 @@ def material_records(
         for protocol, run in runs.items():
             clusters.places[protocol] = store.assignments.of(run.id, crystals)
         yield from _batch(store, parameters, batch, clusters, groups, with_density)
+
+
+def groups_of(rows: Sequence[CandidateDocument]) -> dict[str, list[str]]:
+    """Members of each group, by the material that stands for it."""
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        groups.setdefault(row.representative_id, []).append(row.material_id)
+    return groups
 
 
 def _batch(

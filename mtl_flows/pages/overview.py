@@ -1,10 +1,11 @@
 """What the overview, the figures and the ranking of a page show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from mtl_flows.errors import NotFoundError
+from mtl_flows.evaluation.labelled import benchmark_labelled
 from mtl_flows.plotting.clusters import clusters_data, feature_map
 from mtl_flows.plotting.conduction import conduction_data
 from mtl_flows.plotting.distributions import connectivity_data, cycles_data
@@ -13,8 +14,10 @@ from mtl_flows.plotting.ranking import ranked_points
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.funnel import Countable
 from mtl_flows.vocabulary import PROTOCOLS
 
+Record = dict[str, Any]
 Kind = Literal["text", "formula", "number", "flag", "list"]
 
 
@@ -79,7 +82,12 @@ COLUMNS: Final = (
 )
 """What the table offers, in this order."""
 
-_ALSO: Final = ("elements",)
+WORDS: Final = ("verdict", "dynamics_status", "furthest_stage", "cluster_published")
+"""Fields of few values, of which the reader chooses one."""
+ALSO: Final = ("elements",)
+"""Fields that are filtered by and have no column."""
+
+_MOST_LISTED: Final = 40
 _BEST_FIRST: Final = (("priority", -1), ("v3_over_d3", -1), ("_id", 1))
 
 
@@ -88,17 +96,59 @@ def table_rows(store: MTLStore) -> list[CandidateDocument]:
     return list(store.candidates.find(sort=_BEST_FIRST))
 
 
+def table_data(rows: Sequence[CandidateDocument]) -> Record:
+    """Gather what the table needs where it holds every row, column by column."""
+    values = {name: [getattr(row, name) for row in rows] for name in (*(c.field for c in COLUMNS), *ALSO)}
+    return {
+        "columns": columns_told(
+            {name for name, column in values.items() if any(v is not None for v in column)}
+        ),
+        "rows": values,
+        "words": {name: sorted({value for value in values[name] if value is not None}) for name in WORDS},
+    }
+
+
+def columns_told(filled: Collection[str]) -> list[Record]:
+    """Describe the columns; `filled` names those in which any row has a value."""
+    return [
+        {
+            "field": column.field,
+            "label": column.label,
+            "kind": column.kind,
+            "shown": column.shown,
+            "filled": column is COLUMNS[0] or column.field in filled,
+            "tip": CandidateDocument.model_fields[column.field].description or "",
+        }
+        for column in COLUMNS
+    ]
+
+
+def counts_of(rows: Sequence[CandidateDocument]) -> dict[str, int]:
+    """Count what the overview counts beside the funnel."""
+    return {
+        "known": sum(row.is_known_conductor for row in rows),
+        "simulated": sum(row.dynamics_status is not None for row in rows),
+        "pass": sum(row.verdict == "pass" for row in rows),
+    }
+
+
 def overview_data(
-    store: MTLStore, parameters: ScreeningParameters, rows: Sequence[CandidateDocument]
-) -> dict[str, Any]:
-    """Gather what is shown of all materials together."""
-    unique = [row for row in rows if row.is_representative]
+    store: MTLStore,
+    parameters: ScreeningParameters,
+    counts: Mapping[str, int],
+    rows: Countable | None = None,
+) -> Record:
+    """Gather the funnel, of `rows` where they are not those in the store, and counts beside it."""
+    return {"funnel": funnel_data(store, parameters.thresholds, rows).as_dict(), "counts": dict(counts)}
+
+
+def figures_data(
+    store: MTLStore, parameters: ScreeningParameters, simulated: Sequence[CandidateDocument]
+) -> Record:
+    """Gather the article's figures but for the funnel; `simulated` are the rows that have a run."""
     gates = list(store.candidates.gates())
     thresholds = parameters.thresholds
     return {
-        "columns": [_told(column) for column in COLUMNS],
-        "rows": {name: _values(rows, name) for name in (*(c.field for c in COLUMNS), *_ALSO)},
-        "funnel": funnel_data(store, thresholds).as_dict(),
         "distributions": [
             connectivity_data(gates, thresholds).as_dict(),
             *(cycles_data(gates, thresholds, protocol).as_dict() for protocol in PROTOCOLS),
@@ -109,14 +159,35 @@ def overview_data(
             if store.clusterings.has_current(protocol)
         ],
         "maps": _maps(store),
-        "conduction": conduction_data(
-            (row for row in rows if row.dynamics_status is not None), parameters.verdict
-        ).as_dict(),
-        "ranking": [point.as_dict() for point in ranked_points(unique)],
+        "conduction": conduction_data(simulated, parameters.verdict).as_dict(),
+        "simulated": [row.material_id for row in simulated[:_MOST_LISTED]],
     }
 
 
-def _maps(store: MTLStore) -> list[dict[str, Any]]:
+def ranking_data(
+    store: MTLStore, parameters: ScreeningParameters, unique: Sequence[CandidateDocument], ranked: int = 0
+) -> Record:
+    """Gather what is ranked, and what the rankings are worth on what is labelled.
+
+    Parameters
+    ----------
+    unique
+        Rows of unique materials.
+    ranked
+        How many have a rank, where `unique` holds only the first of them.
+    """
+    points = [point.as_dict() for point in ranked_points(unique)]
+    labels = store.labels.by_material(parameters.mobile_ion)
+    families = {material: label.family for material, label in labels.items()}
+    benchmark = benchmark_labelled(unique, families)
+    return {
+        "ranking": points,
+        "ranked": ranked or len(points),
+        "benchmark": benchmark.as_dict() if benchmark else None,
+    }
+
+
+def _maps(store: MTLStore) -> list[Record]:
     """Maps of the features; what lost its topology has none."""
     found = []
     for protocol in PROTOCOLS:
@@ -126,18 +197,3 @@ def _maps(store: MTLStore) -> list[dict[str, Any]]:
             except NotFoundError:
                 continue
     return found
-
-
-def _told(column: Column) -> Mapping[str, Any]:
-    described = CandidateDocument.model_fields[column.field].description or ""
-    return {
-        "field": column.field,
-        "label": column.label,
-        "kind": column.kind,
-        "shown": column.shown,
-        "tip": described,
-    }
-
-
-def _values(rows: Sequence[CandidateDocument], field: str) -> list[Any]:
-    return [getattr(row, field) for row in rows]

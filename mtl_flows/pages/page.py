@@ -1,7 +1,7 @@
 """The report: one page that holds a screening, opens without network, and asks for nothing."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -10,11 +10,17 @@ from typing import Any, Final
 
 from mtl_flows import __version__
 from mtl_flows.errors import ConfigurationError, unwritable
-from mtl_flows.evaluation.labelled import benchmark_labelled
 from mtl_flows.jobs.screening import screening_parameters
 from mtl_flows.pages.libraries import Library, plotly_library
-from mtl_flows.pages.materials import material_records
-from mtl_flows.pages.overview import overview_data, table_rows
+from mtl_flows.pages.materials import groups_of, material_records
+from mtl_flows.pages.overview import (
+    counts_of,
+    figures_data,
+    overview_data,
+    ranking_data,
+    table_data,
+    table_rows,
+)
 from mtl_flows.pages.packing import compact, deflated, packed
 from mtl_flows.plotting.structure import element_colours
 from mtl_flows.schemas.base import utc_now
@@ -25,7 +31,7 @@ from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
 
 SCRIPTS: Final = ("core", "charts", "viewer", "table", "overview", "material", "app")
-"""Our own, in this order: one script."""
+"""Our own, after the one that knows where the data is."""
 
 _BLOCK: Final = 20  # materials unpacked together
 
@@ -85,7 +91,7 @@ def write_report(
 
 
 def report_page(
-    store: MTLStore, name: str, siblings: dict[str, str], library: Library, *, densities: int = 40
+    store: MTLStore, name: str, siblings: Mapping[str, str], library: Library, *, densities: int = 40
 ) -> tuple[str, int]:
     """Return the page of one screening as HTML, and how many materials it holds.
 
@@ -99,20 +105,30 @@ def report_page(
     parameters = screening_parameters(store, name)
     rows = table_rows(store)
     made_at = f"{utc_now():%Y-%m-%d %H:%M} UTC"
-    script = "\n".join(_asset(f"{part}.js") for part in SCRIPTS)
+    script = scripts("embedded")
     environment = Environment(
         loader=PackageLoader("mtl_flows.pages"), autoescape=True, undefined=StrictUndefined
     )
-    overview = overview_data(store, parameters, rows) | {
-        "benchmark": _benchmark(store, parameters, rows),
-        "elements": _elements(rows),
-        "meta": _meta(store, parameters, siblings, library, made_at),
+    unique = [row for row in rows if row.is_representative]
+    simulated = [row for row in rows if row.dynamics_status is not None]
+    overview = {
+        **table_data(rows),
+        **overview_data(store, parameters, counts_of(rows)),
+        **figures_data(store, parameters, simulated),
+        **ranking_data(store, parameters, unique),
+        "elements": elements_told({symbol for row in rows for symbol in row.elements}),
+        "meta": meta_data(store, parameters, siblings, library, made_at)
+        | {
+            "block_size": _BLOCK,
+            "command": f"mtl report -o {siblings[name]} --screening {name}",
+            "asks": "It asks the network for nothing.",
+        },
     }
     page = environment.get_template("report.html.j2").render(
         title=f"{name} · mtl_flows",
         version=__version__,
         made_at=made_at,
-        style=_asset("page.css"),
+        style=asset("page.css"),
         script=script,
         script_hash=f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}",
         overview=packed(overview),
@@ -125,27 +141,25 @@ def report_page(
 def _blocks(
     store: MTLStore, parameters: ScreeningParameters, rows: Sequence[CandidateDocument], densities: int
 ) -> Iterator[str]:
-    for block in batched(material_records(store, parameters, rows, densities), _BLOCK):
+    for block in batched(material_records(store, parameters, rows, groups_of(rows), densities), _BLOCK):
         yield packed(block)
 
 
-def _meta(
+def meta_data(
     store: MTLStore,
     parameters: ScreeningParameters,
-    siblings: dict[str, str],
+    siblings: Mapping[str, str],
     library: Library,
     made_at: str,
 ) -> dict[str, Any]:
-    name = parameters.screening
+    """Gather what a page says of itself: whose it is, of when, by which parameters and potentials."""
     return {
-        "screening": name,
+        "screening": parameters.screening,
         "ion": parameters.mobile_ion,
         "store": store.database.name,
         "version": __version__,
         "made_at": made_at,
-        "block_size": _BLOCK,
         "siblings": [[one, place] for one, place in siblings.items()],
-        "command": f"mtl report -o {siblings[name]} --screening {name}",
         "parameters": compact(parameters.as_dict()),
         "potentials": [
             [potential.engine_name, potential.id, _software(potential.engine)]
@@ -159,23 +173,19 @@ def _software(engine: dict[str, Any]) -> str:
     return " ".join(str(engine[name]) for name in ("name", "model", "version") if engine.get(name))
 
 
-def _benchmark(
-    store: MTLStore, parameters: ScreeningParameters, rows: Sequence[CandidateDocument]
-) -> dict[str, Any] | None:
-    labels = store.labels.by_material(parameters.mobile_ion)
-    families = {material: label.family for material, label in labels.items()}
-    found = benchmark_labelled([row for row in rows if row.is_representative], families)
-    return found.as_dict() if found else None
-
-
-def _elements(rows: Sequence[CandidateDocument]) -> dict[str, list[Any]]:
-    """Colour and covalent radius in Å of every element there is."""
+def elements_told(symbols: Collection[str]) -> dict[str, list[Any]]:
+    """Colour and covalent radius in Å of some elements."""
     colours = element_colours()
-    symbols = sorted({symbol for row in rows for symbol in row.elements})
-    return {symbol: [colours.get(symbol, "#999999"), covalent_radius_A(symbol)] for symbol in symbols}
+    return {symbol: [colours.get(symbol, "#999999"), covalent_radius_A(symbol)] for symbol in sorted(symbols)}
 
 
-def _asset(name: str) -> str:
+def scripts(source: str) -> str:
+    """Our own script, with one of those that know where the data is."""
+    return "\n".join(asset(f"{part}.js") for part in ("core", source, *SCRIPTS[1:]))
+
+
+def asset(name: str) -> str:
+    """Text of a file of ours."""
     return files("mtl_flows.pages").joinpath(f"assets/{name}").read_text(encoding="utf-8")
 
 

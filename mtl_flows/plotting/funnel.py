@@ -9,7 +9,7 @@ from mtl_flows.plotting.style import BLUE, GREEN, ORANGE, PALE, new_figure
 from mtl_flows.records import Record
 from mtl_flows.report.funnel import funnel_rows
 from mtl_flows.science.gates import STORED
-from mtl_flows.store.funnel import MATERIALS, funnel_counts
+from mtl_flows.store.funnel import MATERIALS, Countable, funnel_counts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,10 +53,18 @@ class FunnelData(Record):
         return not any(self.steps[0].counts.values())
 
 
-def funnel_data(store: MTLStore, thresholds: PrescreenThresholds) -> FunnelData:
-    """Count the unique materials of a screening after each gate, under both protocols and ranked."""
-    both = funnel_counts(store.candidates)
-    ranked = funnel_counts(store.candidates, "ranked")
+def funnel_data(
+    store: MTLStore, thresholds: PrescreenThresholds, rows: Countable | None = None
+) -> FunnelData:
+    """Count the unique materials of a screening after each gate, under both protocols and ranked.
+
+    Parameters
+    ----------
+    rows
+        What is counted, where it is not the table in the store.
+    """
+    both = funnel_counts(rows or store.candidates)
+    ranked = funnel_counts(rows or store.candidates, "ranked")
     gates = {MATERIALS, *(gate.key for gate in STORED)}
     return FunnelData(
         [

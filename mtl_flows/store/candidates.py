@@ -1,6 +1,7 @@
 """The collection people query."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["CandidateCollection", "CandidateFilter", "Range"]
+
+PASSED, ANY = "passed", "any"
+"""What a condition asks of a field: that it is true, or that it has any value."""
 
 _BATCH = 5000
 _BEST_FIRST = (("priority", DESCENDING), ("v3_over_d3", DESCENDING), ("_id", ASCENDING))
@@ -209,15 +213,20 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         """Count the rows that match."""
         return super().count(self.scoped(query))
 
-    def count_met(
-        self, query: Mapping[str, Any], conditions: Sequence[Mapping[str, Any]]
-    ) -> dict[tuple[bool, ...], int]:
-        """Number of rows that match, by which of some expressions hold for them."""
-        holds = {f"c{number}": dict(condition) for number, condition in enumerate(conditions)}
+    def count_met(self, conditions: Sequence[tuple[str, str]]) -> dict[tuple[bool, ...], int]:
+        """Count the unique materials by which of some conditions hold for them; the server goes through them once.
+
+        Parameters
+        ----------
+        conditions
+            Fields, and values that they are to have; `PASSED` and `ANY` among them.
+        """
+        holds = {f"c{number}": _expression(*condition) for number, condition in enumerate(conditions)}
         grouped = {"$group": {"_id": holds or None, "n": {"$sum": 1}}}
+        unique = {"$match": self.scoped({"is_representative": True})}
         return {
             tuple(bool(found["_id"][name]) for name in holds): found["n"]
-            for found in self.raw.aggregate([{"$match": self.scoped(query)}, grouped])
+            for found in self.raw.aggregate([unique, grouped])
         }
 
     def ensure_indexes(self) -> None:
@@ -237,6 +246,18 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         query = {} if structure_ids is None else {"structure_id": {"$in": list(structure_ids)}}
         found = self.raw.find(self.scoped(query), {"structure_id": 1, "inputs_hash": 1})
         return {stored["structure_id"]: stored.get("inputs_hash", "") for stored in found}
+
+    def fields(self, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Stream some fields of every row, in no order, as they are stored."""
+        return self.raw.find(self.scoped(), {**dict.fromkeys(names, 1), "_id": 0}, batch_size=_BATCH)
+
+    def state(self) -> str:
+        """Hash that changes whenever a row comes, goes, or is built of something else; nothing is decoded for it."""
+        state = sha256()
+        told = {"_id": 0, "material_id": 1, "inputs_hash": 1}
+        for batch in self.raw.find_raw_batches(self.scoped(), told, sort=[("material_id", ASCENDING)]):
+            state.update(batch)
+        return state.hexdigest()
 
     def judgeable(self) -> Iterator[CandidateDocument]:
         """Materials with molecular dynamics or a window."""
@@ -335,3 +356,10 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
 
     def _load(self, stored: Mapping[str, Any]) -> CandidateDocument:
         return super()._load({name: value for name, value in stored.items() if name != bins.FIELD})
+
+
+def _expression(field: str, value: str) -> dict[str, Any]:
+    """Whether a field of a row has a value, as the server computes it."""
+    if value == ANY:
+        return {"$ne": [{"$ifNull": [f"${field}", None]}, None]}
+    return {"$eq": [f"${field}", True if value == PASSED else value]}

@@ -12,7 +12,7 @@ from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.settings import Settings
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.connection import Connection, connection
-from mtl_flows.store.owner import Owner
+from mtl_flows.store.owner import Owner, Reader
 from mtl_flows.store.version_1 import mark
 
 if TYPE_CHECKING:
@@ -330,6 +330,8 @@ class MTLStore:
     def connect(cls, address: Connection, owner: Owner | None = None) -> Self:
         """Open the store at `address`; the indexes of a collection are in place when it is first used.
 
+        For a `Reader` none is made: a user of the database with the role ``read`` suffices.
+
         Raises
         ------
         ConfigurationError
@@ -365,7 +367,7 @@ class MTLStore:
         """Return a store that closes what was opened for it, at the latest when the program ends."""
         store = cls(opened.enter_context(address.client()), address.database, owner)
         store._check_layout()
-        store._indexed = set()
+        store._indexed = None if isinstance(store.owner, Reader) else set()
         store._release = weakref.finalize(store, opened.pop_all().close)
         return store
 

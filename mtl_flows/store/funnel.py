@@ -1,9 +1,10 @@
 """The funnel: how many materials stand after each gate, and how far the survivors have come."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Protocol as Interface
 
 from mtl_flows.science.gates import MILESTONES, STORED
-from mtl_flows.store.candidates import CandidateCollection
+from mtl_flows.store.candidates import ANY, PASSED
 from mtl_flows.vocabulary import PROTOCOLS, ChosenProtocol, Protocol
 
 FunnelCounts = dict[str, dict[ChosenProtocol, int]]
@@ -14,20 +15,28 @@ MATERIALS = "materials"
 Conditions = tuple[tuple[str, str], ...]
 """Fields of a row and the values that they are to have, all of them."""
 
-_PASSED, _ANY = "passed", "any"
 _REACHED: dict[str, tuple[str, str]] = {
-    "simulated": ("dynamics_status", _ANY),
-    "fitted": ("activation_energy_eV", _ANY),
+    "simulated": ("dynamics_status", ANY),
+    "fitted": ("activation_energy_eV", ANY),
     "window": ("window_status", "known"),
     "verdict": ("verdict", "pass"),
 }
 
 
-def funnel_counts(candidates: CandidateCollection, protocol: ChosenProtocol = "any") -> FunnelCounts:
-    """Count unique materials after each gate, in the order of the gates; the server goes through the rows once.
+class Countable(Interface):
+    """Rows of which the unique ones can be counted."""
+
+    def count_met(self, conditions: Sequence[tuple[str, str]]) -> Mapping[tuple[bool, ...], int]:
+        """Count the unique materials by which of some conditions hold for them."""
+
+
+def funnel_counts(rows: Countable, protocol: ChosenProtocol = "any") -> FunnelCounts:
+    """Count unique materials after each gate, in the order of the gates.
 
     Parameters
     ----------
+    rows
+        The table in the store, or its rows somewhere else.
     protocol
         Whose gates; both protocols side by side if ``any``. ``ranked`` has no gates but the chemical rules.
     """
@@ -39,7 +48,7 @@ def funnel_counts(candidates: CandidateCollection, protocol: ChosenProtocol = "a
     conditions = sorted(
         {condition for by in asked.values() for several in by.values() for condition in several}
     )
-    met = candidates.count_met({"is_representative": True}, [_expression(*one) for one in conditions])
+    met = rows.count_met(conditions)
     counts: FunnelCounts = {}
     for one, by in asked.items():
         for key, several in by.items():
@@ -50,15 +59,8 @@ def funnel_counts(candidates: CandidateCollection, protocol: ChosenProtocol = "a
     return counts
 
 
-def _expression(field: str, value: str) -> dict[str, Any]:
-    """Whether a field of a row has a value, as the server computes it."""
-    if value == _ANY:
-        return {"$ne": [{"$ifNull": [f"${field}", None]}, None]}
-    return {"$eq": [f"${field}", True if value == _PASSED else value]}
-
-
 def _ranked_conditions() -> dict[str, Conditions]:
-    passed = ((STORED[-1].field_of(PROTOCOLS[0]), _PASSED),)
+    passed = ((STORED[-1].field_of(PROTOCOLS[0]), PASSED),)
     return {
         MATERIALS: (),
         STORED[-1].key: passed,
@@ -70,8 +72,8 @@ def _conditions(protocol: Protocol) -> dict[str, Conditions]:
     found: dict[str, Conditions] = {MATERIALS: ()}
     passed: Conditions = ()
     for gate in STORED:
-        passed = (*passed, (gate.field_of(protocol), _PASSED))
+        passed = (*passed, (gate.field_of(protocol), PASSED))
         found[gate.key] = passed
-    survivors = ((f"survives_{protocol}", _PASSED),)
+    survivors = ((f"survives_{protocol}", PASSED),)
     found[STORED[-1].key] = survivors
     return found | {key: (*survivors, _REACHED[key]) for key in MILESTONES}

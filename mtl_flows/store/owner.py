@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import uuid4
 
-from mtl_flows.errors import OwnershipLostError
+from mtl_flows.errors import ConfigurationError, OwnershipLostError
 
 
 def _always() -> bool:
@@ -45,3 +45,17 @@ class Owner:
                 "another worker was given this job meanwhile; what this one still had to write is refused",
                 subject=self.token,
             )
+
+
+class Reader(Owner):
+    """Somebody who only reads."""
+
+    def check(self) -> None:
+        """Refuse every write.
+
+        Raises
+        ------
+        ConfigurationError
+            Always.
+        """
+        raise ConfigurationError("was opened to be read, not written to", subject="the store")

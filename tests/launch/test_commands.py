@@ -1,20 +1,17 @@
 """Plain FireWorks commands work with the files of `mtl init`, on a server that asks for a password."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from bson import encode
+from guarded import guarded_mongod
 from jobflow import Flow
 from launch_jobs import count_settings_database, fail, heavy, two_steps
 from pydantic import SecretStr
 from pymatgen.core import Lattice, Structure
-from pymongo import MongoClient
-from pymongo.errors import ConnectionFailure
 
 from mtl_flows.errors import DatabaseUnavailableError
 from mtl_flows.flows.screening import ScreeningFlowMaker
@@ -28,7 +25,6 @@ from mtl_flows.launch.worker import work
 from mtl_flows.settings import Settings
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
-from mtl_flows.store.mongod import mongod_binary
 
 PASSWORD = "Tr0ub4dor&3/x"
 ESCAPED = "Tr0ub4dor%263%2Fx"
@@ -38,30 +34,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def guarded_server(tmp_path_factory):
     """Start a mongod that asks for a password; give its port."""
-    folder = tmp_path_factory.mktemp("guarded")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            *(mongod_binary(), "--auth", "--dbpath", folder, "--logpath", folder / "log"),
-            *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
-            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
-        ],
-        stdout=subprocess.DEVNULL,
-    )
-    user = {"createUser": "mtl user", "pwd": PASSWORD, "roles": ["root"]}
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with MongoClient("127.0.0.1", port, serverSelectionTimeoutMS=500) as client:
-                client.admin.command(user)
-            break
-        except ConnectionFailure:
-            assert time.monotonic() < deadline
-    yield port
-    server.terminate()
-    server.wait()
+    with guarded_mongod(tmp_path_factory.mktemp("guarded"), "mtl user", PASSWORD) as port:
+        yield port
 
 
 @pytest.fixture

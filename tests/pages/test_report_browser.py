@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from browsing import CHANGED, CONTRAST, PATIENCE_MS, go, look_at_all, shown, wait
 from playwright.sync_api import Browser, Page, expect
 from reported import EVIL, SIMULATED
 from samples import KNOWN, SCREENED, fill_screened
@@ -16,37 +17,7 @@ from mtl_flows.pages.page import write_report
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
 
-# However busy the machine is.
-PATIENCE_MS = 180_000
 expect.set_options(timeout=PATIENCE_MS)
-
-CHANGED = """(canvas, before) => new Promise((done) => {
-  const look = () => (canvas.toDataURL() !== before ? done(true) : requestAnimationFrame(look));
-  look();
-})"""
-
-CONTRAST = """() => {
-  const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
-  const behind = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const found = parse(getComputedStyle(e).backgroundColor);
-      if (found.length === 3 || found[3] === 1) return found;
-    }
-    return [255, 255, 255];
-  };
-  const poor = [];
-  for (const element of document.querySelectorAll("body *")) {
-    if (element.closest("svg, noscript, script, style, .skip") || element.disabled) continue;
-    if (!element.getClientRects().length) continue;
-    if (![...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
-    const a = light(parse(getComputedStyle(element).color)), b = light(behind(element));
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) poor.push([element.tagName, element.className, element.textContent.slice(0, 30), ratio]);
-  }
-  return poor;
-}"""
 
 
 @pytest.fixture
@@ -69,28 +40,6 @@ def opened(browser: Browser, report: Path, request: pytest.FixtureRequest) -> It
     assert page.title() != "run"
     context.close()
     assert wrong == []
-
-
-def go(page: Page, where: str) -> None:
-    page.evaluate("address => { location.hash = address; }", f"#/{where}")
-    wait(page)
-
-
-def wait(page: Page) -> None:
-    """Wait for the page that the address names; the page itself allows no predicate made of text."""
-    named = page.evaluate("location.hash || '#/'")
-    expect(page.locator("#main")).to_have_attribute("data-ready", named)
-
-
-def look_at_all(page: Page) -> None:
-    """Scroll until everything that is drawn when it is seen is drawn."""
-    for place in page.locator(".chart, .viewer").all():
-        place.scroll_into_view_if_needed()
-        expect(place).to_have_attribute("data-drawn", "yes")
-
-
-def shown(page: Page) -> list[str]:
-    return page.locator("table.rows tbody td:first-child").all_inner_texts()
 
 
 def column(page: Page, label: str) -> list[float | None]:

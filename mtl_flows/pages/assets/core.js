@@ -1,4 +1,4 @@
-// Elements, numbers, data that is unpacked when it is asked for, and which page is shown.
+// Elements, numbers, colours, and what waits until it is seen. Where the data is, `source` knows: embedded.js or live.js.
 "use strict";
 
 /** An element: tag with classes, attributes (functions listen), children. Text is always text, never markup. */
@@ -66,44 +66,22 @@ function grid(headings, rows, attributes = {}) {
       h(isNumber[k] ? "td.n" : "td", {}, cell instanceof Node || Array.isArray(cell) ? cell : fmt(cell))))))));
 }
 
-const whole = new Promise((resolve) => {
-  if (document.readyState !== "loading") resolve();
-  else document.addEventListener("DOMContentLoaded", resolve);
-});
-
-async function inflated(id) {
-  let holder = document.getElementById(id);
-  if (!holder) {
-    await whole;
-    holder = document.getElementById(id);
-  }
-  const letters = atob(holder.textContent.trim());
-  const bytes = new Uint8Array(letters.length);
-  for (let k = 0; k < letters.length; k++) bytes[k] = letters.charCodeAt(k);
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).text();
-}
-const unpacked = async (id) => JSON.parse(await inflated(id));
-
-const blocks = new Map();
-/** The record of the n-th material. */
-async function materialRecord(number) {
-  const size = report.meta.block_size;
-  const block = Math.floor(number / size);
-  await whole;
-  if (!blocks.has(block)) blocks.set(block, unpacked(`block-${block}`));
-  return (await blocks.get(block))[number % size];
-}
-
 let plotlyScript = null;
 function plotly() {
-  plotlyScript ||= whole.then(() => inflated("library-plotly")).then((text) => new Promise((resolve, reject) => {
-    const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  plotlyScript ||= source.plotly().then(({ address, done }) => new Promise((resolve, reject) => {
     const script = h("script", { src: address });
-    script.onload = () => { URL.revokeObjectURL(address); resolve(window.Plotly); };
+    script.onload = () => { done(); resolve(window.Plotly); };
     script.onerror = () => reject(new Error("plotly.js could not be read"));
     document.head.append(script);
   }));
   return plotlyScript;
+}
+
+/** An element that is filled once a part of the data is there. */
+function later(host, part, build) {
+  host.replaceChildren(h("p.muted", {}, "…"));
+  source.need(part).then(() => host.replaceChildren(...build().flat().filter(Boolean)), (error) => host.replaceChildren(h("p.error", {}, String(error))));
+  return host;
 }
 
 /** Does something once an element comes near the window. */
@@ -141,9 +119,12 @@ function switchTheme() {
 
 function download(name, type, text) {
   const address = URL.createObjectURL(new Blob([text], { type }));
+  fetched(address, name);
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+}
+function fetched(address, name) {
   const link = h("a", { href: address, download: name });
   document.body.append(link);
   link.click();
   link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 1000);
 }

@@ -1,14 +1,13 @@
 // The page of one material.
 
 async function materialPage(id) {
-  const number = report.rows.material_id.indexOf(id);
-  if (number < 0) return [h("h1", {}, "Not here"), h("p", {}, `No material ${id} is in this screening. `, h("a", { href: "#/" }, "All materials"))];
-  const record = await materialRecord(number);
-  const row = Object.fromEntries(report.columns.map(({ field }) => [field, report.rows[field][number]]));
-  const place = report.order ? report.order.indexOf(number) : -1;
+  const row = await source.row(id);
+  if (!row) return [h("h1", {}, "Not here"), h("p", {}, `No material ${id} is in this screening. `, h("a", { href: "#/" }, "All materials"))];
+  const record = await source.record(id);
+  const place = report.order ? report.order.indexOf(id) : -1;
   const neighbour = (step, text) => {
     const other = place < 0 ? undefined : report.order[place + step];
-    return other !== undefined && h("a", { href: addressOf(report.rows.material_id[other]), rel: step < 0 ? "prev" : "next" }, text);
+    return other !== undefined && h("a", { href: addressOf(other), rel: step < 0 ? "prev" : "next" }, text);
   };
   const sections = [structureCards, standingCards, topologyCards, rankingCards, dynamicsCards, windowCards, closingCards];
   return [
@@ -18,7 +17,7 @@ async function materialPage(id) {
   ];
 }
 
-const material = (id) => (report.rows.material_id.includes(id) ? h("a", { href: addressOf(id) }, id) : id);
+const material = (id) => (source.has(id) ? h("a", { href: addressOf(id) }, id) : id);
 const listed = (ids) => ids.flatMap((id, k) => [k ? ", " : "", material(id)]);
 
 function badges(record, row) {
@@ -38,6 +37,7 @@ function structureCards(record, row) {
   const { about, drawing } = record, ion = report.meta.ion;
   const pairs = [["formula", about.formula], ["from", [about.source, about.file, about.block].filter(Boolean).join(" · ")], ["releases", row.releases.join(", ")], ["revision", about.revision],
     ["cell", `${fmt(about.volume_A3, 4)} Å³, ${fmt(about.n_atoms)} atoms, ${fmt(about.density_g_cm3)} g/cm³`], ["measured at", known(about.temperature_K) ? `${fmt(about.temperature_K)} K` : null], ["title", about.title], ["doi", about.doi]];
+  const files = source.structures(row.material_id).slice(0, row.ordered ? 2 : 1);
   const stands = about.representative === row.material_id
     ? about.group.length ? ["stands for ", listed(about.group), about.others ? ` and ${about.others} more` : ""] : "stands for itself"
     : ["the same crystal as ", material(about.representative), ", which stands for it"];
@@ -45,7 +45,7 @@ function structureCards(record, row) {
     card("a · Crystal", "w4", viewer(`crystal ${row.material_id}`, () => sceneOf(drawing, ["mobile", "framework"])), caption("Drag, or focus and use the arrow keys, + and −, 0. Sectors of a sphere are occupancies, white is vacant.")),
     card(`b · ${ion}-only`, "w4", viewer(`${ion}-only sublattice of ${row.material_id}`, () => sceneOf(drawing, ["mobile"]))),
     card(`c · ${ion}-free`, "w4", viewer(`${ion}-free sublattice of ${row.material_id}`, () => sceneOf(drawing, ["framework"]))),
-    card("What it is, and where from", "", h("dl", {}, pairs.filter(([, value]) => known(value) && value !== "").flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]), h("dt", {}, "group"), h("dd", {}, stands)),
+    card("What it is, and where from", "", h("dl", {}, pairs.filter(([, value]) => known(value) && value !== "").flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]), h("dt", {}, "group"), h("dd", {}, stands), files.length > 0 && [h("dt", {}, "files"), h("dd", {}, files.flatMap(([text, address], k) => [k ? ", " : "", h("a", { href: address, download: "" }, text)]))]),
       about.notes.length > 0 && h("details", {}, h("summary", {}, `${about.notes.length} notes of reading`), h("ul", {}, about.notes.map((note) => h("li", {}, note))))))];
 }
 
@@ -107,8 +107,10 @@ function rankingCards(record, row) {
     const scene = sceneOf(drawing, ["framework"]);
     return { ...scene, faces: surfaceOf(landscape, landscape.level, true, drawing.lattice_A), hue: 205 };
   }), caption(`Where the landscape lies below ${fmt(landscape.level_eV)} eV, at which it first spans three dimensions; coarse.`)));
-  const here = report.ranking.find((point) => point.material_id === row.material_id);
-  if (here) cards.push(card("Among all", landscape ? "w4" : "w7", rankingChart(report.ranking, here)));
+  if (known(row.priority) && known(row.E_3D_eV)) {
+    const here = { ...row, formula: row.reduced_formula, measured_S_per_cm: row.conductivity_measured_S_per_cm };
+    cards.push(card("Among all", landscape ? "w4" : "w7", later(h("div"), "ranking", () => [rankingChart(report.ranking, here)])));
+  }
   return [h("div.grid", {}, cards)];
 }
 

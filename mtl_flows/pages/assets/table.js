@@ -24,45 +24,8 @@ const PAGE = 100;
 /** What is asked and how it is ordered; kept while the reader looks at other pages. */
 const asked = { text: "", gates: {}, ranges: {}, elements: {}, words: {}, sort: "", down: false, shown: null };
 
-function chosenRows() {
-  const { rows, count } = report;
-  const tokens = asked.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const wanted = Object.entries(asked.elements);
-  const gates = Object.entries(asked.gates).filter(([, value]) => known(value));
-  const ranges = Object.entries(asked.ranges).filter(([, [low, high]]) => known(low) || known(high));
-  const words = Object.entries(asked.words).filter(([, value]) => value);
-  const found = [];
-  for (let k = 0; k < count; k++) {
-    if (gates.some(([field, value]) => rows[field][k] !== value)) continue;
-    if (wanted.some(([symbol, with_]) => rows.elements[k].includes(symbol) !== with_)) continue;
-    if (words.some(([field, value]) => rows[field][k] !== value)) continue;
-    if (ranges.some(([field, [low, high]]) => {
-      const value = rows[field][k];
-      return !known(value) || (known(low) && value < low) || (known(high) && value > high);
-    })) continue;
-    if (tokens.length) {
-      const text = report.search[k] ??= [rows.material_id[k], rows.reduced_formula[k], rows.cluster_published[k], rows.cluster_text[k],
-        rows.elements[k].join(" "), (rows.releases[k] || []).join(" ")].join(" ").toLowerCase();
-      if (!tokens.every((token) => text.includes(token))) continue;
-    }
-    found.push(k);
-  }
-  if (asked.sort) {
-    const values = rows[asked.sort], sign = asked.down ? -1 : 1;
-    const simple = (value) => (Array.isArray(value) ? value.join(" ") : value);
-    const compare = new Intl.Collator("en", { numeric: true }).compare;
-    // What is not known comes last, whichever way.
-    found.sort((i, j) => {
-      const a = simple(values[i]), b = simple(values[j]);
-      if (!known(a) || !known(b)) return known(a) ? -1 : known(b) ? 1 : i - j;
-      return sign * (typeof a === "string" ? compare(a, b) : a - b) || i - j;
-    });
-  }
-  return found;
-}
-
-function cell(column, k) {
-  const value = report.rows[column.field][k];
+function cell(column, row) {
+  const value = row[column.field];
   if (column.field === "material_id") return h("td", { title: value }, h("a", { href: addressOf(value) }, value));
   if (column.kind === "formula") return h("td", {}, formula(value));
   if (column.kind === "number") return h("td.n", {}, fmt(value));
@@ -72,20 +35,27 @@ function cell(column, k) {
 }
 
 function tableView() {
-  asked.shown ||= new Set(report.columns.filter((column) => column.shown && (column.field === "material_id" || report.rows[column.field].some(known))).map((column) => column.field));
-  let chosen = [], shownRows = 0;
+  asked.shown ||= new Set(report.columns.filter((column) => column.shown && column.filled).map((column) => column.field));
+  let shown = [], next = null, total = 0, turn = 0, waiting = 0;
   const count = h("span.count", { role: "status", "aria-live": "polite" });
   const head = h("tr"), body = h("tbody");
-  const more = h("button", { click: () => add(PAGE) }, "show more");
+  const more = h("button", { click: () => add().catch(failed) }, "show more");
   const columns = () => report.columns.filter((column) => asked.shown.has(column.field));
 
-  const add = (number) => {
-    const until = Math.min(chosen.length, shownRows + number), visible = columns();
-    const piece = document.createDocumentFragment();
-    for (; shownRows < until; shownRows++) piece.append(h("tr", {}, visible.map((column) => cell(column, chosen[shownRows]))));
-    body.append(piece);
-    more.hidden = shownRows >= chosen.length;
-    more.textContent = `show more (${chosen.length - shownRows})`;
+  /** Shows a page of rows: the first, or the one after what is shown. */
+  const add = async () => {
+    if (waiting === turn) return;
+    const mine = waiting = turn, first = next === null, visible = columns();
+    const answer = await source.rows(asked, next, PAGE).finally(() => { if (waiting === mine) waiting = 0; });
+    if (mine !== turn) return;
+    if (first) { body.replaceChildren(); shown = []; total = answer.total; count.textContent = `${total} of ${report.count} materials`; }
+    shown.push(...answer.rows);
+    report.order = shown.map((row) => row.material_id);
+    next = answer.next;
+    body.append(...answer.rows.map((row) => h("tr", {}, visible.map((column) => cell(column, row)))));
+    more.hidden = next === null;
+    more.textContent = `show more (${total - shown.length})`;
+    if (first && !total) body.append(h("tr", {}, h("td", { colspan: visible.length }, report.count ? "Nothing meets all that is asked." : "Nothing is screened yet; mtl screen does it.")));
   };
   const heading = (column) => {
     const sorted = asked.sort === column.field;
@@ -97,14 +67,13 @@ function tableView() {
         head.querySelector(`[data-field="${column.field}"]`)?.focus();
       }, "data-field": column.field }, `${column.label}${sorted ? (asked.down ? " ▾" : " ▴") : ""}`));
   };
+  let settled;
+  const failed = (error) => { console.error(error); body.replaceChildren(h("tr", {}, h("td.error", {}, String(error)))); };
   const update = () => {
-    chosen = report.order = chosenRows();
-    shownRows = 0;
-    count.textContent = `${chosen.length} of ${report.count} materials`;
+    turn++;
+    next = null;
     head.replaceChildren(...columns().map(heading));
-    body.replaceChildren();
-    add(PAGE);
-    if (!chosen.length) body.append(h("tr", {}, h("td", { colspan: columns().length }, report.count ? "Nothing meets all that is asked." : "Nothing is screened yet; mtl screen does it.")));
+    return (settled = add().catch(failed));
   };
   let timer = 0;
   const soon = () => { clearTimeout(timer); timer = setTimeout(update, 120); };
@@ -122,20 +91,14 @@ function tableView() {
     filters, choose,
     h("div.scroll", { tabindex: 0, role: "region", "aria-label": "table of materials" }, h("table.rows", {}, h("thead", {}, head), body)),
     h("div.bar", {}, more));
-  const save = (kind) => {
-    const visible = columns(), values = (k) => visible.map((column) => report.rows[column.field][k]);
-    if (kind === "json") {
-      const records = chosen.map((k) => Object.fromEntries(visible.map((column, n) => [column.field, values(k)[n]])));
-      download(`${report.meta.screening}.json`, "application/json", JSON.stringify(records, null, 1));
-      return;
-    }
-    const text = (value) => (known(value) ? (Array.isArray(value) ? value.join(" ") : String(value)) : "");
-    const quoted = (value) => (/[",\n\r]/.test(text(value)) ? `"${text(value).replace(/"/g, '""')}"` : text(value));
-    const lines = [visible.map((column) => column.field), ...chosen.map(values)].map((row) => row.map(quoted).join(","));
-    download(`${report.meta.screening}.csv`, "text/csv", lines.join("\r\n") + "\r\n");
-  };
+  const save = (kind) => source.save(kind, asked, columns().map((column) => column.field));
   update();
-  whenSeen(more, function next() { if (shownRows < chosen.length && shownRows < 3 * PAGE) { add(PAGE); whenSeen(more, next); } });
+  whenSeen(more, async function further() {
+    await settled;
+    if (next === null || shown.length >= 3 * PAGE) return;
+    await add().catch(failed);
+    whenSeen(more, further);
+  });
   return view;
 }
 
@@ -166,11 +129,11 @@ function filterPanel(update, soon) {
   const add = h("select", { "aria-label": "another range", change: (event) => { if (event.target.value) ranges.append(range(event.target.value)); event.target.value = ""; } },
     h("option", { value: "" }, "another range …"), others.map((column) => h("option", { value: column.field }, column.label)));
   const word = (field, label) => {
-    const values = [...new Set(report.rows[field].filter(known))].sort();
+    const values = report.words[field];
     return values.length > 0 && h("label", {}, `${label} `, h("select", { change: (event) => { asked.words[field] = event.target.value; update(); } },
       h("option", { value: "" }, "any"), values.map((value) => h("option", { value, selected: asked.words[field] === value }, value))));
   };
-  const present = new Set(report.rows.elements.flat());
+  const present = new Set(Object.keys(report.elements));
   const elements = h("div.elements", {}, PERIODS.flatMap((row) => row.map((symbol) => symbol === "." ? h("span") :
     present.has(symbol) ? threefold(asked.elements, symbol, symbol, `${symbol}: once must be in it, twice must not`) : h("button", { disabled: true, tabindex: -1 }, symbol))));
   const open = innerWidth > 900;
