@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
-.PHONY: env demo demo-long example test installation lint docs clean
+.PHONY: env demo demo-long example test lanes installation lint docs clean
 
 env: $(STAMP)
 
@@ -51,6 +51,27 @@ test: env
 # The wheel with each extra alone, in environments of their own.
 installation: env
 	$(BIN)/python -m pytest -m installation tests/installation
+
+# The modern lane (giotto-ph alone, numpy 2, current scikit-learn) beside the default one, where there is a Python 3.12.
+MODERN := .venv-modern
+PYTHON_MODERN ?= $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python; do \
+  $$python --version >/dev/null 2>&1 && command -v $$python && break; done)
+
+lanes: env
+ifeq ($(PYTHON_MODERN),)
+	@echo "There is no Python 3.12 here: the modern lane is not tried."
+else
+	@$(MAKE) --no-print-directory $(MODERN)/.made
+	@rm -rf $(MODERN)/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(MODERN)/wheel .
+	$(MODERN)/bin/python -m pip install --quiet --no-deps --force-reinstall $(MODERN)/wheel/*.whl
+	MTL_TEST_MODERN=$(CURDIR)/$(MODERN)/bin/python $(BIN)/python -m pytest -m lanes tests/installation/test_lanes.py
+endif
+
+$(MODERN)/.made: constraints-modern.txt
+	$(PYTHON_MODERN) -m venv $(MODERN)
+	$(MODERN)/bin/python -m pip install --progress-bar off --only-binary=:all: --no-deps --requirement constraints-modern.txt
+	@touch $@
 
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: env

@@ -8,7 +8,7 @@ from mtl_flows.errors import MissingExtraError, MTLError
 
 EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "topology": ("gph", "gtda", "numba", "sklearn"),
+        "topology": ("gph", "numba", "sklearn"),
         "dynamics": (
             *("ase", "atomate2", "chgnet", "custodian", "emmet", "pymatgen.analysis.diffusion"),
             *("sevenn", "torch"),
