@@ -17,8 +17,7 @@ from pymongo import MongoClient, monitoring
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.launch.categories import heavy
-from mtl_flows.launch.failures import failures
-from mtl_flows.launch.overview import workflow_overview
+from mtl_flows.launch.overview import overview
 from mtl_flows.launch.recover import recover
 from mtl_flows.launch.submit import Submission, made_of, submit_all
 from mtl_flows.schemas.base import content_hash
@@ -96,9 +95,9 @@ def main() -> None:
         with measured("the same again, all there", commands, unit_s):
             again = submit_all(work(n), address)
         print(f"  {Counter(w.outcome for w in again)}")
-        with measured("overview and failures, as in mtl status", commands, unit_s):
-            workflow_overview(address, limit=20)
-            failures(address)
+        what = "overview of jobs, as in mtl status"
+        with measured(what, commands, unit_s), MongoClient(address.uri) as client:
+            overview(client.mtl, limit=20)
         with measured("recover", commands, unit_s):
             print(f"  {recover(address)}")
 

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from mtl_flows.cli.console import out, print_json, table
-from mtl_flows.cli.screening import open_screening
+from mtl_flows.cli.screening import as_screened
 from mtl_flows.cli.types import Json, ScreeningName
 
 
@@ -32,11 +32,12 @@ def explain(
     next. --full tells the whole story, --json all of it with its provenance. Files are found by name, with or without
     their folder.
     """
-    from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.report.story import tell
+    from mtl_flows.store.database import MTLStore
 
-    with open_screening(screening) as store:
-        story = tell(store, subject, screening_parameters(store, store.screening))
+    with MTLStore.open() as opened:
+        store, parameters = as_screened(opened, screening)
+        story = tell(store, subject, parameters)
     if json:
         print_json(story)
         return

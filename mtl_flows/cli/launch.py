@@ -1,4 +1,4 @@
-"""`mtl init`, `mtl launch`, `mtl worker`, `mtl status`, `mtl recover`: work through FireWorks."""
+"""`mtl init`, `mtl launch`, `mtl worker`, `mtl recover`: work through FireWorks."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtl_flows.cli.console import complain, err, is_interactive, out, print_json, table
+from mtl_flows.cli.console import complain, err, is_interactive, out, print_json
 from mtl_flows.cli.dynamics import DynamicsOptions, named_settings, takes_dynamics
 from mtl_flows.cli.filters import with_filter
-from mtl_flows.cli.job import failure_record, print_failures
 from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.stability import entry_source
 from mtl_flows.cli.types import (
@@ -20,9 +19,8 @@ from mtl_flows.cli.types import (
     Provider,
     ScreeningName,
     Simulated,
-    limit_option,
 )
-from mtl_flows.vocabulary import ChosenProtocol, WorkKind
+from mtl_flows.vocabulary import WorkKind
 
 if TYPE_CHECKING:
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -39,7 +37,6 @@ def register(app: typer.Typer) -> None:
     app.command()(init)
     app.command()(launch)
     app.command()(worker)
-    app.command()(status)
     app.command()(recover)
 
 
@@ -299,61 +296,6 @@ def worker(
     out.print(f"{completed} jobs completed, {fizzled} failed")
     for summary in summaries:
         fail_if_any(summary)
-
-
-def status(
-    errors: Annotated[bool, typer.Option("--errors", hidden=True)] = False,
-    limit: Annotated[int, limit_option("Show of the workflows")] = 20,
-    all_: All = False,
-    protocol: Annotated[
-        ChosenProtocol, typer.Option("--protocol", help="Whose funnel; any: both side by side.")
-    ] = "published",
-    screening: ScreeningName = "",
-    json: Json = False,
-) -> None:
-    """Show the funnel, the workflows and the states of their jobs; `mtl job list` shows the jobs."""
-    from mtl_flows.jobs.screening import screening_parameters
-    from mtl_flows.launch.failures import failures
-    from mtl_flows.launch.overview import workflow_overview
-    from mtl_flows.report.funnel import funnel_columns, funnel_rows
-    from mtl_flows.settings import Settings
-    from mtl_flows.store.connection import connection
-    from mtl_flows.store.database import MTLStore
-    from mtl_flows.store.funnel import funnel_counts
-
-    with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
-        store = in_screening(opened, screening)
-        counts = funnel_counts(store.candidates, protocol)
-        thresholds = screening_parameters(store, store.screening).thresholds
-        collections = {c.name: c.raw.estimated_document_count() for c in store.collections}
-        workflows = workflow_overview(address, limit=0 if all_ else limit)
-        groups = failures(address)
-    if json:
-        print_json(
-            {
-                "server": str(address),
-                "collections": collections,
-                "funnel": counts,
-                "workflows": [
-                    {"name": w.name, "state": w.state, "states": dict(w.states), "errors": list(w.errors)}
-                    for w in workflows
-                ],
-                "failures": [failure_record(group) for group in groups],
-            }
-        )
-        return
-    out.print(f"store: {address}")
-    out.print(table("Funnel", funnel_columns(counts), funnel_rows(counts, thresholds)))
-    if workflows:
-        rows = [
-            [w.name, w.state, ", ".join(f"{n} {s.lower()}" for s, n in w.states.items())] for w in workflows
-        ]
-        out.print(table("Workflows", ["name", "state", "jobs"], rows))
-    if groups and not errors:
-        err.print(f"{sum(g.count for g in groups)} jobs failed; mtl job list --state fizzled says why")
-    if errors:
-        err.print("`mtl status --errors` is called `mtl job list --state fizzled` now")
-        print_failures(groups)
 
 
 def recover(

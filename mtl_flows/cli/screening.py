@@ -10,7 +10,9 @@ from mtl_flows.cli.console import err, out, print_json, table
 from mtl_flows.cli.types import Json
 
 if TYPE_CHECKING:
+    from mtl_flows.stages import ScreeningParameters
     from mtl_flows.store.database import MTLStore
+    from mtl_flows.store.screening import Screenings
 
 _Name = Annotated[str, typer.Argument(help="Name of a screening.")]
 
@@ -36,11 +38,25 @@ def in_screening(store: "MTLStore", name: str = "") -> "MTLStore":
     NotFoundError
         If there is no screening of this name.
     """
-    names = store.screenings.names()
-    chosen = store.screenings.named(name).id if name else store.screenings.default()
-    if not name and len(names) > 1:
-        err.print(f"screening {chosen}, the default (there are {', '.join(names)}; --screening chooses)")
-    return store.under(chosen)
+    return store.under(_chosen(store.screenings.all(), name))
+
+
+def as_screened(store: "MTLStore", name: str = "") -> "tuple[MTLStore, ScreeningParameters]":
+    """As `in_screening`, with the parameters of the screening, by one request."""
+    from mtl_flows.jobs.screening import parameters_among
+
+    found = store.screenings.all()
+    chosen = _chosen(found, name)
+    return store.under(chosen), parameters_among(found, chosen)
+
+
+def _chosen(found: "Screenings", name: str) -> str:
+    if name:
+        return found.named(name).id
+    if len(found.names) > 1:
+        there = ", ".join(found.names)
+        err.print(f"screening {found.default}, the default (there are {there}; --screening chooses)")
+    return found.default
 
 
 @contextmanager

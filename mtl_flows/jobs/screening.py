@@ -12,6 +12,7 @@ from pymatgen.core import Element
 from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.stages import SCREENING_STAGES, ScreeningParameters
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.screening import Screenings
 
 
 def screening_parameters(store: MTLStore, name: str = "") -> ScreeningParameters:
@@ -27,10 +28,15 @@ def screening_parameters(store: MTLStore, name: str = "") -> ScreeningParameters
     NotFoundError
         If there is no such screening, and no element of that name.
     """
-    name = name or store.screenings.default()
-    if not store.screenings.existing([name]) and Element.is_valid_symbol(name):
+    found = store.screenings.all()
+    return parameters_among(found, name or found.default)
+
+
+def parameters_among(found: Screenings, name: str) -> ScreeningParameters:
+    """As `screening_parameters`, of screenings that were read."""
+    if name not in found.names and Element.is_valid_symbol(name):
         return ScreeningParameters(name, name=name)
-    return replace(_parameters(store.screenings.named(name).parameters), name=name)
+    return replace(_parameters(found.named(name).parameters), name=name)
 
 
 def read_screening(path: Path, mobile_ion: str, name: str = "") -> ScreeningParameters:

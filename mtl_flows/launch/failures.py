@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
-from mtl_flows.launch.jobs import JobFilter, JobRow, find_jobs
-from mtl_flows.store.connection import Connection
+from pymongo.database import Database
+
+from mtl_flows.launch.jobs import JobFilter, JobRow, select_jobs
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _OWN = re.compile(r"^mtl_flows\.errors\.\w+: .*?\((?P<remedy>[^()]*(?:\([^()]*\)[^()]*)*)\)$")
@@ -43,9 +45,9 @@ class FailureGroup:
         return len(self.fw_ids)
 
 
-def failures(connection: Connection) -> list[FailureGroup]:
+def failures(database: Database[dict[str, Any]]) -> list[FailureGroup]:
     """Group the jobs that failed by their error, the largest group first."""
-    return group_failures(find_jobs(connection, JobFilter(states=("fizzled",))))
+    return group_failures(select_jobs(database, JobFilter(states=("fizzled",))))
 
 
 def group_failures(jobs: Iterable[JobRow]) -> list[FailureGroup]:

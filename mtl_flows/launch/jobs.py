@@ -16,6 +16,10 @@ from mtl_flows.vocabulary import JobStage, JobState
 
 _FUNCTION = "$spec._tasks.job.function"
 _TRACE = "action.stored_data._exception._stacktrace"
+MAKER = {"$ifNull": [{"$first": f"{_FUNCTION}.@bound.@module"}, {"$first": f"{_FUNCTION}.@module"}]}
+"""Module of the Maker of a job, in an aggregation over Fireworks."""
+ENGINE = {"$first": f"{_FUNCTION}.@bound.parameters.engine"}
+"""Engine that a job runs on."""
 _LAUNCH = {
     "$project": {
         "_id": 0,
@@ -31,8 +35,8 @@ _LAUNCH = {
 _JOB = {
     "$project": {
         **dict.fromkeys(("fw_id", "name", "state", "updated_on", "created_on"), 1),
-        "maker": {"$ifNull": [{"$first": f"{_FUNCTION}.@bound.@module"}, {"$first": f"{_FUNCTION}.@module"}]},
-        "engine": {"$first": f"{_FUNCTION}.@bound.parameters.engine"},
+        "maker": MAKER,
+        "engine": ENGINE,
         "priority": "$spec._priority",
         "category": "$spec._category",
         "unreadable": "$spec._exception_details._stacktrace",
@@ -171,24 +175,28 @@ def select_jobs(database: Database[dict[str, Any]], chosen: JobFilter, *, limit:
     """As `find_jobs`, in a database that is open; one request to the server, another where a material is asked for."""
     found = 0
     # What an error says is known of each job alone; everything else is asked of the server.
-    for stored in database["fireworks"].aggregate(
-        [
-            {"$match": _query(database, chosen)},
-            {"$sort": {"fw_id": DESCENDING}},
-            *([{"$limit": limit}] if limit and not chosen.error else []),
-            _JOB,
-            _joined("launches", "last", "launch_id", [_LAUNCH]),
-            _joined("workflows", "fw_id", "nodes", [{"$project": {"name": 1, "metadata.material": 1}}]),
-        ]
-    ):
-        row = _row(stored)
+    at_most = limit if not chosen.error else 0
+    for stored in database["fireworks"].aggregate(rows_of(_query(database, chosen), limit=at_most)):
+        row = job_row(stored)
         if chosen.error.casefold() in row.error.casefold():
             found += 1
             yield row
         if limit and found == limit:
             return
-    if not found or found < len(set(chosen.ids)):
+    if (not found and (chosen.material or chosen.engine)) or found < len(set(chosen.ids)):
         _check(database, chosen)
+
+
+def rows_of(query: Mapping[str, Any], *, limit: int = 0) -> list[dict[str, Any]]:
+    """Stages of an aggregation over Fireworks that give what a row is made of, the latest first."""
+    return [
+        {"$match": dict(query)},
+        {"$sort": {"fw_id": DESCENDING}},
+        *([{"$limit": limit}] if limit else []),
+        _JOB,
+        _joined("launches", "last", "launch_id", [_LAUNCH]),
+        _joined("workflows", "fw_id", "nodes", [{"$project": {"name": 1, "metadata.material": 1}}]),
+    ]
 
 
 def job_story(connection: Connection, fw_id: int) -> JobStory:
@@ -269,7 +277,8 @@ def _joined(other: str, field: str, theirs: str, pipeline: list[dict[str, Any]])
     }
 
 
-def _row(stored: Mapping[str, Any]) -> JobRow:
+def job_row(stored: Mapping[str, Any]) -> JobRow:
+    """Read what `rows_of` gives."""
     launch = _launch(stored["last"][0]) if stored["last"] else None
     workflow = stored["workflows"][0] if stored["workflows"] else {}
     trace = (stored["last"][0].get("trace") if stored["last"] else stored.get("unreadable")) or ""

@@ -92,6 +92,7 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
         with connection.client() as client:
             store = MTLStore(client, connection.database)
             swept = store.frames.sweep(store.dynamics, partial(has_ended, pad))
+            failed = failures(store.database)
     finally:
         pad.connection.close()
     return RecoverSummary(
@@ -101,7 +102,7 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
         unlocked=tuple(unlocked),
         removed=tuple(removed),
         swept=swept,
-        failures=tuple(failures(connection)),
+        failures=tuple(failed),
     )
 
 

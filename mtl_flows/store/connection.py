@@ -109,7 +109,6 @@ class Connection:
             appname="mtl_flows",
         )
         try:
-            client.admin.command("ping")
             client[self.database].command("listCollections", nameOnly=True)
         except ConnectionFailure:
             client.close()

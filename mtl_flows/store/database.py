@@ -12,6 +12,7 @@ from mtl_flows.errors import ConfigurationError, NotFoundError
 from mtl_flows.settings import Settings
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.connection import Connection, connection
+from mtl_flows.store.ledger import IndexLedger
 from mtl_flows.store.owner import Owner, Reader
 from mtl_flows.store.version_1 import mark
 
@@ -159,8 +160,9 @@ class MTLStore:
         self.database = client[database]
         self.owner = owner or Owner.alone()
         self._named_screening = screening
-        # Names of those whose indexes are in place; None where nobody asked for any.
-        self._indexed: set[str] | None = None
+        # What is known of indexes; None where nobody asked for any.
+        self._ledger: IndexLedger | None = None
+        self._indexed: set[str] = set()
         self._release: Callable[[], object] = _nothing_to_release
 
     def __getattr__(self, name: str) -> Any:
@@ -174,8 +176,10 @@ class MTLStore:
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
         scope = (self._named_screening,) if name in _OF_A_SCREENING else ()
         made: DocumentCollection[Any] = make(self.database, self.owner, *scope)
-        if self._indexed is not None and name not in self._indexed:
-            made.ensure_indexes()
+        if self._ledger is not None and name not in self._indexed:
+            if not self._ledger.holds(made):
+                made.ensure_indexes()
+                self._ledger.note(made)
             self._indexed.add(name)
         setattr(self, name, made)
         return made
@@ -196,7 +200,7 @@ class MTLStore:
     def under(self, screening: str) -> Self:
         """Return the same store with the candidates and current clusterings of another screening."""
         store = type(self)(self.client, self.database.name, self.owner, screening)
-        store._indexed = self._indexed
+        store._ledger, store._indexed = self._ledger, self._indexed
         return store
 
     @property
@@ -307,6 +311,11 @@ class MTLStore:
         names = dict.fromkeys((*_COLLECTIONS, *_stages()))
         return tuple(getattr(self, name) for name in names)
 
+    @property
+    def held(self) -> frozenset[str]:
+        """Names of all collections of the database, those of FireWorks included, as the store was opened."""
+        return self._ledger.names if self._ledger else frozenset(self.database.list_collection_names())
+
     def ensure_indexes(self) -> None:
         """Create the indexes that are missing, and drop those that earlier versions left."""
         for collection in self.collections:
@@ -366,8 +375,13 @@ class MTLStore:
     def _connected(cls, opened: ExitStack, address: Connection, owner: Owner | None) -> Self:
         """Return a store that closes what was opened for it, at the latest when the program ends."""
         store = cls(opened.enter_context(address.client()), address.database, owner)
-        store._check_layout()
-        store._indexed = None if isinstance(store.owner, Reader) else set()
+        ledger = IndexLedger(store.database)
+        only_reads = isinstance(store.owner, Reader)
+        if not ledger.is_in_order:
+            store._check_layout()
+            if not only_reads:
+                ledger.note_order()
+        store._ledger = None if only_reads else ledger
         store._release = weakref.finalize(store, opened.pop_all().close)
         return store
 

@@ -1,5 +1,6 @@
 """Screenings side by side: their parameters, and which clusterings are current in each."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mtl_flows.errors import NotFoundError, there_are
@@ -12,21 +13,54 @@ DEFAULT_SCREENING: Final = "Li"
 """What is meant where the store holds no screening yet."""
 
 
+@dataclass(frozen=True)
+class Screenings:
+    """All screenings as they stood when they were read, by name."""
+
+    documents: tuple[ScreeningDocument, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all of them, sorted."""
+        return [document.id for document in self.documents]
+
+    @property
+    def default(self) -> str:
+        """Name of the one that is meant where none is named: the one chosen, else the first that was made."""
+        first = min(self.documents, key=lambda s: (not s.default, s.chosen_at, s.id), default=None)
+        return first.id if first else DEFAULT_SCREENING
+
+    def named(self, name: str) -> ScreeningDocument:
+        """Return one of them.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such screening.
+        """
+        for document in self.documents:
+            if document.id == name:
+                return document
+        raise NotFoundError(f"no screening {name!r}", remedy=there_are(name, self.names, "run mtl screen"))
+
+
 class ScreeningCollection(DocumentCollection[ScreeningDocument]):
     """One document per screening, so that every command judges by the same parameters."""
 
     name = "screenings"
     model = ScreeningDocument
 
+    def all(self) -> "Screenings":
+        """Read all of them, by one request."""
+        return Screenings(tuple(self.find()))
+
     def names(self) -> list[str]:
         """Names of all screenings, sorted."""
         return sorted(self.raw.distinct("_id"))
 
     def default(self) -> str:
-        """Name of the screening that is meant where none is named: the one chosen, else the first that was made."""
-        order = [("default", -1), ("chosen_at", 1), ("_id", 1)]
-        found = self.raw.find_one({}, {"_id": 1}, sort=order)
-        return str(found["_id"]) if found else DEFAULT_SCREENING
+        """Name of the screening that is meant where none is named."""
+        return self.all().default
 
     def make_default(self, name: str) -> None:
         """Let commands that name no screening mean this one.
@@ -48,12 +82,7 @@ class ScreeningCollection(DocumentCollection[ScreeningDocument]):
         NotFoundError
             If there is no such screening.
         """
-        stored = self.raw.find_one({"_id": name})
-        if stored is None:
-            raise NotFoundError(
-                f"no screening {name!r}", remedy=there_are(name, self.names(), "run mtl screen")
-            )
-        return self._load(stored)
+        return self.all().named(name)
 
     def register(
         self, name: str, mobile_ion: str, parameters: dict[str, Any], versions: dict[str, int] | None = None

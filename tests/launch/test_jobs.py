@@ -70,12 +70,12 @@ def test_what_no_job_has_is_refused(address, chosen, told):
     assert states(address) == {1: "ready", 2: "waiting"}
 
 
-def test_failures_are_grouped_by_cause_with_what_to_do(address, run):
+def test_failures_are_grouped_by_cause_with_what_to_do(address, run, database):
     for number in (1, 2):
         submit(fail(f"atom {number} is gone"), address, name=f"gone {number}")
     submit(refuse(), address, name="refused")
     run()
-    gone, refused = failures(address)
+    gone, refused = failures(database)
     assert (gone.count, gone.fw_ids, gone.error) == (2, (1, 2), "ValueError: atom 1 is gone")
     assert gone.remedy == "look at its output: mtl job show"
     assert refused.remedy == "give it (all of) what it wants"
@@ -151,13 +151,13 @@ def test_what_runs_is_cancelled_and_writes_no_more(address, run, database, journ
     assert run().completed == 1
 
 
-def test_a_flow_is_given_up_with_what_failed_in_it(address, run):
+def test_a_flow_is_given_up_with_what_failed_in_it(address, run, database):
     first = fail("no")
     submit(Flow([first, add(first.output, 1)]), address, name="hopeless", metadata={"material": "licl"})
     run()
     assert len(cancel(address, JobFilter(material="licl")).done) == 2
     assert set(states(address).values()) == {"defused"}
-    assert failures(address) == []
+    assert failures(database) == []
 
 
 def test_priority_is_obeyed_and_handed_on(address, run, database):

@@ -1,0 +1,39 @@
+"""Indexes are looked at once, and again where a collection is another one."""
+
+from collections import Counter
+
+import pytest
+from round_trips import Commands
+
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+
+
+def opened(address: Connection) -> Counter[str]:
+    """Commands of opening a store and all its collections."""
+    with Commands() as commands, MTLStore.connect(address) as store:
+        assert len(store.collections) > 20
+    return commands.counts
+
+
+def test_indexes_are_looked_at_until_they_are_noted(address: Connection) -> None:
+    assert opened(address)["listIndexes"] > 20  # makes them
+    assert opened(address)["listIndexes"] > 20  # and notes what was there
+    assert opened(address)["listIndexes"] == 0
+
+
+def test_a_collection_that_was_dropped_gets_its_indexes_again(address: Connection) -> None:
+    opened(address), opened(address)
+    with address.client() as client:
+        client[address.database].drop_collection("topology")
+    opened(address)
+    with MTLStore.connect(address) as store:
+        assert len(store.topology.raw.index_information()) == len(store.topology.indexes) + 1
+
+
+def test_other_declarations_are_looked_at(address: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(address), opened(address)
+    with MTLStore.connect(address) as store:
+        kind = type(store.topology)
+    monkeypatch.setattr(kind, "indexes", kind.indexes[:-1])
+    assert opened(address)["listIndexes"] == 1
