@@ -7,6 +7,7 @@ so a batch turns any of them into a record and goes on.
     ├── ConfigurationError        settings, connection string
     │   └── MissingExtraError     a package that an extra would bring is not installed
     ├── DatabaseUnavailableError  no server answers
+    ├── BackupError               a file that is no backup, or a damaged one
     ├── DocumentTooLargeError     would not fit MongoDB's 16 MB limit
     ├── NotFoundError             an id nobody knows
     ├── OwnershipLostError        the job was given to another worker meanwhile
@@ -136,6 +137,12 @@ class DocumentTooLargeError(MTLError):
     """A document would exceed MongoDB's 16 MB limit."""
 
     reason = "document_too_large"
+
+
+class BackupError(MTLError):
+    """A file is no backup, or a damaged one."""
+
+    reason = "backup"
 
 
 class NotFoundError(MTLError):

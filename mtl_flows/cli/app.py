@@ -46,7 +46,7 @@ _ORDER = (
         "job",
     ),
     *("campaign", "density", "trajectory", "transport", "release", "stability", "verdict", "explain"),
-    *("report", "serve", "plot", "query", "whatif", "database", "doctor", "benchmark"),
+    *("report", "serve", "plot", "query", "whatif", "database", "backup", "doctor", "benchmark"),
 )
 """Modules whose commands come first in the help, in this order."""
 

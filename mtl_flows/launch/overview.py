@@ -222,7 +222,10 @@ def _paces(kinds: list[dict[str, Any]], ended: list[dict[str, Any]]) -> list[Pac
         if kind["_id"]["state"] in _LEFT:
             left[_kind(kind)] += int(kind["chunks"])
     seconds = {_kind(mean): mean["seconds"] for mean in ended}
-    return [Pace(*kind, left[kind], seconds.get(kind)) for kind in sorted(left.keys() | seconds.keys())]
+    return [
+        Pace(stage, engine, left[stage, engine], seconds.get((stage, engine)))
+        for stage, engine in sorted(left.keys() | seconds.keys())
+    ]
 
 
 def _kind(stored: Mapping[str, Any]) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from pymongo.uri_parser import parse_uri
 
 from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
 from mtl_flows.settings import SETTINGS_FILE, Settings, find_project_folder
+from mtl_flows.store import swap
 from mtl_flows.store.mongod import EmbeddedServer
 
 _WRITE_CONCERN = {"w": "majority", "journal": True}
@@ -109,7 +110,9 @@ class Connection:
             appname="mtl_flows",
         )
         try:
-            client[self.database].command("listCollections", nameOnly=True)
+            database = client[self.database]
+            if swap.is_under_way(database.list_collection_names()):
+                swap.complete(database)  # a restore was ended while it let its collections stand
         except ConnectionFailure:
             client.close()
             raise DatabaseUnavailableError(

@@ -8,8 +8,8 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from mtl_flows.store.collection import DocumentCollection
+from mtl_flows.store.swap import LAYOUT
 
-_NAME = "layout"
 _ID = "indexes"
 _UNAUTHORIZED = 13
 
@@ -22,13 +22,13 @@ class IndexLedger:
     """
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
-        self._raw = database[_NAME]
+        self._raw = database[LAYOUT]
         self._there = {
             found["name"]: str(found["info"]["uuid"])
             for found in database.list_collections()
             if "uuid" in found.get("info", {})
         }
-        noted = self._raw.find_one({"_id": _ID}) if _NAME in self._there else None
+        noted = self._raw.find_one({"_id": _ID}) if LAYOUT in self._there else None
         self._noted: Mapping[str, str] = noted.get("notes", {}) if noted else {}
         self._in_order = noted.get("in_order", "") if noted else ""
 
