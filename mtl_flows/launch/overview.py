@@ -189,7 +189,7 @@ def overview(
         "counts": [],
         "paces": [],
     }
-    others = {
+    others: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "jobs": ("fireworks", rows_of(shown)),
         "workflows": ("workflows", latest),
         "counts": ("workflows", [{"$match": wanted}, {"$count": "n"}]),

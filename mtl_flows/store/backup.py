@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
@@ -60,11 +60,11 @@ def backup(database: Database[dict[str, Any]], path: Path, say: Say = lambda lin
     counts: dict[str, int] = {}
     with archive_to(path, header) as archive:
         for name in in_order(database.list_collection_names()):
-            collection: Collection[RawBSONDocument] = database.get_collection(name, codec_options=_RAW)
+            collection = database.get_collection(name, codec_options=_RAW)
             archive.begin(name, [dict(index) for index in database[name].list_indexes()])
             # By id, so that a document that grows meanwhile is met once.
             for document in collection.find(sort=[("_id", 1)]):
-                archive.add(document.raw)
+                archive.add(bson.encode(document))  # as it came: it is not decoded
             counts[name] = archive.end()
             say(f"{name}: {counts[name]}")
     return counts

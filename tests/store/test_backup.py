@@ -175,7 +175,7 @@ def test_beside_a_writer_what_is_pointed_to_is_there(filled: D, empty: D, tmp_pa
 
     def at_work(line: str) -> None:
         key = uuid4().hex
-        filled["frames.chunks"].insert_one({"_id": key})
+        filled["frames.chunks"].insert_one({"_id": key, "files_id": key, "n": 0})
         filled["frames.files"].insert_one({"_id": key})
         filled.dynamics.insert_one({"_id": key})
         filled.fireworks.insert_one({"_id": key, "fw_id": key, "state": "COMPLETED"})
