@@ -175,7 +175,7 @@ def overview(
     """
     wanted: dict[str, Any] = {"state": {"$in": list(states)} if states is not None else {"$ne": "ARCHIVED"}}
     members = {"localField": "nodes", "foreignField": "fw_id", "pipeline": [{"$project": _FIELDS}]}
-    latest = [
+    latest: list[dict[str, Any]] = [
         {"$match": wanted},
         {"$sort": {"_id": DESCENDING}},
         *([{"$limit": limit}] if limit else []),

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Self, overload
 
 from pymongo import MongoClient
 
-from mtl_flows.errors import ConfigurationError, NotFoundError
+from mtl_flows.errors import NotFoundError
 from mtl_flows.settings import Settings
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.connection import Connection, connection
 from mtl_flows.store.ledger import IndexLedger
 from mtl_flows.store.owner import Owner, Reader
-from mtl_flows.store.version_1 import mark
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -160,9 +159,8 @@ class MTLStore:
         self.database = client[database]
         self.owner = owner or Owner.alone()
         self._named_screening = screening
-        # What is known of indexes; None where nobody asked for any.
+        # Sees to indexes; None where nobody asked for any.
         self._ledger: IndexLedger | None = None
-        self._indexed: set[str] = set()
         self._release: Callable[[], object] = _nothing_to_release
 
     def __getattr__(self, name: str) -> Any:
@@ -176,11 +174,8 @@ class MTLStore:
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
         scope = (self._named_screening,) if name in _OF_A_SCREENING else ()
         made: DocumentCollection[Any] = make(self.database, self.owner, *scope)
-        if self._ledger is not None and name not in self._indexed:
-            if not self._ledger.holds(made):
-                made.ensure_indexes()
-                self._ledger.note(made)
-            self._indexed.add(name)
+        if self._ledger is not None:
+            self._ledger.see_to(made)
         setattr(self, name, made)
         return made
 
@@ -200,7 +195,7 @@ class MTLStore:
     def under(self, screening: str) -> Self:
         """Return the same store with the candidates and current clusterings of another screening."""
         store = type(self)(self.client, self.database.name, self.owner, screening)
-        store._ledger, store._indexed = self._ledger, self._indexed
+        store._ledger = self._ledger
         return store
 
     @property
@@ -321,20 +316,6 @@ class MTLStore:
         for collection in self.collections:
             collection.ensure_indexes()
 
-    def _check_layout(self) -> None:
-        if mark.is_of_version_1(self.database):
-            raise ConfigurationError(
-                "was written by a version whose results belong to revisions of materials, not to crystals",
-                subject=f"database {self.database.name}",
-                remedy="run mtl migrate; --dry-run says what it would do",
-            )
-        if mark.progress(self.database) not in ("", "done"):
-            raise ConfigurationError(
-                "its migration was interrupted",
-                subject=f"database {self.database.name}",
-                remedy="run mtl migrate",
-            )
-
     @classmethod
     def connect(cls, address: Connection, owner: Owner | None = None) -> Self:
         """Open the store at `address`; the indexes of a collection are in place when it is first used.
@@ -375,12 +356,8 @@ class MTLStore:
     def _connected(cls, opened: ExitStack, address: Connection, owner: Owner | None) -> Self:
         """Return a store that closes what was opened for it, at the latest when the program ends."""
         store = cls(opened.enter_context(address.client()), address.database, owner)
-        ledger = IndexLedger(store.database)
         only_reads = isinstance(store.owner, Reader)
-        if not ledger.is_in_order:
-            store._check_layout()
-            if not only_reads:
-                ledger.note_order()
+        ledger = IndexLedger.of_checked(store.database, writes=not only_reads)
         store._ledger = None if only_reads else ledger
         store._release = weakref.finalize(store, opened.pop_all().close)
         return store

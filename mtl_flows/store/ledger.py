@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
 
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from mtl_flows.errors import ConfigurationError
 from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.swap import LAYOUT
+from mtl_flows.store.version_1 import mark
 
 _ID = "indexes"
 _UNAUTHORIZED = 13
@@ -30,6 +32,7 @@ class IndexLedger:
         }
         noted = self._raw.find_one({"_id": _ID}) if LAYOUT in self._there else None
         self._noted: Mapping[str, str] = noted.get("notes", {}) if noted else {}
+        self._seen_to: set[str] = set()
         self._in_order = noted.get("in_order", "") if noted else ""
 
     @property
@@ -37,25 +40,38 @@ class IndexLedger:
         """Names of the collections that were there."""
         return frozenset(self._there)
 
-    @property
-    def is_in_order(self) -> bool:
-        """Whether the layout was found in order before, with the structures that there are now."""
-        return self._in_order != "" and self._in_order == self._there.get("structures")
+    @classmethod
+    def of_checked(cls, database: Database[dict[str, Any]], *, writes: bool) -> Self:
+        """Read the notes on a database whose layout is that of today.
 
-    def note_order(self) -> None:
-        """Note that the layout is in order."""
-        if "structures" in self._there:
-            self._write({"in_order": self._there["structures"]})
+        Parameters
+        ----------
+        writes
+            Whether it may be noted that this was looked at.
 
-    def holds(self, collection: DocumentCollection[Any]) -> bool:
-        """Whether a collection has all that is declared."""
-        return self._noted.get(collection.name) == self._note(collection)
+        Raises
+        ------
+        ConfigurationError
+            If it was written by a version whose results belong to revisions, or is half migrated.
+        """
+        ledger = cls(database)
+        structures = ledger._there.get("structures")
+        if structures is None or ledger._in_order != structures:
+            _check_layout(database)
+            if writes and structures:
+                ledger._write({"in_order": structures})
+        return ledger
 
-    def note(self, collection: DocumentCollection[Any]) -> None:
-        """Note that a collection has all that is declared; one that is new is noted when it is next opened."""
-        if collection.name not in self._there:
+    def see_to(self, collection: DocumentCollection[Any]) -> None:
+        """Create the indexes of a collection that are missing, once; where it is noted that it has them, at no cost."""
+        if collection.name in self._seen_to:
             return
-        self._write({f"notes.{collection.name}": self._note(collection)})
+        if self._noted.get(collection.name) != self._note(collection):
+            collection.ensure_indexes()
+            # One that is new is noted when it is next opened.
+            if collection.name in self._there:
+                self._write({f"notes.{collection.name}": self._note(collection)})
+        self._seen_to.add(collection.name)
 
     def _write(self, note: Mapping[str, str]) -> None:
         try:
@@ -69,3 +85,18 @@ class IndexLedger:
         retired = [i.document["name"] for i in collection.retired]
         digest = sha256(repr([type(collection).__name__, declared, retired]).encode()).hexdigest()
         return f"{self._there.get(collection.name)} {digest[:16]}"
+
+
+def _check_layout(database: Database[dict[str, Any]]) -> None:
+    if mark.is_of_version_1(database):
+        raise ConfigurationError(
+            "was written by a version whose results belong to revisions of materials, not to crystals",
+            subject=f"database {database.name}",
+            remedy="run mtl migrate; --dry-run says what it would do",
+        )
+    if mark.progress(database) not in ("", "done"):
+        raise ConfigurationError(
+            "its migration was interrupted",
+            subject=f"database {database.name}",
+            remedy="run mtl migrate",
+        )
