@@ -120,6 +120,50 @@ def structure(material: Material, output: Output, screening: ScreeningName = "")
 
 
 @plot_app.command(no_args_is_help=True)
+def landscape(
+    material: Material,
+    output: Output,
+    level: Annotated[
+        float, typer.Option("--level", min=0.0, help="In eV; that at which it first percolates if 0.")
+    ] = 0.0,
+    screening: ScreeningName = "",
+) -> None:
+    """Where the bond-valence landscape of a material lies below a level, within the framework; computed anew."""
+    from mtl_flows.jobs.screening import screening_parameters
+    from mtl_flows.plotting.structure import crystal_drawing
+    from mtl_flows.plotting.volumes import landscape_surface, landscape_volume, plot_volume
+
+    with open_screening(screening) as store:
+        parameters = screening_parameters(store, store.screening)
+        surface = landscape_surface(store, parameters, material)
+        drawing = crystal_drawing(store.structure(material).as_dict(), parameters.mobile_ion)
+    save(plot_volume(landscape_volume(surface, drawing, level)), output)
+
+
+@plot_app.command(no_args_is_help=True)
+def density(
+    material: Material,
+    output: Output,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0.0, help="In K; the hottest simulation if 0.")
+    ] = 0.0,
+    share: Annotated[
+        float, typer.Option("--share", min=0.01, max=0.99, help="Of the ions that the surface holds.")
+    ] = 0.7,
+    screening: ScreeningName = "",
+) -> None:
+    """Where the ions of a simulation were, over its framework (figures 3b–e and S2–S15)."""
+    from mtl_flows.jobs.screening import screening_parameters
+    from mtl_flows.plotting.volumes import plot_volume, simulation_density
+
+    with open_screening(screening) as store:
+        ion = screening_parameters(store, store.screening).mobile_ion
+        simulation = store.simulation(material, temperature_K=temperature)
+        data = simulation_density(store, simulation, ion, share)
+    save(plot_volume(data), output)
+
+
+@plot_app.command(no_args_is_help=True)
 def barcode(material: Material, output: Output, screening: ScreeningName = "") -> None:
     """Barcodes of both sublattices of a material, with the distance r_connected (figure 4c in kind)."""
     from mtl_flows.plotting.barcodes import plot_barcodes

@@ -15,6 +15,7 @@ from mtl_flows.schemas.base import CrystalResult
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.clustering import AssignmentDocument, ClusteringDocument
 from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.science.barrier import Surface
 from mtl_flows.science.gates import STORED, stand
 from mtl_flows.stages import BARCODES, BARRIER, LANDSCAPE, ScreeningParameters, Subject
 from mtl_flows.stages.facts import chemistry_of, gate_facts
@@ -178,14 +179,19 @@ def _surfaces(
     for structure_id, document in store.landscapes.found(keys).items():
         surface = document.surface()
         if surface is not None:
-            found[structure_id] = {
-                "shape": list(surface.values.shape),
-                "origin": surface.origin.tolist(),
-                "values": surface.values.ravel().tolist(),
-                "level": surface.level_eV / surface.step_eV,
-                "level_eV": surface.level_eV,
-            }
+            found[structure_id] = surface_record(surface)
     return found
+
+
+def surface_record(surface: Surface) -> Record:
+    """What the viewer draws of a landscape, energies in steps."""
+    return {
+        "shape": list(surface.values.shape),
+        "origin": surface.origin.tolist(),
+        "values": surface.values.ravel().tolist(),
+        "level": surface.level_eV / surface.step_eV,
+        "level_eV": surface.level_eV,
+    }
 
 
 def _gates(

@@ -4,30 +4,23 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mtl_flows.errors import DynamicsError, NotFoundError
-from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.jobs.evidence import gather
 from mtl_flows.pages.origins import origin
 from mtl_flows.plotting.arrhenius import ArrheniusData, Band, arrhenius_of
 from mtl_flows.plotting.msd import displacement_data
-from mtl_flows.plotting.structure import crystal_drawing
+from mtl_flows.plotting.volumes import SHARES, VolumeData, level_of_share, simulation_density
 from mtl_flows.plotting.window import window_data
 from mtl_flows.report.transport import transport_report
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument
-from mtl_flows.science.dynamics import DiffusionParameters, Trajectory, ion_density
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.stages.evidence import Evidence
 from mtl_flows.store.database import MTLStore
 
-_COARSEST_A: Final = 1.0
-_MOST_VOXELS: Final = 14_000
-_FINEST_A: Final = 0.35
 _STEPS: Final = 200  # of a density, from nothing to the densest hundredth
 _HIGHEST: Final = 255
-_SHARES: Final = (0.5, 0.7, 0.9)
 
 
 def run_records(
@@ -128,49 +121,26 @@ def _potentials(store: MTLStore, material: str) -> dict[str, Any]:
 def _density(store: MTLStore, simulations: Sequence[TrajectoryDocument], ion: str) -> dict[str, Any] | None:
     """Where the ions of the hottest simulation were; None where its frames cannot be read."""
     simulation = max(simulations, key=lambda s: (s.temperature_K, s.steps_done))
-    discard_ps = simulation.discard_ps
     try:
-        trajectory = load_trajectory(store, simulation)
-        if discard_ps is None:  # it goes on
-            discard_ps = min(DiffusionParameters().discard_ps, 0.5 * trajectory.duration_ps)
-        return density_record(trajectory, ion, simulation.temperature_K, discard_ps)
+        return density_record(simulation_density(store, simulation, ion), simulation.temperature_K)
     except DynamicsError:
         return None
 
 
-def density_record(
-    trajectory: Trajectory, ion: str, temperature_K: float, discard_ps: float
-) -> dict[str, Any]:
-    """Gather the density of the mobile ions on a coarse grid, in steps, and the framework of the first frame.
+def density_record(found: VolumeData, temperature_K: float) -> dict[str, Any]:
+    """Gather the density of the mobile ions in steps, and the framework of the first frame.
 
     The levels of the surfaces that hold some shares of the ions are in steps, too.
     """
-    volume_A3 = abs(float(np.linalg.det(trajectory.lattice_A)))
-    spacing_A = min(_COARSEST_A, max(_FINEST_A, (volume_A3 / _MOST_VOXELS) ** (1 / 3)))
-    found = ion_density(trajectory, ion, spacing_A=spacing_A, discard_ps=discard_ps)
-    density = _smoothed(found.per_A3)
+    density = found.values
     # What a few voxels hold beyond the densest hundredth needs no steps of its own.
     top = float(np.quantile(density[density > 0.0], 0.99))
     values = np.minimum(np.round(density / top * _STEPS), _HIGHEST).astype(int)
     return {
         "temperature_K": temperature_K,
-        "drawing": crystal_drawing(found.structure.as_dict(), ion).as_dict(),
+        "drawing": found.drawing.as_dict(),
         "shape": list(values.shape),
         "origin": [0.0, 0.0, 0.0],
         "values": values.ravel().tolist(),
-        "levels": {f"{share:g}": _level(density, share) / top * _STEPS for share in _SHARES},
+        "levels": {f"{share:g}": level_of_share(density, share) / top * _STEPS for share in SHARES},
     }
-
-
-def _smoothed(density: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average over neighbouring voxels with weights 1, 2, 1 along each axis: short runs visit voxels by chance."""
-    for axis in range(3):
-        density = (np.roll(density, 1, axis) + 2.0 * density + np.roll(density, -1, axis)) / 4.0
-    return density
-
-
-def _level(density: NDArray[np.float64], share: float) -> float:
-    """Density above which lie the voxels that hold this share of the ions."""
-    falling = np.sort(density, axis=None)[::-1]
-    held = np.cumsum(falling)
-    return float(falling[np.searchsorted(held, share * held[-1])])

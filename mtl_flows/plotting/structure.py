@@ -111,7 +111,7 @@ def plot_structure(drawing: CrystalDrawing, ion: str = "Li") -> Figure:
         ),
         strict=True,
     ):
-        _draw(axes, drawing, parts)
+        draw_crystal(axes, drawing, parts)
         axes.set_title(title, fontsize=9)
     symbols = sorted({symbol for kind in drawing.kinds for symbol, _ in kind.species})
     colours = element_colours()
@@ -123,9 +123,10 @@ def plot_structure(drawing: CrystalDrawing, ion: str = "Li") -> Figure:
     return figure
 
 
-def _draw(axes: Axes, drawing: CrystalDrawing, parts: tuple[bool, ...]) -> None:
+def draw_crystal(axes: Axes, drawing: CrystalDrawing, parts: tuple[bool, ...]) -> None:
+    """Draw cell, atoms and bonds of the parts wanted (mobile or not), what is nearer to the eye above the rest."""
     lattice = np.array(drawing.lattice_A)
-    view = _view()
+    view = viewing_axes()
     corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], dtype=float)
     for first in range(8):
         for second in range(first + 1, 8):
@@ -182,7 +183,7 @@ def _radius_A(kind: SiteKind) -> float:
     return max(covalent_radius_A(symbol) for symbol, _ in kind.species)
 
 
-def _view() -> NDArray[np.float64]:
+def viewing_axes() -> NDArray[np.float64]:
     """Columns are right, up and towards the eye, looking along the second lattice direction."""
     cos, sin = np.cos(_TURN), np.sin(_TURN)
     turned = np.array([[cos, 0, -sin], [sin, 0, cos], [0, 1, 0]])

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from threading import Lock
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.jobs.screening import screening_parameters
 from mtl_flows.pages.libraries import plotly_library
-from mtl_flows.pages.materials import material_records
+from mtl_flows.pages.materials import material_records, surface_record
 from mtl_flows.pages.overview import ALSO, COLUMNS, columns_told, figures_data, overview_data, ranking_data
 from mtl_flows.pages.packing import compact
 from mtl_flows.pages.page import elements_told, meta_data
+from mtl_flows.plotting.volumes import landscape_surface
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.serve.kept import Kept
@@ -38,6 +40,8 @@ class Answers:
         self._tables = tables
         self._parts: Kept[Record] = Kept(_KEPT_PARTS)
         self._materials: Kept[Record] = Kept(_KEPT_MATERIALS)
+        self._landscapes: Kept[Record] = Kept(_KEPT_MATERIALS)
+        self._computing = Lock()
 
     def names(self) -> list[str]:
         """Names of the screenings, the store's own first."""
@@ -102,6 +106,28 @@ class Answers:
 
         key = (name, material_id, _state(row.inputs_hash, store.simulations(material_id)))
         return self._materials.get(key, make)
+
+    def landscape(self, screening: str, material_id: str) -> Record:
+        """Compute the bond-valence landscape of a material, coarse; one at a time, and kept.
+
+        Raises
+        ------
+        NotFoundError
+            If it is not in the screening.
+        UnsupportedIonError
+            If there are no bond-valence parameters for its ions.
+        """
+        name, _ = self.snapshot(screening)
+        row = self._store.under(name).candidates.get(material_id)
+        parameters = self._parameters(name)
+
+        def make() -> Record:
+            with self._computing:
+                surface = landscape_surface(self._store, parameters, material_id)
+            found: Record = compact(surface_record(surface))
+            return found
+
+        return self._landscapes.get((name, row.structure_id, row.inputs_hash), make)
 
     def progress(self, screening: str, material_id: str) -> Record:
         """Tell how far the simulations of a material are, and a state that changes when any of them moves, or its row.

@@ -84,6 +84,18 @@ class MaterialRecord(BaseModel):
     )
 
 
+class Landscape(BaseModel):
+    """A bond-valence landscape on a coarse grid over the cell."""
+
+    shape: tuple[int, int, int] = Field(description="points along each axis")
+    origin: tuple[float, float, float] = Field(description="fractional coordinates of the first point")
+    values: list[int] = Field(
+        description="energies above the deepest point, in steps; 255 is as high or higher"
+    )
+    level: float = Field(description="in steps, where the landscape first spans three dimensions")
+    level_eV: float = Field(description="the same in eV")
+
+
 class Progress(BaseModel):
     """How far the simulations of a material are."""
 
@@ -156,6 +168,11 @@ def api_of(answers: Answers) -> APIRouter:
     def progress(material_id: MaterialId, named: Annotated[OfScreening, Query()]) -> Response:
         """How far the simulations of a material are."""
         return JSONResponse(answers.progress(named.screening, material_id))
+
+    @router.get("/landscapes/{material_id:path}", response_model=Landscape, tags=["material"])
+    def landscape(material_id: MaterialId, named: Annotated[OfScreening, Query()]) -> Response:
+        """Compute the bond-valence landscape of a material: seconds, once."""
+        return JSONResponse(answers.landscape(named.screening, material_id))
 
     @router.get("/structures/{structure_format}/{material_id:path}", tags=["material"])
     def structure(structure_format: StructureFormat, material_id: MaterialId) -> Response:

@@ -17,6 +17,7 @@ from mtl_flows.errors import (
     MTLError,
     NotFoundError,
 )
+from mtl_flows.extras import explained
 from mtl_flows.serve.answers import Answers
 from mtl_flows.serve.api import PREFIX, MaterialId, OfScreening, api_of
 from mtl_flows.serve.guard import COOKIE, Gatekeeper, Pass
@@ -44,6 +45,7 @@ def application_of(answers: Answers, pass_: Pass = Pass()) -> Gatekeeper:
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_exception_handler(MTLError, _told)
     app.add_exception_handler(PyMongoError, _unavailable)
+    app.add_exception_handler(ModuleNotFoundError, _lacking)
     app.include_router(api_of(answers))
     app.include_router(_pages_of(app, answers, pass_))
     return Gatekeeper(app, pass_)
@@ -100,6 +102,13 @@ def _told(request: Request, error: Exception) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     reason = error.reason if isinstance(error, MTLError) else "error"
     return JSONResponse({"reason": reason, "message": str(error)}, status)
+
+
+def _lacking(request: Request, error: Exception) -> Response:
+    """An extra that this installation does without."""
+    if isinstance(error, ModuleNotFoundError) and isinstance(found := explained(error), MTLError):
+        return JSONResponse({"reason": found.reason, "message": str(found)}, 501)
+    raise error
 
 
 def _unavailable(request: Request, error: Exception) -> Response:

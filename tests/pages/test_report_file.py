@@ -24,6 +24,7 @@ from mtl_flows.pages.overview import COLUMNS
 from mtl_flows.pages.packing import compact, packed
 from mtl_flows.pages.page import write_report
 from mtl_flows.pages.runs import density_record
+from mtl_flows.plotting.volumes import density_volume
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.connection import Connection
@@ -95,7 +96,8 @@ def test_the_charts_script_comes_with_its_licence() -> None:
 
 
 def test_a_density_holds_what_its_levels_say() -> None:
-    record = density_record(walk(1200.0, 0.35).trajectory(1), "Li", 1200.0, 2.0)
+    volume = density_volume(walk(1200.0, 0.35).trajectory(1), "Li", 1200.0, 2.0)
+    record = density_record(volume, 1200.0)
     values = np.array(record["values"]).reshape(record["shape"])
     assert values.max() <= 255
     for share, level in record["levels"].items():
@@ -105,7 +107,7 @@ def test_a_density_holds_what_its_levels_say() -> None:
 
 def test_a_run_that_ends_within_its_equilibration_has_no_density() -> None:
     with pytest.raises(DynamicsError, match="outlast"):
-        density_record(walk(1200.0, 0.35).trajectory(1), "Li", 1200.0, 1000.0)
+        density_volume(walk(1200.0, 0.35).trajectory(1), "Li", 1200.0, 1000.0)
 
 
 def test_stores_with_little_in_them_have_a_page(

@@ -97,6 +97,16 @@ def test_structures_are_downloaded(served: Served) -> None:
     assert "\n" not in evil
 
 
+def test_a_landscape_is_computed_when_it_is_asked_for(served: Served) -> None:
+    found = served.api(f"landscapes/{SIMULATED}")
+    assert len(found["values"]) == found["shape"][0] * found["shape"][1] * found["shape"][2]
+    assert min(found["values"]) == 0
+    assert found["level_eV"] == pytest.approx(
+        served.api(f"materials/{SIMULATED}")["row"]["E_3D_eV"], abs=1e-5
+    )
+    assert served.get("/api/v1/landscapes/nobody").status == 404
+
+
 def test_everything_chosen_is_downloaded(served: Served) -> None:
     told = served.get("/api/v1/rows.csv", {"passes": "is_known_conductor", "columns": "material_id,releases"})
     assert told.headers["content-type"].startswith("text/csv")

@@ -62,6 +62,11 @@ const source = {
   save: (kind, asked, fields) => fetched(addressFor(`rows.${kind}`, { ...parametersOf(asked), columns: fields.join(",") }), `${report.meta.screening}.${kind}`),
   plotly: async () => ({ address: document.body.dataset.charts, done: () => {} }),
   structures: (id) => ["cif", "poscar"].map((format) => [format === "cif" ? "CIF" : "POSCAR", `api/v1/structures/${format}/${encodeURIComponent(id)}`]),
+  async landscape(id) {
+    const found = await got(`landscapes/${encodeURIComponent(id)}`);
+    if (!found) throw new Error("it is not there any more");
+    return found;
+  },
   /** Looks every few seconds whether what is shown has changed: a material is shown anew, the table when the reader asks. */
   follow(again) {
     const notice = h("button", { hidden: true, click: async () => {

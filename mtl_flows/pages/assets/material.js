@@ -99,19 +99,38 @@ function persistenceChart(cloud, bars) {
 
 function rankingCards(record, row) {
   const { ranking, landscape, drawing } = record, cards = [];
+  const width = landscape || source.landscape ? "w4" : "w7";
   const lengths = (values, unit) => values.map((value) => fmt(value)).join(" / ") + ` ${unit}`;
-  cards.push(card("Ranking", landscape ? "w4" : "w5", h("dl", {}, [
+  cards.push(card("Ranking", width === "w4" ? "w4" : "w5", h("dl", {}, [
     ["priority", fmt(ranking.priority)], ["v3/d3", fmt(ranking.v3_over_d3)], ["hops d1 / d2 / d3", lengths(ranking.d_A, "Å")], ["channels v1 / v2 / v3", lengths(ranking.v_A, "Å")], ["E 1D / 2D / 3D", lengths(ranking.E_eV, "eV")]].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     ranking.reason && h("p.muted", {}, ranking.reason), ranking.interpolated.length > 0 && h("p.muted", {}, `bond-valence parameters that are not published ones: ${ranking.interpolated.join(", ")}`)));
-  if (landscape) cards.push(card("Bond-valence landscape", "w4", viewer(`landscape of ${row.material_id}`, () => {
-    const scene = sceneOf(drawing, ["framework"]);
-    return { ...scene, faces: surfaceOf(landscape, landscape.level, true, drawing.lattice_A), hue: 205 };
-  }), caption(`Where the landscape lies below ${fmt(landscape.level_eV)} eV, at which it first spans three dimensions; coarse.`)));
+  if (landscape) cards.push(landscapeCard(landscape, drawing, row));
+  else if (source.landscape) {
+    const place = card("Bond-valence landscape", "w4", h("button", { click: async (event) => {
+      event.target.disabled = true;
+      event.target.textContent = "computing …";
+      await source.landscape(row.material_id).then((found) => place.replaceWith(landscapeCard(found, drawing, row)), (error) => event.target.replaceWith(h("p.error", {}, String(error))));
+    } }, "compute it"), caption("It is not stored. Computing takes some seconds."));
+    cards.push(place);
+  }
   if (known(row.priority) && known(row.E_3D_eV)) {
     const here = { ...row, formula: row.reduced_formula, measured_S_per_cm: row.conductivity_measured_S_per_cm };
-    cards.push(card("Among all", landscape ? "w4" : "w7", later(h("div"), "ranking", () => [rankingChart(report.ranking, here)])));
+    cards.push(card("Among all", width, later(h("div"), "ranking", () => [rankingChart(report.ranking, here)])));
   }
   return [h("div.grid", {}, cards)];
+}
+
+/** The landscape's surface, at the level at which it first percolates or any other. */
+function landscapeCard(landscape, drawing, row) {
+  let share = 100;
+  const told = h("output", {}, `${fmt(landscape.level_eV)} eV`);
+  const look = viewer(`landscape of ${row.material_id}`, () => ({ ...sceneOf(drawing, ["framework"]), faces: surfaceOf(landscape, (landscape.level * share) / 100, true, drawing.lattice_A), hue: 205 }));
+  const level = h("input", { type: "range", min: 10, max: 240, step: 5, value: 100, "aria-label": "level of the surface", input: (event) => {
+    share = Number(event.target.value);
+    told.textContent = `${fmt((landscape.level_eV * share) / 100)} eV`;
+    look.refresh();
+  } });
+  return card("Bond-valence landscape", "w4", look, h("div.bar", {}, h("label", {}, "below ", level), told), caption(`It first spans three dimensions at ${fmt(landscape.level_eV)} eV; coarse.`));
 }
 
 function dynamicsCards(record, row) {
