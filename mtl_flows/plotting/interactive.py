@@ -1,7 +1,7 @@
 """The figures for notebooks: plotly figure objects of the data that the figures for print and the pages are drawn from.
 
-Each function takes what is gathered for its figure elsewhere in `mtl_flows.plotting`, and returns what a notebook shows,
-``figure.write_html`` writes and ``figure.write_json`` keeps.
+Each function takes what is gathered for its figure elsewhere in `mtl_flows.plotting`, and returns what a notebook
+shows, ``figure.write_html`` writes and ``figure.write_json`` keeps.
 """
 
 from __future__ import annotations
@@ -126,23 +126,13 @@ def ranking_chart(points: Iterable[RankedPoint]) -> Figure:
     found = list(points)
     plain = [p for p in found if not p.measured_S_per_cm]
     told = [p for p in found if p.measured_S_per_cm]
-    traces = [
-        _points(name, *_ranked(chosen), **marker)
-        for name, chosen, marker in (
-            ("not measured", plain, {"color": GREY, "size": 6}),
-            (
-                "measured",
-                told,
-                {
-                    "color": [float(np.log10(p.measured_S_per_cm or 1.0)) for p in told],
-                    "size": 9,
-                    "colorscale": "Viridis",
-                    "colorbar": {"title": {"text": "log₁₀ σ measured"}},
-                },
-            ),
-        )
-        if chosen
-    ]
+    measured = {
+        "color": [float(np.log10(p.measured_S_per_cm or 1.0)) for p in told],
+        "colorscale": "Viridis",
+        "colorbar": {"title": {"text": "log₁₀ σ measured"}},
+    }
+    traces = [_points("not measured", *_ranked(plain), color=GREY, size=6)] if plain else []
+    traces += [_points("measured", *_ranked(told), size=9, **measured)] if told else []
     return _figure(
         traces,
         xaxis={"title": "v3/d3", "rangemode": "tozero"},
@@ -213,7 +203,7 @@ def displacement_chart(data: DisplacementData) -> Figure:
     for curve in data.curves:
         tint = SERIES[temperatures.index(curve.temperature_K) % len(SERIES)]
         name = f"{curve.temperature_K:g} K, no. {curve.ordering}"
-        line = {"type": "scatter", "mode": "lines", "name": name, "legendgroup": name}
+        line: dict[str, Any] = {"type": "scatter", "mode": "lines", "name": name, "legendgroup": name}
         traces.append({**line, "x": curve.lag_ps, "y": curve.msd_A2, "line": {"color": tint, "width": 1.2}})
         if curve.window_ps is not None:
             low, high = curve.window_ps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mtl_flows.stages import ScreeningParameters
     from mtl_flows.store.database import MTLStore
 
+T = TypeVar("T", np.float64, np.bool_)
 Floats = NDArray[np.float64]
 
 SHARES: Final = (0.5, 0.7, 0.9)
@@ -167,7 +168,8 @@ def surface_quads(data: VolumeData) -> Floats:
         edges = edges[(edges[:, one] > 0) & (edges[:, other] > 0)]  # the others belong to the next cell
         around = [edges, edges - back, edges - back - aside, edges - aside]
         faces.append(np.stack([vertices[tuple(place.T)] for place in around], axis=1))
-    return np.concatenate(faces) / shape + data.origin
+    quads: Floats = np.concatenate(faces) / shape + data.origin
+    return quads
 
 
 def plot_volume(data: VolumeData) -> Figure:
@@ -231,7 +233,7 @@ def _draw_faces(axes: Axes, data: VolumeData) -> None:
         axes.add_collection(polygons)
 
 
-def _rolled(values: NDArray[np.generic], by: NDArray[np.int_]) -> NDArray[np.generic]:
+def _rolled(values: NDArray[T], by: NDArray[np.int_]) -> NDArray[T]:
     """Values of the neighbours that lie `by` further on, in the periodic cell."""
     return np.roll(values, tuple(int(-n) for n in by), axis=(0, 1, 2))
 
