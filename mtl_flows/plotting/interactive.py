@@ -126,7 +126,7 @@ def ranking_chart(points: Iterable[RankedPoint]) -> Figure:
     found = list(points)
     plain = [p for p in found if not p.measured_S_per_cm]
     told = [p for p in found if p.measured_S_per_cm]
-    measured = {
+    measured: dict[str, Any] = {
         "color": [float(np.log10(p.measured_S_per_cm or 1.0)) for p in told],
         "colorscale": "Viridis",
         "colorbar": {"title": {"text": "log₁₀ σ measured"}},

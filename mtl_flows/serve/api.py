@@ -84,7 +84,7 @@ class MaterialRecord(BaseModel):
     )
 
 
-class Landscape(BaseModel):
+class LandscapeGrid(BaseModel):
     """A bond-valence landscape on a coarse grid over the cell."""
 
     shape: tuple[int, int, int] = Field(description="points along each axis")
@@ -169,7 +169,7 @@ def api_of(answers: Answers) -> APIRouter:
         """How far the simulations of a material are."""
         return JSONResponse(answers.progress(named.screening, material_id))
 
-    @router.get("/landscapes/{material_id:path}", response_model=Landscape, tags=["material"])
+    @router.get("/landscapes/{material_id:path}", response_model=LandscapeGrid, tags=["material"])
     def landscape(material_id: MaterialId, named: Annotated[OfScreening, Query()]) -> Response:
         """Compute the bond-valence landscape of a material: seconds, once."""
         return JSONResponse(answers.landscape(named.screening, material_id))
