@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
-.PHONY: env demo demo-long example test lanes installation lint docs clean
+.PHONY: env demo demo-long example test tutorial lanes installation lint docs clean
 
 env: $(STAMP)
 
@@ -47,6 +47,10 @@ test: env
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n 2
+
+# The tutorial and its notebook, as a reader would run them, with short simulations.
+tutorial: env
+	$(BIN)/python -m pytest -m tutorial tests/test_docs.py
 
 # The wheel with each extra alone, in environments of their own.
 installation: env

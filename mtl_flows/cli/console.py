@@ -162,6 +162,12 @@ class Reporter:
             of = f"/{self._total}" if self._total is not None else ""
             err.print(f"{self._title}: {self._done}{of} {note}".rstrip())
 
+    def then(self, title: str, total: int) -> "Reporter":
+        """Go on with the next part of the work, of which nothing is done yet."""
+        part = Reporter(title, total, self._progress)
+        part.advance(0, note="begun")
+        return part
+
     def reach(self, share: float, text: str) -> None:
         """Say how much of a whole of 100 % is done, between 0 and 1."""
         done = int(100 * share)

@@ -147,6 +147,15 @@ def take_in(
     refused: list[RejectionDocument] = []
     kept: dict[str, str] = {}
     with progress("ingest", 100, percent=True) as reporter:
+        comparison, compared = reporter, 0
+
+        def compare(done: int, of: int) -> None:
+            nonlocal comparison, compared
+            if not done:
+                comparison = reporter.then("comparing compositions", of)
+            else:
+                comparison.advance(done - compared)
+            compared = done
 
         def refuse(found: "Sequence[RejectionDocument]") -> None:
             refused.extend(found[: max(0, _REFUSALS_SHOWN - len(refused))])
@@ -168,6 +177,7 @@ def take_in(
             workers=workers,
             timeout_s=entry_timeout_s,
             progress=advance,
+            comparing=compare,
             on_refusals=refuse,
             on_kept=kept.update,
         )

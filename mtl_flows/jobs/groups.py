@@ -1,6 +1,6 @@
 """Grouping materials whose crystals match, and choosing who stands for each group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,10 @@ Changes = dict[str, tuple[str, str]]
 
 
 def find_groups(
-    store: MTLStore, guard: Guard, parameters: DuplicateParameters = DuplicateParameters()
+    store: MTLStore,
+    guard: Guard,
+    parameters: DuplicateParameters = DuplicateParameters(),
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Changes:
     """Place every material that came, changed or was withdrawn since it was last placed, withdrawn ones included.
 
@@ -28,6 +31,12 @@ def find_groups(
     match; what was found before stands, and a group that nobody joined or left is not looked at. A composition whose
     comparison fails, or takes more than an hour, is recorded as a rejection; of its materials only those of one
     crystal, and those found to match before, are a group. Another matcher than the one before compares everything anew.
+
+    Parameters
+    ----------
+    progress
+        Called at the beginning and after every batch, with how many compositions have been looked at and how many
+        there are.
 
     Returns
     -------
@@ -44,8 +53,12 @@ def find_groups(
         pending = store.groups.ungrouped()
         if not pending:
             return moved
+        progress(0, len(pending))
+        done = 0
         for keys in batched(pending, _BATCH):
             moved |= _place(store, keys, guard, parameters, keyed)
+            done += len(keys)
+            progress(done, len(pending))
 
 
 def _place(

@@ -44,6 +44,7 @@ def ingest(
     timeout_s: float = 120.0,
     memory_MB: int = 4000,
     progress: Callable[[IngestSummary, float], None] | None = None,
+    comparing: Callable[[int, int], None] = lambda _done, _of: None,
     on_refusals: Callable[[Sequence[RejectionDocument]], None] | None = None,
     on_kept: Callable[[Mapping[str, str]], None] | None = None,
 ) -> IngestSummary:
@@ -78,6 +79,8 @@ def ingest(
         What one entry of a file may cost.
     progress
         Called after every batch with the summary so far, and how much of all bytes has been read, between 0 and 1.
+    comparing
+        Called while newcomers are compared, with how many compositions have been looked at and how many there are.
     on_refusals
         Called after every batch with what was refused in it, known refusals included.
     on_kept
@@ -117,7 +120,7 @@ def ingest(
         store.releases.declare_complete(release)
     refresh_withdrawn(store)
     began, known = utc_now(), {ion: known_heads(store, ion) for ion in ions}
-    moved = find_groups(store, guard)
+    moved = find_groups(store, guard, progress=comparing)
     relabelled = {
         head
         for ion, before in known.items()

@@ -108,13 +108,14 @@ class StructureCollection(SubjectQueries):
     def materials_named(self, name: str) -> list[str]:
         """Ids of the materials that a name stands for, one of that very id first.
 
-        A name is an id, a code or file name without the source, a revision's id, or a file with or without its folder.
+        A name is an id, a code or file name without the source, a revision's id, or a file, with or without its folder
+        and its ending.
         """
         for query in (
             {"$or": [{"material_id": {"$in": [name, name.lower()]}}, {"names": name.casefold()}]},
             {"_id": name},
             {"file.name": name},
-            {"file.name": re.compile(rf"(^|/){re.escape(name)}$")},
+            {"file.name": re.compile(rf"(^|/){re.escape(name)}(\.[^/]*)?$")},
         ):
             if found := self.raw.distinct("material_id", query):
                 return sorted(found, key=lambda material: (material.casefold() != name.casefold(), material))

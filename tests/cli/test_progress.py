@@ -12,6 +12,9 @@ def read_on() -> None:
     with console.progress("ingest", 100, percent=True) as reporter:
         for share in (0.01, 0.12, 0.19, 0.5, 0.505, 1.0):
             reporter.reach(share, f"{1000 * share:.0f} files")
+        comparison = reporter.then("comparing compositions", 400)
+        for count in (200, 10, 190):
+            comparison.advance(count)
 
 
 def test_a_log_has_a_line_for_each_tenth(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,6 +23,9 @@ def test_a_log_has_a_line_for_each_tenth(capsys: pytest.CaptureFixture[str]) -> 
         "ingest: 12 %, 120 files",
         "ingest: 50 %, 500 files",
         "ingest: 100 %, 1000 files",
+        "comparing compositions: 0/400 begun",
+        "comparing compositions: 200/400",
+        "comparing compositions: 400/400",
     ]
 
 
@@ -30,3 +36,4 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = terminal.file.getvalue()
     assert "100%" in shown
     assert "ingest 1000 files" in shown
+    assert "comparing compositions" in shown

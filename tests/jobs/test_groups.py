@@ -134,7 +134,10 @@ def test_another_matcher_regroups_once_and_says_what_changed(store: MTLStore, fo
         return guarded_map(*arguments, workers=0)  # type: ignore[arg-type]
 
     strict = DuplicateParameters(max_volume_ratio=1.02)
-    assert find_groups(store, guard, strict) == {"z-larger": ("licl", "z-larger")}  # type: ignore[arg-type]
+    told: list[tuple[int, int]] = []
+    moved = find_groups(store, guard, strict, lambda done, of: told.append((done, of)))  # type: ignore[arg-type]
+    assert moved == {"z-larger": ("licl", "z-larger")}
+    assert told == [(0, len(SLUGS)), (len(SLUGS), len(SLUGS))]
     assert find_groups(store, guard, strict) == {}  # type: ignore[arg-type]
     assert find_groups(store, guard) == {"z-larger": ("z-larger", "licl")}  # type: ignore[arg-type]
 

@@ -62,6 +62,8 @@ def test_a_second_source_with_the_same_codes(store: MTLStore, deliver: Deliver) 
     assert formulas(store) == {"icsd-7.r1": "LiF", "cod-9.r1": "LiCl", "icsd-7@our-lab.r1": "LiBr"}
     # The bare code holds for every file that carries it.
     assert store.structures.materials_named("ICSD-7") == ["icsd-7", "cod-9", "icsd-7@our-lab"]
+    # A material that is called by a code is found by its file as well, with its ending or without.
+    assert store.structures.materials_named("b") == store.structures.materials_named("b.cif") == ["cod-9"]
     label(store, "icsd-7", known_conductor=True)
     assert known_groups(store, "Li") == {"icsd-7", "cod-9", "icsd-7@our-lab"}
     # What is said of one of them alone goes before that.
