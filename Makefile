@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
-.PHONY: env demo demo-long example test tutorial lanes installation lint docs clean
+.PHONY: env demo demo-long example test faults tutorial lanes installation lint docs clean
 
 env: $(STAMP)
 
@@ -48,9 +48,15 @@ test: env
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n 2
 
+<<<<<<< HEAD
 # The tutorial and its notebook, as a reader would run them, with short simulations.
 tutorial: env
 	$(BIN)/python -m pytest -m tutorial tests/test_docs.py
+=======
+# Servers that go away and workers that come back, at length; the tests have a short instance of each.
+faults: env
+	PYTHONPATH=tests $(BIN)/python tests/faults/long_forms.py $(FORMS)
+>>>>>>> 3fe1dab (Workers wait for a database that is away; half-written states are told by looking twice; options and rights are said in one line)
 
 # The wheel with each extra alone, in environments of their own.
 installation: env

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     serve_token: SecretStr | None = Field(
         None, description="token that mtl serve asks for, of 16 characters or more"
     )
+    patience_min: float = Field(
+        30.0, ge=0, description="minutes that a worker waits for a database that is away, before it ends"
+    )
     home: Path = Field(Path(EMBEDDED_FOLDER), description="folder of the embedded server and its data")
 
     @classmethod

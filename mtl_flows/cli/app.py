@@ -122,14 +122,25 @@ def main() -> None:
             app()
         finally:
             sys.stdout.flush()
-    except (MTLError, ModuleNotFoundError) as raised:
-        error = explained(raised) if isinstance(raised, ModuleNotFoundError) else raised
-        if os.environ.get("MTL_TRACEBACK") or not isinstance(error, MTLError):
-            raise
-        complain("error", f"({error.reason}) {error}")
-        sys.exit(exit_code(error))
     except (BrokenPipeError, SystemExit) as end:
         if not isinstance(end if isinstance(end, BrokenPipeError) else end.__context__, BrokenPipeError):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as raised:
+        error = _told(raised)
+        if os.environ.get("MTL_TRACEBACK") or not isinstance(error, MTLError):
+            raise
+        complain("error", f"({error.reason}) {error}")
+        sys.exit(exit_code(error))
+
+
+def _told(raised: Exception) -> Exception:
+    """Error of ours that says what one of a library's means; any other as it is."""
+    if isinstance(raised, ModuleNotFoundError):
+        return explained(raised)
+    if type(raised).__module__ == "pymongo.errors":
+        from mtl_flows.store.connection import told_by_server
+
+        return told_by_server(raised)  # type: ignore[arg-type]
+    return raised

@@ -228,7 +228,9 @@ def list_campaigns(json: Json = False) -> None:
 
 def _go_on(store: "MTLStore", address: "Connection", name: str, *, run: bool) -> None:
     """Decide and hand in a round; with `run`, work and decide until nothing is left to do."""
-    from mtl_flows.cli.work import fail_if_any, run_workers
+    from functools import partial
+
+    from mtl_flows.cli.work import fail_if_any, patient, run_workers
     from mtl_flows.jobs.screening import screening_parameters
     from mtl_flows.launch.campaign import advance_campaign
     from mtl_flows.launch.names import CATEGORIES
@@ -237,7 +239,8 @@ def _go_on(store: "MTLStore", address: "Connection", name: str, *, run: bool) ->
         campaign = store.campaigns.get(name)
         ion = campaign.provenance.parameters.mobile_ion
         screening = screening_parameters(store, campaign.screening or ion)
-        progress = advance_campaign(store, address, campaign, screening)
+        with patient() as waiting:
+            progress = waiting.through(partial(advance_campaign, store, address, campaign, screening))
         for workflow in progress.workflows:
             err.print(f"workflow {workflow.name!r} {workflow.outcome}: {len(workflow.fw_ids)} Fireworks")
         if progress.ended:

@@ -142,11 +142,12 @@ def take_in(
     entry_timeout_s: float = 120.0,
 ) -> "IngestSummary":
     """Ingest with progress; what it refused is said on standard error, at most the first few files."""
+    from mtl_flows.cli.work import patient
     from mtl_flows.jobs import ingest as stage
 
     refused: list[RejectionDocument] = []
     kept: dict[str, str] = {}
-    with progress("ingest", 100, percent=True) as reporter:
+    with progress("ingest", 100, percent=True) as reporter, patient():
         comparison, compared = reporter, 0
 
         def compare(done: int, of: int) -> None:

@@ -266,6 +266,15 @@ def worker(
         float, typer.Option("--timeout", help="Start no job after so many seconds; 0: no limit.")
     ] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for new jobs for ever.")] = False,
+    patience_min: Annotated[
+        float | None,
+        typer.Option(
+            "--patience",
+            metavar="MINUTES",
+            min=0,
+            help="Wait so long for a database that is away; 30 by default.",
+        ),
+    ] = None,
 ) -> None:
     """Run jobs that are ready, until none is left.
 
@@ -283,6 +292,8 @@ def worker(
     if device:
         # In the environment, it reaches the processes of the jobs.
         os.environ["MTL_DEVICE"] = checked_device(device)
+    if patience_min is not None:
+        os.environ["MTL_PATIENCE_MIN"] = str(patience_min)
     with connection(Settings.load()) as address:
         summaries = run_rounds(
             address,

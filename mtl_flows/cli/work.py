@@ -1,6 +1,7 @@
 """Running workers with progress: shared by the commands that do the work themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from mtl_flows.errors import MTLError
 if TYPE_CHECKING:
     from mtl_flows.launch.events import RocketEvent, WorkSummary
     from mtl_flows.store.connection import Connection
+    from mtl_flows.store.patience import Patience
 
 
 def launch_folder() -> Path:
@@ -17,6 +19,22 @@ def launch_folder() -> Path:
     from mtl_flows.settings import EMBEDDED_FOLDER, find_project_folder
 
     return find_project_folder() / EMBEDDED_FOLDER / "launches"
+
+
+@contextmanager
+def patient() -> "Iterator[Patience]":
+    """Wait for a database that is away, as long as the settings say, and say so."""
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import revive
+    from mtl_flows.store.patience import Patience
+
+    def say(told: str) -> None:
+        complain("waiting", told)
+
+    settings = Settings.load()
+    waiting = Patience(settings.patience_min * 60, say, revive=lambda: revive(settings))
+    with waiting.in_force():
+        yield waiting
 
 
 def run_workers(
@@ -38,6 +56,7 @@ def run_workers(
     """
     from mtl_flows.launch.events import RocketOutcome
     from mtl_flows.launch.worker import work
+    from mtl_flows.settings import Settings
 
     with progress("jobs", total) as reporter:
 
@@ -48,6 +67,8 @@ def run_workers(
                 reporter.advance(1, note=f"{event.name} done in {event.elapsed_s:.1f} s")
             elif event.outcome is RocketOutcome.FIZZLED:
                 reporter.advance(1, note=f"{event.name} failed")
+            elif event.outcome is RocketOutcome.WAITING:
+                complain("waiting", event.error)
             elif event.outcome is RocketOutcome.LOST:
                 complain(
                     "lost",
@@ -62,6 +83,7 @@ def run_workers(
             max_rockets=max_rockets,
             timeout_s=timeout_s,
             wait=wait,
+            patience_s=Settings.load().patience_min * 60,
             on_event=show,
         )
     for failure in summary.failures:
@@ -105,8 +127,13 @@ def _next_rounds(address: "Connection", categories: Sequence[str]) -> int:
 
     if not set(categories) & set(DYNAMICS):
         return 0
-    with MTLStore.connect(address) as store:
-        return len(advance_open_campaigns(store, address)) if store.campaigns.count() else 0
+
+    def decide() -> int:
+        with MTLStore.connect(address) as store:
+            return len(advance_open_campaigns(store, address)) if store.campaigns.count() else 0
+
+    with patient() as waiting:
+        return waiting.through(decide)
 
 
 def fail_if_any(summary: "WorkSummary") -> None:

@@ -20,6 +20,7 @@ from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.rockets import Budget, Unlimited, WorkOrder, run_rockets
 from mtl_flows.parallel import ignoring_interrupts
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.patience import Patience
 
 _LOOK_AROUND_S = 0.5
 
@@ -63,7 +64,8 @@ def run_crew(
                 for worker in workers.values():
                     worker.terminate()
         if watch.in_hand:
-            _give_back_dropped(connection, watch)
+            with Patience(order.patience_s, revive=connection.revive).in_force():
+                _give_back_dropped(connection, watch)
     if watch.errors:
         raise watch.errors[0]
     return interruption.requested

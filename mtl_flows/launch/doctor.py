@@ -17,14 +17,15 @@ from uuid import uuid4
 import yaml
 from jobflow.core.store import JobStore
 from maggma.stores import MemoryStore, MontyStore
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from mtl_flows.errors import MTLError
 from mtl_flows.launch.launchpad import job_store
 from mtl_flows.launch.names import HEARTBEAT_S
 from mtl_flows.settings import SETTINGS_FILE, Settings, find_project_folder
-from mtl_flows.store.connection import Connection, connection
+from mtl_flows.store.connection import Connection, connection, told_by_server
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.patience import UNAUTHORIZED
 
 Status = Literal["pass", "warn", "fail"]
 
@@ -35,6 +36,11 @@ _BLOB_STORE = "data"
 _OLDEST_SERVER, _TESTED_SERVER = (5, 2), (6, 0)
 _CLOCK_WARN_S = 2.0
 _DISK_FAIL_BYTES, _DISK_WARN_BYTES = 1e9, 10e9
+_RIGHTS = {
+    "storage engine": "clusterMonitor (serverStatus)",
+    "server disk": "clusterMonitor (dbStats of admin)",
+}
+"""What a user needs beside readWrite on the database for a check alone; nothing else asks that."""
 _SECRET_WORDS = ("password:", "mongo_uri:", "api_key:")
 _CONFIGURED_FILES = (SETTINGS_FILE, "my_launchpad.yaml", "jobflow.yaml", "FW_config.yaml", "my_qadapter.yaml")
 _LIBRARIES = (
@@ -111,10 +117,14 @@ def _tried(name: str, check: Callable[[], CheckResult]) -> CheckResult:
         return check()
     except MTLError as error:
         return CheckResult(name, "fail", error.message, error.remedy)
-    except PyMongoError as error:  # the text may repeat the address
-        return CheckResult(
-            name, "fail", type(error).__name__, "the user may lack the rights this check needs"
-        )
+    except PyMongoError as error:  # whose text may repeat the address
+        if isinstance(error, OperationFailure) and error.code == UNAUTHORIZED:
+            needed = _RIGHTS.get(
+                name, "the role readWrite, which workers need; one who only reads does without"
+            )
+            return CheckResult(name, "warn", "the user may not ask that", f"grant {needed}, or do without")
+        told = told_by_server(error)
+        return CheckResult(name, "fail", told.message, told.remedy)
     except (yaml.YAMLError, OSError, ValueError, KeyError, TypeError) as error:  # likewise
         return CheckResult(
             name, "fail", f"unusable configuration: {type(error).__name__}", "mtl init --force"

@@ -16,6 +16,8 @@ class RocketOutcome(StrEnum):
     """The worker was interrupted; the job is ready to run again."""
     LOST = "lost"
     """The job was given to another worker while this one was away, and is that one's affair now."""
+    WAITING = "waiting"
+    """No step of a Firework: the worker waits for the database, or has it back; the error says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class RocketEvent:
     elapsed_s
         Seconds since it started.
     error
-        Type and message of the exception, for a job that fizzled.
+        Type and message of the exception, for a job that fizzled; what is told, for a worker that waits.
     """
 
     outcome: RocketOutcome

@@ -12,7 +12,7 @@ from fireworks import LaunchPad
 from pymongo.errors import PyMongoError
 
 from mtl_flows.launch.insides import heartbeat_started_by
-from mtl_flows.launch.names import HEARTBEAT_S
+from mtl_flows.launch.names import HEARTBEAT_S, SIGN_FIELD
 
 
 @contextmanager
@@ -36,7 +36,17 @@ def heartbeats() -> Iterator[None]:
             thread.join()
 
 
+def sign(pad: LaunchPad, launch_id: int) -> None:
+    """Let the server write down by its own clock when the job was seen alive: that of a worker may be wrong."""
+    pad.launches.update_one(
+        {"launch_id": launch_id, "state": "RUNNING"}, {"$currentDate": {SIGN_FIELD: True}}
+    )
+
+
 def _beat(pad: LaunchPad, launch_id: int, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT_S):
+    while True:
         with suppress(PyMongoError):
             pad.ping_launch(launch_id)
+            sign(pad, launch_id)
+        if stop.wait(HEARTBEAT_S):
+            return

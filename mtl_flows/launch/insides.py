@@ -72,18 +72,26 @@ def insert_workflows(pad: LaunchPad, documents: Sequence[WorkflowDocuments]) -> 
     set of int
         Places of those that an index forbids; nothing of them is written.
     """
-    forbidden: set[int] = set()
+    forbidden = _insert(pad.workflows, [d.workflow for d in documents])
+    inserted = [f for k, d in enumerate(documents) if k not in forbidden for f in d.fireworks]
+    if inserted and (doubled := _insert(pad.fireworks, inserted)):
+        raise DuplicateKeyError(f"ids of {len(doubled)} Fireworks are in use")
+    return forbidden
+
+
+def _insert(collection: Any, documents: Sequence[dict[str, Any]]) -> set[int]:
+    """Insert documents; gives the places of those that an index of ours or FireWorks' forbids.
+
+    One that is there under its own ``_id``, which was made for it, was written before the server went away.
+    """
     try:
-        pad.workflows.insert_many([d.workflow for d in documents], ordered=False)
+        collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
         errors = (error.details or {}).get("writeErrors", [])
         if not errors or any(e["code"] != _DUPLICATE_KEY for e in errors):
             raise
-        forbidden = {e["index"] for e in errors}
-    inserted = [f for k, d in enumerate(documents) if k not in forbidden for f in d.fireworks]
-    if inserted:
-        pad.fireworks.insert_many(inserted, ordered=False)
-    return forbidden
+        return {e["index"] for e in errors if e.get("keyPattern") != {"_id": 1}}
+    return set()
 
 
 def refresh_workflow(pad: LaunchPad, fw_id: int) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Self
 
+from bson import ObjectId
 from fireworks import FWAction, LaunchPad
 
 from mtl_flows.launch.events import as_time
-from mtl_flows.launch.names import HEARTBEAT_FIELD
+from mtl_flows.launch.names import HEARTBEAT_FIELD, SIGN_FIELD
 from mtl_flows.launch.process import WorkerProcess
 
 MAX_LOSSES = 3
@@ -28,13 +29,28 @@ class LostLaunch:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class ServerClock:
+    """What time it is for the server, and when it was started, by its own clock."""
+
+    now: datetime
+    up_since: datetime
+
+    @classmethod
+    def read(cls, pad: LaunchPad) -> Self:
+        """Ask the server."""
+        hello = pad.connection.admin.command("hello")
+        process: ObjectId = hello["topologyVersion"]["processId"]  # made when the process began
+        return cls(as_time(hello["localTime"]), process.generation_time)
+
+
 def lost_launches(pad: LaunchPad, lost_after_s: float) -> Iterator[LostLaunch]:
     """Find launches whose process has ended on this machine, or that gave no sign of life for too long.
 
-    Too long means `lost_after_s`, but at least three heartbeats of the worker in question.
+    Too long means `lost_after_s`, but at least three heartbeats of the worker in question, by the server's clock.
     """
-    now = datetime.now(UTC)
-    fields = {"launch_id": 1, "fw_id": 1, "fworker": 1, "state_history": 1, "host": 1}
+    clock = ServerClock.read(pad)
+    fields = {"launch_id": 1, "fw_id": 1, "fworker": 1, "state_history": 1, "host": 1, SIGN_FIELD: 1}
     for launch in pad.launches.find({"state": "RUNNING"}, fields):
         if not pad.fireworks.find_one(
             {
@@ -48,7 +64,7 @@ def lost_launches(pad: LaunchPad, lost_after_s: float) -> Iterator[LostLaunch]:
         env = launch["fworker"].get("env") or {}
         process = WorkerProcess.from_env(env)
         heartbeat_s = float(env.get(HEARTBEAT_FIELD, _FIREWORKS_HEARTBEAT_S))
-        silence = now - last_sign(launch)
+        silence = clock.now - max(last_sign(launch), clock.up_since)  # nobody signs while the server is away
         if process is not None and process.is_gone:
             why = f"WorkerLost: process {process.pid} on {launch['host']} ended in the middle of the job"
         elif silence > timedelta(seconds=max(lost_after_s, _MISSED_HEARTBEATS * heartbeat_s)):
@@ -86,7 +102,9 @@ def give_back(pad: LaunchPad, launch: LostLaunch, *, count_loss: bool = True) ->
 
 
 def last_sign(launch: Mapping[str, Any]) -> datetime:
-    """Time of a launch's last sign of life, or of its end."""
+    """Time of a launch's last sign of life, or of its end: by the server's clock where our workers run it."""
+    if SIGN_FIELD in launch:
+        return as_time(launch[SIGN_FIELD])
     latest = launch["state_history"][-1]
     return as_time(latest.get("updated_on") or latest["created_on"])
 

@@ -49,5 +49,8 @@ HEARTBEAT_S = 60.0
 HEARTBEAT_FIELD = "mtl_heartbeat_s"
 """Field of a worker's environment that says so, and through it of every launch."""
 
+SIGN_FIELD = "mtl_alive"
+"""Field of a launch: when its job was seen alive, by the server's clock."""
+
 LOST_AFTER_S = 10 * HEARTBEAT_S
 """Seconds of silence after which a run counts as lost."""

@@ -1,12 +1,12 @@
 """Put right what dead workers, full disks and absent servers leave behind."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from graphlib import TopologicalSorter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from fireworks import LaunchPad
 
@@ -14,16 +14,17 @@ from mtl_flows.launch.events import as_time
 from mtl_flows.launch.failures import FailureGroup, failures
 from mtl_flows.launch.insides import refresh_workflow
 from mtl_flows.launch.launchpad import launchpad
-from mtl_flows.launch.lost import give_back, lost_launches, was_lost
+from mtl_flows.launch.lost import ServerClock, give_back, lost_launches, was_lost
 from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.ownership import has_ended
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
-LOCK_PATIENCE_S = 10.0
-_LOCK_POLL_S = 0.2
-SETTLED_AFTER = timedelta(seconds=60)  # younger than this may be a write in progress
+LOOK_AGAIN_S = 10.0
+"""Seconds for which half-written things have to stand unchanged."""
+SETTLED_AFTER = timedelta(seconds=60)
+"""Age before which workflows without Fireworks, and Fireworks without workflow, may be a submission in progress."""
 _FOR_EVER_S = 10 * 365 * 86400
 _OVER = ("COMPLETED", "ARCHIVED")
 _STATE = {"_id": 0, "fw_id": 1, "state": 1}
@@ -80,15 +81,11 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
     """
     pad = launchpad(connection)
     try:
-        unlocked = _unlock(pad)
         returned: list[int] = []
         exhausted: list[int] = []
+        mended = mend(pad)  # first: what is locked cannot be given back
         for launch in list(lost_launches(pad, lost_after_s)):
             (returned if give_back(pad, launch) else exhausted).append(launch.fw_id)
-        returned += _release_reserved(pad)
-        unfinished = _unfinished(pad)
-        removed = [*_remove_hollow(pad, unfinished), *_remove_orphans(pad, unfinished)]
-        refreshed = [*_refresh_ended(pad), *_refresh_stale(pad, _unfinished(pad))]
         with connection.client() as client:
             store = MTLStore(client, connection.database)
             swept = store.frames.sweep(store.dynamics, partial(has_ended, pad))
@@ -96,65 +93,102 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
     finally:
         pad.connection.close()
     return RecoverSummary(
-        returned=tuple(returned),
+        returned=(*returned, *mended.returned),
         exhausted=tuple(exhausted),
-        refreshed=tuple(refreshed),
-        unlocked=tuple(unlocked),
-        removed=tuple(removed),
+        refreshed=mended.refreshed,
+        unlocked=mended.unlocked,
+        removed=mended.removed,
         swept=swept,
         failures=tuple(failed),
     )
 
 
-def _unlock(pad: LaunchPad) -> list[int]:
-    """Unlock workflows that stay locked and unchanged; a living process holds a lock for moments."""
-    locked = {"locked": {"$exists": True}}
-    held = {w["_id"]: w["updated_on"] for w in pad.workflows.find(locked, {"updated_on": 1})}
-    deadline = time.monotonic() + LOCK_PATIENCE_S
-    while held and time.monotonic() < deadline:
-        time.sleep(_LOCK_POLL_S)
-        now = {w["_id"]: w["updated_on"] for w in pad.workflows.find(locked, {"updated_on": 1})}
-        held = {key: updated for key, updated in held.items() if now.get(key) == updated}
-    stuck = list(pad.workflows.find({"_id": {"$in": list(held)}}, {"nodes": 1}))
-    pad.workflows.update_many({"_id": {"$in": list(held)}}, {"$unset": {"locked": True}})
-    return [min(workflow["nodes"]) for workflow in stuck]
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What `mend` put right; as in `RecoverSummary`."""
+
+    unlocked: tuple[int, ...] = ()
+    returned: tuple[int, ...] = ()
+    removed: tuple[str, ...] = ()
+    refreshed: tuple[int, ...] = ()
 
 
-def _release_reserved(pad: LaunchPad) -> list[int]:
-    """Give back Fireworks that a worker reserved without getting as far as launching them.
+class _Torn(NamedTuple):
+    """Something that may be half-written: of which kind, whose, and how it stood."""
 
-    Reservations of a queue have a launch of their own; they expire after two weeks, as FireWorks has it.
+    kind: Literal["locked", "reserved", "hollow", "orphan", "stale"]
+    key: Any
+    stood: str
+
+
+def mend(pad: LaunchPad) -> Mended:
+    """Put right what dead workers and absent servers left between two writes; safe beside workers.
+
+    What looks half-written is looked at again after some seconds: what has changed meanwhile is somebody's work. The
+    clocks of those who wrote it, which may be wrong, do not decide that.
     """
-    pad.detect_unreserved(rerun=True)
-    released = []
-    for firework in pad.fireworks.find({"state": "RESERVED"}, {"fw_id": 1, "launches": 1, "updated_on": 1}):
-        launches = {"launch_id": {"$in": firework["launches"]}, "state": "RESERVED"}
-        if _is_settled(firework["updated_on"]) and not pad.launches.find_one(launches):
-            released += pad.rerun_fw(firework["fw_id"])
-    return released
+    returned = tuple(pad.detect_unreserved(rerun=True))  # of a queue; they expire after two weeks
+    torn = _torn(pad)
+    if torn:
+        time.sleep(LOOK_AGAIN_S)
+        torn &= _torn(pad)
+    unlocked = [_unlock(pad, key) for kind, key, _ in torn if kind == "locked"]
+    for kind, key, _ in sorted(torn, key=str):
+        if kind == "reserved":
+            returned += tuple(pad.rerun_fw(key))
+    removed = [
+        _remove(pad, kind, key) for kind, key, _ in sorted(torn, key=str) if kind in ("hollow", "orphan")
+    ]
+    refreshed = _refresh_ended(pad)
+    for kind, key, _ in sorted(torn, key=str):
+        if kind == "stale":
+            refreshed += _refresh(pad, key)
+    return Mended(tuple(sorted(unlocked)), returned, tuple(removed), tuple(refreshed))
 
 
-def _remove_hollow(pad: LaunchPad, unfinished: Iterable["_Unfinished"]) -> Iterator[str]:
-    """Remove workflows without Fireworks: a submission that broke off, whose claim bars its repetition."""
+def _torn(pad: LaunchPad) -> set[_Torn]:
+    """Whatever looks half-written now."""
+    found = {
+        _Torn("locked", workflow["_id"], str(workflow["updated_on"]))
+        for workflow in pad.workflows.find({"locked": {"$exists": True}}, {"updated_on": 1})
+    }
+    # Reserved without a launch: by a worker that did not get as far. Reservations of a queue have launches.
+    reserved = {"state": "RESERVED"}
+    for firework in pad.fireworks.find(reserved, {"fw_id": 1, "launches": 1, "updated_on": 1}):
+        if not pad.launches.find_one({"launch_id": {"$in": firework["launches"]}, **reserved}):
+            found.add(_Torn("reserved", firework["fw_id"], str(firework["updated_on"])))
+    now = ServerClock.read(pad).now
+    unfinished = _unfinished(pad)
     for workflow, states in unfinished:
-        if not states and _is_settled(workflow["created_on"]):
-            pad.workflows.delete_one({"_id": workflow["_id"]})
-            yield workflow["name"]
-
-
-def _remove_orphans(pad: LaunchPad, unfinished: Iterable["_Unfinished"]) -> Iterator[str]:
-    """Remove Fireworks of no workflow: the job that created them had no time to write their workflow.
-
-    That job is not recorded as completed, so its state is brought up to date next and creates them again.
-    """
+        if states and _is_stale(workflow, states):
+            found.add(_Torn("stale", workflow["_id"], f"{workflow['updated_on']} {states}"))
+        elif not states and now - as_time(workflow["created_on"]) > SETTLED_AFTER:
+            # A submission that broke off, whose claim bars its repetition.
+            found.add(_Torn("hollow", workflow["_id"], ""))
+    # Of no workflow: the job that created them had no time to write it. It is not recorded as completed, so its
+    # state is brought up to date next and creates them again.
     placed = {fw_id for _, states in unfinished for fw_id in states}
     unbegun = {"state": {"$in": ["READY", "WAITING"]}}
     left = [f["fw_id"] for f in pad.fireworks.find(unbegun, _STATE) if f["fw_id"] not in placed]
-    fields = {"fw_id": 1, "name": 1, "created_on": 1}
-    for firework in pad.fireworks.find({"fw_id": {"$in": left}}, fields) if left else ():
-        if _is_settled(firework["created_on"]) and not pad.workflows.find_one({"nodes": firework["fw_id"]}):
-            pad.fireworks.delete_one({"_id": firework["_id"]})
-            yield firework["name"]
+    for firework in (
+        pad.fireworks.find({"fw_id": {"$in": left}}, {"fw_id": 1, "created_on": 1}) if left else ()
+    ):
+        settled = now - as_time(firework["created_on"]) > SETTLED_AFTER
+        if settled and not pad.workflows.find_one({"nodes": firework["fw_id"]}, {"_id": 1}):
+            found.add(_Torn("orphan", firework["_id"], ""))
+    return found
+
+
+def _unlock(pad: LaunchPad, key: Any) -> int:
+    """Unlock a workflow; gives its first Firework."""
+    workflow = pad.workflows.find_one_and_update({"_id": key}, {"$unset": {"locked": True}})
+    return int(min(workflow["nodes"]))
+
+
+def _remove(pad: LaunchPad, kind: str, key: Any) -> str:
+    """Remove a workflow without Fireworks or a Firework without workflow; gives its name."""
+    collection = pad.workflows if kind == "hollow" else pad.fireworks
+    return str(collection.find_one_and_delete({"_id": key})["name"])
 
 
 def _refresh_ended(pad: LaunchPad) -> list[int]:
@@ -168,16 +202,13 @@ def _refresh_ended(pad: LaunchPad) -> list[int]:
     return list(ended)
 
 
-def _refresh_stale(pad: LaunchPad, unfinished: Iterable["_Unfinished"]) -> list[int]:
-    """Bring workflows up to date whose record of states lags behind their Fireworks, parents first."""
-    refreshed = []
-    for workflow, states in unfinished:
-        if states and _is_settled(workflow["updated_on"]) and _is_stale(workflow, states):
-            parents = {int(fw_id): above for fw_id, above in workflow["parent_links"].items()}
-            for fw_id in TopologicalSorter(dict.fromkeys(states, ()) | parents).static_order():
-                refresh_workflow(pad, fw_id)
-            refreshed += sorted(states)
-    return refreshed
+def _refresh(pad: LaunchPad, key: Any) -> list[int]:
+    """Bring a workflow up to date whose record of states lags behind its Fireworks, parents first."""
+    workflow = pad.workflows.find_one({"_id": key}, {"nodes": 1, "parent_links": 1})
+    parents = {int(fw_id): above for fw_id, above in workflow["parent_links"].items()}
+    for fw_id in TopologicalSorter(dict.fromkeys(workflow["nodes"], ()) | parents).static_order():
+        refresh_workflow(pad, fw_id)
+    return sorted(workflow["nodes"])
 
 
 class _Unfinished(NamedTuple):
@@ -204,7 +235,3 @@ def _is_stale(workflow: Mapping[str, Any], states: Mapping[int, str]) -> bool:
         for fw_id, parents in workflow["parent_links"].items()
     )
     return startable or recorded != states
-
-
-def _is_settled(written: str | datetime) -> bool:
-    return datetime.now(UTC) - as_time(written) > SETTLED_AFTER

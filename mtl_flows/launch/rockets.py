@@ -8,12 +8,12 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from fireworks import Firework, FWorker, LaunchPad
 from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import create_datestamp_dir
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 from mtl_flows.errors import DatabaseUnavailableError
 from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
@@ -24,17 +24,15 @@ from mtl_flows.launch.lost import LostLaunch, give_back, last_sign, lost_launche
 from mtl_flows.launch.names import HEARTBEAT_FIELD, HEARTBEAT_S, LOST_AFTER_S
 from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.process import WorkerProcess
+from mtl_flows.launch.recover import mend
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.patience import PATIENCE_S, Patience, why_away
 
 FWORKER_NAME = "mtl"
 CREW_FIELD = "mtl_crew"
 
 _IDLE_S = 0.5
 IN_TRANSITION = timedelta(seconds=10)
-_PATIENCE_S = 600.0
-RETRY_S = 5.0
-
-T = TypeVar("T")
 
 
 class Budget(Protocol):
@@ -79,6 +77,8 @@ class WorkOrder:
         Value of ``time.monotonic()`` after which no job is started any more.
     wait
         Whether to wait for new work when there is none, instead of ending.
+    patience_s
+        Longest outage of the database to wait for.
     """
 
     categories: Sequence[str]
@@ -87,6 +87,7 @@ class WorkOrder:
     looks: int = 1
     deadline: float = float("inf")
     wait: bool = False
+    patience_s: float = PATIENCE_S
 
 
 @dataclass(slots=True)
@@ -99,9 +100,10 @@ class _Checkout:
 
 
 class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
-    """A LaunchPad that knows what its worker is doing, and survives an absent server for a while."""
+    """A LaunchPad that knows what its worker is doing."""
 
     interruption: Interruption
+    patience: Patience
     checkout: _Checkout | None = None
     on_checkout: Callable[[_Checkout], None]
     on_unreadable: Callable[[int, Exception], None]
@@ -119,40 +121,30 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
     def get_fw_by_id(self, fw_id: int) -> Firework:
         """Read a Firework; FireWorks lets one that cannot be read fizzle without a word."""
         try:
-            return self.patiently(lambda: super(WorkerLaunchPad, self).get_fw_by_id(fw_id))
+            return super().get_fw_by_id(fw_id)
         except Exception as error:
             self.on_unreadable(fw_id, error)
             raise
 
     def complete_launch(self, launch_id: int, *args: Any, **kwargs: Any) -> Any:
-        """Record how a job ended; keep trying while the server is away, since the work is done.
+        """Record how a job ended, unless it waited for the database in vain: then it is given back.
 
         How a job ended that was given to another worker meanwhile is nobody's concern.
         """
         with self.interruption.shield():
             mine = self.checkout
-            if mine and mine.launch_id == launch_id and not self.patiently(lambda: owns(self, launch_id)):
-                mine.lost = True
-                return None
-            return self.patiently(
-                lambda: super(WorkerLaunchPad, self).complete_launch(launch_id, *args, **kwargs)
-            )
+            if mine and mine.launch_id == launch_id:
+                if not owns(self, launch_id):
+                    mine.lost = True
+                    return None
+                if self.patience.exhausted:
+                    return None
+            return super().complete_launch(launch_id, *args, **kwargs)
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
         """Give a sign of life; one that does not get through must not end the heartbeat."""
         with suppress(PyMongoError):
             super().ping_launch(*args, **kwargs)
-
-    def patiently(self, operation: Callable[[], T]) -> T:
-        """Repeat an operation while the server cannot be reached: up to ten minutes, or until interrupted."""
-        give_up = time.monotonic() + _PATIENCE_S
-        while True:
-            try:
-                return operation()
-            except ConnectionFailure:
-                if time.monotonic() > give_up or self.interruption.requested:
-                    raise
-                time.sleep(RETRY_S)
 
 
 def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_event: EventCallback) -> bool:
@@ -166,24 +158,34 @@ def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_eve
     Raises
     ------
     DatabaseUnavailableError
-        If no server answers, or if it stays away for ten minutes.
+        If no server answers, or if it stays away for longer than the order has patience.
     """
     interruption = Interruption()
     with interruption.installed(), worker_environment(connection, order.folder):
         pad = open_launchpad(connection, WorkerLaunchPad)
+        worker = _Worker(pad, order, budget, on_event, interruption, connection.revive)
         try:
-            _Worker(pad, order, budget, on_event, interruption).run()
+            with worker.patience.in_force():
+                worker.run()
         except KeyboardInterrupt:
             pass  # the job in hand has been given back
-        except ConnectionFailure:
-            raise DatabaseUnavailableError(
-                "the MongoDB server went away",
-                subject=connection.redacted,
-                remedy="when it is back, `mtl recover` puts the job in hand right",
-            ) from None
+        except (PyMongoError, DatabaseUnavailableError) as error:
+            if not why_away(error):
+                raise
+            raise _went_away(connection) from None
         finally:
             pad.connection.close()
+    if worker.patience.exhausted:
+        raise _went_away(connection)
     return interruption.requested
+
+
+def _went_away(connection: Connection) -> DatabaseUnavailableError:
+    return DatabaseUnavailableError(
+        "the MongoDB server went away",
+        subject=connection.redacted,
+        remedy="when it is back, start workers again; the job in hand is run again, mtl recover does so at once",
+    )
 
 
 class _Worker:
@@ -194,7 +196,12 @@ class _Worker:
         budget: Budget,
         on_event: EventCallback,
         interruption: Interruption,
+        revive: Callable[[], None],
     ) -> None:
+        self.patience = Patience(
+            order.patience_s, self._tell_of_outage, interrupted=lambda: interruption.requested, revive=revive
+        )
+        self.mended_outages = 0
         self.pad = pad
         self.order = order
         self.budget = budget
@@ -202,6 +209,7 @@ class _Worker:
         self.streams = sys.stdout, sys.stderr
         self.interruption = interruption
         pad.interruption = interruption
+        pad.patience = self.patience
         pad.on_checkout = lambda checkout: self._report(RocketOutcome.STARTED, checkout)
         pad.on_unreadable = self._report_unreadable
         env = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S, CREW_FIELD: order.crew}
@@ -209,7 +217,11 @@ class _Worker:
 
     def run(self) -> None:
         looks = 0
-        while time.monotonic() < self.order.deadline and self.budget.acquire(False):
+        while (
+            time.monotonic() < self.order.deadline
+            and not self.patience.exhausted
+            and self.budget.acquire(False)
+        ):
             if self._run_next():
                 looks = 0
             else:
@@ -222,10 +234,21 @@ class _Worker:
 
     def _more_to_come(self) -> bool:
         """Whether to wait: for new work, or for what others run. Looks after those others meanwhile."""
-        if not (self.order.wait or self.pad.patiently(self._others_are_busy)):
-            return False
-        for launch in self.pad.patiently(lambda: list(lost_launches(self.pad, LOST_AFTER_S))):
+        if not (self.order.wait or self.patience.through(self._others_are_busy)):
+            return self._mended_after_outage()
+        for launch in self.patience.through(lambda: list(lost_launches(self.pad, LOST_AFTER_S))):
             give_back(self.pad, launch)
+        return True
+
+    def _mended_after_outage(self) -> bool:
+        """Put right what an outage may have torn apart, unless that was done; whether it was done now.
+
+        A write whose answer was lost may have happened: then a job is reserved for nobody, or a workflow locked.
+        """
+        if self.patience.outages == self.mended_outages:
+            return False
+        self.mended_outages = self.patience.outages
+        self.patience.through(lambda: mend(self.pad))
         return True
 
     def _others_are_busy(self) -> bool:
@@ -242,7 +265,7 @@ class _Worker:
         launch = self.pad.launches.find_one({"fw_id": firework["fw_id"]}, sort=[("launch_id", -1)])
         if launch is None or launch["state"] != "RUNNING":
             times = [as_time(firework["updated_on"])] + ([last_sign(launch)] if launch else [])
-            return datetime.now(UTC) - max(times) < IN_TRANSITION
+            return abs(datetime.now(UTC) - max(times)) < IN_TRANSITION  # clocks differ
         env = launch["fworker"]["env"] or {}
         return env.get(CREW_FIELD) == self.order.crew or self._waits_for(firework["fw_id"])
 
@@ -252,7 +275,7 @@ class _Worker:
         return self.pad.fireworks.find_one({**self.fworker.query, **awaited}, {"_id": 1}) is not None
 
     def _run_next(self) -> bool:
-        if not self.pad.patiently(lambda: self.pad.run_exists(self.fworker)):
+        if not self.patience.through(lambda: self.pad.run_exists(self.fworker)):
             return False
         folder = Path(create_datestamp_dir(self.order.folder, self.pad.m_logger, prefix="launcher_"))
         self.pad.checkout = None
@@ -271,10 +294,10 @@ class _Worker:
         checkout = self.pad.checkout
         if checkout is None:
             return
-        launch = self.pad.patiently(lambda: self.pad.get_launch_by_id(checkout.launch_id))
+        launch = self.patience.through(lambda: self.pad.get_launch_by_id(checkout.launch_id))
         unfinished = launch.state == "RUNNING"
         if checkout.lost or (
-            unfinished and not self.pad.patiently(lambda: owns(self.pad, checkout.launch_id))
+            unfinished and not self.patience.through(lambda: owns(self.pad, checkout.launch_id))
         ):
             self._report(RocketOutcome.LOST, checkout)
         elif launch.state == "COMPLETED":
@@ -302,6 +325,10 @@ class _Worker:
         message = f"{type(error).__name__}: {error}"
         folder = str(self.order.folder)
         self._tell(RocketEvent(RocketOutcome.FIZZLED, fw_id, name, folder, os.getpid(), 0.0, message))
+
+    def _tell_of_outage(self, told: str) -> None:
+        folder = str(self.order.folder)
+        self._tell(RocketEvent(RocketOutcome.WAITING, 0, "", folder, os.getpid(), error=told))
 
     def _tell(self, event: RocketEvent) -> None:
         stdout, stderr = self.streams

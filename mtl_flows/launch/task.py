@@ -1,5 +1,6 @@
 """The task of every Firework: a job of jobflow that writes in the name of its launch, under whatever worker."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -14,12 +15,14 @@ from mtl_flows.jobs.context import owned_by
 from mtl_flows.launch.insides import launch_in_hand
 from mtl_flows.launch.names import PAUSE_FIELD
 from mtl_flows.launch.ownership import owner_of
+from mtl_flows.settings import Settings
 from mtl_flows.store.owner import Owner
+from mtl_flows.store.patience import Patience, patience
 
 
 @explicit_serialize
 class OwnedJob(JobFiretask):
-    """jobflow's task, whose writes are refused once the job was given to another worker.
+    """jobflow's task, which waits for a database that is away and writes only while its launch owns it.
 
     `mtl worker`, `rlaunch` and `qlaunch` run it alike.
     """
@@ -40,8 +43,9 @@ class OwnedJob(JobFiretask):
             If the job was given to another worker meanwhile; the launch of that one is not touched.
         """
         owner = owner_of(self.launchpad, launch_in_hand(self.launchpad, self.fw_id))
-        with owned_by(owner), _outputs_of(owner):
-            action: FWAction = super().run_task(fw_spec)  # type: ignore[no-untyped-call]
+        with _patience() as waiting, waiting.guarded_by(owner.check), owned_by(owner), _outputs_of(owner):
+            # A job that is cut off by an outage finds what it did in the store when it is run again.
+            action: FWAction = waiting.through(lambda: super(OwnedJob, self).run_task(fw_spec))  # type: ignore[no-untyped-call]
         created = (*action.detours, *action.additions)
         for workflow in created:
             own(workflow)
@@ -78,6 +82,21 @@ class _OwnedJobStore(JobStore):
         """Write outputs, unless the job was given to another worker."""
         self._owner.check()
         super().update(*args, **kwargs)
+
+
+def _tell(told: str) -> None:
+    sys.stderr.write(f"{told}\n")
+
+
+@contextmanager
+def _patience() -> Iterator[Patience]:
+    """The worker's, or that of the settings under `rlaunch`."""
+    if (standing := patience()) is not None:
+        yield standing
+        return
+    own = Patience(Settings.load().patience_min * 60, _tell)
+    with own.in_force():
+        yield own
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from mtl_flows.launch.events import EventCallback, RocketEvent, WorkSummary
 from mtl_flows.launch.names import CATEGORIES, EXTRA_OF
 from mtl_flows.launch.rockets import Unlimited, WorkOrder, run_rockets
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.patience import PATIENCE_S
 
 
 def ignore(event: RocketEvent) -> None:
@@ -27,6 +28,7 @@ def work(
     timeout_s: float | None = None,
     wait: bool = False,
     processes: int = 1,
+    patience_s: float = PATIENCE_S,
     on_event: EventCallback = ignore,
 ) -> WorkSummary:
     """Run jobs until none is left.
@@ -50,13 +52,15 @@ def work(
         Wait for new work for ever, instead of ending when there is none.
     processes
         How many jobs to run at a time, each in a process of its own; 1 runs them in this process.
+    patience_s
+        Longest outage of the database to wait for; jobs do not fail for it.
     on_event
         Called in this process and thread when a job starts and when it ends.
 
     Raises
     ------
     DatabaseUnavailableError
-        If no server answers, or if it stays away for ten minutes.
+        If no server answers, or if it stays away for longer than there is patience.
     MissingExtraError
         If what such jobs need is not installed here.
     """
@@ -69,6 +73,7 @@ def work(
         looks=1 if processes == 1 else 3,
         deadline=deadline,
         wait=wait,
+        patience_s=patience_s,
     )
     events: list[RocketEvent] = []
 

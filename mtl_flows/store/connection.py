@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError as PymongoConfigurationError
-from pymongo.errors import ConnectionFailure, InvalidURI, OperationFailure
+from pymongo.errors import ConnectionFailure, InvalidURI, OperationFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
 
-from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
+from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError, MTLError
 from mtl_flows.settings import SETTINGS_FILE, Settings, find_project_folder
 from mtl_flows.store import swap
 from mtl_flows.store.mongod import EmbeddedServer
+from mtl_flows.store.patience import UNAUTHORIZED, patiently, why_away
 
 _WRITE_CONCERN = {"w": "majority", "journal": True}
 _DEFAULTS = {**_WRITE_CONCERN, "serverSelectionTimeoutMS": 5000}
@@ -25,10 +27,16 @@ class Connection:
     """A MongoDB connection string that names its database.
 
     ``uri`` holds credentials; ``str()`` and ``repr()`` do not.
+
+    Attributes
+    ----------
+    home
+        Folder of the embedded server; None for a server of the user's.
     """
 
     uri: str
     database: str
+    home: Path | None = None
 
     @classmethod
     def parse(cls, uri: str, database: str) -> "Connection":
@@ -41,6 +49,8 @@ class Connection:
         """
         try:
             parsed = parse_uri(uri, validate=True, warn=False)
+        except OSError as error:
+            raise _unusable(error) from None
         except (InvalidURI, PymongoConfigurationError, ValueError) as error:
             raise ConfigurationError(
                 f"not a usable MongoDB connection string: {type(error).__name__}",
@@ -52,6 +62,12 @@ class Connection:
                 "w=0 would leave writes unacknowledged",
                 subject="MTL_MONGO_URI",
                 remedy="leave w out, or write w=1 or more",
+            )
+        if parsed["options"].get("readPreference", "primary").lower() != "primary":
+            raise ConfigurationError(
+                "readPreference would read from servers that lag behind: jobs must see what was written",
+                subject="MTL_MONGO_URI",
+                remedy="leave readPreference out",
             )
         if parsed["database"] and not parsed["collection"]:
             return cls(uri, parsed["database"])
@@ -95,20 +111,39 @@ class Connection:
         said = {name.lower() for name, _ in parse_qsl(urlsplit(self.uri).query)}
         return {name: value for name, value in options.items() if name.lower() not in said}
 
+    def revive(self) -> None:
+        """Start the embedded server again if it has ended; nothing for a server of the user's.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            If it does not start.
+        """
+        if self.home is not None:
+            EmbeddedServer(self.home).revive()
+
     def client(self) -> MongoClient[dict[str, Any]]:
         """Open a client whose acknowledged writes survive a crash of the server and the loss of one among several.
+
+        Where patience is in force it waits for the server.
 
         Raises
         ------
         DatabaseUnavailableError
             If no server answers or it refuses the credentials.
         """
-        client: MongoClient[dict[str, Any]] = MongoClient(
-            self.uri,
-            **self.unless_said(_DEFAULTS),
-            tz_aware=True,
-            appname="mtl_flows",
-        )
+        return patiently(self._open)
+
+    def _open(self) -> MongoClient[dict[str, Any]]:
+        try:
+            client: MongoClient[dict[str, Any]] = MongoClient(
+                self.uri,
+                **self.unless_said(_DEFAULTS),
+                tz_aware=True,
+                appname="mtl_flows",
+            )
+        except (PymongoConfigurationError, InvalidURI, OSError, ValueError, TypeError) as error:
+            raise _unusable(error) from None
         try:
             database = client[self.database]
             if swap.is_under_way(database.list_collection_names()):
@@ -118,16 +153,54 @@ class Connection:
             raise DatabaseUnavailableError(
                 "no MongoDB server answers",
                 subject=self.redacted,
-                remedy="start it, or unset MTL_MONGO_URI to use the embedded server",
+                remedy="start it, see that host, port, replicaSet and tls in MTL_MONGO_URI are its own, or unset "
+                "MTL_MONGO_URI to use the embedded server",
             ) from None
         except OperationFailure as error:
             client.close()
+            lacks_rights = error.code == UNAUTHORIZED
             raise DatabaseUnavailableError(
                 f"the server refuses: {(error.details or {}).get('codeName', 'operation failure')}",
                 subject=self.redacted,
-                remedy="check user, password and authSource in MTL_MONGO_URI",
+                remedy=f"give the user a role on {self.database}: read to ask, readWrite to work"
+                if lacks_rights
+                else "check user, password and authSource in MTL_MONGO_URI",
             ) from None
+        except PymongoConfigurationError as error:  # of what is only tried when a connection is made
+            client.close()
+            raise _unusable(error) from None
         return client
+
+
+def _unusable(error: Exception) -> ConfigurationError:
+    """Error of options that cannot be honoured here; of files it names the file, never the string."""
+    told = type(error).__name__
+    if isinstance(error, OSError):
+        told = " ".join(filter(None, (error.strerror or str(error), str(error.filename or ""))))
+    return ConfigurationError(
+        f"an option of the connection string cannot be honoured: {told}",
+        subject="MTL_MONGO_URI",
+        remedy="check the files and passwords that its tls… options name, and that the packages for compressors and "
+        "authMechanism are installed",
+    )
+
+
+def told_by_server(error: PyMongoError) -> MTLError:
+    """Error of ours for one of the driver's that nobody expected; it never repeats the address."""
+    if reason := why_away(error):
+        return DatabaseUnavailableError(reason, subject="MongoDB", remedy="try again when it is back")
+    if isinstance(error, OperationFailure) and error.code == UNAUTHORIZED:
+        asked = str((error.details or {}).get("errmsg", "")).partition(" to execute command")[0]
+        return ConfigurationError(
+            f"the user lacks a right: {asked}",
+            subject="MTL_MONGO_URI",
+            remedy="give it the role readWrite on this database; read is enough to query, explain and export",
+        )
+    details = getattr(error, "details", None) or {}
+    told = details.get("codeName") or details.get("errmsg") or type(error).__name__
+    return MTLError(
+        f"the server reports {told}", subject="MongoDB", remedy="mtl doctor; --traceback shows where"
+    )
 
 
 def demand_project(settings: Settings) -> None:
@@ -146,6 +219,18 @@ def demand_project(settings: Settings) -> None:
             remedy="go to the project's folder or name it (mtl -C FOLDER), begin one with mtl init, or set "
             "MTL_MONGO_URI to a server of yours",
         )
+
+
+def revive(settings: Settings) -> None:
+    """Start the project's embedded server again if it has ended; nothing where a server is configured.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        If it does not start.
+    """
+    if settings.mongo_uri is None:
+        EmbeddedServer(settings.home).revive()
 
 
 @contextmanager
@@ -168,4 +253,5 @@ def connection(settings: Settings, *, begin: bool = False) -> Iterator[Connectio
     if not begin:
         demand_project(settings)
     with EmbeddedServer(settings.home).lease() as server:
-        yield Connection.parse(server.uri, settings.database)
+        address = Connection.parse(server.uri, settings.database)
+        yield replace(address, home=settings.home.resolve())

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import gridfs
-from gridfs.errors import CorruptGridFile, NoFile
+from gridfs.errors import CorruptGridFile, FileExists, NoFile
 from pymongo.database import Database
 
 from mtl_flows.errors import DynamicsError
@@ -37,18 +37,23 @@ class FrameFiles:
         OwnershipLostError
             If the writer's work was given to another worker.
         """
-        self._owner.check()
-        file_id = f"{simulation_id}:{first_step:09d}:{self._owner.token}:{uuid4().hex[:8]}"
-        self._notes.insert_one(
-            {
-                "_id": file_id,
-                "simulation": simulation_id,
-                "revision": revision,
-                "owner": self._owner.token,
-            }
-        )
         digest = sha256(data).hexdigest()
-        self._files.put(data, _id=file_id, simulation=simulation_id, sha256=digest)
+        while True:
+            self._owner.check()
+            file_id = f"{simulation_id}:{first_step:09d}:{self._owner.token}:{uuid4().hex[:8]}"
+            self._notes.insert_one(
+                {
+                    "_id": file_id,
+                    "simulation": simulation_id,
+                    "revision": revision,
+                    "owner": self._owner.token,
+                }
+            )
+            try:
+                self._files.put(data, _id=file_id, simulation=simulation_id, sha256=digest)
+                break
+            except FileExists:
+                pass  # a piece was written twice, across an outage: under another name then, and this one is swept
         if not self._notes.find_one({"_id": file_id}, {"_id": 1}):
             self._files.delete(
                 file_id

@@ -9,11 +9,11 @@ from pymongo.errors import OperationFailure
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.store.collection import DocumentCollection
+from mtl_flows.store.patience import UNAUTHORIZED
 from mtl_flows.store.swap import LAYOUT
 from mtl_flows.store.version_1 import mark
 
 _ID = "indexes"
-_UNAUTHORIZED = 13
 
 
 class IndexLedger:
@@ -67,7 +67,11 @@ class IndexLedger:
         if collection.name in self._seen_to:
             return
         if self._noted.get(collection.name) != self._note(collection):
-            collection.ensure_indexes()
+            try:
+                collection.ensure_indexes()
+            except OperationFailure as error:
+                if error.code != UNAUTHORIZED:  # who may only read does without
+                    raise
             # One that is new is noted when it is next opened.
             if collection.name in self._there:
                 self._write({f"notes.{collection.name}": self._note(collection)})
@@ -77,7 +81,7 @@ class IndexLedger:
         try:
             self._raw.update_one({"_id": _ID}, {"$set": note}, upsert=True)
         except OperationFailure as error:
-            if error.code != _UNAUTHORIZED:  # who may only read
+            if error.code != UNAUTHORIZED:  # who may only read
                 raise
 
     def _note(self, collection: DocumentCollection[Any]) -> str:

@@ -25,10 +25,12 @@ from pymongo.errors import AutoReconnect, ConnectionFailure
 
 from mtl_flows.errors import ConfigurationError, DatabaseUnavailableError
 from mtl_flows.machine import kernel
+from mtl_flows.whole_files import write_whole
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 60
 _START_ATTEMPTS = 3
+_PORT_PATIENCE_S = 2.0
 _PORT_TAKEN = 48  # exit code of mongod
 _REMEDY = "set MTL_MONGO_URI to a MongoDB server of yours"
 
@@ -101,16 +103,11 @@ class EmbeddedServer:
         """Look at the state file and ask the process whether it lives."""
         try:
             state: dict[str, Any] = json.loads(self._state_file.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            # Whoever started the server was stopped before it could say so.
-            state = {
-                "pid": _read_int(self._pid_file),
-                "port": _read_int(self._port_file),
-                "persistent": False,
-            }
-        return ServerStatus(
-            self._is_ours(state["pid"]), self.folder, state["port"], state["pid"], state["persistent"]
-        )
+            pid, port, persistent = int(state["pid"]), int(state["port"]), bool(state["persistent"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            # Whoever started the server was stopped before it could say so, or the file was damaged since.
+            pid, port, persistent = _read_int(self._pid_file), _read_int(self._port_file), False
+        return ServerStatus(self._is_ours(pid), self.folder, port, pid, persistent)
 
     @contextmanager
     def lease(self) -> Iterator[ServerStatus]:
@@ -140,6 +137,21 @@ class EmbeddedServer:
         self._prepare()
         with self._exclusive():
             return self._start(persistent=True)
+
+    def revive(self) -> ServerStatus:
+        """Start the server again if it has ended, at its port; who is to stop it is as before. Raises as `lease`."""
+        self._prepare()
+        with self._exclusive():
+            status = self.status()
+            if status.running:
+                return status
+            if status.port and not _becomes_free(status.port):
+                raise DatabaseUnavailableError(
+                    f"another program has taken its port {status.port}",
+                    subject="embedded MongoDB",
+                    remedy=_REMEDY,
+                )
+            return self._start(persistent=status.persistent)
 
     def stop(self) -> bool:
         """Shut the server down cleanly, whoever uses it; False if it was not running."""
@@ -202,14 +214,13 @@ class EmbeddedServer:
     def _choose_port(self) -> int:
         """Port of last time, or another one if some program has taken it since."""
         last = _read_int(self._port_file)
-        port = last if last and is_free(last) else free_port()
-        self._port_file.write_text(str(port))
+        port = last if last and _becomes_free(last) else free_port()
+        write_whole(self._port_file, str(port).encode())
         return port
 
     def _remember(self, pid: int, port: int, *, persistent: bool) -> ServerStatus:
-        draft = self._state_file.with_suffix(".new")
-        draft.write_text(json.dumps({"pid": pid, "port": port, "persistent": persistent}))
-        draft.replace(self._state_file)
+        state = {"pid": pid, "port": port, "persistent": persistent}
+        write_whole(self._state_file, json.dumps(state).encode())
         return ServerStatus(True, self.folder, port, pid, persistent)
 
     def _stop(self) -> bool:
@@ -260,6 +271,16 @@ def is_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
+    return True
+
+
+def _becomes_free(port: int) -> bool:
+    """As `is_free`, of a port that a server which is just ending may hold for a moment."""
+    deadline = time.monotonic() + _PORT_PATIENCE_S
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
     return True
 
 

@@ -15,8 +15,8 @@ from fireworks import FWorker
 from jobflow import Flow
 from launch_jobs import add, fail, note, two_steps
 
+from mtl_flows.launch import lost, rockets
 from mtl_flows.launch import recover as recovery
-from mtl_flows.launch import rockets
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.lost import MAX_LOSSES
 from mtl_flows.launch.process import WorkerProcess
@@ -30,6 +30,8 @@ from mtl_flows.launch.worker import work
 from mtl_flows.store.connection import Connection
 work(Connection.parse(sys.argv[1], "mtl"), launch_dir=Path(sys.argv[2]))
 """
+
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -52,8 +54,20 @@ def start_worker(address, tmp_path):
 @pytest.fixture
 def impatient(monkeypatch):
     monkeypatch.setattr(recovery, "SETTLED_AFTER", timedelta(0))
-    monkeypatch.setattr(recovery, "LOCK_PATIENCE_S", 0.5)
+    monkeypatch.setattr(recovery, "LOOK_AGAIN_S", 0.5)
     monkeypatch.setattr(rockets, "IN_TRANSITION", timedelta(0))
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(recovery, "LOOK_AGAIN_S", 0.3)
+
+
+@pytest.fixture
+def old_server(monkeypatch):
+    """As if the server had been up for long: silence counts from its start."""
+    read = lost.ServerClock.read
+    monkeypatch.setattr(lost.ServerClock, "read", lambda pad: replace(read(pad), up_since=_LONG_AGO))
 
 
 def _wait_for(file, text):
@@ -119,7 +133,7 @@ def test_job_that_kills_its_workers_is_given_up(address, database):
 
 
 @pytest.mark.parametrize(
-    ("env", "silent_s", "lost"),
+    ("env", "silent_s", "is_lost"),
     [
         ({"mtl_heartbeat_s": 60}, 500, False),
         ({"mtl_heartbeat_s": 60}, 700, True),
@@ -129,14 +143,26 @@ def test_job_that_kills_its_workers_is_given_up(address, database):
         (WorkerProcess("another boot", "pid:[1]", 1, 1).as_env() | {"mtl_heartbeat_s": 60}, 500, False),
     ],
 )
-def test_silence_counts_in_heartbeats(address, database, env, silent_s, lost):
+def test_silence_counts_in_heartbeats(address, database, old_server, env, silent_s, is_lost):
     submit(add(1, 2), address, name="far away")
     _check_out(address, env=env, silent_s=silent_s)
-    assert recover(address, lost_after_s=600).returned == ((1,) if lost else ())
-    assert _states(database) == ["READY" if lost else "RUNNING"]
+    assert recover(address, lost_after_s=600).returned == ((1,) if is_lost else ())
+    assert _states(database) == ["READY" if is_lost else "RUNNING"]
 
 
-def test_launch_that_was_run_again_since_does_not_count(address, database):
+def test_silence_while_the_server_was_away_is_nobody_s_fault(address, database, monkeypatch):
+    submit(add(1, 2), address, name="far away")
+    _check_out(address, env={"mtl_heartbeat_s": 60}, silent_s=700)
+    read = lost.ServerClock.read
+    monkeypatch.setattr(
+        lost.ServerClock,
+        "read",
+        lambda pad: replace(read(pad), up_since=read(pad).now - timedelta(seconds=500)),
+    )
+    assert recover(address).returned == ()
+
+
+def test_launch_that_was_run_again_since_does_not_count(address, database, old_server):
     submit(add(1, 2), address, name="one")
     _check_out(address, env={}, silent_s=20000)
     pad = launchpad(address)
@@ -147,7 +173,7 @@ def test_launch_that_was_run_again_since_does_not_count(address, database):
     assert _states(database) == ["RUNNING"]
 
 
-def test_late_report_of_a_lost_worker_is_ignored(address, database):
+def test_late_report_of_a_lost_worker_is_ignored(address, database, old_server):
     submit(two_steps(), address, name="sum")
     launch_id = _check_out(address, env={}, silent_s=20000)
     assert recover(address).returned == (1,)
@@ -196,11 +222,15 @@ def test_reservation_without_a_launch_is_released(address, database, impatient, 
     assert run().completed == 1
 
 
-def test_fresh_reservation_may_be_a_checkout_in_progress(address, database):
+def test_reservation_that_changes_is_a_checkout_in_progress(address, database, impatient):
+    """Whatever the clock of the worker says."""
     submit(add(1, 2), address, name="one")
-    database.fireworks.update_one({}, {"$set": {"state": "RESERVED", "updated_on": datetime.now(UTC)}})
+    database.fireworks.update_one({}, {"$set": {"state": "RESERVED", "updated_on": _LONG_AGO}})
+    change = {"$set": {"state": "RUNNING"}}
+    going_on = threading.Timer(0.2, database.fireworks.update_one, ({}, change))
+    going_on.start()
     assert recover(address).returned == ()
-    assert _states(database) == ["RESERVED"]
+    going_on.join()
 
 
 def test_broken_off_submission_makes_room_for_its_repetition(address, database, impatient):

@@ -32,6 +32,7 @@ from mtl_flows.launch.launchpad import job_store
 from mtl_flows.launch.names import LIGHT
 from mtl_flows.launch.submit import submit
 from mtl_flows.launch.worker import work
+from mtl_flows.store import patience
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.mongod import EmbeddedServer
 
@@ -263,7 +264,7 @@ def test_running_job_gives_signs_of_life(address, run, journal, monkeypatch):
 
 
 def test_finished_work_survives_a_restart_of_the_server(tmp_path, journal, monkeypatch):
-    monkeypatch.setattr(rockets, "RETRY_S", 0.1)
+    monkeypatch.setattr(patience, "RETRY_S", 0.1)
     server = EmbeddedServer(tmp_path / "mongod")
     address = Connection.parse(server.start().uri, "mtl_test_outage")
     try:
@@ -285,7 +286,7 @@ def test_finished_work_survives_a_restart_of_the_server(tmp_path, journal, monke
 
 
 def test_interruption_ends_the_wait_for_an_absent_server(tmp_path, journal, monkeypatch):
-    monkeypatch.setattr(rockets, "RETRY_S", 0.1)
+    monkeypatch.setattr(patience, "RETRY_S", 0.1)
     server = EmbeddedServer(tmp_path / "mongod")
     uri = f"{server.start().uri}?serverSelectionTimeoutMS=200"
     address = Connection.parse(uri, "mtl_test_outage")

@@ -6,13 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from samples import contents, fill, parent, sample
+from suspension import fall_silent, old_server
 from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -84,13 +84,6 @@ def another(
     process.wait()
 
 
-def fall_silent(store: MTLStore) -> None:
-    """Let the last sign of life of what runs be an hour old."""
-    then = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-    history = [{"state": "RUNNING", "created_on": then, "updated_on": then}]
-    store.database["launches"].update_many({"state": "RUNNING"}, {"$set": {"state_history": history}})
-
-
 def test_who_comes_back_finds_its_writes_refused_and_the_store_as_if_nothing_had_been(
     store: MTLStore, address: Connection, run: Work, another: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -111,7 +104,8 @@ def test_who_comes_back_finds_its_writes_refused_and_the_store_as_if_nothing_had
     os.kill(another.pid, signal.SIGSTOP)
     fall_silent(store)
     owner = store.dynamics.get(key).owner
-    mended = recover(address)
+    with old_server():
+        mended = recover(address)
     assert (len(mended.returned), mended.swept >= 1) == (1, True)
     summary = run()
     assert (summary.fizzled, summary.lost) == (0, ())

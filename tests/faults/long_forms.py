@@ -1,0 +1,226 @@
+"""The long forms of the faults: `make faults`, or `make faults FORMS="kills failovers"` for some of them.
+
+Each form hands in the undertaking, lets workers in processes of their own do it while something goes wrong, and holds
+the store against the one in which nothing did. Nobody gives a command meanwhile. One line of the table each.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from servers import IMPATIENT, ReplicaSet, kill
+from suspension import fall_silent, old_server
+from toy_engines import PAUSE
+from undertaking import KINDS, computed, differences, hand_in, kind_of, take_in
+
+from mtl_flows.launch.recover import recover
+from mtl_flows.launch.worker import work
+from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
+from mtl_flows.store.mongod import EmbeddedServer
+
+WORKER = [sys.executable, "-m", "mtl_flows", "worker", "--kind", "any"]
+
+
+@contextmanager
+def workers(
+    uri: str, folder: Path, n: int = 1, pause_s: float = 0.0
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Workers at work, whose words go to files; killed at the end if they are there still."""
+    folder.mkdir(exist_ok=True)
+    started = []
+    for number in range(n):
+        environment = {**os.environ, "MTL_MONGO_URI": uri, PAUSE: str(pause_s)}
+        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+        with (folder / f"worker{number}").open("wb") as told:
+            started.append(subprocess.Popen(WORKER, cwd=folder, env=environment, stdout=told, stderr=told))
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def undisturbed(folder: Path) -> dict[str, Any]:
+    """What the store holds where nothing happens."""
+    with EmbeddedServer(folder / "calm").lease() as server:
+        address = Connection.parse(server.uri, "mtl")
+        prepare(address, folder)
+        work(address, launch_dir=folder / "calm launches")
+        with MTLStore.connect(address) as store:
+            return computed(store)
+
+
+def prepare(address: Connection, folder: Path) -> None:
+    """Files, structures and workflows."""
+    with MTLStore.connect(address) as store:
+        take_in(store, folder / "files")
+        hand_in(store, address)
+
+
+def outcome(address: Connection, expected: dict[str, Any], processes: list[subprocess.Popen[bytes]]) -> str:
+    """What is to be said once the workers have ended by themselves."""
+    codes = [process.wait(timeout=3600) for process in processes]
+    with MTLStore.connect(address) as store:
+        found = list(differences(store, expected))
+        lost = store.database["launches"].count_documents({"action.stored_data.mtl_lost": True})
+    told = (
+        f"workers ended with {', '.join(map(str, codes))}; {len(found)} differences; {lost} attempts counted"
+    )
+    return "\n    ".join([told, *found[:10]])
+
+
+def running(store: MTLStore) -> str:
+    """Kind of the job that runs now."""
+    firework = store.database["fireworks"].find_one({"state": "RUNNING"}, {"name": 1})
+    return kind_of(firework["name"]) if firework else ""
+
+
+def away(folder: Path, expected: dict[str, Any], seconds: float, kinds: tuple[str, ...]) -> str:
+    """Take mongod away for a while during a job of each kind."""
+    server = EmbeddedServer(folder / "server")
+    address = Connection.parse(f"{server.start().uri}?{IMPATIENT}", "mtl")
+    try:
+        prepare(address, folder)
+        left, struck = set(kinds), []
+        with workers(address.uri, folder / "at work", pause_s=0.002) as processes:
+            while left and processes[0].poll() is None:
+                with MTLStore.connect(address) as store:
+                    while (kind := running(store)) not in left and processes[0].poll() is None:
+                        time.sleep(0.01)
+                if kind in left:
+                    left.discard(kind)
+                    struck.append(kind)
+                    time.sleep(random.uniform(0.0, 0.2))
+                    kill(server)
+                    time.sleep(seconds)
+                    server.revive()
+            told = outcome(address, expected, processes)
+        missed = f"; not met: {', '.join(sorted(left))}" if left else ""
+        return f"{len(struck)} outages of {seconds:g} s{missed}: {told}"
+    finally:
+        server.stop()
+
+
+def kills(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
+    """Kill mongod again and again at random moments; it comes back at once."""
+    server = EmbeddedServer(folder / "server")
+    address = Connection.parse(f"{server.start().uri}?{IMPATIENT}", "mtl")
+    try:
+        prepare(address, folder)
+        done = 0
+        with workers(address.uri, folder / "at work", n=2, pause_s=0.01) as processes:
+            while done < n and any(process.poll() is None for process in processes):
+                time.sleep(random.uniform(1.0, 5.0))
+                kill(server)
+                server.revive()
+                done += 1
+            told = outcome(address, expected, processes)
+        return f"{done} kills: {told}"
+    finally:
+        server.stop()
+
+
+def failovers(folder: Path, expected: dict[str, Any], every_s: float = 30.0) -> str:
+    """Kill the primary of three, or have it step down, every half minute; the one killed comes back before the next."""
+    members = ReplicaSet(folder / "members")
+    with members.running():
+        address = Connection.parse(members.uri, "mtl")
+        prepare(address, folder)
+        struck, over = 0, threading.Event()
+
+        def strike() -> None:
+            nonlocal struck
+            while not over.wait(every_s / 2):
+                port = 0
+                if struck % 2:
+                    members.step_down()
+                else:
+                    port = members.kill_primary()
+                struck += 1
+                over.wait(every_s / 2)
+                if port:
+                    members.start(port)
+
+        striking = threading.Thread(target=strike)
+        with workers(address.uri, folder / "at work", n=2, pause_s=0.03) as processes:
+            striking.start()
+            try:
+                told = outcome(address, expected, processes)
+            finally:
+                over.set()
+                striking.join()
+        return f"{struck} failovers, one in {every_s:g} s: {told}"
+
+
+def suspended(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
+    """Suspend a worker at random moments for longer than it may be silent; another takes its job; it comes back."""
+    server = EmbeddedServer(folder / "server")
+    address = Connection.parse(f"{server.start().uri}?{IMPATIENT}", "mtl")
+    results = []
+    try:
+        for number in range(n):
+            with address.client() as client:
+                client.drop_database("mtl")
+            prepare(address, folder)
+            with workers(address.uri, folder / f"suspended {number}", pause_s=0.003) as (process,):
+                kind = random.choice([k for k in KINDS if k in ("relax", "heat", "at", "Arrhenius fit")])
+                with MTLStore.connect(address) as store:
+                    while running(store) != kind and process.poll() is None:
+                        time.sleep(0.005)
+                    time.sleep(random.uniform(0.0, 0.5))
+                    os.kill(process.pid, signal.SIGSTOP)
+                    fall_silent(store)
+                    with old_server():
+                        recover(address)
+                    work(address, launch_dir=folder / "other")
+                    os.kill(process.pid, signal.SIGCONT)
+                    code = process.wait(timeout=600)
+                    recover(address)
+                    found = list(differences(store, expected))
+            results.append(f"{kind}: ended {code}, {len(found)} differences {found[:3] or ''}")
+        return f"{n} suspensions: " + "; ".join(results)
+    finally:
+        server.stop()
+
+
+FORMS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
+    "away-5": lambda folder, expected: away(folder, expected, 5, KINDS),
+    "away-60": lambda folder, expected: away(folder, expected, 60, KINDS),
+    "away-600": lambda folder, expected: away(folder, expected, 600, ("at",)),
+    "kills": kills,
+    "failovers": failovers,
+    "suspended": suspended,
+}
+
+
+def main() -> None:
+    """Run the forms that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("forms", nargs="*", metavar="FORM", help=", ".join(FORMS))
+    chosen = parser.parse_args().forms or list(FORMS)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        expected = undisturbed(folder)
+        for name in chosen:
+            begun = time.monotonic()
+            here = folder / name
+            here.mkdir()
+            told = FORMS[name](here, expected)
+            sys.stdout.write(f"{name}, {time.monotonic() - begun:.0f} s: {told}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
