@@ -48,15 +48,12 @@ test: env
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n 2
 
-<<<<<<< HEAD
 # The tutorial and its notebook, as a reader would run them, with short simulations.
 tutorial: env
 	$(BIN)/python -m pytest -m tutorial tests/test_docs.py
-=======
 # Servers that go away and workers that come back, at length; the tests have a short instance of each.
 faults: env
 	PYTHONPATH=tests $(BIN)/python tests/faults/long_forms.py $(FORMS)
->>>>>>> 3fe1dab (Workers wait for a database that is away; half-written states are told by looking twice; options and rights are said in one line)
 
 # The wheel with each extra alone, in environments of their own.
 installation: env

@@ -120,7 +120,6 @@ def _checks(answer: Answer) -> list[dict[str, str]]:
         ("tls=true&tlsCAFile=/nowhere/ca.pem", "/nowhere/ca.pem"),
         ("tls=true&tlsCertificateKeyFile=/nowhere/key.pem", "/nowhere/key.pem"),
         ("authMechanism=NONSENSE", "connection string"),
-        ("w=many", ""),
         ("readConcernLevel=local&retryWrites=false&w=1&journal=true&maxPoolSize=1&appName=mine", ""),
     ],
 )
