@@ -5,9 +5,31 @@ therefore holds no user and no password; those go to the client as arguments.
 """
 
 from typing import Any, NamedTuple
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
+
+from fireworks import LaunchPad
 
 from mtl_flows.store.connection import Connection
+
+
+def address_of(pad: LaunchPad) -> Connection:
+    """Server and database of a launchpad, whoever configured it.
+
+    Raises
+    ------
+    ConfigurationError
+        If its address is none that can be used.
+    """
+    options = pad.mongoclient_kwargs or {}
+    user, password = (options.get(name) or getattr(pad, name) or "" for name in ("username", "password"))
+    source = f"?authSource={pad.authsource or pad.name}" if user else ""
+    parts = urlsplit(pad.host if pad.uri_mode else f"mongodb://{pad.host}:{pad.port}/{source}")
+    hosts = parts.netloc.rpartition("@")
+    who = f"{quote_plus(user)}:{quote_plus(password)}" if user else hosts[0]
+    return Connection.parse(
+        urlunsplit(parts._replace(netloc="@".join(filter(None, (who, hosts[2]))), path=f"/{pad.name}")),
+        pad.name,
+    )
 
 
 class ServerAddress(NamedTuple):

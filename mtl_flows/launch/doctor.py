@@ -339,6 +339,16 @@ def _launchpad(address: Connection, project: Path) -> CheckResult:
             f"my_launchpad.yaml names database {content.get('name')!r}, mtl uses {address.database!r}",
             "mtl init --force",
         )
+    located = project / "FW_config.yaml"
+    if located.is_file():
+        named = yaml.safe_load(located.read_text(encoding="utf-8")).get("LAUNCHPAD_LOC", "")
+        if named and Path(named).parent != project:
+            return CheckResult(
+                "launchpad",
+                "fail",
+                f"copied or moved: FW_config.yaml names {Path(named).parent}",
+                "mtl init --force; until then lpad and rlaunch use the other folder's server",
+            )
     if not os.environ.get("JOBFLOW_CONFIG_FILE"):
         return CheckResult(
             "launchpad",

@@ -7,11 +7,13 @@ from itertools import chain
 from typing import Any
 
 import jobflow
-from fireworks import FWAction, Workflow, explicit_serialize
+from fireworks import FWAction, LaunchPad, Workflow, explicit_serialize
 from jobflow.core.store import JobStore
 from jobflow.managers.fireworks import JobFiretask
 
 from mtl_flows.jobs.context import owned_by
+from mtl_flows.launch.address import address_of
+from mtl_flows.launch.environment import environment_variables
 from mtl_flows.launch.insides import launch_in_hand
 from mtl_flows.launch.names import PAUSE_FIELD
 from mtl_flows.launch.ownership import owner_of
@@ -43,7 +45,12 @@ class OwnedJob(JobFiretask):
             If the job was given to another worker meanwhile; the launch of that one is not touched.
         """
         owner = owner_of(self.launchpad, launch_in_hand(self.launchpad, self.fw_id))
-        with _patience() as waiting, waiting.guarded_by(owner.check), owned_by(owner), _outputs_of(owner):
+        with (
+            _patience(self.launchpad) as waiting,
+            waiting.guarded_by(owner.check),
+            owned_by(owner),
+            _outputs_of(owner),
+        ):
             # A job that is cut off by an outage finds what it did in the store when it is run again.
             action: FWAction = waiting.through(lambda: super(OwnedJob, self).run_task(fw_spec))  # type: ignore[no-untyped-call]
         created = (*action.detours, *action.additions)
@@ -89,13 +96,13 @@ def _tell(told: str) -> None:
 
 
 @contextmanager
-def _patience() -> Iterator[Patience]:
-    """The worker's, or that of the settings under `rlaunch`."""
+def _patience(pad: LaunchPad) -> Iterator[Patience]:
+    """The worker's; under `rlaunch` that of the settings, and the store is that of FireWorks' own server."""
     if (standing := patience()) is not None:
         yield standing
         return
     own = Patience(Settings.load().patience_min * 60, _tell)
-    with own.in_force():
+    with environment_variables({"MTL_MONGO_URI": address_of(pad).uri}), own.in_force():
         yield own
 
 

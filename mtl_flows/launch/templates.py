@@ -1,6 +1,7 @@
 """Configuration files for people who use ``lpad``, ``rlaunch`` and ``qlaunch`` directly."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -206,6 +207,11 @@ def _qadapter(
 def _environment(folder: Path) -> str:
     return f"""\
 # `source` it: lpad, rlaunch and qlaunch then work in any directory, and jobs find the job store.
+if [ -n "${{BASH_SOURCE:-}}" ] && [ "$(cd "$(dirname "$BASH_SOURCE")" && pwd -P)" != {quote(str(folder))} ]; then
+    echo {quote(f"this project was copied or moved; its files name {folder}: run mtl init --force here")} >&2
+    return 1
+fi
+export PATH={quote(str(Path(sys.executable).parent))}:"$PATH"
 export FW_CONFIG_FILE={quote(str(folder / _FIREWORKS_FILE))}
 export JOBFLOW_CONFIG_FILE={quote(str(folder / _JOBFLOW_FILE))}
 """

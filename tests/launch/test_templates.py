@@ -1,5 +1,6 @@
 """The files that `mtl init` writes, and the examples beside the code, are what FireWorks and jobflow want."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
 from jobflow import JobStore
 from pydantic import SecretStr
 
-from mtl_flows.launch.address import ServerAddress
+from mtl_flows.launch.address import ServerAddress, address_of
 from mtl_flows.launch.names import CATEGORIES, GPU, HEAVY, LIGHT, VASP
 from mtl_flows.launch.templates import write_templates
 from mtl_flows.settings import Settings
@@ -88,6 +89,35 @@ def test_embedded_server_keeps_its_port(tmp_path):
     with server.lease() as second:
         pass
     assert second.port == first.port
+
+
+def test_a_copied_project_says_so(remote, tmp_path):
+    folder = tmp_path / "it's a $project"
+    write_templates(folder, *remote)
+    shutil.copytree(folder, tmp_path / "copy")
+    for place, code in ((folder, 0), (tmp_path / "copy", 1)):
+        sourced = subprocess.run(
+            ["bash", "-uc", '. "$0/environment.sh"', str(place)], cwd="/", capture_output=True, text=True
+        )
+        assert (sourced.returncode, "copied or moved" in sourced.stderr) == (code, bool(code))
+
+
+@pytest.mark.parametrize(
+    ("pad", "uri"),
+    [
+        (LaunchPad("host", 27018, "db"), "mongodb://host:27018/db"),
+        (LaunchPad("host", 27018, "db", "u", "p@"), "mongodb://u:p%40@host:27018/db?authSource=db"),
+        (
+            LaunchPad(
+                "mongodb://host/db?tls=true", uri_mode=True, name="db", mongoclient_kwargs={"username": "u"}
+            ),
+            "mongodb://u:@host/db?tls=true",
+        ),
+    ],
+)
+def test_jobs_under_rlaunch_use_the_server_of_fireworks(pad, uri):
+    assert address_of(pad).uri == uri
+    pad.connection.close()
 
 
 def test_environment_file_survives_odd_folder_names(remote, tmp_path):
