@@ -103,19 +103,18 @@ def test_a_copied_project_says_so(remote, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pad", "uri"),
+    ("configured", "uri"),
     [
-        (LaunchPad("host", 27018, "db"), "mongodb://host:27018/db"),
-        (LaunchPad("host", 27018, "db", "u", "p@"), "mongodb://u:p%40@host:27018/db?authSource=db"),
+        ({"host": "host", "port": 27018}, "mongodb://host:27018/db"),
         (
-            LaunchPad(
-                "mongodb://host/db?tls=true", uri_mode=True, name="db", mongoclient_kwargs={"username": "u"}
-            ),
-            "mongodb://u:@host/db?tls=true",
+            {"host": "host", "port": 27018, "username": "u", "password": "p@"},
+            "mongodb://u:p%40@host:27018/db?authSource=db",
         ),
+        ({"host": "mongodb://u:p@host/db?w=1", "uri_mode": True}, "mongodb://u:p@host/db?w=1"),
     ],
 )
-def test_jobs_under_rlaunch_use_the_server_of_fireworks(pad, uri):
+def test_jobs_under_rlaunch_use_the_server_of_fireworks(configured, uri):
+    pad = LaunchPad(name="db", **configured)
     assert address_of(pad).uri == uri
     pad.connection.close()
 

@@ -122,9 +122,10 @@ def test_every_operation_of_the_driver_waits(address: Connection, monkeypatch: p
     plain = MongoClient._retry_internal  # type: ignore[attr-defined]
 
     def counted(client: Any, func: Any, session: Any, bulk: Any, operation: str, **options: Any) -> Any:
-        seen.append(operation)
-        if seen.count(operation) == 1:
-            raise AutoReconnect("once each")
+        if patience.patience() is not None:
+            seen.append(operation)
+            if seen.count(operation) == 1:
+                raise AutoReconnect("once each")
         return plain(client, func, session, bulk, operation, **options)
 
     monkeypatch.setattr(MongoClient, "_retry_internal", counted)
@@ -146,7 +147,7 @@ def test_every_operation_of_the_driver_waits(address: Connection, monkeypatch: p
         things.delete_many({})
         assert things.count_documents({}) == 0
     assert {"insert", "update", "findAndModify", "find", "aggregate", "distinct", "delete"} <= set(seen)
-    assert waiting.outages == len(set(seen) - {"listCollections"})
+    assert waiting.outages == len(set(seen))
     assert MongoClient._retry_internal is counted  # type: ignore[attr-defined]
 
 
