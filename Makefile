@@ -51,6 +51,7 @@ test: env
 # The tutorial and its notebook, as a reader would run them, with short simulations.
 tutorial: env
 	$(BIN)/python -m pytest -m tutorial tests/test_docs.py
+
 # Servers that go away and workers that come back, at length; the tests have a short instance of each.
 faults: env
 	PYTHONPATH=tests $(BIN)/python tests/faults/long_forms.py $(FORMS)
