@@ -153,8 +153,8 @@ class Connection:
             raise DatabaseUnavailableError(
                 "no MongoDB server answers",
                 subject=self.redacted,
-                remedy="start it, see that host, port, replicaSet and tls in MTL_MONGO_URI are its own, or unset "
-                "MTL_MONGO_URI to use the embedded server",
+                remedy="start it, or unset MTL_MONGO_URI to use the embedded server; host, port, replicaSet and tls "
+                "there have to be its own",
             ) from None
         except OperationFailure as error:
             client.close()
