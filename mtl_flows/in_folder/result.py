@@ -78,6 +78,7 @@ class FolderResult:
             fits=run.fits,
             every_fit=run.fits,
             comparisons=by_potential(run.potentials),
+            formula=_formula(run),
         )
         dynamics = dynamics_part(evidence, thresholds)
         return cls(run, evidence, dynamics, judge(dynamics, None, thresholds))
@@ -85,8 +86,7 @@ class FolderResult:
     @property
     def formula(self) -> str:
         """Reduced formula; empty where no crystal was read."""
-        structure = self.run.crystal.structure
-        return "" if structure is None else reduced_formula(structure.composition.element_composition)
+        return _formula(self.run)
 
     @property
     def complete(self) -> bool:
@@ -244,3 +244,8 @@ def _content(told: dict[str, Any]) -> dict[str, Any]:
         for name in ("heating", "temperatures")
     }
     return {**told, **timeless}
+
+
+def _formula(run: FolderRun) -> str:
+    structure = run.crystal.structure
+    return "" if structure is None else reduced_formula(structure.composition.element_composition)

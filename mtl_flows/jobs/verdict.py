@@ -1,6 +1,7 @@
 """Verdicts kept as documents: written where they say something new."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from mtl_flows.jobs.context import job_id
@@ -26,7 +27,8 @@ def judge_candidates(
     shown = {ion: gather(store, sources, ion) for ion in ions}
     documents = []
     for candidate in chosen:
-        evidence = shown[candidate.mobile_ion][candidate.material_id]
+        found = shown[candidate.mobile_ion][candidate.material_id]
+        evidence = replace(found, formula=candidate.reduced_formula)
         # What would decide, and under which error of the potential, are of these thresholds.
         candidate = candidate.model_copy(update=posterior_fields(evidence, thresholds))
         documents.append(

@@ -1,7 +1,7 @@
 """The row of one material in the candidate table: every stage's headline numbers, and its verdict."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from mtl_flows.schemas.barrier import BarrierDocument
@@ -36,7 +36,7 @@ from mtl_flows.stages.posterior import posterior_fields
 from mtl_flows.stages.verdict import judge, verdict_document, verdict_key
 from mtl_flows.vocabulary import PROTOCOLS, Protocol, Reached
 
-CANDIDATES = Stage(noun="candidates", version=7, document=CandidateDocument)
+CANDIDATES = Stage(noun="candidates", version=8, document=CandidateDocument)
 """Its version is raised whenever the same documents would give another row."""
 
 
@@ -75,7 +75,8 @@ def build(
     row, verdict
         The verdict is None where there is neither a fit nor a window to judge.
     """
-    structure, evidence, chemistry = given.structure, given.evidence, chemistry_of(given.results)
+    structure, chemistry = given.structure, chemistry_of(given.results)
+    evidence = replace(given.evidence, formula=structure.reduced_formula)
     standings = {
         protocol: stand(
             gate_facts(

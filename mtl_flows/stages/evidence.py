@@ -30,6 +30,8 @@ class Evidence:
         Frames of what was simulated that were held against DFT, other potentials' too.
     comparisons
         What known answers say of potentials, by their ids.
+    formula
+        Of the material, whose own known answer is not to be used; empty where it is not known.
     """
 
     source: RunSource | None = None
@@ -39,6 +41,7 @@ class Evidence:
     every_fit: Sequence[TransportDocument] = ()
     checks: Sequence[DftCheckDocument] = ()
     comparisons: Mapping[str, Sequence[AnswerComparison]] = field(default_factory=dict)
+    formula: str = ""
 
     @classmethod
     def of(

@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pymatgen.core import Composition
 
 from mtl_flows.schemas.dynamics import TrajectoryDocument, TransportDocument
 from mtl_flows.science.dynamics import DiffusionResult
 from mtl_flows.science.dynamics.belief import Belief
 from mtl_flows.science.dynamics.foresight import Foresight, Question, foresee, is_decided
-from mtl_flows.science.dynamics.known_answers import known_error
+from mtl_flows.science.dynamics.known_answers import AnswerComparison, known_error
 from mtl_flows.science.dynamics.readings import Reading
 from mtl_flows.science.dynamics.transport import Observed, PotentialError, Transport
+from mtl_flows.science.reading import reduced_formula
 from mtl_flows.science.verdict import ACTIVATION_ENERGY, CONDUCTIVITY, Criterion, VerdictThresholds
 from mtl_flows.stages.dft_check import softening_of
 from mtl_flows.stages.ensembles import newest_series
@@ -103,11 +105,21 @@ def _dft_error(alone: Belief, evidence: Evidence) -> PotentialError | None:
 
 
 def _known_error(evidence: Evidence) -> PotentialError | None:
-    """From conductors of known conductivity, the material itself left out."""
+    """From conductors of known conductivity, the material itself left out, and what else has its composition.
+
+    Another id may be the same crystal, and another polymorph the same ions.
+    """
     run = next(iter([*evidence.trajectories, *evidence.fits]), None)
     comparisons = evidence.comparisons.get(run.potential_id, ()) if run is not None else ()
     material = evidence.source.material_id if evidence.source is not None else ""
-    return known_error([c for c in comparisons if c.material_id != material])
+    return known_error(
+        [c for c in comparisons if c.material_id != material and not _alike(c, evidence.formula)]
+    )
+
+
+def _alike(comparison: AnswerComparison, formula: str) -> bool:
+    of_both = (comparison.formula, formula)
+    return all(of_both) and len({reduced_formula(Composition(one)) for one in of_both}) == 1
 
 
 def what_more(

@@ -142,7 +142,8 @@ def known(bias_decades: float, *, materials: str = "abcde") -> list[AnswerCompar
     # Known to a factor of two.
     sigma = tuple(1e-4 * 10.0**bias_decades * 2.0 ** (2.0 * p - 1.0) for p in PROBABILITIES)
     return [
-        AnswerComparison(m, m, (1e-4, 1e-4), sigma, (0.3, 0.2, 0.4), (), {"800": 20.0}, 52) for m in materials
+        AnswerComparison(m, f"Li{n}S", (1e-4, 1e-4), sigma, (0.3, 0.2, 0.4), (), {"800": 20.0}, 52)
+        for n, m in enumerate(materials, start=3)
     ]
 
 
@@ -176,3 +177,9 @@ def test_a_material_is_not_corrected_by_its_own_measured_value() -> None:
     comparisons[0] = replace(comparisons[0], material_id=STRUCTURE.material_id)
     evidence = Evidence(source, trajectories=run("toy", 0.35), comparisons={"toy": comparisons})
     assert posterior_fields(evidence, VerdictThresholds())["potential_error_source"] == "default"
+    # The same composition under another id is as little to be used: it may be the same crystal.
+    comparisons[0] = replace(comparisons[0], material_id="another", formula="Li10Ge1.0P2S12")
+    evidence = replace(evidence, comparisons={"toy": comparisons}, formula="Li10GeP2S12")
+    assert posterior_fields(evidence, VerdictThresholds())["potential_error_source"] == "default"
+    evidence = replace(evidence, formula="Li10SnP2S12")
+    assert posterior_fields(evidence, VerdictThresholds())["potential_error_source"] == "known_answers"
