@@ -197,5 +197,5 @@ function flowChart(steps, protocol) {
     };
   }, { tall: true });
 }
-const SHORT = { materials: "unique", connectivity: "connected", prescreen: "prescreen", cluster: "cluster with a known", chemistry: "chemical rules" };
+const SHORT = { materials: "unique", connectivity: "connected", prescreen: "prescreen", cluster: "cluster", chemistry: "chemical rules" };
 const shortLabel = (step) => SHORT[step.key] || step.label;
