@@ -28,6 +28,7 @@ from mtl_flows.launch.worker import work
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.mongod import EmbeddedServer
+from mtl_flows.store.patience import Patience
 
 WORKER = [sys.executable, "-m", "mtl_flows", "worker", "--kind", "any"]
 
@@ -69,10 +70,14 @@ def prepare(address: Connection, folder: Path) -> None:
         hand_in(store, address)
 
 
-def outcome(address: Connection, expected: dict[str, Any], processes: list[subprocess.Popen[bytes]]) -> str:
-    """What is to be said once the workers have ended by themselves."""
-    codes = [process.wait(timeout=3600) for process in processes]
-    with MTLStore.connect(address) as store:
+def ended(processes: list[subprocess.Popen[bytes]]) -> list[int]:
+    """Exit codes of the workers, once they have ended by themselves."""
+    return [process.wait(timeout=3600) for process in processes]
+
+
+def outcome(address: Connection, expected: dict[str, Any], codes: list[int]) -> str:
+    """What is to be said of workers that ended so."""
+    with Patience().in_force(), MTLStore.connect(address) as store:
         found = list(differences(store, expected))
         lost = store.database["launches"].count_documents({"action.stored_data.mtl_lost": True})
     told = (
@@ -106,7 +111,7 @@ def away(folder: Path, expected: dict[str, Any], seconds: float, kinds: tuple[st
                     kill(server)
                     time.sleep(seconds)
                     server.revive()
-            told = outcome(address, expected, processes)
+            told = outcome(address, expected, ended(processes))
         missed = f"; not met: {', '.join(sorted(left))}" if left else ""
         return f"{len(struck)} outages of {seconds:g} s{missed}: {told}"
     finally:
@@ -126,7 +131,7 @@ def kills(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
                 kill(server)
                 server.revive()
                 done += 1
-            told = outcome(address, expected, processes)
+            told = outcome(address, expected, ended(processes))
         return f"{done} kills: {told}"
     finally:
         server.stop()
@@ -157,11 +162,11 @@ def failovers(folder: Path, expected: dict[str, Any], every_s: float = 30.0) -> 
         with workers(address.uri, folder / "at work", n=2, pause_s=0.03) as processes:
             striking.start()
             try:
-                told = outcome(address, expected, processes)
+                codes = ended(processes)
             finally:
                 over.set()
                 striking.join()
-        return f"{struck} failovers, one in {every_s:g} s: {told}"
+        return f"{struck} failovers, one in {every_s:g} s: {outcome(address, expected, codes)}"
 
 
 def suspended(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
