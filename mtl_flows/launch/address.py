@@ -4,15 +4,16 @@ FireWorks and maggma print the address they were given when a server does not an
 therefore holds no user and no password; those go to the client as arguments.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote_plus, unquote_plus, urlsplit, urlunsplit
-
-from fireworks import LaunchPad
 
 from mtl_flows.store.connection import Connection
 
+if TYPE_CHECKING:
+    from fireworks import LaunchPad
 
-def address_of(pad: LaunchPad) -> Connection:
+
+def address_of(pad: "LaunchPad") -> Connection:
     """Server and database of a launchpad, whoever configured it.
 
     Raises

@@ -69,7 +69,11 @@ def moved(mongo_uri: str) -> Iterator[Connection]:
 
 
 def everything(database: Database[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    return {name: list(database[name].find(sort=[("_id", 1)])) for name in database.list_collection_names()}
+    """All documents but the note of which collections have their indexes."""
+    kept = {"_id": {"$ne": "indexes"}}
+    return {
+        name: list(database[name].find(kept, sort=[("_id", 1)])) for name in database.list_collection_names()
+    }
 
 
 def rows(database: Database[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
