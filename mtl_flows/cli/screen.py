@@ -139,8 +139,8 @@ def run_screening(
     if not known_groups(store, ion):
         err.print(
             f"screening {parameters.screening}: no known conductor of {ion}, so the cluster gate cannot decide; "
-            f"state some (mtl label ID --known -m {ion}), or take what passes the others "
-            "(mtl query --passes prescreen,chemistry)",
+            f"state some (mtl label ID --known -m {ion}), or take what passes the others (mtl query --screening "
+            f"{parameters.screening} --passes prescreen,chemistry; mtl launch --protocol ranked)",
             soft_wrap=True,
         )
     maker = ScreeningFlowMaker(

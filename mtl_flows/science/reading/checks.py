@@ -77,5 +77,5 @@ def _no_ion(mobile_ions: Sequence[str], elements: Collection[str], subject: str)
     return NoMobileIonError(
         f"no site holds {' or '.join(mobile_ions)}; there are {', '.join(sorted(elements))}",
         subject=subject,
-        remedy="check the file's list of atom sites, or add another mobile ion",
+        remedy="check the file's list of atom sites, or take its ion as well: mtl ingest -m ION",
     )
