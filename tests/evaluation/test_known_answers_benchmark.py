@@ -64,7 +64,7 @@ def test_what_was_simulated_is_compared_kept_and_changes_the_row(
     parameters = ScreeningParameters()
     rebuild_candidates(store, parameters)
     assert store.candidates.get("licl").potential_error_source == "default"
-    others = [one.as_dict() | {"material_id": f"other-{n}"} for n in range(5)]
+    others = [one.as_dict() | {"material_id": f"other-{n}", "formula": f"Li{n}N"} for n in range(3, 8)]
     store.potentials.note_known_answers(record.potential_id, others)
     assert rebuild_candidates(store, parameters) == 1
     row = store.candidates.get("licl")
