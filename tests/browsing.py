@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
@@ -66,6 +67,25 @@ def look_at_all(page: Page) -> None:
 
 def shown(page: Page) -> list[str]:
     return page.locator("table.rows tbody td:first-child").all_inner_texts()
+
+
+@contextmanager
+def watched(
+    browser: Browser, is_own: Callable[[str], bool], options: Mapping[str, Any] | None = None
+) -> Iterator[Page]:
+    """A fresh window; in the end nothing must have gone wrong, and nothing been asked for that is not our own."""
+    size = {"width": 1280, "height": 900}
+    context = browser.new_context(accept_downloads=True, **{"viewport": size, **(options or {})})
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda r: None if is_own(r.url) else wrong.append(r.url))
+    yield page
+    assert page.title() != "run"
+    context.close()
+    assert wrong == []
 
 
 def without_browser(reason: str) -> NoReturn:

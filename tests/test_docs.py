@@ -115,7 +115,9 @@ def test_commands_answer_as_shown(page: Path, address: Connection, project: Path
 @pytest.mark.tutorial
 @pytest.mark.filterwarnings("default")  # of what a kernel needs
 def test_the_discovery_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    import nbclient  # slow to import, and of one test alone
+    import nbformat
+
     told = nbformat.read(TUTORIAL / "one_discovery.ipynb", as_version=4)
     lengths = next(cell for cell in told.cells if "parameters" in cell.metadata.get("tags", []))
     lengths.source, changed = re.subn(

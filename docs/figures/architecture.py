@@ -59,26 +59,10 @@ def main() -> None:
         arrow(axes, (1.35 + 2.8 * k, 4.1), (1.35 + 2.8 * k, 3.3), both=True)
         if k:
             arrow(axes, (0.2 + 2.8 * k - 0.45, 4.7), (0.2 + 2.8 * k - 0.08, 4.7))
-    box(
-        axes,
-        0.2,
-        2.2,
-        13.5,
-        "store",
-        kept,
-        style.ORANGE,
-    )
+    box(axes, 0.2, 2.2, 13.5, "store", kept, style.ORANGE)
     box(axes, 0.2, 6.0, 2.3, "sources", "folders, archives, fetch", style.GREEN)
     arrow(axes, (1.35, 5.95), (1.35, 5.3))
-    box(
-        axes,
-        3.0,
-        6.0,
-        10.7,
-        "launch",
-        launching,
-        style.PURPLE,
-    )
+    box(axes, 3.0, 6.0, 10.7, "launch", launching, style.PURPLE)
     for k in range(1, 5):
         arrow(axes, (1.35 + 2.8 * k, 5.95), (1.35 + 2.8 * k, 5.3))
     readers = (

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from browsing import CHANGED, CONTRAST, PATIENCE_MS, go, look_at_all, shown, wait
+from browsing import CHANGED, CONTRAST, PATIENCE_MS, go, look_at_all, shown, wait, watched
 from playwright.sync_api import Browser, Page, expect
 from reported import EVIL, SIMULATED
 from samples import KNOWN, SCREENED, fill_screened
@@ -23,23 +22,12 @@ expect.set_options(timeout=PATIENCE_MS)
 @pytest.fixture
 def opened(browser: Browser, report: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The overview in a fresh window, as the test's parameters ask; in the end nothing must have gone wrong."""
-    options: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, **getattr(request, "param", {})}
-    context = browser.new_context(accept_downloads=True, **options)
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request",
-        lambda r: None if r.url.startswith(("file:", "blob:", "data:")) else wrong.append(r.url),
-    )
-    page.goto(report.as_uri())
-    wait(page)
-    yield page
-    assert page.title() != "run"
-    context.close()
-    assert wrong == []
+    with watched(
+        browser, lambda url: url.startswith(("file:", "blob:", "data:")), getattr(request, "param", None)
+    ) as page:
+        page.goto(report.as_uri())
+        wait(page)
+        yield page
 
 
 def column(page: Page, label: str) -> list[float | None]:

@@ -1,11 +1,10 @@
 """The living pages in a browser: they run, ask nobody else, sort and filter at the server, and follow the store."""
 
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import CONTRAST, PATIENCE_MS, go, look_at_all, shown, wait
+from browsing import CONTRAST, PATIENCE_MS, go, look_at_all, shown, wait, watched
 from playwright.sync_api import Browser, Page, expect
 from reported import EVIL, SIMULATED
 from samples import KNOWN, SCREENED, fill
@@ -24,21 +23,10 @@ TOKEN = "a-token-of-twenty-nine-letters"
 @pytest.fixture
 def window(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """An empty window; in the end nothing must have gone wrong, and nobody else been asked."""
-    options: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, **getattr(request, "param", {})}
-    context = browser.new_context(accept_downloads=True, **options)
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request",
-        lambda r: None if urlsplit(r.url).hostname in (None, "127.0.0.1") else wrong.append(r.url),
-    )
-    yield page
-    assert page.title() != "run"
-    context.close()
-    assert wrong == []
+    with watched(
+        browser, lambda url: urlsplit(url).hostname in (None, "127.0.0.1"), getattr(request, "param", None)
+    ) as page:
+        yield page
 
 
 def test_the_table_asks_the_server(window: Page, served: Served) -> None:
