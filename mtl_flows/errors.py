@@ -10,6 +10,7 @@ so a batch turns any of them into a record and goes on.
     ├── BackupError               a file that is no backup, or a damaged one
     ├── DocumentTooLargeError     would not fit MongoDB's 16 MB limit
     ├── NotFoundError             an id nobody knows
+    ├── QueryError                what a client of a service asks cannot be answered
     ├── OwnershipLostError        the job was given to another worker meanwhile
     ├── InputError(reason)        something is wrong with one material or file
     │   ├── UnreadableStructureError
@@ -149,6 +150,31 @@ class NotFoundError(MTLError):
     """An id, name or release that the store does not hold."""
 
     reason = "not_found"
+
+
+class QueryError(MTLError):
+    """What a client of a service asks cannot be answered.
+
+    Attributes
+    ----------
+    status
+        What HTTP calls that; 400 for what is wrong, 501 for what is not offered.
+    """
+
+    reason = "query"
+    status: int = 400
+
+    @classmethod
+    def not_offered(cls, message: str, *, subject: str = "") -> Self:
+        """Error of a question that is right, and is not answered here."""
+        return cls.of_status(501, message, subject=subject)
+
+    @classmethod
+    def of_status(cls, status: int, message: str, *, subject: str = "", remedy: str = "") -> Self:
+        """Error of a status."""
+        error = cls(message, subject=subject, remedy=remedy)
+        error.status = status
+        return error
 
 
 class OwnershipLostError(MTLError):

@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "embedded": ("fiftyone",),
         "report": ("jinja2", "matplotlib", "plotly"),
         "serve": ("fastapi", "uvicorn"),
+        "optimade": ("optimade", "lark"),
         "zstd": ("zstandard",),
     }
 )

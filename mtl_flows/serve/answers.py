@@ -18,6 +18,7 @@ from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.serve.kept import Kept
 from mtl_flows.serve.question import Question
+from mtl_flows.serve.table import Table
 from mtl_flows.serve.tables import Snapshot, Tables
 from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.database import MTLStore
@@ -35,7 +36,7 @@ _KEPT_MATERIALS: Final = 64
 class Answers:
     """Everything that pages and scripts are told of one store."""
 
-    def __init__(self, store: MTLStore, tables: Tables) -> None:
+    def __init__(self, store: MTLStore, tables: Tables[Table]) -> None:
         self._store = store
         self._tables = tables
         self._parts: Kept[Record] = Kept(_KEPT_PARTS)
@@ -48,7 +49,7 @@ class Answers:
         first = self._store.screenings.default()
         return [first, *(name for name in self._store.screenings.names() if name != first)]
 
-    def snapshot(self, screening: str = "") -> tuple[str, Snapshot]:
+    def snapshot(self, screening: str = "") -> tuple[str, Snapshot[Table]]:
         """Name and table of a screening; the store's own if none is named."""
         name = screening or self._store.screenings.default()
         return name, self._tables.of(name)
@@ -71,7 +72,7 @@ class Answers:
     def part(self, screening: str, part: Part) -> Record:
         """Tell what one of the pages shows; kept until rows change."""
         name, snapshot = self.snapshot(screening)
-        makers: Mapping[Part, Callable[[MTLStore, ScreeningParameters, Snapshot], Record]] = {
+        makers: Mapping[Part, Callable[[MTLStore, ScreeningParameters, Snapshot[Table]], Record]] = {
             "overview": lambda store, parameters, s: overview_data(
                 store, parameters, s.table.counts, s.table
             ),
@@ -185,13 +186,13 @@ class Answers:
         return screening_parameters(self._store, name)
 
 
-def _figures(store: MTLStore, parameters: ScreeningParameters, snapshot: Snapshot) -> Record:
+def _figures(store: MTLStore, parameters: ScreeningParameters, snapshot: Snapshot[Table]) -> Record:
     best_first = [("priority", -1), ("v3_over_d3", -1), ("_id", 1)]
     simulated = list(store.candidates.find({"dynamics_status": {"$ne": None}}, sort=best_first))
     return figures_data(store, parameters, simulated)
 
 
-def _ranking(store: MTLStore, parameters: ScreeningParameters, snapshot: Snapshot) -> Record:
+def _ranking(store: MTLStore, parameters: ScreeningParameters, snapshot: Snapshot[Table]) -> Record:
     """Of many materials the first, and all that are labelled with a conductivity."""
     fields = (*_RANKED_BY, "is_known_conductor", "conductivity_measured_S_per_cm")
     unique = Question(flags={"is_representative": True})

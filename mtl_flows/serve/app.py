@@ -32,8 +32,8 @@ _STATUS: Final[dict[type[MTLError], int]] = {
 _PAUSE_S: Final = 0.5  # after a wrong token
 
 
-def application_of(answers: Answers, pass_: Pass = Pass()) -> Gatekeeper:
-    """Return the application over a store, behind its guard."""
+def application_of(answers: Answers, pass_: Pass = Pass(), optimade: FastAPI | None = None) -> Gatekeeper:
+    """Return the application over a store, behind its guard; with a provider of OPTIMADE in it if there is one."""
     app = FastAPI(
         title="mtl_flows",
         version=__version__,
@@ -47,6 +47,8 @@ def application_of(answers: Answers, pass_: Pass = Pass()) -> Gatekeeper:
     app.add_exception_handler(PyMongoError, _unavailable)
     app.add_exception_handler(ModuleNotFoundError, _lacking)
     app.include_router(api_of(answers))
+    if optimade is not None:
+        app.mount("/optimade", optimade)
     app.include_router(_pages_of(app, answers, pass_))
     return Gatekeeper(app, pass_)
 

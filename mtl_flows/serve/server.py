@@ -2,17 +2,18 @@
 
 import secrets
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.extras import require
 from mtl_flows.serve.answers import Answers
 from mtl_flows.serve.app import application_of
 from mtl_flows.serve.guard import SHORTEST_TOKEN, Gatekeeper, Pass, is_loopback
-from mtl_flows.serve.tables import Tables
+from mtl_flows.serve.tables import Tables, read_table
 from mtl_flows.store.database import MTLStore
 
 _MOST_AT_ONCE = 64
@@ -37,13 +38,31 @@ def pass_for(host: str, token: str) -> Pass:
 
 
 @contextmanager
-def application(store: MTLStore, pass_: Pass, *, every_s: float = 5.0) -> Iterator[Gatekeeper]:
-    """Return the application over a store; its table is read before anybody asks."""
-    require("report", "serve")
+def application(
+    store: MTLStore, pass_: Pass, *, every_s: float = 5.0, optimade: bool = False
+) -> Iterator[Gatekeeper]:
+    """Return the application over a store; its table is read before anybody asks.
+
+    Parameters
+    ----------
+    optimade
+        Be a provider of OPTIMADE as well.
+    """
+    require("report", "serve", *(["optimade"] if optimade else []))
     with ThreadPoolExecutor(1, "mtl-serve-changes") as background:
-        answers = Answers(store, Tables(store, background, every_s))
+        answers = Answers(store, Tables(store, background, read_table, every_s))
         answers.snapshot()
-        yield application_of(answers, pass_)
+        yield application_of(answers, pass_, _provider(store, background, every_s) if optimade else None)
+
+
+def _provider(store: MTLStore, background: Executor, every_s: float) -> FastAPI:
+    """The provider is imported where it is wanted: its packages are an extra of their own."""
+    from mtl_flows.serve.optimade.app import optimade_of
+    from mtl_flows.serve.optimade.provider import Provider, read_catalogue
+
+    catalogues = Tables(store, background, read_catalogue, every_s)
+    catalogues.of(store.screenings.default())
+    return optimade_of(Provider(store, catalogues))
 
 
 def server_of(app: Gatekeeper, host: str, port: int) -> uvicorn.Server:

@@ -1,11 +1,12 @@
 """The tables of a store's screenings, read when they are first asked for, and again when something changed."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from pymongo.errors import PyMongoError
 
@@ -18,36 +19,50 @@ _SHARE: Final = 20  # at most one part in so many of the time goes into looking 
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+
+def read_table(store: MTLStore) -> Table:
+    """Read the rows of a store's screening."""
+    table = Table(store.candidates.fields(FIELDS))
+    table.warm()
+    return table
+
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Generic[T]):
     """A table, the state of the rows it was made of, and when that was."""
 
-    table: Table
+    table: T
     state: str
     as_of: str
 
 
-class Tables:
+class Tables(Generic[T]):
     """Tables by screening; a reader never waits for a change to be read.
 
     Parameters
     ----------
     background
         Where changes are looked for while readers get what there is.
+    read
+        Makes the table of a store's screening.
     every_s
         Seconds after which what is asked for is looked at again; more where looking takes long.
     """
 
-    def __init__(self, store: MTLStore, background: Executor, every_s: float = 5.0) -> None:
+    def __init__(
+        self, store: MTLStore, background: Executor, read: Callable[[MTLStore], T], every_s: float = 5.0
+    ) -> None:
         self._store = store
+        self._read = read
         self._background = background
         self._every_s = every_s
-        self._made: dict[str, Snapshot] = {}
+        self._made: dict[str, Snapshot[T]] = {}
         self._due: dict[str, float] = {}
         self._lock = Lock()
 
-    def of(self, screening: str) -> Snapshot:
+    def of(self, screening: str) -> Snapshot[T]:
         """Return the table of a screening; looks for changes behind the reader's back.
 
         Raises
@@ -71,7 +86,7 @@ class Tables:
             _log.warning("the screening %r cannot be read again: %s", screening, type(error).__name__)
             self._due[screening] = monotonic() + self._every_s
 
-    def _look(self, screening: str) -> Snapshot:
+    def _look(self, screening: str) -> Snapshot[T]:
         """Read a screening, if anything changed since it was read."""
         begun = monotonic()
         store = self._store.under(screening)
@@ -81,9 +96,7 @@ class Tables:
         state = store.candidates.state()
         made = self._made.get(screening)
         if made is None or made.state != state:
-            table = Table(store.candidates.fields(FIELDS))
-            table.warm()
-            made = Snapshot(table, state, f"{utc_now():%Y-%m-%d %H:%M:%S} UTC")
+            made = Snapshot(self._read(store), state, f"{utc_now():%Y-%m-%d %H:%M:%S} UTC")
             self._made[screening] = made
         took = monotonic() - begun
         self._due[screening] = monotonic() + max(self._every_s, _SHARE * took)

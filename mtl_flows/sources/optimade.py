@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
 
+import numpy as np
 from pymatgen.core import Element, Lattice, Structure
 
 from mtl_flows.errors import SourceError, UnreadableStructureError
@@ -21,6 +22,9 @@ FIELDS: Final = (
     *("structure_features", "last_modified"),
 )
 _VACANCY = "vacancy"
+# Fractions of Cartesian positions have rounding errors, which would make another crystal of what lies halfway between
+# two numbers of five decimals.
+_FRACTIONS: Final = 12
 _UNUSABLE: Final = {
     "assemblies": "its sites depend on each other (assemblies), which a crystal with occupancies cannot say",
     "implicit_atoms": "some of its atoms have no positions (implicit_atoms)",
@@ -106,7 +110,8 @@ def structure_of(attributes: Mapping[str, Any]) -> Structure:
         places = attributes["cartesian_site_positions"]
         occupied = [(who, where) for who, where in zip(sites, places, strict=True) if who]
         who, where = zip(*occupied, strict=True)
-        return Structure(lattice, who, where, coords_are_cartesian=True)
+        fractions = np.round(lattice.get_fractional_coords(np.asarray(where, dtype=float)), _FRACTIONS)
+        return Structure(lattice, who, fractions)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise UnreadableStructureError(f"is no whole crystal: {type(error).__name__}: {error}") from None
 

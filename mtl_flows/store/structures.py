@@ -76,6 +76,17 @@ class StructureCollection(SubjectQueries):
         for found in self.raw.find(_current(query), {"_id": 1}, sort=[("_id", ASCENDING)]):
             yield found["_id"]
 
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """When each current revision was recorded, and whether atoms of its formula have no sites; by id."""
+        told = {"provenance.created_at": 1, "implicit_hydrogens": 1, "flags.missing_hydrogen": 1}
+        return {
+            d["_id"]: {
+                "recorded_at": d["provenance"]["created_at"],
+                "implicit_atoms": bool(d.get("implicit_hydrogens") or d["flags"]["missing_hydrogen"]),
+            }
+            for d in self.raw.find(dict(CURRENT), told)
+        }
+
     def current_ids(self, query: Mapping[str, Any] | None = None) -> list[str]:
         """As `stream_ids`, all at once."""
         return list(self.stream_ids(query))

@@ -2,20 +2,28 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from packaging.version import Version
 
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
 from mtl_flows.store.mongod import EmbeddedServer
 
 pytestmark = pytest.mark.lanes
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0
 ANSWERS = Path(__file__).with_name("lane_answers.py")
 
 
@@ -64,10 +72,44 @@ def test_barcodes_features_gates_and_labels_are_the_same(modern: str, tmp_path: 
 def test_a_worker_of_either_lane_serves_the_same_store(modern: str, tmp_path: Path) -> None:
     """What one lane ingests the other screens, and the first finds nothing left to compute."""
 
+    with EmbeddedServer(tmp_path / "server").lease() as started:
+        mtl = commands(tmp_path, Connection.parse(started.uri, "lanes").uri)
+        ingest_some(mtl, tmp_path)
+        mtl(modern, "screen", "--submit-only")
+        mtl(modern, "worker", "--kind", "light")
+        assert "nothing to do, 4 structures are screened" in mtl(sys.executable, "screen")
+        rows = [mtl(python, "query", "--csv", "--with-dropped") for python in (sys.executable, modern)]
+        assert rows[0] == rows[1]
+        assert len(rows[0].splitlines()) == 5
+
+
+def test_a_lane_is_an_optimade_provider_that_the_other_fetches_from(modern: str, tmp_path: Path) -> None:
+    """The validator of the standard finds nothing wrong, and the crystals that come back are the same."""
+    with EmbeddedServer(tmp_path / "server").lease() as started:
+        there, here = (Connection.parse(started.uri, name) for name in ("provided", "fetched"))
+        mtl = commands(tmp_path, there.uri)
+        ingest_some(mtl, tmp_path)
+        mtl(sys.executable, "screen")
+        with providing(modern, tmp_path, there.uri) as base:
+            validator = Path(modern).with_name("optimade-validator")
+            told = subprocess.run([validator, base], capture_output=True, text=True, check=False)
+            assert told.returncode == 0, told.stdout + told.stderr
+            chosen = ("--filter", 'elements HAS "Li"', "--source", "copy", "-r", "one", "-o", "copy")
+            mtl(sys.executable, "fetch", "optimade", base, *chosen)
+        commands(tmp_path, here.uri)(sys.executable, "ingest", "copy", "--workers", "0")
+        with MTLStore.connect(there) as one, MTLStore.connect(here) as other:
+            provided, fetched = (sorted(d.crystal_id for d in s.structures.find()) for s in (one, other))
+        assert provided == fetched
+        assert len(fetched) == 4
+
+
+def commands(folder: Path, uri: str) -> Callable[..., str]:
+    """Run `mtl` of a lane over a database."""
+
     def mtl(python: str, *arguments: str) -> str:
         done = subprocess.run(
             [python, "-m", "mtl_flows", *arguments],
-            cwd=tmp_path,
+            cwd=folder,
             env=environment(MTL_MONGO_URI=uri),
             capture_output=True,
             text=True,
@@ -76,14 +118,40 @@ def test_a_worker_of_either_lane_serves_the_same_store(modern: str, tmp_path: Pa
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    with EmbeddedServer(tmp_path / "server").lease() as started:
-        uri = Connection.parse(started.uri, "lanes").uri
-        mtl(sys.executable, "examples", "all")
-        chosen = [str(tmp_path / "all" / f"{name}.cif") for name in ("li3n", "li3ocl", "li6ps5cl", "licl")]
-        mtl(sys.executable, "ingest", *chosen, "--release", "lanes", "--workers", "0")
-        mtl(modern, "screen", "--submit-only")
-        mtl(modern, "worker", "--kind", "light")
-        assert "nothing to do, 4 structures are screened" in mtl(sys.executable, "screen")
-        rows = [mtl(python, "query", "--csv", "--with-dropped") for python in (sys.executable, modern)]
-        assert rows[0] == rows[1]
-        assert len(rows[0].splitlines()) == 5
+    return mtl
+
+
+def ingest_some(mtl: Callable[..., str], folder: Path) -> None:
+    """Ingest four examples, one of them disordered."""
+    mtl(sys.executable, "examples", "all")
+    chosen = [str(folder / "all" / f"{name}.cif") for name in ("li3n", "li3ocl", "li6ps5cl", "licl")]
+    mtl(sys.executable, "ingest", *chosen, "--release", "lanes", "--workers", "0")
+
+
+@contextmanager
+def providing(python: str, folder: Path, uri: str) -> Iterator[str]:
+    """Serve a database by a lane; gives the address of the provider."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python, "-m", "mtl_flows", "serve", "--optimade", "--port", str(port)]
+    with subprocess.Popen(command, cwd=folder, env=environment(MTL_MONGO_URI=uri)) as server:
+        try:
+            base = f"http://127.0.0.1:{port}/optimade"
+            until = monotonic() + PATIENCE_S
+            while not answers_at(f"{base}/v1/info"):
+                assert server.poll() is None
+                assert monotonic() < until
+                sleep(0.1)
+            yield base
+        finally:
+            server.terminate()
+
+
+def answers_at(address: str) -> bool:
+    """Whether a server answers."""
+    try:
+        with urlopen(address) as answer:
+            return bool(answer.status == 200)
+    except URLError:
+        return False

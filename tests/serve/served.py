@@ -77,9 +77,11 @@ class Served:
 
 
 @contextmanager
-def running(store: MTLStore, token: str = "", every_s: float = 0.05) -> Iterator[Served]:
+def running(
+    store: MTLStore, token: str = "", every_s: float = 0.05, *, optimade: bool = False
+) -> Iterator[Served]:
     """Serve a store on a free port."""
-    with application(store, Pass(token), every_s=every_s) as app:
+    with application(store, Pass(token), every_s=every_s, optimade=optimade) as app:
         server = server_of(app, "127.0.0.1", 0)
         thread = Thread(target=server.run)
         thread.start()

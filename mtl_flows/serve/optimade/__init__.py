@@ -1,0 +1,1 @@
+"""The candidate table as an OPTIMADE provider: a standard that other databases' clients speak."""
