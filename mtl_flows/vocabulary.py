@@ -1,6 +1,8 @@
 """Words that are stored, typed and shown alike; nothing is imported here, so that the command line can offer them."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 Protocol = Literal["published", "text"]
@@ -16,6 +18,15 @@ Reached = Literal[
 
 GateKey = Literal["connectivity", "prescreen", "cluster", "chemistry"]
 """Gates that the candidate table tells of, in their order."""
+GATE_FIELDS: Final[Mapping[GateKey, str]] = MappingProxyType(
+    {
+        "connectivity": "passes_connectivity",
+        "prescreen": "passes_prescreen_{protocol}",
+        "cluster": "selected_{protocol}",
+        "chemistry": "passes_chemistry",
+    }
+)
+"""Fields of the candidate table that say whether each was passed, ``{protocol}`` where there is one for each."""
 
 Judgement = Literal["pass", "fail", "undecided"]
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from mtl_flows import __version__, cli
-from mtl_flows.cli.console import complain
+from mtl_flows.cli.console import complain, err
 from mtl_flows.errors import (
     ConfigurationError,
     DatabaseUnavailableError,
@@ -49,6 +49,9 @@ _ORDER = (
     *("report", "serve", "plot", "query", "whatif", "database", "backup", "doctor", "benchmark"),
 )
 """Modules whose commands come first in the help, in this order."""
+
+_WITHOUT_PROJECT = frozenset({"describe", "examples", "init", "md", "work"})
+"""Commands that do without a project, or begin one."""
 
 app = typer.Typer(
     name="mtl",
@@ -96,6 +99,12 @@ def root(
         os.chdir(project)
     if traceback:
         os.environ["MTL_TRACEBACK"] = "1"
+    if project is None and context.invoked_subcommand not in _WITHOUT_PROJECT:
+        from mtl_flows.settings import find_project_folder
+
+        found = find_project_folder()
+        if found != Path.cwd():
+            err.print(f"project: {found}", soft_wrap=True)
 
 
 def _register_commands() -> None:

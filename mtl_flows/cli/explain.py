@@ -105,13 +105,17 @@ def _print_structure(story: dict[str, Any]) -> None:
         f"{facts['n_sites']} sites, {kind}, from {facts['file']}, releases: {', '.join(facts['releases'])}"
     )
     if facts["representative"] != story["subject"]:
-        out.print(f"duplicate of {facts['representative']}")
+        out.print(f"duplicate of {facts['representative']}, which stands for it")
     if facts["flags"]:
         out.print(f"flags: {', '.join(facts['flags'])}")
     if story.get("known_conductor"):
         out.print("counts as a known superionic conductor")
     if story.get("measured_conductivity_S_per_cm") is not None:
-        out.print(f"measured: {story['measured_conductivity_S_per_cm']:.2g} S/cm near room temperature")
+        out.print(
+            f"measured: {story['measured_conductivity_S_per_cm']:.2g} S/cm near room temperature "
+            f"({story['measured_source']})",
+            soft_wrap=True,
+        )
     for contradiction in story.get("label_contradictions", ()):
         out.print(f"labels: {contradiction}", soft_wrap=True)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mtl_flows.store.database import MTLStore
 
 _REFUSALS_SHOWN = 10
+_LABELS_SHOWN = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -144,9 +145,11 @@ def take_in(
     """Ingest with progress; what it refused is said on standard error, at most the first few files."""
     from mtl_flows.cli.work import patient
     from mtl_flows.jobs import ingest as stage
+    from mtl_flows.jobs.labels import waiting_labels
 
     refused: list[RejectionDocument] = []
     kept: dict[str, str] = {}
+    waiting = waiting_labels(store)
     with progress("ingest", 100, percent=True) as reporter, patient():
         comparison, compared = reporter, 0
 
@@ -182,6 +185,9 @@ def take_in(
             on_refusals=refuse,
             on_kept=kept.update,
         )
+    if arrived := sorted(waiting - waiting_labels(store)):
+        told = ", ".join(arrived[:_LABELS_SHOWN]) + (" …" if len(arrived) > _LABELS_SHOWN else "")
+        err.print(f"labels stated before hold for {len(arrived)} of what came in: {told}", soft_wrap=True)
     for document in refused:
         complain("refused", f"{document.subject}: {document.message} ({document.remedy})")
     for material, reason in sorted(kept.items())[:_REFUSALS_SHOWN]:

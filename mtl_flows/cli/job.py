@@ -171,7 +171,7 @@ def resume(chosen: "JobFilter") -> None:
 
 @takes("chosen", _chosen)
 def cancel(chosen: "JobFilter") -> None:
-    """Give jobs up for good; results stay, and `mtl launch` hands the work in anew.
+    """Give jobs up for good, and what comes after them; results stay, and `mtl launch` hands the work in anew.
 
     One that runs ends at its next write, which is refused.
     """
@@ -226,6 +226,8 @@ def _steer(chosen: "JobFilter", act: "Callable[[Connection, JobFilter], Steered]
     with connection(Settings.load()) as address:
         steered = act(address, chosen)
     out.print(f"{len(steered.done)} jobs {became}{_ids(steered.done)}", soft_wrap=True)
+    if steered.after:
+        out.print(f"{len(steered.after)} that come after them as well{_ids(steered.after)}", soft_wrap=True)
     for state in dict.fromkeys(job.state for job in steered.left):
         alike = [job for job in steered.left if job.state == state]
         err.print(f"{len(alike)} left as they are, {state}{_ids(alike)}", soft_wrap=True)

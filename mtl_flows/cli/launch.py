@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtl_flows.cli.console import complain, err, is_interactive, out, print_json
+from mtl_flows.cli.console import as_typed, complain, err, is_interactive, out, print_json
 from mtl_flows.cli.dynamics import DynamicsOptions, named_settings, takes_dynamics
 from mtl_flows.cli.filters import with_filter
 from mtl_flows.cli.screening import in_screening
 from mtl_flows.cli.stability import entry_source
 from mtl_flows.cli.types import (
-    All,
     CorrectionsOption,
     Entries,
     Json,
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from mtl_flows.store.candidate_filter import CandidateFilter
     from mtl_flows.store.connection import Connection
     from mtl_flows.store.database import MTLStore
+
+_NAMED = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -67,13 +68,16 @@ def init(
 @with_filter
 @takes_dynamics()
 def launch(
+    context: typer.Context,
     chosen: "CandidateFilter",
     materials: Annotated[
         list[str] | None,
         typer.Argument(help="Ids of any materials that were ingested; the best survivors if none is given."),
     ] = None,
     limit: Simulated = 0,
-    all_: All = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Simulate all survivors that the filters leave, at full length.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be handed in and what it takes, and stop.")
     ] = False,
@@ -113,6 +117,7 @@ def launch(
     `qlaunch` on a cluster. What is under way or done is not handed in again.
     """
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
+    from mtl_flows.launch.cautions import cautions
     from mtl_flows.settings import Settings
     from mtl_flows.stages.dft_check import DftCheckParameters
     from mtl_flows.store.connection import connection
@@ -126,7 +131,9 @@ def launch(
     with connection(Settings.load()) as address, MTLStore.connect(address) as opened:
         store = in_screening(opened, screening)
         maker.entries = entry_source(store, entries, provider, corrections)
-        hand_in_dynamics(
+        for caution in cautions(parameters):
+            complain("note", caution)
+        workflows = hand_in_dynamics(
             store,
             address,
             maker,
@@ -139,6 +146,27 @@ def launch(
             dry_run=dry_run,
             ask=not yes and is_interactive(),
         )
+        if workflows:
+            _tell_what_comes(context, address, maker, workflows)
+
+
+def _tell_what_comes(
+    context: typer.Context,
+    address: "Connection",
+    maker: "DynamicsFlowMaker",
+    workflows: "list[SubmittedWorkflow]",
+) -> None:
+    """Say which other runs of the same materials wait, and who takes these."""
+    from mtl_flows.launch.cautions import under_way, worker_for
+
+    own = {fw_id for workflow in workflows for fw_id in workflow.fw_ids}
+    with address.client() as client:
+        others = under_way(client[address.database], own)
+    if others:
+        told = ", ".join(map(repr, others[:_NAMED])) + (" …" if len(others) > _NAMED else "")
+        complain("note", f"of the same materials {told} are under way, too; mtl job cancel gives one up")
+    kind = worker_for(maker.parameters.configured_engine())
+    err.print(f"next: {as_typed(context)} worker --kind {kind}, here or on other machines", soft_wrap=True)
 
 
 def hand_in_dynamics(
@@ -187,8 +215,10 @@ def hand_in_dynamics(
         err.print(
             f"dynamics: {plan.found} "
             + ("pass the chemical rules" if chosen.protocol == "ranked" else f"survivors ({chosen.protocol})")
-            + f", the best {n_chosen} chosen by priority"
+            + (f", the best {n_chosen} chosen by priority" if plan.found else "")
         )
+        if not plan.found:
+            err.print(_way_on(chosen), soft_wrap=True)
     for work in (*plan.todo, *plan.done):
         if work.asked_for and work.asked_for != work.candidate.material_id:
             err.print(f"dynamics: {work.candidate.material_id} stands for its duplicate {work.asked_for}")
@@ -223,6 +253,14 @@ def hand_in_dynamics(
     if plan.refused:
         raise typer.Exit(1)
     return workflows
+
+
+def _way_on(chosen: "CandidateFilter") -> str:
+    """What may be done where nothing is left to simulate."""
+    ways = ["mtl launch MATERIAL simulates one whatever its gates said", "mtl whatif asks under other limits"]
+    if chosen.protocol != "ranked":
+        ways.insert(0, "mtl launch --protocol ranked --limit N takes the best that pass the chemical rules")
+    return f"dynamics: {'; '.join(ways)}"
 
 
 def _tell_costs(store: "MTLStore", plan: "DynamicsPlan") -> None:

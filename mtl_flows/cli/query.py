@@ -2,8 +2,9 @@
 
 import csv
 import json as json_format
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from mtl_flows.cli.retired import retired_command
 from mtl_flows.cli.screening import open_screening
 from mtl_flows.cli.types import All, Json, ScreeningName, limit_option, output_option
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.vocabulary import Ranking
+from mtl_flows.vocabulary import ChosenProtocol, Ranking
 
 if TYPE_CHECKING:
     from mtl_flows.schemas.candidates import CandidateDocument
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mtl_flows.store.database import MTLStore
 
 _SHOWN = 50
+_FEW = 5
 _SHOWN_BY = {
     "priority": "priority",
     "barrier": "E_3D eV",
@@ -90,6 +92,8 @@ def query(
         raise ConfigurationError("--json, --csv and --cif are three answers", remedy="give one of them")
     if cif is (output is None) and not (json or as_csv):
         raise ConfigurationError("--cif and --output go together", remedy="write --cif --output best.zip")
+    if output is not None:
+        _check_ending(output, json=json, as_csv=as_csv, cif=cif)
     exported = json or as_csv or cif
     wanted = 0 if all_ or (limit is None and exported) else _SHOWN if limit is None else limit
     with open_screening(screening) as store:
@@ -101,6 +105,8 @@ def query(
             out.print(chosen.mongosh(store.screening, wanted), soft_wrap=True)
             return
         found = _answers(store, chosen, by, wanted)
+        rules = store.candidates.rule_names()
+        _say_what_waits(store, found)
         total = len(found) if not wanted or len(found) < wanted else store.candidates.number_of(chosen)
         if not found:
             err.print(store.candidates.why_none(chosen), soft_wrap=True)
@@ -115,23 +121,56 @@ def query(
             else:
                 _write_csv(found, file)
     elif found and not cif:
-        print_candidates(found, by, [limited.field for limited in chosen.ranges])
+        print_candidates(found, by, [limited.field for limited in chosen.ranges], chosen.protocol, rules)
         out.print(f"evidence of a row: {as_typed(context)} explain {found[0].material_id}", soft_wrap=True)
     if total > len(found):
         err.print(f"{len(found)} of {total} shown; --all shows all")
 
 
-def print_candidates(
-    candidates: "Sequence[CandidateDocument]", by: str = "priority", asked: Sequence[str] = ()
-) -> None:
-    """Print what is known of each material, as far as the terminal is wide, and fields that were asked for."""
-    from mtl_flows.report.tables import SPARE_COLUMNS, candidate_table
+def _check_ending(output: Path, *, json: bool, as_csv: bool, cif: bool) -> None:
+    """Refuse a name that promises another format than is written: a spreadsheet would not open it.
 
-    columns, rows = candidate_table(candidates, asked)
-    title = f"Candidates, by {by}"
+    Raises
+    ------
+    ConfigurationError
+        If it does.
+    """
+    known = {".json": json, ".csv": as_csv, ".zip": cif}
+    others = {".xlsx", ".xls", ".ods", ".cif", ".parquet"}
+    ending = output.suffix.casefold()
+    if ending in others or not known.get(ending, True):
+        written = "JSON" if json else "CSV" if as_csv else "a folder of CIF files or a zip of them"
+        raise ConfigurationError(
+            f"its name says {ending}, and what is written is {written}",
+            subject=str(output),
+            remedy="give it another name" if cif else "give it another name (spreadsheets open CSV)",
+        )
+
+
+def print_candidates(
+    candidates: "Sequence[CandidateDocument]",
+    by: str = "priority",
+    asked: Sequence[str] = (),
+    protocol: ChosenProtocol = "published",
+    rules: Mapping[int, str] = MappingProxyType({}),
+) -> None:
+    """Print what is known of each material, as far as the terminal is wide, and fields that were asked for.
+
+    Parameters
+    ----------
+    protocol
+        At whose gates they stand.
+    rules
+        Names of the chemical rules by number, to be told where one dropped a material.
+    """
+    from mtl_flows.report.tables import SPARE_COLUMNS, candidate_table, rules_told
+
+    columns, rows = candidate_table(candidates, asked, protocol)
     kept = _SHOWN_BY.get(by, "")
     spare = [name for name in SPARE_COLUMNS if name in columns and name != kept]
-    out.print(table(title, columns, rows, spare=spare))
+    out.print(table(f"Candidates by {by}, gates as {protocol}", columns, rows, spare=spare))
+    if told := rules_told(candidates, protocol, rules):
+        out.print(told)
 
 
 def print_dynamics(candidates: "Sequence[CandidateDocument]") -> None:
@@ -150,6 +189,18 @@ def _answers(
     from mtl_flows.store.ranking import ranked
 
     return list(ranked(store.candidates, chosen, by=by, limit=limit))
+
+
+def _say_what_waits(store: "MTLStore", found: "Sequence[CandidateDocument]") -> None:
+    """Say that something came in that the rows do not know yet."""
+    from mtl_flows.store.freshness import freshness
+
+    known = freshness(store.database, found, store.candidates.count())
+    if known.unscreened:
+        err.print(f"not screened yet: {known.unscreened} materials that came in; mtl screen does it")
+    if known.older:
+        told = ", ".join(known.older[:_FEW]) + (" …" if len(known.older) > _FEW else "")
+        err.print(f"older than what came in since: {told}; mtl screen brings them up to date", soft_wrap=True)
 
 
 def _without_dropped(store: "MTLStore", chosen: "CandidateFilter") -> "CandidateFilter":

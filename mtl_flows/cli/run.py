@@ -85,8 +85,9 @@ def run(
             )
         counts = funnel_counts(store.candidates)
         shown = list(store.candidates.survivors(protocol))
+        rules = store.candidates.rule_names()
     out.print(table("Funnel", funnel_columns(counts), funnel_rows(counts, chosen.thresholds)))
-    print_candidates(shown)
+    print_candidates(shown, protocol=protocol, rules=rules)
     print_dynamics(shown)
     where = "your server" if settings.mongo_uri is not None else f"{settings.home} (embedded MongoDB)"
     out.print(f"The data lie in {where}, database {address.database!r}. Next:", soft_wrap=True)

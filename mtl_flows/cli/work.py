@@ -89,6 +89,7 @@ def run_workers(
     for failure in summary.failures:
         complain("failed", f"{failure.name}: {failure.error}\n  its output: {failure.folder}")
     if summary.interrupted:
+        complain("interrupted", "what was in hand is given back and ready to run again; mtl status shows it")
         raise KeyboardInterrupt
     return summary
 

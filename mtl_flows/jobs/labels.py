@@ -12,7 +12,7 @@ from pymatgen.core import Element
 
 from mtl_flows.errors import ConfigurationError
 from mtl_flows.schemas.base import Provenance, utc_now
-from mtl_flows.schemas.labels import LabelFacts, LabelStatement, contradictions
+from mtl_flows.schemas.labels import LabelDocument, LabelFacts, LabelStatement, contradictions
 from mtl_flows.science.known import canonical_id
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.database import MTLStore
@@ -84,11 +84,22 @@ def known_heads(store: MTLStore, ion: str) -> frozenset[str]:
     return frozenset(heads)
 
 
-def label_contradictions(store: MTLStore, material_id: str, ion: str) -> list[str]:
-    """What is stated of a material or of its duplicates and cannot all hold; see `contradictions`."""
+def group_labels(store: MTLStore, material_id: str, ion: str) -> dict[str, LabelDocument | None]:
+    """Label of each name of a material and of its duplicates; None where there is none."""
     answering = store.groups.names_of(store.groups.group_of(material_id))
     members = sorted({name for names in answering for name in names}) or [material_id]
-    return contradictions(store.labels.of(members, ion), listed_conductors(ion))
+    return store.labels.of(members, ion)
+
+
+def label_contradictions(store: MTLStore, material_id: str, ion: str) -> list[str]:
+    """What is stated of a material or of its duplicates and cannot all hold; see `contradictions`."""
+    return contradictions(group_labels(store, material_id, ion), listed_conductors(ion))
+
+
+def waiting_labels(store: MTLStore) -> set[str]:
+    """Names that something is stated of and no material answers to."""
+    named = set(store.labels.raw.distinct("material_id"))
+    return named - store.groups.names_among(named)
 
 
 def import_labels(store: MTLStore, table: Path, *, ion: str = "Li", replace: bool = False) -> WriteSummary:

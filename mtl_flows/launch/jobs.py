@@ -12,6 +12,7 @@ from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.launch.events import as_time, last_error
 from mtl_flows.launch.names import PAUSE_FIELD
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.structures import StructureCollection
 from mtl_flows.vocabulary import JobStage, JobState
 
 _FUNCTION = "$spec._tasks.job.function"
@@ -56,7 +57,7 @@ class JobFilter:
     ids
         Of Fireworks.
     material
-        Of the workflow.
+        Of the workflow: its id, or any name that it answers to.
     stage
         Noun of the module whose Maker made the job.
     engine
@@ -236,12 +237,18 @@ def _query(database: Database[dict[str, Any]], chosen: JobFilter) -> dict[str, A
         query["spec._tasks.job.function.@bound.parameters.engine"] = chosen.engine
     ids = set(chosen.ids)
     if chosen.material:
-        workflows = database["workflows"].find({"metadata.material": chosen.material}, {"nodes": 1})
+        named = {"metadata.material": {"$in": _materials(database, chosen.material)}}
+        workflows = database["workflows"].find(named, {"nodes": 1})
         of_material = {fw_id for workflow in workflows for fw_id in workflow["nodes"]}
         ids = ids & of_material if ids else of_material
     if chosen.ids or chosen.material:
         query["fw_id"] = {"$in": sorted(ids)}
     return query
+
+
+def _materials(database: Database[dict[str, Any]], name: str) -> list[str]:
+    """Ids of the materials that a name stands for; the name itself where the store knows none."""
+    return StructureCollection(database).materials_named(name) or [name]
 
 
 def _check(database: Database[dict[str, Any]], chosen: JobFilter) -> None:
@@ -252,7 +259,8 @@ def _check(database: Database[dict[str, Any]], chosen: JobFilter) -> None:
         raise NotFoundError(
             "no such job", subject=str(min(missing)), remedy="mtl job list shows the jobs there are"
         )
-    if chosen.material and not database["workflows"].find_one({"metadata.material": chosen.material}, {}):
+    named = {"metadata.material": {"$in": _materials(database, chosen.material)}}
+    if chosen.material and not database["workflows"].find_one(named, {}):
         materials = sorted(filter(None, database["workflows"].distinct("metadata.material")))
         raise NotFoundError(
             f"no job of the material {chosen.material!r}", remedy=there_are(chosen.material, materials)

@@ -1,8 +1,8 @@
 """Run jobs again, hold them, let them go on, give them up, put them first: by FireWorks' own functions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fireworks import LaunchPad
@@ -15,6 +15,7 @@ from mtl_flows.vocabulary import JobState
 
 _UNBEGUN: Final[tuple[JobState, ...]] = ("waiting", "ready", "reserved")
 _ALIVE: Final[tuple[JobState, ...]] = (*_UNBEGUN, "running", "paused")
+_GIVEN_UP: Final[tuple[JobState, ...]] = (*_ALIVE, "fizzled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,13 @@ class Steered:
         Jobs that were changed, as they stood before.
     left
         Jobs in a state in which there is nothing to do.
+    after
+        Jobs that come after those and went with them.
     """
 
     done: tuple[JobRow, ...]
     left: tuple[JobRow, ...]
+    after: tuple[JobRow, ...] = ()
 
 
 def rerun(connection: Connection, chosen: JobFilter) -> Steered:
@@ -49,11 +53,36 @@ def resume(connection: Connection, chosen: JobFilter) -> Steered:
 
 
 def cancel(connection: Connection, chosen: JobFilter) -> Steered:
-    """Give jobs up for good; one that runs ends at its next write, which is refused.
+    """Give jobs up for good, and with them what comes after them, which could never begin.
 
-    Results stay. The same work handed in again is added anew, and goes on from them.
+    One that runs ends at its next write, which is refused. Results stay. The same work handed in again is added anew,
+    and goes on from them.
     """
-    return _steer(connection, chosen, (*_ALIVE, "fizzled"), lambda pad, job: bool(pad.defuse_fw(job.fw_id)))
+
+    def give_up(pad: LaunchPad, job: JobRow) -> bool:
+        return bool(pad.defuse_fw(job.fw_id))
+
+    given_up = _steer(connection, chosen, _GIVEN_UP, give_up)
+    ids = {job.fw_id for job in given_up.done}
+    with _opened(connection) as pad:
+        after = _after(pad, ids) - ids
+    if not after:
+        return given_up
+    went = _steer(connection, JobFilter(ids=tuple(sorted(after))), _GIVEN_UP, give_up)
+    return replace(given_up, after=went.done)
+
+
+def _after(pad: LaunchPad, ids: Set[int]) -> set[int]:
+    """All that comes after some jobs in their workflows."""
+    found: set[int] = set()
+    for workflow in pad.workflows.find({"nodes": {"$in": sorted(ids)}}, {"links": 1, "nodes": 1}):
+        links = {int(one): following for one, following in workflow["links"].items()}
+        open_ones = [one for one in workflow["nodes"] if one in ids]
+        while open_ones:
+            following = set(links.get(open_ones.pop(), ())) - found
+            found |= following
+            open_ones += following
+    return found
 
 
 def prioritise(connection: Connection, chosen: JobFilter, priority: int) -> Steered:

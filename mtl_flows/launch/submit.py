@@ -25,7 +25,8 @@ from mtl_flows.store.collection import MAX_DOCUMENT_BYTES, batched
 from mtl_flows.store.connection import Connection
 
 _RELEASED_KEY = f"{WORK_KEY}_released"
-_OVER = ("COMPLETED", "ARCHIVED", "DEFUSED")
+OVER = ("COMPLETED", "ARCHIVED", "DEFUSED")
+"""States of a workflow that gives its claim up."""
 _CLAIM_FIELDS = dict.fromkeys(("nodes", "name", f"metadata.{WORK_KEY}", f"metadata.{INPUTS_KEY}"), 1)
 _BATCH = 200
 
@@ -185,7 +186,7 @@ def _made_of_the_same(pad: LaunchPad, submissions: Sequence[Submission]) -> dict
     if not named:
         return {}
     alike = {f"metadata.{INPUTS_KEY}": {"$in": list(named)}, f"metadata.{WORK_KEY}": {"$exists": True}}
-    workflows = list(pad.workflows.find({**alike, "state": {"$nin": _OVER}}, _CLAIM_FIELDS))
+    workflows = list(pad.workflows.find({**alike, "state": {"$nin": OVER}}, _CLAIM_FIELDS))
     under_way = _taken_up(pad, workflows)
     return {
         named[workflow["metadata"][INPUTS_KEY]]: submitted
@@ -197,7 +198,7 @@ def _standing(pad: LaunchPad, keys: set[str]) -> dict[str, SubmittedWorkflow]:
     """Workflows under way that claim these keys; those that are over give them up."""
     claims = {f"metadata.{WORK_KEY}": {"$in": sorted(keys)}}
     pad.workflows.update_many(
-        {**claims, "state": {"$in": _OVER}},
+        {**claims, "state": {"$in": OVER}},
         {"$rename": {f"metadata.{WORK_KEY}": f"metadata.{_RELEASED_KEY}"}},
     )
     workflows = list(pad.workflows.find(claims, _CLAIM_FIELDS))

@@ -112,8 +112,12 @@ def _estimate(results: Mapping[str, Any], name: str, ending: str, unit: str) -> 
 def _next_step(story: Mapping[str, Any]) -> str:
     subject, pending = story["subject"], set(story.get("pending", ()))
     results = story.get("results", {})
+    if elsewhere := story.get("screened_in"):
+        return f"mtl explain {subject} --screening {elsewhere[0]}"
     if pending & _SCREENED_BY:
         return "mtl screen"
+    if not story["gates"]:
+        return "nothing: it does not hold the ion of this screening"
     if results.get("dynamics_status") == RUNNING:
         return "mtl status: its molecular dynamics is running"
     if story.get("verdict") == "undecided" and story.get("what_would_decide"):
@@ -124,10 +128,11 @@ def _next_step(story: Mapping[str, Any]) -> str:
         return "nothing, it failed the verdict; --full says by which number"
     if results.get("dynamics_status") is not None and "stability" in pending:
         return f"mtl stability {subject}"
+    head = story["structure"]["representative"]
     if results.get("dynamics_status") is None and "passed every gate" in {
         _standing(story, protocol) for protocol in PROTOCOLS
     }:
-        return f"mtl launch {subject}"
+        return f"mtl launch {head}" + ("" if head == subject else ", which stands for it")
     if results.get("dynamics_status") is None:
-        return f"nothing, it was dropped; mtl whatif asks under other limits, mtl launch {subject} simulates it anyway"
+        return f"nothing, it was dropped; mtl whatif asks under other limits, mtl launch {head} simulates it anyway"
     return f"mtl transport {subject}"

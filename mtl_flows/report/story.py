@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from mtl_flows.errors import NotFoundError
 from mtl_flows.jobs.barrier import refined_barriers
-from mtl_flows.jobs.labels import label_contradictions
+from mtl_flows.jobs.labels import group_labels
 from mtl_flows.jobs.results import results_in_table
 from mtl_flows.jobs.stability import is_on_older_hull
 from mtl_flows.schemas.barrier import BarrierDocument
@@ -15,6 +14,7 @@ from mtl_flows.schemas.base import CrystalResult, Provenance
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.schemas.clustering import AssignmentDocument
 from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
+from mtl_flows.schemas.labels import LabelDocument, contradictions
 from mtl_flows.science.curation import disorder
 from mtl_flows.science.gates import STORED, stand
 from mtl_flows.science.quantiles import Quantiles
@@ -32,6 +32,7 @@ from mtl_flows.stages.facts import gate_facts
 from mtl_flows.stages.ordering import ORDERING
 from mtl_flows.stages.runs import DFT_CHECK, DYNAMICS, RELAXATION, STABILITY, TRANSPORT
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.labels import listed_conductors
 from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 Story = dict[str, Any]
@@ -60,16 +61,13 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
     store = store.under(parameters.screening)
     refused = store.rejections.about(subject)
     materials = store.structures.materials_named(subject)
-    if not materials:
-        if not refused:
-            raise NotFoundError(
-                "neither a material nor a file met so far", subject=subject, remedy="mtl query shows the ids"
-            )
+    if not materials and refused:
         return {
             "subject": subject,
             "rejections": [_rejection(r) for r in refused],
             "provenance": [_origin(r.stage, r.provenance) for r in refused if r.provenance],
         }
+    materials = materials or [store.structures.material_named(subject)]
     others = materials[1:]
     if subject != materials[0]:
         subject = materials[0]
@@ -93,14 +91,15 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
             "warnings": current.warnings,
         },
         "rejections": [_rejection(r) for r in refused],
-        "gates": _gates(store, current, parameters),
+        "gates": _gates(store, current, parameters) if parameters.mobile_ion in current.elements else [],
         "clusters": _clusters(store, current.crystal_id),
         "ranking": _ranking(store, current.id, parameters),
         "rules": _rules(store, current.id, parameters),
         "calculations": _calculations(store, subject, parameters.mobile_ion),
         "provenance": _provenance(store, current, parameters),
     }
-    if found := label_contradictions(store, subject, parameters.mobile_ion):
+    labels = group_labels(store, subject, parameters.mobile_ion)
+    if found := contradictions(labels, listed_conductors(parameters.mobile_ion)):
         story["label_contradictions"] = found
     if others:
         story["other_materials"] = others
@@ -108,14 +107,28 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         candidate: CandidateDocument = store.candidates.get(subject)
         story["known_conductor"] = candidate.is_known_conductor
         story["measured_conductivity_S_per_cm"] = candidate.conductivity_measured_S_per_cm
+        story["measured_source"] = _measured_source(labels, current)
         story["furthest_stage"] = candidate.furthest_stage
         story["pending"] = candidate.pending
         story["verdict"] = candidate.verdict
         story["what_would_decide"] = candidate.what_would_decide
         story["results"] = candidate.model_dump(include=_RESULTS)
-    else:
+    elif elsewhere := sorted(
+        store.candidates.raw.distinct("screening", {"material_id": subject}),
+    ):
+        story["screened_in"] = elsewhere
+    elif parameters.mobile_ion in current.elements:
         story["pending"] = ["topology", "chemistry"]
     return story
+
+
+def _measured_source(labels: Mapping[str, LabelDocument | None], current: StructureDocument) -> str:
+    """Where a measured conductivity comes from."""
+    for name in current.names:
+        label = labels.get(name)
+        if label is not None and label.conductivity_S_per_cm is not None:
+            return label.source or "a label without a source"
+    return current.file.name
 
 
 def _flags(store: MTLStore, revision: StructureDocument, mobile_ion: str) -> dict[str, bool]:

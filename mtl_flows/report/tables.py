@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mtl_flows.schemas.candidates import CandidateDocument, DiffusivityRecord
+from mtl_flows.vocabulary import GATE_FIELDS, PROTOCOLS, ChosenProtocol, GateKey
 
 DYNAMICS_COLUMNS = (
     *("material", "formula", "D at T, cm²/s [95 %]", "E_a eV", "σ(300 K) S/cm", "P(σ ≥ 10⁻⁴)", "status"),
@@ -11,6 +12,7 @@ DYNAMICS_COLUMNS = (
 )
 
 
+_BY_RULE: Final = "dropped: rule"
 _ENERGY: Final = ("activation_energy_{}{}_eV", ".2f")
 """Field of an activation energy, of what and which end of its interval, and how it is written."""
 
@@ -21,7 +23,9 @@ def evidence(material_id: str) -> str:
 
 
 def candidate_table(
-    candidates: Sequence[CandidateDocument], asked: Iterable[str] = ()
+    candidates: Sequence[CandidateDocument],
+    asked: Iterable[str] = (),
+    protocol: ChosenProtocol = "published",
 ) -> tuple[list[str], list[list[Any]]]:
     """Headings, and one row for each material; columns in which no row has anything are left out.
 
@@ -29,8 +33,11 @@ def candidate_table(
     ----------
     asked
         Fields of the row that have a column of their own, if the table has none of them.
+    protocol
+        At whose gates a row stands.
     """
-    cells = _CANDIDATE_COLUMNS | {name: name for name in asked if name not in _CANDIDATE_COLUMNS.values()}
+    cells = _CANDIDATE_COLUMNS | {"stands at": lambda row: standing(row, protocol)}
+    cells |= {name: name for name in asked if name not in _CANDIDATE_COLUMNS.values()}
     columns = {
         heading: [getattr(row, cell) if isinstance(cell, str) else cell(row) for row in candidates]
         for heading, cell in cells.items()
@@ -125,18 +132,50 @@ def window(candidate: CandidateDocument) -> str | None:
     return f"{candidate.window_low_V:.2f} … {candidate.window_high_V:.2f}"
 
 
-def _standing(candidate: CandidateDocument) -> str:
-    """How far the material came, in the words of its last stage."""
+def standing(candidate: CandidateDocument, protocol: ChosenProtocol = "published") -> str:
+    """How far the material came, in the words of its last stage or of the gate that dropped it.
+
+    Parameters
+    ----------
+    protocol
+        Whose gates are meant; ``any`` for those that bring it furthest, ``ranked`` for the chemical rules alone.
+    """
     if candidate.verdict is not None:
         return f"verdict: {candidate.verdict}"
     if candidate.dynamics_status is not None:
         return candidate.dynamics_status
-    if candidate.survives:
-        return "survivor"
-    if candidate.pending:
-        return "pending: " + ", ".join(candidate.pending)
-    rules = ", ".join(map(str, candidate.failed_rules or ()))
-    return f"dropped: rule {rules}" if rules else f"dropped after {candidate.furthest_stage}"
+    if not candidate.is_representative:
+        return f"same as {candidate.representative_id}"
+    if protocol == "ranked":
+        return _at_gates(candidate, ["chemistry"], "ranked")[1]
+    of = PROTOCOLS if protocol == "any" else (protocol,)
+    return max((_at_gates(candidate, GATE_FIELDS, one) for one in of), key=lambda found: found[0])[1]
+
+
+def rules_told(
+    candidates: Iterable[CandidateDocument], protocol: ChosenProtocol, names: Mapping[int, str]
+) -> str:
+    """Say what the rules are by whose numbers `standing` names them; empty if it names none."""
+    dropped = [row for row in candidates if standing(row, protocol).startswith(_BY_RULE)]
+    numbers = sorted({number for row in dropped for number in row.failed_rules or ()})
+    return ", ".join(
+        f"rule {number}: {names[number].replace('_', ' ')}" for number in numbers if number in names
+    )
+
+
+def _at_gates(
+    candidate: CandidateDocument, gates: Iterable[GateKey], protocol: ChosenProtocol
+) -> tuple[int, str]:
+    """How many gates were passed, and what is said of the first that was not."""
+    place = 0
+    for place, gate in enumerate(gates):
+        outcome = getattr(candidate, GATE_FIELDS[gate].format(protocol=protocol))
+        if outcome is None and candidate.pending:
+            return place, "pending: " + ", ".join(candidate.pending)
+        if not outcome:
+            rules = ", ".join(map(str, candidate.failed_rules or ()))
+            return place, f"{_BY_RULE} {rules}" if gate == "chemistry" and rules else f"dropped: {gate}"
+    return place + 1, "passes rules" if protocol == "ranked" else "survivor"
 
 
 def _dynamics_status(candidate: CandidateDocument) -> str | None:
@@ -163,7 +202,7 @@ _CANDIDATE_COLUMNS: Final[dict[str, str | Callable[[CandidateDocument], Any]]] =
     "E_a eV": lambda row: _estimate(row, "crystal", *_ENERGY) or activation_energy(row),
     "P(σ ≥ 10⁻⁴)": lambda row: row.P_conducts_crystal,
     "window V": window,
-    "stands at": _standing,
+    "stands at": standing,
 }
 """Heading, and the field that is shown or what is made of the row."""
 

@@ -25,6 +25,7 @@ from mtl_flows.science.standing import (
     worse,
 )
 from mtl_flows.science.topology import BarLimit, PrescreenThresholds
+from mtl_flows.vocabulary import GATE_FIELDS
 
 __all__ = [
     "GATES",
@@ -175,7 +176,7 @@ GATES: Final[tuple[Gate, ...]] = (
         stage="topology",
         label=lambda thresholds: f"r_connected below {thresholds.r_connected_A:g} Å",
         comparisons=lambda criteria: (_CONNECTED,),
-        field="passes_connectivity",
+        field=GATE_FIELDS["connectivity"],
     ),
     Gate(
         key="prescreen",
@@ -184,7 +185,7 @@ GATES: Final[tuple[Gate, ...]] = (
         comparisons=lambda criteria: (
             (_FEW_LOOPS, _SOME_LOOPS) if criteria.protocol == "published" else (_FEW_LOOPS,)
         ),
-        field="passes_prescreen_{protocol}",
+        field=GATE_FIELDS["prescreen"],
         reached="prescreen",
     ),
     Gate(
@@ -198,7 +199,7 @@ GATES: Final[tuple[Gate, ...]] = (
         stage="clustering",
         label=lambda thresholds: "in a cluster with a known conductor",
         comparisons=lambda criteria: (_SELECTED,),
-        field="selected_{protocol}",
+        field=GATE_FIELDS["cluster"],
         asks_survivors=True,
         reached="clustering",
     ),
@@ -207,7 +208,7 @@ GATES: Final[tuple[Gate, ...]] = (
         stage="chemistry",
         label=lambda thresholds: "all chemical rules",
         comparisons=lambda criteria: (_UNOBJECTED,),
-        field="passes_chemistry",
+        field=GATE_FIELDS["chemistry"],
         reached="chemistry",
     ),
 )

@@ -47,7 +47,7 @@ class Range:
     at_most: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "field", _numeric_field(self.field))
+        object.__setattr__(self, "field", field_named(self.field, NUMERIC_FIELDS, "numeric field"))
 
     def __str__(self) -> str:
         ends = [f"≥ {self.at_least:g}" if self.at_least is not None else ""]
@@ -243,17 +243,22 @@ def _tightest(known: dict[str, Any], limits: dict[str, float]) -> dict[str, Any]
     return joined
 
 
-def _numeric_field(name: str) -> str:
-    """Full name of a numeric field, whose unit may have been left out."""
-    candidates = [name, *(f"{name}{unit}" for unit in _UNITS)]
-    for candidate in candidates:
-        if candidate in NUMERIC_FIELDS:
+def field_named(name: str, fields: Sequence[str], what: str = "field") -> str:
+    """Full name of a field of the candidate table, whose unit may have been left out.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such field among `fields`.
+    """
+    for candidate in (name, *(f"{name}{unit}" for unit in _UNITS)):
+        if candidate in fields:
             return candidate
-    near = get_close_matches(name, NUMERIC_FIELDS, n=3, cutoff=0.4)
+    near = get_close_matches(name, fields, n=3, cutoff=0.4)
     raise ConfigurationError(
-        "no numeric field of the candidate table",
+        f"no {what} of the candidate table",
         subject=name,
-        remedy=f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(NUMERIC_FIELDS)}",
+        remedy=f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(fields)}",
     )
 
 

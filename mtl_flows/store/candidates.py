@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
 
-from mtl_flows.errors import ConfigurationError, NotFoundError, there_are
+from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.store import bins
-from mtl_flows.store.candidate_filter import CandidateFilter, Range
+from mtl_flows.store.candidate_filter import CandidateFilter, Range, field_named
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.screening import ScreeningCollection
@@ -311,6 +311,13 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         """Stream the materials that a filter describes, the highest priority first."""
         return super().find(self.asked(chosen), sort=_BEST_FIRST, limit=limit)
 
+    def rule_names(self) -> dict[int, str]:
+        """Names of the chemical rules by the numbers that rows have; none before anything was judged."""
+        latest = self.raw.database["chemistry"].find_one(
+            {}, {"rules.rule": 1, "rules.name": 1}, sort=[("$natural", DESCENDING)]
+        )
+        return {rule["rule"]: rule["name"] for rule in (latest or {}).get("rules", ())}
+
     def frame(
         self, chosen: CandidateFilter = CandidateFilter(), *, columns: Sequence[str] = (), limit: int = 0
     ) -> "DataFrame":
@@ -319,7 +326,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         Parameters
         ----------
         columns
-            Fields of the candidate table, in the order wanted; all of them unless given.
+            Fields of the candidate table, with or without their units, in the order wanted; all of them unless given.
         limit
             At most so many rows; 0 for all.
 
@@ -331,12 +338,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
         from pandas import DataFrame
 
         fields = [name for name in CandidateDocument.model_fields if name not in ("id", "schema_version")]
-        if unknown := [name for name in columns if name not in fields]:
-            raise ConfigurationError(
-                f"no fields of the candidate table: {', '.join(unknown)}",
-                remedy="see docs/reference/fields.md",
-            )
-        shown = list(columns or fields)
+        shown = [field_named(name, fields) for name in columns] or fields
         query = self.asked(chosen)
         wanted = dict.fromkeys(["material_id", *shown], 1)
         found = self.raw.find(query, wanted, sort=list(_BEST_FIRST), limit=limit)

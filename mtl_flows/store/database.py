@@ -289,7 +289,7 @@ class MTLStore:
         """Id of a revision; of a material, its current one."""
         if self.structures.existing([key]):
             return key
-        revisions = self.structures.by_material(key)
+        revisions = self.structures.by_material(self.structures.material_named(key))
         return next((r.id for r in revisions if r.current), revisions[-1].id)
 
     @overload

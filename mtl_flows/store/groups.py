@@ -102,6 +102,12 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
         found = self._structures.raw.find(query, {"names": 1, "representative_id": 1})
         return [Named(stored["names"], stored["representative_id"]) for stored in found]
 
+    def names_among(self, names: Iterable[str]) -> set[str]:
+        """Those of some names in lower case that a material answers to."""
+        wanted = set(names)
+        found = self._structures.raw.find({"names": {"$in": sorted(wanted)}, "current": True}, {"names": 1})
+        return {name for stored in found for name in stored["names"]} & wanted
+
     def names_of(self, materials: Iterable[str]) -> list[list[str]]:
         """What each of some materials answers to."""
         query = {"material_id": {"$in": sorted(set(materials))}, "current": True}

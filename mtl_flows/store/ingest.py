@@ -195,8 +195,8 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         return gone
 
     def about(self, subject: str) -> list[RejectionDocument]:
-        """Refusals of a material, a structure or a file; a file's folder may be left out."""
-        named = re.compile(rf"(^|/){re.escape(subject)}( \[[^]]*\])?$")
+        """Refusals of a material, a structure or a file; a file's folder may be left out, and its ending."""
+        named = re.compile(rf"(^|/){re.escape(subject)}(\.[^/.]*)?( \[[^]]*\])?$")
         files = {"$in": [subject, named]}
         query = {"$or": [{"material_id": subject}, {"subject": files}, {"events.subject": files}]}
         return list(self.find(query, sort=[("created_at", ASCENDING), ("_id", ASCENDING)]))

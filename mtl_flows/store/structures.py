@@ -1,6 +1,5 @@
 """Structures: revisions of materials, which of them is current, and who stands for whom."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
@@ -10,7 +9,8 @@ from pymongo.errors import BulkWriteError
 
 from mtl_flows.errors import DatabaseUnavailableError, NotFoundError
 from mtl_flows.schemas.ingest import StructureDocument
-from mtl_flows.store.subjects import CURRENT, STANDS, SubjectQueries
+from mtl_flows.store.names import NamedStructures
+from mtl_flows.store.subjects import CURRENT, STANDS
 
 _DUPLICATE_KEY = 11000
 _ATTEMPTS = 50
@@ -38,7 +38,7 @@ class Held(NamedTuple):
     releases: list[str]
 
 
-class StructureCollection(SubjectQueries):
+class StructureCollection(NamedStructures):
     """Revisions of materials. At most one revision of a material is current, and no content is kept twice."""
 
     name = "structures"
@@ -52,7 +52,7 @@ class StructureCollection(SubjectQueries):
             partialFilterExpression={"current": True},
         ),
         IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("elements", ASCENDING)]),
+        IndexModel([("elements", ASCENDING), ("current", ASCENDING), ("withdrawn", ASCENDING)]),
         IndexModel([("composition_key", ASCENDING), ("current", ASCENDING)]),
         IndexModel([("representative_id", ASCENDING)]),
         IndexModel([("releases", ASCENDING)]),
@@ -62,6 +62,7 @@ class StructureCollection(SubjectQueries):
         IndexModel([("names", ASCENDING)]),
     )
     retired = (
+        IndexModel([("elements", ASCENDING)]),
         IndexModel([("current", ASCENDING), ("withdrawn", ASCENDING), ("elements", ASCENDING)]),
         IndexModel([("source", ASCENDING), ("current", ASCENDING)]),
         IndexModel([("content_hash", ASCENDING)]),
@@ -113,41 +114,8 @@ class StructureCollection(SubjectQueries):
         """
         revisions = list(self.find({"material_id": material_id}, sort=[("revision", ASCENDING)]))
         if not revisions:
-            raise NotFoundError("no such material", subject=material_id, remedy="see `mtl status`")
+            raise NotFoundError("no such material", subject=material_id, remedy=self.meant(material_id))
         return revisions
-
-    def materials_named(self, name: str) -> list[str]:
-        """Ids of the materials that a name stands for, one of that very id first.
-
-        A name is an id, a code or file name without the source, a revision's id, or a file, with or without its folder
-        and its ending.
-        """
-        for query in (
-            {"$or": [{"material_id": {"$in": [name, name.lower()]}}, {"names": name.casefold()}]},
-            {"_id": name},
-            {"file.name": name},
-            {"file.name": re.compile(rf"(^|/){re.escape(name)}(\.[^/]*)?$")},
-        ):
-            if found := self.raw.distinct("material_id", query):
-                return sorted(found, key=lambda material: (material.casefold() != name.casefold(), material))
-        return []
-
-    def current_named(self, name: str) -> StructureDocument:
-        """Return the current revision of a material that a name stands for; see `materials_named`.
-
-        Raises
-        ------
-        NotFoundError
-            If no such material is current.
-        """
-        named = self.materials_named(name) or [name]
-        for structure in self.current({"material_id": {"$in": named}}):
-            return structure
-        raise NotFoundError(
-            "was not ingested",
-            subject=name,
-            remedy="see mtl query for what there is, or mtl ingest its file",
-        )
 
     def held(self, *, materials: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Held]:
         """Revisions of some materials, and revisions of some ids, with the releases that hold them."""

@@ -20,7 +20,8 @@ def check(name: str, outcome: str, value: float | None = None, gate: str = "pres
 
 def story(*checks: dict[str, Any], **others: Any) -> dict[str, Any]:
     both = [*checks, *({**one, "protocol": "text"} for one in checks)]
-    return {"subject": "m", "gates": both, "rules": [], "pending": [], **others}
+    about = {"subject": "m", "structure": {"representative": "m"}, "gates": both}
+    return {**about, "rules": [], "pending": [], **others}
 
 
 GOOD = check("r_connected", "pass", 2.5, "connectivity")
@@ -62,6 +63,9 @@ def test_results_come_before_what_it_is_ranked_by() -> None:
         (story(GOOD, results={"dynamics_status": "fitted"}, verdict="fail"), "nothing, it failed"),
         (story(GOOD, results={"dynamics_status": "fitted"}, verdict="pass"), "measure it"),
         (story(check("chemistry", "fail", gate="chemistry")), "nothing, it was dropped"),
+        (story(), "nothing: it does not hold the ion"),
+        (story(screened_in=["Na"]), "mtl explain m --screening Na"),
+        (story(GOOD, structure={"representative": "head"}), "mtl launch head, which stands for it"),
     ],
 )
 def test_what_to_do_next_follows_from_where_it_stands(told: dict[str, Any], step: str) -> None:

@@ -19,10 +19,11 @@ def test_no_id_and_no_formula_is_broken_at_80_columns(
     narrow = Console(file=io.StringIO(), width=80)
     for module in (console, query):
         monkeypatch.setattr(module, "out", narrow)
-    query.print_candidates(rows, by)
+    query.print_candidates(rows, by, rules=store.candidates.rule_names())
     lines = narrow.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert max(map(len, lines)) <= 80
     shown = {word for line in lines for word in line.split()}
     assert {row.material_id for row in rows} | {row.reduced_formula for row in rows} <= shown
-    assert len(lines) == len(rows) + 5
+    assert sum(line.startswith("│") for line in lines) == len(rows)
+    assert any(line.startswith("rule 5: studied ternary") for line in lines)
     assert {"priority": "priority", "barrier": "E_3D", "r": "r_conn"}[by] in shown

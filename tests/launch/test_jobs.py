@@ -169,3 +169,23 @@ def test_priority_is_obeyed_and_handed_on(address, run, database):
     assert states(address) == {1: "ready", 2: "ready", 3: "completed", 4: "completed"}
     assert database.fireworks.find_one({"fw_id": 4})["spec"]["_priority"] == 5
     assert find_jobs(address, JobFilter(ids=(4,)))[0].priority == 5
+
+
+def test_what_comes_after_a_cancelled_job_goes_with_it(address):
+    first = add(1, 2)
+    second, beside = add(first.output, 3), add(7, 8)
+    third = add(second.output, 4)
+    jobs = [first, second, third, beside]
+    for place, job in enumerate(jobs):
+        job.name = str(place)
+    submit(Flow(jobs), address, name="chain")
+    ids = {job.name: job.fw_id for job in find_jobs(address)}
+    steered = cancel(address, JobFilter(ids=(ids["1"],)))
+    assert [job.name for job in steered.done] == ["1"]
+    assert [job.name for job in steered.after] == ["2"]
+    assert {name: states(address)[i] for name, i in ids.items()} == {
+        "0": "ready",
+        "1": "defused",
+        "2": "defused",
+        "3": "ready",
+    }

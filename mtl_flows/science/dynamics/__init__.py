@@ -9,7 +9,7 @@ from mtl_flows.science.dynamics.arrhenius import (
 from mtl_flows.science.dynamics.conductivity import nernst_einstein
 from mtl_flows.science.dynamics.convergence import Action, ActionKind, DynamicsBudget, next_action
 from mtl_flows.science.dynamics.density import IonDensity, ion_density
-from mtl_flows.science.dynamics.diffusion import analyse_diffusion
+from mtl_flows.science.dynamics.diffusion import analyse_diffusion, shortest_fit_ps
 from mtl_flows.science.dynamics.parameters import DiffusionParameters
 from mtl_flows.science.dynamics.result import DiffusionResult, DiffusionStatus, SlopeFit
 from mtl_flows.science.dynamics.tensor import DiffusionTensor
@@ -34,4 +34,5 @@ __all__ = [
     "ion_density",
     "nernst_einstein",
     "next_action",
+    "shortest_fit_ps",
 ]

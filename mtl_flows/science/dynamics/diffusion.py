@@ -119,6 +119,12 @@ def analyse_diffusion(
     )
 
 
+def shortest_fit_ps(parameters: DiffusionParameters, frame_interval_ps: float) -> float:
+    """Return the shortest run, its equilibration included, that has enough lags for a slope."""
+    longest_lag_ps = parameters.min_lag_ps + _FEWEST_LAGS * frame_interval_ps
+    return parameters.discard_ps + longest_lag_ps / parameters.max_lag_fraction
+
+
 def _fit_slope(
     production: Trajectory,
     moved_A: FloatArray,
