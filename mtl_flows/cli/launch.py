@@ -76,7 +76,7 @@ def launch(
     ] = None,
     limit: Simulated = 0,
     all_: Annotated[
-        bool, typer.Option("--all", help="Simulate all survivors that the filters leave, at full length.")
+        bool, typer.Option("--all", help="Simulate all that the filters leave, at full length: no limit.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be handed in and what it takes, and stop.")

@@ -39,4 +39,3 @@ def freshness(
     standing = {stored["_id"] for stored in structures.find(asked, {"_id": 1})}
     older = tuple(row.material_id for row in rows if row.structure_id not in standing)
     return Freshness(max(0, held - n_rows), older)
-
