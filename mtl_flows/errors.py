@@ -8,6 +8,9 @@ so a batch turns any of them into a record and goes on.
     │   └── MissingExtraError     a package that an extra would bring is not installed
     ├── DatabaseUnavailableError  no server answers
     ├── BackupError               a file that is no backup, or a damaged one
+    ├── DamagedFolderError        a job folder that is not as it was written
+    ├── NodeError                 a calculation broke off on the machine that it was carried to
+    ├── QueueError                a queueing system does not answer, or refuses a job
     ├── DocumentTooLargeError     would not fit MongoDB's 16 MB limit
     ├── NotFoundError             an id nobody knows
     ├── QueryError                what a client of a service asks cannot be answered
@@ -144,6 +147,24 @@ class BackupError(MTLError):
     """A file is no backup, or a damaged one."""
 
     reason = "backup"
+
+
+class DamagedFolderError(MTLError):
+    """A folder that was carried to another machine is not as it was written."""
+
+    reason = "damaged_folder"
+
+
+class NodeError(MTLError):
+    """A calculation broke off on the machine that it was carried to, for no reason of the material's."""
+
+    reason = "node"
+
+
+class QueueError(MTLError):
+    """A queueing system does not answer, or refuses a job."""
+
+    reason = "queue"
 
 
 class NotFoundError(MTLError):

@@ -101,3 +101,6 @@ Corrections = Literal["as_given", "mp2020"]
 
 WorkKind = Literal["light", "heavy", "cpu", "gpu", "vasp", "any"]
 """What a worker takes: screening, all molecular dynamics, that on a CPU, on a GPU, by VASP, or everything."""
+
+SchedulerName = Literal["slurm", "pbs"]
+"""Queueing systems that jobs are given to."""

@@ -1,9 +1,12 @@
-"""Files that are whole at any time, whatever ends the process that writes them."""
+"""Files that are whole at any time, whatever ends the process that writes them, and folders that one process keeps."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from mtl_flows.errors import unwritable
+from mtl_flows.errors import ConfigurationError, unwritable
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -24,3 +27,29 @@ def write_whole(path: Path, content: bytes) -> None:
         part.replace(path)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+@contextmanager
+def hold(lock: Path, folder: Path | None = None) -> Iterator[None]:
+    """Keep a folder, if not named that of the lock, for this process; the kernel frees it however the process ends.
+
+    Raises
+    ------
+    ConfigurationError
+        If another process works in it, or it cannot be written.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise unwritable(lock.parent, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigurationError(
+                "another process works in this folder",
+                subject=str(folder or lock.parent),
+                remedy="wait for it, or choose another folder",
+            ) from None
+        yield

@@ -18,7 +18,7 @@ FLOORS = (
     {"science"},
     {"simulation", "schemas"},
     {"stages"},
-    {"in_memory", "in_folder"},
+    {"in_memory", "in_folder", "carried"},
     {"store"},
     {"jobs"},
     {"flows"},
@@ -167,6 +167,7 @@ def test_one_module_knows_the_private_parts_of_fireworks() -> None:
     offered = {
         "fireworks.core.rocket_launcher.launch_rocket",
         "fireworks.utilities.fw_utilities.create_datestamp_dir",
+        "fireworks.user_objects.queue_adapters.common_adapter.CommonAdapter",
     }
     private = {"_refresh_wf", "_reassign_ids", "backup_launch_data", "fw_id_assigner", "start_ping_launch"}
     users = {

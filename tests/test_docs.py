@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_cluster import FakeCluster
 from samples import SCREENED, fill_screened
 from toy_walk import simulate_walk
 
@@ -87,11 +88,22 @@ CONSOLES = {
         for page in CONSOLES
     ],
 )
-def test_commands_answer_as_shown(page: Path, address: Connection, project: Path) -> None:
-    """Of each command's answer every line that is shown has to be there, blanks and frames aside, in that order."""
+def test_commands_answer_as_shown(
+    page: Path, address: Connection, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of each command's answer every line that is shown has to be there, blanks and frames aside, in that order.
+
+    What a page gives to a queue stays there: it shows what a node does itself.
+    """
+    cluster = FakeCluster(tmp_path_factory.mktemp("cluster"))
+    cluster.hold()
     lines = "".join(CONSOLES[page]).splitlines()
     starts = [i for i, line in enumerate(lines) if line.startswith("$ ")]
-    variables = {"MTL_MONGO_URI": address.uri, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    variables = cluster.variables() | {
+        "MTL_MONGO_URI": address.uri,
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "200",
+    }
     for start, end in pairwise([*starts, len(lines)]):
         command = f'mtl() {{ "{sys.executable}" -m mtl_flows "$@"; }}; {shortened(lines[start][2:])}'
         ended = subprocess.run(
@@ -110,6 +122,7 @@ def test_commands_answer_as_shown(page: Path, address: Connection, project: Path
             position = answer.find(" ".join(shown.split()), position)
             assert position >= 0, f"{lines[start]}\n{shown!r} is not in\n{ended.stdout}"
         assert ended.returncode == 0, f"{lines[start]}\n{ended.stdout}"
+    cluster.kill_nodes()
 
 
 @pytest.mark.tutorial

@@ -119,6 +119,7 @@ def show(
         "state": _state(job),
         "since (UTC)": f"{job.since:%Y-%m-%d %H:%M:%S}",
         "taken by": job.category,
+        "in the queue as": job.queue_id,
         "priority": job.priority,
         "after": ", ".join(map(str, story.before)),
         "before": ", ".join(map(str, story.after)),
@@ -173,7 +174,7 @@ def resume(chosen: "JobFilter") -> None:
 def cancel(chosen: "JobFilter") -> None:
     """Give jobs up for good, and what comes after them; results stay, and `mtl launch` hands the work in anew.
 
-    One that runs ends at its next write, which is refused.
+    One that runs ends at its next write, which is refused; `mtl carry` takes one that waits in a queue off it.
     """
     from mtl_flows.launch import steering
 
@@ -240,7 +241,7 @@ def _ids(jobs: "Sequence[JobRow]") -> str:
 
 def _cells(job: "JobRow") -> list[Any]:
     since = f"{job.since:%Y-%m-%d %H:%M}"
-    return [job.fw_id, job.name, _state(job), job.stage, job.engine, since, job.host, job.error]
+    return [job.fw_id, job.name, _state(job), job.stage, job.engine, since, job.place, job.error]
 
 
 def _state(job: "JobRow") -> str:

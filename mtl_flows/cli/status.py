@@ -122,7 +122,14 @@ def _told(picture: _Picture) -> dict[str, Any]:
         "seconds_left": work.seconds_left,
         "paces": [asdict(pace) for pace in work.paces],
         "running": [
-            {"fw_id": j.fw_id, "name": j.name, "engine": j.engine, "host": j.host, "since": j.since}
+            {
+                "fw_id": j.fw_id,
+                "name": j.name,
+                "engine": j.engine,
+                "host": j.host,
+                "queue_id": j.queue_id,
+                "since": j.since,
+            }
             for j in work.running
         ],
         "workflows": [
@@ -148,7 +155,7 @@ def _screen(picture: _Picture) -> RenderableType:
     if work.running:
         shown = work.running[:_RUNNING_SHOWN]
         rows = [
-            [j.fw_id, j.name, j.material, j.engine, f"{j.since:%m-%d %H:%M}", j.host, _left(work, j)]
+            [j.fw_id, j.name, j.material, j.engine, f"{j.since:%m-%d %H:%M}", j.place, _left(work, j)]
             for j in shown
         ]
         columns = ["id", "job", "material", "engine", "since (UTC)", "host", "left"]

@@ -116,11 +116,11 @@ def run_rounds(
                 wait=wait,
             )
         )
-        if max_rockets or timeout_s or not _next_rounds(address, categories):
+        if max_rockets or timeout_s or not next_rounds(address, categories):
             return summaries
 
 
-def _next_rounds(address: "Connection", categories: Sequence[str]) -> int:
+def next_rounds(address: "Connection", categories: Sequence[str]) -> int:
     """Decide the next rounds of campaigns, whose jobs do so unless they fail; gives the number of new workflows."""
     from mtl_flows.launch.campaign import advance_open_campaigns
     from mtl_flows.launch.names import DYNAMICS

@@ -1,6 +1,5 @@
 """Documents and frames as files of a folder: each whole or not there, whatever ends the process."""
 
-import fcntl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -8,10 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-from mtl_flows.errors import ConfigurationError, DynamicsError, unwritable
+from mtl_flows.errors import ConfigurationError, DynamicsError
 from mtl_flows.schemas.base import Document
 from mtl_flows.schemas.dynamics import BlockRecord
-from mtl_flows.whole_files import write_whole
+from mtl_flows.whole_files import hold, write_whole
 
 STATE = "state"
 """Folder of what a run goes on from, in the folder of the run."""
@@ -91,20 +90,7 @@ class RunFiles:
         ConfigurationError
             If another process works in it, or it cannot be written.
         """
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            file = (self._root / "lock").open("w")
-        except OSError as error:
-            raise unwritable(self._root, error) from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ConfigurationError(
-                    "another process works in this folder",
-                    subject=str(self._root.parent),
-                    remedy="wait for it, or choose another folder",
-                ) from None
+        with hold(self._root / "lock", self._root.parent):
             yield
 
     def _path(self, model: type[Document], key: str) -> Path:

@@ -1,19 +1,37 @@
 """What a running job needs from its worker: the store, and its own identity."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from typing import Protocol
 
 from jobflow import CURRENT_JOB
+from pymatgen.core import Structure
 
 from mtl_flows.settings import Settings
-from mtl_flows.simulation.engine import Engine
+from mtl_flows.simulation.engine import Engine, RelaxationGoal
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.owner import Owner
 
+
+class EngineSupply(Protocol):
+    """Whoever gives jobs the engine that they compute with."""
+
+    def __call__(
+        self,
+        parameters: DynamicsParameters,
+        *,
+        until_step: int = 0,
+        relaxing: Callable[[], Sequence[tuple[Structure, RelaxationGoal]]] = tuple,
+    ) -> Engine:
+        """Return it; what is asked of it next is told as far as the job knows it."""
+        ...
+
+
 _owner: ContextVar[Owner | None] = ContextVar("owner", default=None)
+_supply: ContextVar[EngineSupply | None] = ContextVar("supply", default=None)
 
 
 @contextmanager
@@ -36,8 +54,32 @@ def worker_store() -> Iterator[MTLStore]:
         yield store
 
 
-def engine_here(parameters: DynamicsParameters) -> Engine:
-    """Return the engine on the device of this worker, if its settings name one, else on that which was asked for."""
+@contextmanager
+def computed_by(supply: EngineSupply) -> Iterator[None]:
+    """Let the jobs that run meanwhile compute with other engines than those of this machine."""
+    previous = _supply.set(supply)
+    try:
+        yield
+    finally:
+        _supply.reset(previous)
+
+
+def engine_here(
+    parameters: DynamicsParameters,
+    *,
+    until_step: int = 0,
+    relaxing: Callable[[], Sequence[tuple[Structure, RelaxationGoal]]] = tuple,
+) -> Engine:
+    """Return the engine on the device of this worker, if its settings name one, else on that which was asked for.
+
+    Parameters
+    ----------
+    until_step, relaxing
+        How far a simulation is wanted, and what gives all that is relaxed one after the other: for an engine that
+        computes elsewhere.
+    """
+    if (supply := _supply.get()) is not None:
+        return supply(parameters, until_step=until_step, relaxing=relaxing)
     device = Settings.load().device
     return (replace(parameters, device=device) if device else parameters).configured_engine()
 

@@ -49,16 +49,19 @@ class DftFramesMaker(RecordMaker):
         last = trajectory.n_frames - 1
         first = min(ceil(1e3 * p.diffusion.discard_ps / trajectory.timestep_fs), last)
         chosen = np.linspace(first, last, self.check.n_frames)
-        engine = engine_here(p)
-        frames = []
-        for number in sorted({round(float(x)) for x in chosen}):
-            structure = Structure(
+        structures = {
+            number: Structure(
                 trajectory.lattice_A,
                 trajectory.species,
                 trajectory.positions_A[number],
                 coords_are_cartesian=True,
                 to_unit_cell=True,
             ).get_sorted_structure()
+            for number in sorted({round(float(x)) for x in chosen})
+        }
+        engine = engine_here(p, relaxing=lambda: [(frame, _AS_IT_IS) for frame in structures.values()])
+        frames = []
+        for number, structure in structures.items():
             here = engine.relax(structure, _AS_IT_IS)
             frames.append(
                 CheckedFrame(

@@ -152,7 +152,8 @@ class TrajectoryMaker(RecordMaker):
                 simulation.id, first_step, data, len(block.steps), revision=simulation.revision
             )
 
-        advanced = self._simulating.advanced(simulation, start, engine_here(p), write)
+        engine = engine_here(p, until_step=simulation.steps_wanted)
+        advanced = self._simulating.advanced(simulation, start, engine, write)
         moved = store.dynamics.advance(simulation, advanced)
         chunks = advanced.chunks[len(simulation.chunks) :]
         if all(chunk in moved.chunks for chunk in chunks):

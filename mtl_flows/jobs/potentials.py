@@ -1,5 +1,6 @@
 """Which potential a name stands for: looked up where work is handed in, tied to weights and verified where it runs."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from pymatgen.core import Structure
 
 from mtl_flows.errors import PotentialChangedError
 from mtl_flows.jobs.context import engine_here
+from mtl_flows.simulation.engine import RelaxationGoal
 from mtl_flows.simulation.soundness import SOUNDNESS_VERSION
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.loaded_potentials import demand_sound, potential_document, soundness_of
@@ -25,11 +27,20 @@ def standing_potential(store: MTLStore, parameters: DynamicsParameters) -> Dynam
     return replace(parameters, weights=known[0].distinguished_by if known else "")
 
 
-def identify(store: MTLStore, parameters: DynamicsParameters) -> dict[str, Any]:
+def identify(
+    store: MTLStore,
+    parameters: DynamicsParameters,
+    relaxing: Callable[[], Sequence[tuple[Structure, RelaxationGoal]]] = tuple,
+) -> dict[str, Any]:
     """Load the engine and return its fingerprint, once its weights are known to be those of the potential.
 
     The first to load a potential ties its weights to its name. Weights of which version 1 recorded the hash of its cast
     tensors are recognised by that.
+
+    Parameters
+    ----------
+    relaxing
+        As `engine_here` takes it.
 
     Raises
     ------
@@ -38,7 +49,7 @@ def identify(store: MTLStore, parameters: DynamicsParameters) -> dict[str, Any]:
     PotentialChangedError
         If its weights are others than those of the potential: that is written down as a potential of its own.
     """
-    fingerprint = engine_here(parameters).fingerprint()
+    fingerprint = engine_here(parameters, relaxing=relaxing).fingerprint()
     weights, tensors = fingerprint["weights_sha256"], fingerprint["tensors_sha256"]
     key = parameters.potential_id
     if not store.potentials.existing([key]) and weights.startswith(parameters.weights):

@@ -66,13 +66,14 @@ class RelaxationMaker(RecordMaker):
         p = self.parameters
         with worker_store() as store:
             approximant = store.orderings.get(ordering_id)
+            structure = approximant.to_structure()
             try:
-                fingerprint = identify(store, p)
+                fingerprint = identify(store, p, lambda: [(structure, p.relaxation_goal())])
             except CalculationError as error:
                 return Response(output=_refuse(error, approximant, p))
         given = None if so_far is None else Relaxation.from_dict(so_far)
         try:
-            relaxed = engine_here(p).relax(approximant.to_structure(), p.relaxation_goal(), given)
+            relaxed = engine_here(p).relax(structure, p.relaxation_goal(), given)
         except CalculationError as error:
             return Response(output=_refuse(error, approximant, p))
         if not relaxed.complete:

@@ -1,6 +1,6 @@
 """The electrochemical window of a material, on the hull of its potential, of the Materials Project or of a file."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from mtl_flows.science.stability import (
     reference_phases,
     window_among_entries,
 )
+from mtl_flows.simulation.engine import RelaxationGoal
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.runs import STABILITY
 from mtl_flows.store.database import MTLStore
@@ -172,6 +173,8 @@ def _on_hull_of_potential(
     composition = relaxed.to_structure().composition
     provider = _potential(store, parameters)
     system = chemical_system(composition, parameters.mobile_ion)
+    if isinstance(provider, PotentialEntryProvider) and isinstance(provider.relax, _Relaxer):
+        provider.relax.foreseen = partial(provider.lacking, system)
     entries = provider.entries(system)
     result = electrochemical_window(
         composition,
@@ -269,18 +272,25 @@ def _stored_phases(store: MTLStore, system: Iterable[str]) -> list[CompetingPhas
     ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Relaxer:
-    """Relaxation by the engine, within this job."""
+    """Relaxation by the engine, within this job.
+
+    Attributes
+    ----------
+    foreseen
+        Gives the phases that are still to be relaxed; asked where the engine computes elsewhere.
+    """
 
     store: MTLStore
     parameters: DynamicsParameters
+    foreseen: Callable[[], list[CompetingPhase]] = list
 
     def __call__(self, structure: Structure, *, keep_cell: bool) -> tuple[Structure, float]:
         p = self.parameters
         identify(self.store, p)
-        goal = replace(p.relaxation_goal(), relax_cell=not keep_cell)
-        engine, result = engine_here(p), None
+        goal = self._goal(keep_cell)
+        engine, result = engine_here(p, relaxing=self._relaxing), None
         while result is None or not result.complete:
             result = engine.relax(structure, goal, result)
         if not result.converged:
@@ -288,6 +298,12 @@ class _Relaxer:
                 f"not relaxed after {goal.max_steps} steps", subject=structure.composition.reduced_formula
             )
         return result.structure, result.energy_eV
+
+    def _relaxing(self) -> list[tuple[Structure, RelaxationGoal]]:
+        return [(phase.structure, self._goal(phase.keep_cell)) for phase in self.foreseen()]
+
+    def _goal(self, keep_cell: bool) -> RelaxationGoal:
+        return replace(self.parameters.relaxation_goal(), relax_cell=not keep_cell)
 
 
 @dataclass

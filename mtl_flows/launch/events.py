@@ -16,6 +16,8 @@ class RocketOutcome(StrEnum):
     """The worker was interrupted; the job is ready to run again."""
     LOST = "lost"
     """The job was given to another worker while this one was away, and is that one's affair now."""
+    SENT = "sent"
+    """What it computes is computed elsewhere, and the job waits for it."""
     WAITING = "waiting"
     """No step of a Firework: the worker waits for the database, or has it back; the error says which."""
 
@@ -35,7 +37,8 @@ class RocketEvent:
     elapsed_s
         Seconds since it started.
     error
-        Type and message of the exception, for a job that fizzled; what is told, for a worker that waits.
+        Type and message of the exception, for a job that fizzled; why, for one that was given back; what is told, for
+        a worker that waits; what the queue calls it, for one that was sent there.
     """
 
     outcome: RocketOutcome

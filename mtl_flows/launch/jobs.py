@@ -31,7 +31,7 @@ _LAUNCH = {
         "time_start": 1,
         "time_end": 1,
     }
-    | {"trace": f"${_TRACE}"}
+    | {"trace": f"${_TRACE}", "queue_ids": "$state_history.reservation_id"}
 }
 _JOB = {
     "$project": {
@@ -100,6 +100,8 @@ class JobRow:
         When it came to that state.
     host, folder
         Where it runs, or ran last.
+    queue_id
+        What the queue calls the job that computes for it; empty where none does.
     error
         Message of a job that failed.
     traceback
@@ -121,9 +123,15 @@ class JobRow:
     since: datetime
     host: str
     folder: str
+    queue_id: str
     error: str
     traceback: str
     launch_ids: tuple[int, ...]
+
+    @property
+    def place(self) -> str:
+        """Where it runs or ran last: a host, or a queue."""
+        return f"queue, {self.queue_id}" if self.queue_id else self.host
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,10 +315,17 @@ def job_row(stored: Mapping[str, Any]) -> JobRow:
         since=began or ended or as_time(stored.get("updated_on") or stored["created_on"]),
         host=launch.host if launch else "",
         folder=launch.folder if launch else "",
+        queue_id=_queue_id(stored),
         error=(last_error(trace) or "no message") if failed else "",
         traceback=trace if failed else "",
         launch_ids=tuple(stored["launches"]),
     )
+
+
+def _queue_id(stored: Mapping[str, Any]) -> str:
+    """Of a job that is reserved: it may have waited before, for another."""
+    ids = stored["last"][0].get("queue_ids") if stored["state"] == "RESERVED" and stored["last"] else ()
+    return str(ids[-1]) if ids else ""
 
 
 def _launch(stored: Mapping[str, Any]) -> LaunchRow:

@@ -94,9 +94,8 @@ def give_back(pad: LaunchPad, launch: LostLaunch, *, count_loss: bool = True) ->
     # Straight from running to ready: a moment as fizzled would set off children that accept fizzled parents.
     ended = pad.get_launch_by_id(launch.launch_id)
     ended.state, ended.action = "FIZZLED", action
-    if pad.launches.find_one_and_replace(
-        {"launch_id": launch.launch_id, "state": "RUNNING"}, ended.to_db_dict()
-    ):
+    in_hand = {"launch_id": launch.launch_id, "state": {"$in": ["RUNNING", "RESERVED"]}}
+    if pad.launches.find_one_and_replace(in_hand, ended.to_db_dict()):
         pad.rerun_fw(launch.fw_id)
     return True
 

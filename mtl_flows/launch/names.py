@@ -54,3 +54,6 @@ SIGN_FIELD = "mtl_alive"
 
 LOST_AFTER_S = 10 * HEARTBEAT_S
 """Seconds of silence after which a run counts as lost."""
+
+CARRIER_FIELD = "mtl_carrier"
+"""Field of a worker's environment that says in which folder its jobs wait for nodes that see no database."""

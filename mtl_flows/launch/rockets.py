@@ -3,8 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import create_datestamp_dir
 from pymongo.errors import PyMongoError
 
+from mtl_flows.carried.engine import CalculatedElsewhere
 from mtl_flows.errors import DatabaseUnavailableError
 from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
 from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, as_time, last_error
@@ -91,12 +92,30 @@ class WorkOrder:
 
 
 @dataclass(slots=True)
-class _Checkout:
+class Checkout:
+    """A job in hand.
+
+    Attributes
+    ----------
+    folder
+        Where it runs.
+    since
+        When it was taken, by ``time.monotonic()``.
+    lost
+        It was given to another worker meanwhile.
+    waits_for
+        What is computed elsewhere: the job has not ended, and is run again when that is done.
+    outcome
+        How it ended; None while it has not.
+    """
+
     firework: Firework
     launch_id: int
     folder: Path
     since: float
     lost: bool = False
+    waits_for: CalculatedElsewhere | None = None
+    outcome: RocketOutcome | None = None
 
 
 class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
@@ -104,8 +123,8 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
 
     interruption: Interruption
     patience: Patience
-    checkout: _Checkout | None = None
-    on_checkout: Callable[[_Checkout], None]
+    checkout: Checkout | None = None
+    on_checkout: Callable[[Checkout], None]
     on_unreadable: Callable[[int, Exception], None]
 
     def checkout_fw(self, *args: Any, **kwargs: Any) -> tuple[Firework | None, int | None]:
@@ -113,7 +132,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
         with self.interruption.shield():
             firework, launch_id = super().checkout_fw(*args, **kwargs)
             if firework is not None:
-                self.checkout = _Checkout(firework, launch_id, Path.cwd(), time.monotonic())
+                self.checkout = Checkout(firework, launch_id, Path.cwd(), time.monotonic())
                 self.on_checkout(self.checkout)
         self.interruption.check()
         return firework, launch_id
@@ -127,7 +146,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
             raise
 
     def complete_launch(self, launch_id: int, *args: Any, **kwargs: Any) -> Any:
-        """Record how a job ended, unless it waited for the database in vain: then it is given back.
+        """Record how a job ended, unless it has not: what waited for the database in vain is given back.
 
         How a job ended that was given to another worker meanwhile is nobody's concern.
         """
@@ -137,7 +156,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
                 if not owns(self, launch_id):
                     mine.lost = True
                     return None
-                if self.patience.exhausted:
+                if self.patience.exhausted or mine.waits_for:
                     return None
             return super().complete_launch(launch_id, *args, **kwargs)
 
@@ -160,13 +179,34 @@ def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_eve
     DatabaseUnavailableError
         If no server answers, or if it stays away for longer than the order has patience.
     """
+    with at_work(connection, order, on_event) as worker:
+        worker.run(budget)
+    return worker.interruption.requested
+
+
+@contextmanager
+def at_work(
+    connection: Connection, order: WorkOrder, on_event: EventCallback, env: Mapping[str, Any] | None = None
+) -> Iterator["RocketWorker"]:
+    """Set this process up as a worker; an interruption ends the block, and the job in hand has been given back.
+
+    Parameters
+    ----------
+    env
+        What else its launches say of it.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        As `run_rockets`.
+    """
     interruption = Interruption()
     with interruption.installed(), worker_environment(connection, order.folder):
         pad = open_launchpad(connection, WorkerLaunchPad)
-        worker = _Worker(pad, order, budget, on_event, interruption, connection.revive)
+        worker = RocketWorker(pad, order, on_event, interruption, connection.revive, env or {})
         try:
             with worker.patience.in_force():
-                worker.run()
+                yield worker
         except KeyboardInterrupt:
             pass  # the job in hand has been given back
         except (PyMongoError, DatabaseUnavailableError) as error:
@@ -177,7 +217,6 @@ def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_eve
             pad.connection.close()
     if worker.patience.exhausted:
         raise _went_away(connection)
-    return interruption.requested
 
 
 def _went_away(connection: Connection) -> DatabaseUnavailableError:
@@ -188,15 +227,17 @@ def _went_away(connection: Connection) -> DatabaseUnavailableError:
     )
 
 
-class _Worker:
+class RocketWorker:
+    """Runs one job after the other; made by `at_work`."""
+
     def __init__(
         self,
         pad: WorkerLaunchPad,
         order: WorkOrder,
-        budget: Budget,
         on_event: EventCallback,
         interruption: Interruption,
         revive: Callable[[], None],
+        env: Mapping[str, Any],
     ) -> None:
         self.patience = Patience(
             order.patience_s, self._tell_of_outage, interrupted=lambda: interruption.requested, revive=revive
@@ -204,7 +245,6 @@ class _Worker:
         self.mended_outages = 0
         self.pad = pad
         self.order = order
-        self.budget = budget
         self.on_event = on_event
         self.streams = sys.stdout, sys.stderr
         self.interruption = interruption
@@ -212,20 +252,19 @@ class _Worker:
         pad.patience = self.patience
         pad.on_checkout = lambda checkout: self._report(RocketOutcome.STARTED, checkout)
         pad.on_unreadable = self._report_unreadable
-        env = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S, CREW_FIELD: order.crew}
-        self.fworker = FWorker(FWORKER_NAME, category=list(order.categories), env=env)
+        said = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S, CREW_FIELD: order.crew}
+        self.fworker = FWorker(FWORKER_NAME, category=list(order.categories), env={**said, **env})
 
-    def run(self) -> None:
+    def run(self, budget: Budget) -> None:
+        """Run jobs as `run_rockets` does."""
         looks = 0
         while (
-            time.monotonic() < self.order.deadline
-            and not self.patience.exhausted
-            and self.budget.acquire(False)
+            time.monotonic() < self.order.deadline and not self.patience.exhausted and budget.acquire(False)
         ):
-            if self._run_next():
+            if self.run_next():
                 looks = 0
             else:
-                self.budget.release()
+                budget.release()
                 looks = 0 if self._more_to_come() else looks + 1
                 if looks == self.order.looks:
                     return
@@ -274,20 +313,30 @@ class _Worker:
         awaited = {"fw_id": {"$in": links[str(fw_id)]}, "state": "WAITING"}
         return self.pad.fireworks.find_one({**self.fworker.query, **awaited}, {"_id": 1}) is not None
 
-    def _run_next(self) -> bool:
-        if not self.patience.through(lambda: self.pad.run_exists(self.fworker)):
-            return False
+    def run_next(self, fworker: FWorker | None = None, fw_id: int | None = None) -> Checkout | None:
+        """Run one job, and tell how it ended; None if there is none.
+
+        Parameters
+        ----------
+        fworker
+            What is taken, if not what the order says.
+        fw_id
+            The one to run: ready, or reserved before.
+        """
+        fworker = fworker or self.fworker
+        if fw_id is None and not self.patience.through(lambda: self.pad.run_exists(fworker)):
+            return None
         folder = Path(create_datestamp_dir(self.order.folder, self.pad.m_logger, prefix="launcher_"))
         self.pad.checkout = None
         try:
             with working_directory(folder) as errors:
-                launch_rocket(self.pad, self.fworker, strm_lvl="CRITICAL", err_file=errors)
+                launch_rocket(self.pad, fworker, fw_id=fw_id, strm_lvl="CRITICAL", err_file=errors)
         finally:
             with self.interruption.shield():
                 self._settle()
-            if self.pad.checkout is None:
+            if self.pad.checkout is None or self.pad.checkout.waits_for:
                 _remove_unused(folder)
-        return self.pad.checkout is not None
+        return self.pad.checkout
 
     def _settle(self) -> None:
         """Report how the job in hand ended; give it back if it did not end by itself."""
@@ -302,6 +351,8 @@ class _Worker:
             self._report(RocketOutcome.LOST, checkout)
         elif launch.state == "COMPLETED":
             self._report(RocketOutcome.COMPLETED, checkout)
+        elif unfinished and checkout.waits_for and not self.interruption.requested:
+            checkout.outcome = RocketOutcome.SENT  # told by whoever sends it
         elif unfinished:
             stopped = LostLaunch(
                 checkout.launch_id, checkout.firework.fw_id, "WorkerStopped: before the job ended"
@@ -315,22 +366,24 @@ class _Worker:
             stacktrace = launch.action.stored_data["_exception"]["_stacktrace"]
             self._report(RocketOutcome.FIZZLED, checkout, last_error(stacktrace))
 
-    def _report(self, outcome: RocketOutcome, checkout: _Checkout, error: str = "") -> None:
+    def _report(self, outcome: RocketOutcome, checkout: Checkout, error: str = "") -> None:
+        checkout.outcome = outcome
         firework, elapsed_s = checkout.firework, time.monotonic() - checkout.since
         folder = str(checkout.folder)
-        self._tell(RocketEvent(outcome, firework.fw_id, firework.name, folder, os.getpid(), elapsed_s, error))
+        self.tell(RocketEvent(outcome, firework.fw_id, firework.name, folder, os.getpid(), elapsed_s, error))
 
     def _report_unreadable(self, fw_id: int, error: Exception) -> None:
         name = (self.pad.fireworks.find_one({"fw_id": fw_id}, {"name": 1}) or {}).get("name", "")
         message = f"{type(error).__name__}: {error}"
         folder = str(self.order.folder)
-        self._tell(RocketEvent(RocketOutcome.FIZZLED, fw_id, name, folder, os.getpid(), 0.0, message))
+        self.tell(RocketEvent(RocketOutcome.FIZZLED, fw_id, name, folder, os.getpid(), 0.0, message))
 
     def _tell_of_outage(self, told: str) -> None:
         folder = str(self.order.folder)
-        self._tell(RocketEvent(RocketOutcome.WAITING, 0, "", folder, os.getpid(), error=told))
+        self.tell(RocketEvent(RocketOutcome.WAITING, 0, "", folder, os.getpid(), error=told))
 
-    def _tell(self, event: RocketEvent) -> None:
+    def tell(self, event: RocketEvent) -> None:
+        """Tell whoever listens."""
         stdout, stderr = self.streams
         with redirect_stdout(stdout), redirect_stderr(stderr):  # the listener's own, not the job's files
             self.on_event(event)

@@ -14,6 +14,7 @@ from mtl_flows.store.connection import Connection
 from mtl_flows.vocabulary import JobState
 
 _UNBEGUN: Final[tuple[JobState, ...]] = ("waiting", "ready", "reserved")
+_TAKEN: Final[tuple[JobState, ...]] = ("running", "reserved")
 _ALIVE: Final[tuple[JobState, ...]] = (*_UNBEGUN, "running", "paused")
 _GIVEN_UP: Final[tuple[JobState, ...]] = (*_ALIVE, "fizzled")
 
@@ -55,8 +56,8 @@ def resume(connection: Connection, chosen: JobFilter) -> Steered:
 def cancel(connection: Connection, chosen: JobFilter) -> Steered:
     """Give jobs up for good, and with them what comes after them, which could never begin.
 
-    One that runs ends at its next write, which is refused. Results stay. The same work handed in again is added anew,
-    and goes on from them.
+    One that runs ends at its next write, which is refused; one in a queue is taken off it. Results stay. The same work
+    handed in again is added anew, and goes on from them.
     """
 
     def give_up(pad: LaunchPad, job: JobRow) -> bool:
@@ -129,7 +130,7 @@ def _steer(
     left: list[JobRow] = []
     with _opened(connection) as pad:
         # To give up what runs, FireWorks first lets it and what comes after wait again.
-        for job in sorted(select_jobs(pad.db, chosen), key=lambda job: job.state != "running"):
+        for job in sorted(select_jobs(pad.db, chosen), key=lambda job: job.state not in _TAKEN):
             (done if job.state in states and act(pad, job) else left).append(job)
     return Steered(tuple(done), tuple(left))
 

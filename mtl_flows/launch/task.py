@@ -11,6 +11,7 @@ from fireworks import FWAction, LaunchPad, Workflow, explicit_serialize
 from jobflow.core.store import JobStore
 from jobflow.managers.fireworks import JobFiretask
 
+from mtl_flows.carried.engine import CalculatedElsewhere
 from mtl_flows.jobs.context import owned_by
 from mtl_flows.launch.address import address_of
 from mtl_flows.launch.environment import environment_variables
@@ -43,6 +44,8 @@ class OwnedJob(JobFiretask):
         ------
         OwnershipLostError
             If the job was given to another worker meanwhile; the launch of that one is not touched.
+        CalculatedElsewhere
+            If it needs what is computed elsewhere; the worker knows then what it waits for.
         """
         owner = owner_of(self.launchpad, launch_in_hand(self.launchpad, self.fw_id))
         with (
@@ -52,7 +55,11 @@ class OwnedJob(JobFiretask):
             _outputs_of(owner),
         ):
             # A job that is cut off by an outage finds what it did in the store when it is run again.
-            action: FWAction = waiting.through(lambda: super(OwnedJob, self).run_task(fw_spec))  # type: ignore[no-untyped-call]
+            try:
+                action: FWAction = waiting.through(lambda: super(OwnedJob, self).run_task(fw_spec))  # type: ignore[no-untyped-call]
+            except CalculatedElsewhere as away:
+                self.launchpad.checkout.waits_for = away
+                raise
         created = (*action.detours, *action.additions)
         for workflow in created:
             own(workflow)

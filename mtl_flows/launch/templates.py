@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -37,6 +38,16 @@ _VASP_QADAPTER_FILE = "my_qadapter_vasp.yaml"
 _FIREWORKS_FILE = "FW_config.yaml"
 _JOBFLOW_FILE = "jobflow.yaml"
 _ENVIRONMENT_FILE = "environment.sh"
+
+QUEUE_FILES: Mapping[str, str] = MappingProxyType(
+    {
+        LIGHT: _QADAPTER_FILE,
+        HEAVY: _QADAPTER_FILE,
+        GPU: _GPU_QADAPTER_FILE,
+        VASP: _VASP_QADAPTER_FILE,
+    }
+)
+"""What tells how a job of each category is queued."""
 
 _EMBEDDED_NOTE = """\
 # Embedded server: `mtl db start` keeps it running for lpad and rlaunch. It keeps its port; should another

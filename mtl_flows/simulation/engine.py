@@ -47,6 +47,8 @@ class ChunkResult:
         What the engine said when it failed; empty otherwise.
     calculation
         Files, settings and repairs of a calculation by an external program; empty otherwise.
+    wall_s
+        Seconds it took on another machine; None where whoever asked for it can measure that.
     """
 
     state: MDState
@@ -59,6 +61,7 @@ class ChunkResult:
     conserved_drift_meV_per_atom_ps: float
     message: str = ""
     calculation: dict[str, Any] = field(default_factory=dict)
+    wall_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,7 @@ class Simulating:
             mean_temperature_K=result.mean_temperature_K,
             mean_energy_eV=result.mean_energy_eV,
             conserved_drift_meV_per_atom_ps=result.conserved_drift_meV_per_atom_ps,
-            wall_s=time.monotonic() - began,
+            wall_s=time.monotonic() - began if result.wall_s is None else result.wall_s,
             calculation=result.calculation,
         )
         update: dict[str, Any] = {

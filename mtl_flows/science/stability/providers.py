@@ -160,9 +160,17 @@ class PotentialEntryProvider:
         system = tuple(sorted(chemical_system))
         return [phase for source in self.sources for phase in source(system)]
 
-    def _entry(self, phase: CompetingPhase) -> "ComputedStructureEntry":
+    def lacking(self, chemical_system: Iterable[str]) -> list[CompetingPhase]:
+        """Return the phases of the chemical system that are relaxed when its entries are asked for."""
+        phases = self.phases(chemical_system)
+        return [p for p in phases if p.structure.is_ordered and self.cache.get(self._key(p)) is None]
+
+    def _key(self, phase: CompetingPhase) -> str:
         cell = "cell kept" if phase.keep_cell else "cell relaxed"
-        key = f"{self.label}|{self.energy_scale}|{cell}|{structure_hash(phase.structure)}"
+        return f"{self.label}|{self.energy_scale}|{cell}|{structure_hash(phase.structure)}"
+
+    def _entry(self, phase: CompetingPhase) -> "ComputedStructureEntry":
+        key = self._key(phase)
         known = self.cache.get(key)
         if known is not None:
             structure, energy_eV = Structure.from_dict(dict(known["structure"])), float(known["energy_eV"])

@@ -1,0 +1,198 @@
+"""An engine that computes elsewhere: what it is asked is looked up among the answers, or carried away."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pymatgen.core import Structure
+
+from mtl_flows.carried.calls import (
+    EngineCall,
+    EngineChoice,
+    check_call,
+    chunk_call,
+    fingerprint_call,
+    relax_call,
+)
+from mtl_flows.carried.failures import raised_there
+from mtl_flows.carried.folder import EngineAnswer
+from mtl_flows.carried.node import restored
+from mtl_flows.carried.root import CarrierRoot
+from mtl_flows.errors import CalculationError, DamagedFolderError
+from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Engine, Relaxation, RelaxationGoal
+from mtl_flows.simulation.frames import FrameBlock, FrameSink
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.soundness import Soundness
+from mtl_flows.simulation.state import MDState
+
+_WEIGHTS: Final = "weights_sha256"
+
+
+class CalculatedElsewhere(BaseException):
+    """Ends a job that needs an answer which is not there yet; no error, and no job takes it for one.
+
+    Parameters
+    ----------
+    choice
+        The engine.
+    calls
+        What it is asked, the most urgent first.
+    """
+
+    def __init__(self, choice: EngineChoice, calls: Sequence[EngineCall]) -> None:
+        super().__init__(choice, tuple(calls))
+        self.choice = choice
+        self.calls = tuple(calls)
+
+
+@dataclass(frozen=True)
+class CarriedEngine:
+    """An `Engine` whose answers come from job folders.
+
+    Attributes
+    ----------
+    choice
+        The engine that computes.
+    root
+        Where answers are.
+    until_step
+        How far the simulation in hand is wanted: chunks that follow are computed along with the first.
+    relaxing
+        Gives what will be relaxed one after the other: asked for along with the first.
+    """
+
+    choice: EngineChoice
+    root: CarrierRoot
+    until_step: int = 0
+    relaxing: Callable[[], Sequence[tuple[Structure, RelaxationGoal]]] = tuple
+    _here: Engine = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_here", self.choice.engine())
+
+    @property
+    def name(self) -> str:
+        """By which it is asked for."""
+        return self._here.name
+
+    @property
+    def energy_scale(self) -> str:
+        """What its energies are comparable with."""
+        return self._here.energy_scale
+
+    @property
+    def relaxes_hulls(self) -> bool:
+        """Whether it is quick enough to relax every competing phase of a material within one job."""
+        return self._here.relaxes_hulls
+
+    @property
+    def needs(self) -> str:
+        """What a node must have to run it."""
+        return self._here.needs
+
+    def configured(
+        self, settings: Mapping[str, Any], *, n_threads: int = 1, device: str = "auto"
+    ) -> "CarriedEngine":
+        """Return the engine with settings of its own, also computing elsewhere."""
+        choice = EngineChoice(self.choice.name, dict(settings), n_threads, device)
+        return CarriedEngine(choice, self.root, self.until_step, self.relaxing)
+
+    def potential(self) -> dict[str, Any]:
+        """Return what its energies and forces follow from."""
+        return self._here.potential()
+
+    def shaping(self) -> dict[str, Any]:
+        """Return the settings of its own that shape a simulation."""
+        return self._here.shaping()
+
+    def fingerprint(self, *, load: bool = True) -> dict[str, Any]:
+        """Return who it was where it computed last; it is asked where it never did.
+
+        Raises
+        ------
+        CalculatedElsewhere
+            If nobody knows yet.
+        """
+        if not load:
+            return self._here.fingerprint(load=False)
+        seen = self.root.engine_seen(self.choice)
+        if seen is None:
+            calls = [
+                fingerprint_call(self.choice),
+                *(relax_call(self.choice, *one) for one in self.relaxing()),
+            ]
+            seen = dict(self._answer(calls).value)
+            self.root.note_engine(self.choice, seen)
+        return seen
+
+    def check(self, structure: Structure) -> Soundness | None:
+        """Hold forces and stress against the energy on one cell."""
+        found = self._answer([check_call(self.choice, structure)]).value
+        return None if found is None else Soundness(**found)
+
+    def relax(
+        self, structure: Structure, goal: RelaxationGoal, so_far: Relaxation | None = None
+    ) -> Relaxation:
+        """Relax, and whatever else is known to be relaxed next."""
+        wanted = relax_call(self.choice, structure, goal, so_far)
+        calls = [wanted]
+        if self.root.holding(wanted.key) is None:
+            others = (relax_call(self.choice, *one) for one in self.relaxing())
+            calls += [c for c in others if c.key != wanted.key and self.root.holding(c.key) is None]
+        return Relaxation.from_dict(self._answer(calls).value)
+
+    def run_chunk(
+        self, start: MDState, stage: MDParameters, sink: FrameSink, *, max_steps: int
+    ) -> ChunkResult:
+        """Run a chunk; those that follow are computed along with it and found when they are asked for."""
+        call = chunk_call(self.choice, start, stage, max_steps, self.until_step)
+        answer = self._answer([call])
+        for data in answer.blocks:
+            block = FrameBlock.from_bytes(data)
+            rows = zip(block.positions_A, block.steps, block.temperatures_K, block.energies_eV, strict=True)
+            for positions_A, step, temperature_K, energy_eV in rows:
+                sink.append(positions_A, int(step), float(temperature_K), float(energy_eV))
+        sink.flush()
+        result = restored(answer.value, answer.wall_s)
+        if result.status is ChunkStatus.ENGINE_ERROR:  # handed in again, it is computed again
+            self._forget(call)
+        return result
+
+    def _forget(self, call: EngineCall) -> None:
+        folder = self.root.holding(call.key)
+        if folder is not None:
+            folder.forget(call.key)
+
+    def _answer(self, calls: Sequence[EngineCall]) -> EngineAnswer:
+        """Return the answer to the first of some calls; what is damaged does not count.
+
+        Raises
+        ------
+        CalculatedElsewhere
+            If there is none.
+        CalculationError
+            If it was computed with other weights than the job was told of.
+        MTLError
+            What the engine raised. Asked once more, it is asked anew.
+        """
+        folder = self.root.holding(calls[0].key)
+        if folder is None:
+            raise CalculatedElsewhere(self.choice, calls)
+        try:
+            answer = folder.answer(calls[0].key)
+        except DamagedFolderError as error:
+            self.root.damaged.append(str(error))
+            folder.forget(calls[0].key)
+            raise CalculatedElsewhere(self.choice, calls) from None
+        if answer.error is not None:
+            folder.forget(calls[0].key)
+            raise raised_there(answer.error)
+        seen, computed_by = self.root.engine_seen(self.choice), folder.fingerprint
+        if seen is None or computed_by is None or computed_by.get(_WEIGHTS) == seen.get(_WEIGHTS):
+            return answer
+        folder.forget(calls[0].key)
+        raise CalculationError(
+            f"its weights were {str(computed_by.get(_WEIGHTS))[:12]}, not {str(seen.get(_WEIGHTS))[:12]}",
+            subject=self.choice.name,
+            remedy="see that all nodes have one version, then hand the material in again",
+        )

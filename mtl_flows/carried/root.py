@@ -1,0 +1,200 @@
+"""All job folders of one carrier, and what of each is in the queue: enough to go on from, whenever a carrier ended."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from mtl_flows.carried.calls import EngineCall, EngineChoice
+from mtl_flows.carried.folder import MANIFEST, REQUEST, CalculationFolder
+from mtl_flows.errors import ConfigurationError, DamagedFolderError
+from mtl_flows.whole_files import hold, write_whole
+
+_QUEUED: Final = "queued.json"
+_CARRIER: Final = "carrier.json"
+_KEPT_S: Final = 86400.0
+"""How long a folder is kept that nobody waits for: what is asked again meanwhile is answered from it."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A job that waits for an answer.
+
+    Attributes
+    ----------
+    fw_id, launch_id
+        Of FireWorks.
+    name
+        What it is called.
+    """
+
+    fw_id: int
+    launch_id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Queued:
+    """What is known of a folder that was given to a queue.
+
+    Attributes
+    ----------
+    calculation
+        Name of the folder.
+    category
+        Kind of node that it needs.
+    queue_id
+        What the queue calls the job; empty before it has it.
+    waiting
+        Jobs that wait for the answer.
+    since
+        When it was given to the queue, in seconds of the epoch; for people.
+    missed_since
+        When the queue was first found to know nothing of it any more; None while it does.
+    """
+
+    calculation: str
+    category: str
+    queue_id: str = ""
+    waiting: tuple[Waiting, ...] = ()
+    since: float = 0.0
+    missed_since: float | None = None
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Queued":
+        """Restore what `asdict` gives."""
+        waiting = tuple(Waiting(**one) for one in told["waiting"])
+        return replace(cls(**{**told, "waiting": ()}), waiting=waiting)
+
+    def joined_by(self, job: Waiting) -> "Queued":
+        """The same with one more job that waits; a job has one place, whichever of its launches asks."""
+        others = (one for one in self.waiting if one.fw_id != job.fw_id)
+        return replace(self, waiting=(*others, job))
+
+
+@dataclass
+class CarrierRoot:
+    """The folder of a carrier. Only one process works in it at a time.
+
+    Attributes
+    ----------
+    path
+        Nodes must see it under the same name.
+    damaged
+        What was found damaged since somebody looked, in words.
+    """
+
+    path: Path
+    damaged: list[str] = field(default_factory=list)
+    _read: dict[Path, tuple[float, frozenset[str]]] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """By which reservations of this carrier are known; kept with the folder.
+
+        Raises
+        ------
+        ConfigurationError
+            If it cannot be written.
+        """
+        file = self.path / _CARRIER
+        if not file.exists():
+            write_whole(file, json.dumps({"carrier": uuid4().hex[:12]}).encode())
+        return str(json.loads(file.read_text())["carrier"])
+
+    def held(self) -> Any:
+        """Keep the folder for this process.
+
+        Raises
+        ------
+        ConfigurationError
+            If another carrier works in it.
+        """
+        return hold(self.path / "lock", self.path)
+
+    def folder(self, name: str) -> CalculationFolder:
+        """Return a job folder by its name."""
+        return CalculationFolder(self.path / name)
+
+    def place(self, choice: EngineChoice, calls: Sequence[EngineCall]) -> CalculationFolder:
+        """Return the folder of a question, written out; the same question has the same folder."""
+        name = sha256("".join(call.key for call in calls).encode()).hexdigest()[:10]
+        folder = self.folder(name)
+        folder.ask(choice, calls)
+        return folder
+
+    def holding(self, key: str) -> CalculationFolder | None:
+        """Return the folder in which a call is answered; None if none is.
+
+        A manifest that cannot be read answers nothing.
+        """
+        for manifest in self.path.glob(f"*/{MANIFEST}"):
+            changed = manifest.stat().st_mtime_ns
+            known = self._read.get(manifest)
+            if known is None or known[0] != changed:
+                try:
+                    keys = frozenset(CalculationFolder(manifest.parent).keys)
+                except DamagedFolderError as error:
+                    self.damaged.append(str(error))
+                    keys = frozenset()
+                known = self._read[manifest] = (changed, keys)
+            if key in known[1]:
+                return CalculationFolder(manifest.parent)
+        return None
+
+    def note_engine(self, choice: EngineChoice, fingerprint: dict[str, Any]) -> None:
+        """Keep who an engine was where it computed last."""
+        write_whole(self._engine(choice), json.dumps(fingerprint, default=str).encode())
+
+    def engine_seen(self, choice: EngineChoice) -> dict[str, Any] | None:
+        """Return who an engine was where it computed last; None if it never did."""
+        file = self._engine(choice)
+        if not file.exists():
+            return None
+        seen: dict[str, Any] = json.loads(file.read_text())
+        return seen
+
+    def _engine(self, choice: EngineChoice) -> Path:
+        return self.path / "engines" / f"{choice.key[:16]}.json"
+
+    def queued(self) -> Iterator[Queued]:
+        """What was given to the queue and is waited for.
+
+        Raises
+        ------
+        ConfigurationError
+            If such a note was changed by hand.
+        """
+        for file in sorted(self.path.glob(f"*/{_QUEUED}")):
+            try:
+                yield Queued.from_dict(json.loads(file.read_text()))
+            except (ValueError, KeyError, TypeError):
+                raise ConfigurationError(
+                    "is not what was written there",
+                    subject=str(file),
+                    remedy="delete it: its job is asked anew",
+                ) from None
+
+    def note(self, queued: Queued) -> None:
+        """Write what is known of a folder in the queue."""
+        write_whole(self.path / queued.calculation / _QUEUED, json.dumps(asdict(queued)).encode())
+
+    def settle(self, calculation: str) -> None:
+        """Forget that a folder was in the queue; its answers stay."""
+        (self.path / calculation / _QUEUED).unlink(missing_ok=True)
+
+    def sweep(self) -> int:
+        """Delete folders that nobody has waited for in a day, and return how many."""
+        swept = 0
+        for request in self.path.glob(f"*/{REQUEST}"):
+            folder = request.parent
+            latest = max(f.stat().st_mtime for f in (request, folder / MANIFEST) if f.exists())
+            if not (folder / _QUEUED).exists() and time.time() - latest > _KEPT_S:
+                shutil.rmtree(folder)
+                swept += 1
+        return swept
