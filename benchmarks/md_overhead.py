@@ -24,14 +24,18 @@ from mtl_flows.simulation.state import MDState
 STEPS_PER_TURN = 100
 
 
-def antiperovskite() -> Structure:
-    """Return fifty atoms of Li3OCl."""
-    cell = Structure(
+def antiperovskite_cell() -> Structure:
+    """Return Li3OCl."""
+    return Structure(
         Lattice.cubic(3.91),
         ["Li", "Li", "Li", "O", "Cl"],
         [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.5], [0.0, 0.0, 0.0]],
     )
-    return cell * (5, 2, 1)
+
+
+def antiperovskite() -> Structure:
+    """Return fifty atoms of Li3OCl."""
+    return antiperovskite_cell() * (5, 2, 1)
 
 
 def main(n_steps: int) -> None:

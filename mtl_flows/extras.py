@@ -1,5 +1,6 @@
 """The parts of an installation that are optional, and the packages by which each is known to be there."""
 
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -13,6 +14,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("ase", "atomate2", "chgnet", "custodian", "emmet", "pymatgen.analysis.diffusion"),
             *("sevenn", "torch"),
         ),
+        "batched": ("torch_sim",),
         "embedded": ("fiftyone",),
         "report": ("jinja2", "matplotlib", "plotly"),
         "serve": ("fastapi", "uvicorn"),
@@ -21,6 +23,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Packages as they are imported, by the extra that brings them."""
+_OLDEST_PYTHON: Mapping[str, tuple[int, int]] = MappingProxyType({"batched": (3, 12)})
 
 
 def require(*extras: str) -> None:
@@ -33,6 +36,13 @@ def require(*extras: str) -> None:
     """
     for extra in extras:
         lacking = [package for package in EXTRAS[extra] if find_spec(package) is None]
+        if lacking and sys.version_info < (oldest := _OLDEST_PYTHON.get(extra, (0,))):
+            raise MissingExtraError(
+                f"{', '.join(lacking)} does not exist for this Python",
+                subject=f"extra '{extra}'",
+                remedy=f"install mtl-flows[{extra}] with Python {'.'.join(map(str, oldest))} and "
+                "constraints-modern.txt, in an environment of its own",
+            )
         if lacking:
             raise MissingExtraError.of(extra, lacking)
 

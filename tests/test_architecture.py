@@ -108,7 +108,9 @@ def test_what_is_imported_is_declared() -> None:
     }
     imported = {other.split(".")[0] for others in IMPORTS.values() for other in others}
     imported -= {"mtl_flows", "_typeshed", *sys.stdlib_module_names}
-    origins = {**packages_distributions(), "zstandard": ["zstandard"]}  # an extra that need not be installed
+    # Extras that need not be installed.
+    elsewhere = {"zstandard": ["zstandard"], "torch_sim": ["torch-sim-atomistic"]}
+    origins = {**packages_distributions(), **elsewhere}
     undeclared = {
         name: origins.get(name, [])
         for name in imported

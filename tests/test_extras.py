@@ -37,14 +37,20 @@ def test_an_extra_declares_what_brings_its_packages(extra: str) -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     declared = map(Requirement, project["optional-dependencies"][extra])
     brought = {canonicalize_name(requirement.name) for requirement in declared}
-    origins = packages_distributions()
+    origins = {**packages_distributions(), "torch_sim": ["torch-sim-atomistic"]}
     for package in EXTRAS[extra]:
         owners = {canonicalize_name(owner) for owner in origins[package.split(".")[0]]}
         assert owners & brought, package
 
 
 def test_what_is_there_is_there() -> None:
-    require(*EXTRAS)
+    require(*(set(EXTRAS) - {"batched"}))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python has it")
+def test_what_needs_another_python_says_so() -> None:
+    with pytest.raises(MissingExtraError, match=r"torch_sim does not exist for this Python.*Python 3\.12"):
+        require("batched")
 
 
 def test_what_lacks_is_named(without: Without) -> None:

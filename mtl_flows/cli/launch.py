@@ -1,6 +1,5 @@
 """`mtl init`, `mtl launch`, `mtl worker`, `mtl recover`: work through FireWorks."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +18,6 @@ from mtl_flows.cli.types import (
     ScreeningName,
     Simulated,
 )
-from mtl_flows.vocabulary import WorkKind
 
 if TYPE_CHECKING:
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -37,7 +35,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(init)
     app.command()(launch)
-    app.command()(worker)
     app.command()(recover)
 
 
@@ -280,71 +277,6 @@ def refine(store: "MTLStore", structure_ids: list[str], screening: "ScreeningPar
     done = refine_barriers(store, sorted(set(structure_ids)), screening)
     if done.computed:
         err.print(f"barriers: {done.computed} refined; mtl barrier MATERIAL shows one")
-
-
-def worker(
-    kind: Annotated[
-        WorkKind,
-        typer.Option(
-            "--kind",
-            help="Screening (light), molecular dynamics (heavy; or that by a potential on any device, on a GPU asked "
-            "for by name, by VASP), or any.",
-        ),
-    ] = "light",
-    heavy: Annotated[bool, typer.Option("--heavy/--light", hidden=True)] = False,
-    device: Annotated[
-        str,
-        typer.Option("--device", help="Evaluate potentials there, whatever was asked for: cpu, cuda:1, mps."),
-    ] = "",
-    processes: Annotated[int, typer.Option("--processes", "-j", min=1, help="Jobs at a time.")] = 1,
-    max_jobs: Annotated[
-        int, typer.Option("--max-jobs", min=0, help="Stop after so many jobs; 0: no limit.")
-    ] = 0,
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", help="Start no job after so many seconds; 0: no limit.")
-    ] = 0,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for new jobs for ever.")] = False,
-    patience_min: Annotated[
-        float | None,
-        typer.Option(
-            "--patience",
-            metavar="MINUTES",
-            min=0,
-            help="Wait so long for a database that is away; 30 by default.",
-        ),
-    ] = None,
-) -> None:
-    """Run jobs that are ready, until none is left.
-
-    Ctrl-C gives the job in hand back. On a cluster, `qlaunch` with the files of `mtl init` starts workers too.
-    """
-    from mtl_flows.cli.work import fail_if_any, run_rounds
-    from mtl_flows.launch.names import KINDS
-    from mtl_flows.settings import Settings
-    from mtl_flows.simulation.devices import checked_device
-    from mtl_flows.store.connection import connection
-
-    if heavy:
-        err.print("`mtl worker --heavy` is called `mtl worker --kind heavy` now")
-        kind = "heavy"
-    if device:
-        # In the environment, it reaches the processes of the jobs.
-        os.environ["MTL_DEVICE"] = checked_device(device)
-    if patience_min is not None:
-        os.environ["MTL_PATIENCE_MIN"] = str(patience_min)
-    with connection(Settings.load()) as address:
-        summaries = run_rounds(
-            address,
-            categories=KINDS[kind],
-            processes=processes,
-            max_rockets=max_jobs or None,
-            timeout_s=timeout_s or None,
-            wait=wait,
-        )
-    completed, fizzled = (sum(getattr(s, name) for s in summaries) for name in ("completed", "fizzled"))
-    out.print(f"{completed} jobs completed, {fizzled} failed")
-    for summary in summaries:
-        fail_if_any(summary)
 
 
 def recover(

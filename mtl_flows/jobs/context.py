@@ -10,6 +10,7 @@ from jobflow import CURRENT_JOB
 from pymatgen.core import Structure
 
 from mtl_flows.settings import Settings
+from mtl_flows.simulation.batched.engine import batched
 from mtl_flows.simulation.engine import Engine, RelaxationGoal
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
@@ -72,6 +73,8 @@ def engine_here(
 ) -> Engine:
     """Return the engine on the device of this worker, if its settings name one, else on that which was asked for.
 
+    Where a process evaluates potentials for several workers, it does so for those that can be batched.
+
     Parameters
     ----------
     until_step, relaxing
@@ -81,7 +84,7 @@ def engine_here(
     if (supply := _supply.get()) is not None:
         return supply(parameters, until_step=until_step, relaxing=relaxing)
     device = Settings.load().device
-    return (replace(parameters, device=device) if device else parameters).configured_engine()
+    return batched((replace(parameters, device=device) if device else parameters).configured_engine())
 
 
 def job_id() -> str:

@@ -4,14 +4,14 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
-from mtl_flows.errors import MTLError
-from mtl_flows.launch.environment import environment_variables
+from mtl_flows.errors import CalculationError, MTLError
+from mtl_flows.launch.environment import EVALUATOR_LOG, environment_variables
 from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome
 from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
@@ -19,6 +19,8 @@ from mtl_flows.launch.lost import give_back, lost_launches
 from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.rockets import Budget, Unlimited, WorkOrder, run_rockets
 from mtl_flows.parallel import ignoring_interrupts
+from mtl_flows.simulation.batched.process import EvaluatorProcess
+from mtl_flows.simulation.batched.remote import RemoteEvaluator, evaluated_by
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.patience import Patience
 
@@ -26,17 +28,25 @@ _LOOK_AROUND_S = 0.5
 
 
 def run_crew(
-    connection: Connection, order: WorkOrder, size: int, max_rockets: int | None, on_event: EventCallback
+    connection: Connection,
+    order: WorkOrder,
+    size: int,
+    max_rockets: int | None,
+    on_event: EventCallback,
+    *,
+    batched: bool = False,
 ) -> bool:
     """Run jobs in `size` processes that share one budget; return whether it was interrupted.
 
-    The job of a worker that is killed is given back, unless it was its third; the others go on.
+    The job of a worker that is killed is given back, unless it was its third; the others go on. If they are `batched`,
+    one more process evaluates potentials for all of them; when that is killed, all give their jobs back.
 
     Raises
     ------
     MTLError
-        What a worker raised, once all have ended.
+        What a worker raised, or that the process that evaluates ended by itself, once all have ended.
     """
+    evaluator = EvaluatorProcess(size, order.folder / EVALUATOR_LOG) if batched else None
     context = multiprocessing.get_context("spawn")
     budget = Unlimited() if max_rockets is None else context.Semaphore(max_rockets)
     interruption = Interruption()
@@ -44,12 +54,16 @@ def run_crew(
     workers: dict[Pipe, SpawnProcess] = {}
     with interruption.installed(), interruption.shield():
         with environment_variables(_share_of_threads(size)):
-            for _ in range(size):
+            for number in range(size):
                 receiver, sender = context.Pipe(duplex=False)
-                worker = context.Process(target=_serve, args=(connection, order, budget, sender))
+                asking = evaluator.clients[number] if evaluator else None
+                worker = context.Process(target=_serve, args=(connection, order, budget, sender, asking))
                 with ignoring_interrupts():
                     worker.start()
-                sender.close()  # the worker holds the only writing end: the pipe ends when it does
+                # The worker holds the only writing ends: the pipes end when it does.
+                sender.close()
+                if asking:
+                    asking.close()
                 workers[receiver] = worker
         stopping = False
         while workers:
@@ -66,6 +80,11 @@ def run_crew(
         if watch.in_hand:
             with Patience(order.patience_s, revive=connection.revive).in_force():
                 _give_back_dropped(connection, watch)
+        if evaluator:
+            try:
+                evaluator.close()
+            except CalculationError as error:
+                watch.errors.append(error)
     if watch.errors:
         raise watch.errors[0]
     return interruption.requested
@@ -105,17 +124,22 @@ def _give_back_dropped(connection: Connection, watch: _Watch) -> None:
         watch.take(replace(event, outcome=RocketOutcome.RETURNED))
 
 
-def _serve(connection: Connection, order: WorkOrder, budget: Budget, pipe: Pipe) -> None:
-    """Work in this process and send what happens through a pipe."""
+def _serve(connection: Connection, order: WorkOrder, budget: Budget, pipe: Pipe, asking: Pipe | None) -> None:
+    """Work in this process and send what happens through a pipe; what evaluates potentials is asked by another."""
+
+    def give_up() -> None:
+        """Give the job back and end."""
+        signal.raise_signal(signal.SIGTERM)
 
     def send(event: RocketEvent) -> None:
         try:
             pipe.send(event)
-        except OSError:  # nobody listens any more: give the job back and end
-            signal.raise_signal(signal.SIGTERM)
+        except OSError:  # nobody listens any more
+            give_up()
 
     try:
-        run_rockets(connection, order, budget, send)
+        with evaluated_by(RemoteEvaluator(asking, give_up)) if asking else nullcontext():
+            run_rockets(connection, order, budget, send)
     except MTLError as error:
         with suppress(OSError):
             pipe.send(error)

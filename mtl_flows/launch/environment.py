@@ -15,6 +15,7 @@ from mtl_flows.launch.launchpad import job_store
 from mtl_flows.store.connection import Connection
 
 LOG_FILE = "worker.log"
+EVALUATOR_LOG = "evaluator.log"
 OUTPUT_FILE, ERROR_FILE = "FW_job.out", "FW_job.error"
 
 _LOGGERS = ("launchpad", "rocket.launcher", "jobflow")

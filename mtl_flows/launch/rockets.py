@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,6 +80,8 @@ class WorkOrder:
         Whether to wait for new work when there is none, instead of ending.
     patience_s
         Longest outage of the database to wait for.
+    query
+        Which of these jobs, as FireWorks asks the database.
     """
 
     categories: Sequence[str]
@@ -89,6 +91,7 @@ class WorkOrder:
     deadline: float = float("inf")
     wait: bool = False
     patience_s: float = PATIENCE_S
+    query: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -253,7 +256,8 @@ class RocketWorker:
         pad.on_checkout = lambda checkout: self._report(RocketOutcome.STARTED, checkout)
         pad.on_unreadable = self._report_unreadable
         said = WorkerProcess.current().as_env() | {HEARTBEAT_FIELD: HEARTBEAT_S, CREW_FIELD: order.crew}
-        self.fworker = FWorker(FWORKER_NAME, category=list(order.categories), env={**said, **env})
+        categories, query = list(order.categories), dict(order.query)
+        self.fworker = FWorker(FWORKER_NAME, category=categories, query=query, env={**said, **env})
 
     def run(self, budget: Budget) -> None:
         """Run jobs as `run_rockets` does."""

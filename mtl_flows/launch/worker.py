@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from mtl_flows.extras import require
+from mtl_flows.launch.batching import jobs_for_batches
 from mtl_flows.launch.crew import run_crew
 from mtl_flows.launch.events import EventCallback, RocketEvent, WorkSummary
 from mtl_flows.launch.names import CATEGORIES, EXTRA_OF
@@ -28,6 +29,7 @@ def work(
     timeout_s: float | None = None,
     wait: bool = False,
     processes: int = 1,
+    batched: bool = False,
     patience_s: float = PATIENCE_S,
     on_event: EventCallback = ignore,
 ) -> WorkSummary:
@@ -52,6 +54,9 @@ def work(
         Wait for new work for ever, instead of ending when there is none.
     processes
         How many jobs to run at a time, each in a process of its own; 1 runs them in this process.
+    batched
+        Whether one more process evaluates potentials for all of them, as many configurations at a time as there are.
+        Jobs whose potential cannot be batched are left to other workers, see `mtl_flows.launch.batching`.
     patience_s
         Longest outage of the database to wait for; jobs do not fail for it.
     on_event
@@ -74,6 +79,7 @@ def work(
         deadline=deadline,
         wait=wait,
         patience_s=patience_s,
+        query=jobs_for_batches() if batched else {},
     )
     events: list[RocketEvent] = []
 
@@ -81,9 +87,9 @@ def work(
         events.append(event)
         on_event(event)
 
-    if processes == 1:
+    if processes == 1 and not batched:
         budget = Unlimited() if max_rockets is None else threading.Semaphore(max_rockets)
         interrupted = run_rockets(connection, order, budget, note)
     else:
-        interrupted = run_crew(connection, order, processes, max_rockets, note)
+        interrupted = run_crew(connection, order, processes, max_rockets, note, batched=batched)
     return WorkSummary.of(events, interrupted=interrupted)

@@ -66,6 +66,9 @@ class CalculatorEngine:
         Where it is asked to run; see `mtl_flows.simulation.devices`. Part of no key.
     device_argument
         Keyword that says where it runs; empty if there is none.
+    batch_potential
+        Import path of what makes its `mtl_flows.simulation.batched.potential.BatchPotential` of the calculator's
+        keyword arguments; empty if it cannot be evaluated for many simulations at once.
     energy_scale
         What the energies are comparable with; never mix scales in one phase diagram.
     energy_scales
@@ -90,6 +93,7 @@ class CalculatorEngine:
     model_arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     device: str = AUTO
     device_argument: str = ""
+    batch_potential: str = ""
     energy_scale: str = UNKNOWN_SCALE
     energy_scales: Mapping[str, str] = field(default_factory=dict)
     precision: str = "float64"
@@ -213,15 +217,18 @@ class CalculatorEngine:
             "energy_scale": self.energy_scale,
         }
 
+    @property
+    def recipe(self) -> str:
+        """All that decides what `build` gives on one machine, as text."""
+        parts = [self.name, self.arguments, self.device, self.n_threads]
+        return json.dumps(parts, sort_keys=True, default=str)
+
     def _weights(self) -> Weights:
-        recipe = json.dumps(
-            [self.name, self.arguments, self.device, self.n_threads], sort_keys=True, default=str
-        )
-        if recipe not in KNOWN_WEIGHTS:
+        if self.recipe not in KNOWN_WEIGHTS:
             with watched_checkpoints() as read:
                 calculator = self.build()
-            KNOWN_WEIGHTS[recipe] = read.weights_of(calculator)
-        return KNOWN_WEIGHTS[recipe]
+            KNOWN_WEIGHTS[self.recipe] = read.weights_of(calculator)
+        return KNOWN_WEIGHTS[self.recipe]
 
     def check(self, structure: Structure) -> Soundness | None:
         """Hold forces and stress against the energy on one cell.

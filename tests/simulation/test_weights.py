@@ -1,8 +1,11 @@
 """Digests of weights: of the checkpoint, whatever it is cast to; and those that version 1 recorded."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
 from md_calculators import Einstein
 from toy_weights import CHECKPOINT, Weighted, write_checkpoint
 
@@ -41,6 +44,20 @@ def test_both_recipes_stay_what_they_are() -> None:
     """The old one recognises the potentials of stores of version 1."""
     assert digests() == Weights(NEW_RECIPE, OLD_RECIPE)
     assert tensors_sha256(Weighted()) == OLD_RECIPE
+
+
+def test_a_library_that_imported_the_loader_by_name_is_watched_as_well(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SevenNet does: the second model of a process, or one that was built before, has the same hash."""
+    library = ModuleType("library")
+    exec("from torch import load as torch_load", vars(library))
+    monkeypatch.setitem(sys.modules, "library", library)
+    for _ in range(2):
+        with watched_checkpoints() as read:
+            library.torch_load(checkpoint)
+        assert read.weights_of(Weighted()).checkpoint_sha256 == NEW_RECIPE
+    assert library.torch_load is torch.load
 
 
 def test_a_model_without_a_checkpoint_is_known_by_its_tensors() -> None:

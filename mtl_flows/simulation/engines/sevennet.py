@@ -17,6 +17,7 @@ ENGINE = CalculatorEngine(
     },
     takes=frozenset({"modal", "enable_cueq", "enable_flash", "enable_oeq"}),
     device_argument="device",
+    batch_potential="mtl_flows.simulation.sevennet_batched.potential",
     package="sevenn",
     energy_scale=RAW_PBE,
     energy_scales={"7net-l3i5": RAW_PBE, "7net-mf-0": RAW_PBE},
