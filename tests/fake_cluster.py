@@ -79,6 +79,10 @@ class FakeCluster:
         """Let jobs do nothing until they are ended: what they would compute is computed by the test."""
         (self.spool / "hold").touch()
 
+    def release(self) -> None:
+        """Let jobs do what they are given to do."""
+        (self.spool / "hold").unlink()
+
     @property
     def submitted(self) -> int:
         """How many jobs were given to it."""

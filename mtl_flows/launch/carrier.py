@@ -173,7 +173,11 @@ class Carrier:
         wanted = tuple(job for job in queued.waiting if owns(self._pad, job.launch_id))
         alive = self._known is not None and queued.queue_id in self._known
         if not wanted:
-            self._drop(queued, alive=alive)
+            again = self._ready_again(queued)
+            for fw_id in again:
+                self._run(fw_id)  # it asks the same, and finds it in the queue or answered
+            if not again:
+                self._drop(queued, alive=alive)
             return
         queued = replace(queued, waiting=wanted)
         folder = self._root.folder(queued.calculation)
@@ -193,6 +197,11 @@ class Carrier:
             if missed_since is None or time.time() - missed_since < self._order.grace_s:
                 return
         self._bring_back(queued, folder)
+
+    def _ready_again(self, queued: Queued) -> list[int]:
+        """Jobs whose reservation has lapsed, or that somebody runs again: they are to be done all the same."""
+        ready = {"fw_id": {"$in": [job.fw_id for job in queued.waiting]}, "state": "READY"}
+        return [firework["fw_id"] for firework in self._pad.fireworks.find(ready, {"fw_id": 1})]
 
     def _drop(self, queued: Queued, *, alive: bool) -> None:
         """Let go of what nobody waits for any more."""

@@ -18,11 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from fake_cluster import FakeCluster
 from servers import IMPATIENT, ReplicaSet, kill
 from suspension import fall_silent, old_server
 from toy_engines import PAUSE
 from undertaking import KINDS, computed, differences, hand_in, kind_of, take_in
 
+from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.launch.recover import recover
 from mtl_flows.launch.worker import work
 from mtl_flows.store.connection import Connection
@@ -200,6 +202,44 @@ def suspended(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
         server.stop()
 
 
+def nodes(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
+    """Kill nodes that see no database at random moments, and each second time the carrier with them."""
+    server = EmbeddedServer(folder / "server")
+    address = Connection.parse(f"{server.start().uri}?{IMPATIENT}", "mtl")
+    cluster, root = FakeCluster(folder / "cluster"), CarrierRoot(folder / "at work" / ".mtl" / "carried")
+    command = [*WORKER[:3], "carry", "--kind", "any", "--every", "0.5", "--grace", "2"]
+    variables = cluster.variables() | {PAUSE: "0.01", "MTL_MONGO_URI": address.uri}
+    (folder / "at work").mkdir()
+
+    def carrier() -> subprocess.Popen[bytes]:
+        with (folder / "at work" / "told").open("ab") as told:
+            return subprocess.Popen(
+                command, cwd=folder / "at work", env=os.environ | variables, stdout=told, stderr=told
+            )
+
+    try:
+        prepare(address, folder)
+        struck, met_with_nothing = 0, set()
+        process = carrier()
+        while process.poll() is None:
+            time.sleep(random.uniform(0.0, 1.0))
+            left = [root.folder(queued.calculation) for queued in root.queued()]
+            empty = {job.path.name for job in left if not job.keys}
+            if struck == n or not cluster.alive() or empty & met_with_nothing:
+                continue  # thrice with nothing done would be the job's own failure
+            met_with_nothing |= empty
+            cluster.kill_nodes()
+            struck += 1
+            if struck % 2 == 0:
+                process.kill()
+                process.wait()
+                process = carrier()
+        return f"{struck} times: {outcome(address, expected, [process.wait()])}"
+    finally:
+        cluster.kill_nodes()
+        server.stop()
+
+
 FORMS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
     "away-5": lambda folder, expected: away(folder, expected, 5, KINDS),
     "away-60": lambda folder, expected: away(folder, expected, 60, KINDS),
@@ -207,6 +247,7 @@ FORMS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
     "kills": kills,
     "failovers": failovers,
     "suspended": suspended,
+    "nodes": nodes,
 }
 
 
