@@ -1,7 +1,6 @@
 """The wheel with each extra alone, from pinned versions, in environments of their own: minutes, `make installation`."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from installed import answers, environment, serving
 
 from mtl_flows.extras import EXTRAS
 from mtl_flows.store.connection import Connection
@@ -28,31 +28,38 @@ for module in pkgutil.walk_packages(mtl_flows.__path__, "mtl_flows."):
             lacking[module.name] = error.name
 print(json.dumps(lacking))
 """
+PARTS_WITH_EXTRAS = {"science", "simulation", "in_folder", "report", "plotting", "serve"}
 LICL = "LiCl\n1.0\n2.57 2.57 0\n0 2.57 2.57\n2.57 0 2.57\nLi Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
 
 
 class Installation:
-    """An environment with the wheel and some extra in it."""
+    """An environment with the wheel and some extra in it.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    upon
+        Environment whose packages are there as well.
+    """
+
+    def __init__(self, folder: Path, upon: "Installation | None" = None) -> None:
         self.folder = folder
         self.python = folder / "bin" / "python"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+        (self.packages,) = (folder / "lib").glob("python3.*/site-packages")
+        if upon is not None:
+            (self.packages / "upon.pth").write_text(f"{upon.packages}\n")
 
     def pip(self, *arguments: str | Path) -> None:
         """Install something."""
-        self.run(
-            "-m", "pip", "install", "--quiet", "--no-compile", "-c", ROOT / "constraints.txt", *arguments
-        )
+        command = [sys.executable, "-m", "pip", "--python", self.python, "install", "--quiet", "--no-compile"]
+        subprocess.run([*map(str, [*command, "-c", ROOT / "constraints.txt", *arguments])], check=True)
 
-    def run(self, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str | Path, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run its Python, away from the checkout."""
-        kept = {
-            name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")
-        }
         done = subprocess.run(
             [str(self.python), *map(str, arguments)],
             cwd=self.folder,
-            env={**kept, **environment},
+            env=environment(**more),
             capture_output=True,
             text=True,
             check=False,
@@ -94,18 +101,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """What `pip install mtl-flows` gives."""
     made = Installation(tmp_path_factory.mktemp("base") / "env")
-    subprocess.run([sys.executable, "-m", "venv", str(made.folder)], check=True)
     made.pip(wheel)
     return made
 
 
 @pytest.fixture
 def with_extra(base: Installation, wheel: Path, tmp_path: Path) -> Iterator[Callable[[str], Installation]]:
-    """Make an environment with one extra: a copy of the base, which need not be resolved again."""
+    """Make an environment with one extra upon the base."""
 
     def make(extra: str) -> Installation:
-        made = Installation(tmp_path / "env")
-        shutil.copytree(base.folder, made.folder, symlinks=True)
+        made = Installation(tmp_path / "env", base)
         made.pip(f"mtl-flows[{extra}] @ {wheel.as_uri()}")
         return made
 
@@ -128,7 +133,7 @@ def of_others(*installed: str) -> set[str]:
 def test_the_base_queries_and_hands_work_in(base: Installation, database: Callable[[str], str]) -> None:
     lacking = base.lacking()
     assert set(lacking.values()) <= of_others()
-    assert {name.split(".")[1] for name in lacking} <= {"science", "simulation", "report", "plotting"}
+    assert {name.split(".")[1] for name in lacking} <= PARTS_WITH_EXTRAS
     (base.folder / "licl.vasp").write_text(LICL)
     uri = {"MTL_MONGO_URI": database("base")}
     for command in (
@@ -176,6 +181,24 @@ def test_report_alone_draws(
     assert set(installation.lacking().values()) <= of_others("report")
     drawn = installation.mtl("plot", "funnel", "-o", "funnel.png", MTL_MONGO_URI=database("report"))
     assert drawn.returncode in (0, 5), drawn.stderr  # nothing was screened, which is said
+
+
+def test_serve_alone_serves(
+    with_extra: Callable[[str], Installation], database: Callable[[str], str]
+) -> None:
+    installation = with_extra("serve")
+    assert set(installation.lacking().values()) <= of_others("report", "serve")
+    with serving(installation.python, installation.folder, database("serve")) as address:
+        assert answers(f"{address}/api/v1/rows")
+
+
+def test_optimade_alone_is_a_provider(
+    with_extra: Callable[[str], Installation], database: Callable[[str], str]
+) -> None:
+    installation = with_extra("optimade")
+    assert set(installation.lacking().values()) <= of_others("report", "serve", "optimade")
+    with serving(installation.python, installation.folder, database("optimade"), "--optimade") as address:
+        assert answers(f"{address}/optimade/v1/structures")
 
 
 def test_dynamics_alone_runs_a_potential(

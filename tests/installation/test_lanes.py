@@ -2,18 +2,14 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
+from installed import environment, serving
 from packaging.version import Version
 
 from mtl_flows.store.connection import Connection
@@ -23,7 +19,6 @@ from mtl_flows.store.mongod import EmbeddedServer
 pytestmark = pytest.mark.lanes
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0
 ANSWERS = Path(__file__).with_name("lane_answers.py")
 
 
@@ -43,12 +38,6 @@ def answers(python: str, folder: Path) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Variables of a lane: what is installed there, and nothing of the checkout."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    return kept | {"OMP_NUM_THREADS": "1"} | more
 
 
 def test_barcodes_features_gates_and_labels_are_the_same(modern: str, tmp_path: Path) -> None:
@@ -90,7 +79,8 @@ def test_a_lane_is_an_optimade_provider_that_the_other_fetches_from(modern: str,
         mtl = commands(tmp_path, there.uri)
         ingest_some(mtl, tmp_path)
         mtl(sys.executable, "screen")
-        with providing(modern, tmp_path, there.uri) as base:
+        with serving(modern, tmp_path, there.uri, "--optimade") as address:
+            base = f"{address}/optimade"
             validator = Path(modern).with_name("optimade-validator")
             told = subprocess.run([validator, base], capture_output=True, text=True, check=False)
             assert told.returncode == 0, told.stdout + told.stderr
@@ -126,32 +116,3 @@ def ingest_some(mtl: Callable[..., str], folder: Path) -> None:
     mtl(sys.executable, "examples", "all")
     chosen = [str(folder / "all" / f"{name}.cif") for name in ("li3n", "li3ocl", "li6ps5cl", "licl")]
     mtl(sys.executable, "ingest", *chosen, "--release", "lanes", "--workers", "0")
-
-
-@contextmanager
-def providing(python: str, folder: Path, uri: str) -> Iterator[str]:
-    """Serve a database by a lane; gives the address of the provider."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [python, "-m", "mtl_flows", "serve", "--optimade", "--port", str(port)]
-    with subprocess.Popen(command, cwd=folder, env=environment(MTL_MONGO_URI=uri)) as server:
-        try:
-            base = f"http://127.0.0.1:{port}/optimade"
-            until = monotonic() + PATIENCE_S
-            while not answers_at(f"{base}/v1/info"):
-                assert server.poll() is None
-                assert monotonic() < until
-                sleep(0.1)
-            yield base
-        finally:
-            server.terminate()
-
-
-def answers_at(address: str) -> bool:
-    """Whether a server answers."""
-    try:
-        with urlopen(address) as answer:
-            return bool(answer.status == 200)
-    except URLError:
-        return False
