@@ -10,6 +10,9 @@ RUN pip install --no-cache-dir --no-deps --extra-index-url "$TORCH_INDEX" --requ
 COPY pyproject.toml README.md LICENSE ./
 COPY examples examples
 COPY mtl_flows mtl_flows
+# The history stays outside: --build-arg VERSION=1.2.3 says which version this is.
+ARG VERSION=
+ENV SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim-bookworm

@@ -4,6 +4,7 @@ What stands here is what scripts and notebooks can rely on; it is imported by it
 costs nothing.
 """
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from mtl_flows.store.candidate_filter import CandidateFilter, Range
     from mtl_flows.store.database import MTLStore
 
-__version__ = "0.1.0"
+    __version__: str
+
 __all__ = [
     "BarrierParameters",
     "CampaignRoundMaker",
@@ -99,9 +101,22 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for by its first use."""
+    if name == "__version__":
+        return _version()
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+@cache
+def _version() -> str:
+    """Version that was installed; of files that were not installed, none is known."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mtl-flows")
+    except PackageNotFoundError:
+        return "0.0"
 
 
 def __dir__() -> list[str]:
