@@ -44,21 +44,22 @@ def refine_barriers(
     NotFoundError
         If a structure is unknown.
     """
-    return run_stage(store, BARRIER, structure_ids, _refined(parameters), limits=limits)
+    return run_stage(store, BARRIER, structure_ids, refined_parameters(parameters), limits=limits)
 
 
 def refined_barriers(
     store: MTLStore, structure_ids: Sequence[str], parameters: ScreeningParameters
 ) -> dict[str, BarrierDocument]:
     """Return what `refine_barriers` has computed, by structure; of those that are there."""
-    keyed = _refined(parameters).of(BARRIER)
+    keyed = refined_parameters(parameters).of(BARRIER)
     found: dict[str, BarrierDocument] = store.results(BARRIER).found(
         BARRIER.keys(store.structures.subjects(structure_ids), keyed)
     )
     return found
 
 
-def _refined(parameters: ScreeningParameters) -> ScreeningParameters:
+def refined_parameters(parameters: ScreeningParameters) -> ScreeningParameters:
+    """Parameters under which barriers are refined."""
     return replace(parameters, barrier=parameters.barrier.refined())
 
 

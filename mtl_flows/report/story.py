@@ -3,40 +3,27 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
-from mtl_flows.jobs.barrier import refined_barriers
-from mtl_flows.jobs.labels import group_labels
-from mtl_flows.jobs.results import results_in_table
 from mtl_flows.jobs.stability import is_on_older_hull
+from mtl_flows.report.dossier import Dossier, read
 from mtl_flows.schemas.barrier import BarrierDocument
-from mtl_flows.schemas.base import CrystalResult, Provenance
-from mtl_flows.schemas.candidates import CandidateDocument
-from mtl_flows.schemas.clustering import AssignmentDocument
-from mtl_flows.schemas.ingest import RejectionDocument, StructureDocument
-from mtl_flows.schemas.labels import LabelDocument, contradictions
+from mtl_flows.schemas.base import Provenance
+from mtl_flows.schemas.ingest import RejectionDocument
+from mtl_flows.schemas.labels import contradictions
 from mtl_flows.science.curation import disorder
 from mtl_flows.science.gates import STORED, stand
 from mtl_flows.science.quantiles import Quantiles
-from mtl_flows.stages import (
-    BARRIER,
-    CHEMISTRY,
-    CRYSTAL_STAGES,
-    RUN_STAGES,
-    VERDICT,
-    CrystalStage,
-    ScreeningParameters,
-)
+from mtl_flows.stages import BARRIER, ScreeningParameters
 from mtl_flows.stages.candidates import topology_part
-from mtl_flows.stages.facts import gate_facts
+from mtl_flows.stages.facts import chemistry_of, gate_facts
 from mtl_flows.stages.ordering import ORDERING
-from mtl_flows.stages.runs import DFT_CHECK, DYNAMICS, RELAXATION, STABILITY, TRANSPORT
+from mtl_flows.stages.runs import DYNAMICS, RELAXATION, STABILITY, TRANSPORT
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import listed_conductors
 from mtl_flows.vocabulary import PROTOCOLS, Protocol
 
 Story = dict[str, Any]
-R = TypeVar("R", bound=CrystalResult)
 
 _RESULTS = {
     *("dynamics_status", "engine", "P_conducts_crystal", "window_low_V", "window_high_V", "window_width_V"),
@@ -45,13 +32,20 @@ _RESULTS = {
 }
 
 
-def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Story:
+def tell(
+    store: MTLStore,
+    subject: str,
+    parameters: ScreeningParameters,
+    clusterings: Mapping[Protocol, str] | None = None,
+) -> Story:
     """Collect everything the store knows of a material, or of a file that was refused.
 
     Parameters
     ----------
     subject
         Material id, or the name of a file.
+    clusterings
+        Those that are current in the screening, by protocol; asked for if None.
 
     Raises
     ------
@@ -59,26 +53,28 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
         If the store knows neither.
     """
     store = store.under(parameters.screening)
-    refused = store.rejections.about(subject)
-    materials = store.structures.materials_named(subject)
-    if not materials and refused:
-        return {
-            "subject": subject,
-            "rejections": [_rejection(r) for r in refused],
-            "provenance": [_origin(r.stage, r.provenance) for r in refused if r.provenance],
-        }
-    materials = materials or [store.structures.material_named(subject)]
-    others = materials[1:]
-    if subject != materials[0]:
-        subject = materials[0]
-        refused += [r for r in store.rejections.about(subject) if r.id not in {old.id for old in refused}]
-    revisions = store.structures.by_material(subject)
-    current = next((r for r in revisions if r.current), revisions[-1])
+    named = store.structures.revisions_named(subject)
+    if not named:
+        refused = store.rejections.about(subject)
+        if refused:
+            return {
+                "subject": subject,
+                "rejections": [_rejection(r) for r in refused],
+                "provenance": [_origin(r.stage, r.provenance) for r in refused if r.provenance],
+            }
+        material = store.structures.material_named(subject)
+        named = {material: store.structures.by_material(material)}
+    if clusterings is None:
+        clusterings = store.screenings.current_clusterings(parameters.screening)
+    material, *others = named
+    known = read(store, subject, named[material], parameters, clusterings)
+    current = known.current
+    has_ion = parameters.mobile_ion in current.elements
     story: Story = {
-        "subject": subject,
+        "subject": material,
         "structure": {
             "structure_id": current.id,
-            "revisions": len(revisions),
+            "revisions": known.revisions,
             "formula": current.formula,
             "space_group": f"{current.space_group_symbol} ({current.space_group_number})",
             "n_sites": current.n_sites,
@@ -87,56 +83,51 @@ def tell(store: MTLStore, subject: str, parameters: ScreeningParameters) -> Stor
             "releases": current.releases,
             "withdrawn": current.withdrawn,
             "representative": current.representative_id,
-            "flags": [name for name, on in _flags(store, current, parameters.mobile_ion).items() if on],
+            "flags": [name for name, on in _flags(known, parameters.mobile_ion).items() if on],
             "warnings": current.warnings,
         },
-        "rejections": [_rejection(r) for r in refused],
-        "gates": _gates(store, current, parameters) if parameters.mobile_ion in current.elements else [],
-        "clusters": _clusters(store, current.crystal_id),
-        "ranking": _ranking(store, current.id, parameters),
-        "rules": _rules(store, current.id, parameters),
-        "calculations": _calculations(store, subject, parameters.mobile_ion),
-        "provenance": _provenance(store, current, parameters),
+        "rejections": [_rejection(r) for r in known.refused],
+        "gates": _gates(known, parameters) if has_ion else [],
+        "clusters": _clusters(known),
+        "ranking": _ranking(known),
+        "rules": _rules(known),
+        "calculations": _calculations(store, known),
+        "provenance": _provenance(known),
     }
-    labels = group_labels(store, subject, parameters.mobile_ion)
-    if found := contradictions(labels, listed_conductors(parameters.mobile_ion)):
+    if found := contradictions(known.labels, listed_conductors(parameters.mobile_ion)):
         story["label_contradictions"] = found
     if others:
         story["other_materials"] = others
-    if store.candidates.existing([subject]):
-        candidate: CandidateDocument = store.candidates.get(subject)
-        story["known_conductor"] = candidate.is_known_conductor
-        story["measured_conductivity_S_per_cm"] = candidate.conductivity_measured_S_per_cm
-        story["measured_source"] = _measured_source(labels, current)
-        story["furthest_stage"] = candidate.furthest_stage
-        story["pending"] = candidate.pending
-        story["verdict"] = candidate.verdict
-        story["what_would_decide"] = candidate.what_would_decide
-        story["results"] = candidate.model_dump(include=_RESULTS)
-    elif elsewhere := sorted(
-        store.candidates.raw.distinct("screening", {"material_id": subject}),
-    ):
-        story["screened_in"] = elsewhere
-    elif parameters.mobile_ion in current.elements:
+    if (row := known.row) is not None:
+        story["known_conductor"] = row.is_known_conductor
+        story["measured_conductivity_S_per_cm"] = row.conductivity_measured_S_per_cm
+        story["measured_source"] = _measured_source(known)
+        story["furthest_stage"] = row.furthest_stage
+        story["pending"] = row.pending
+        story["verdict"] = row.verdict
+        story["what_would_decide"] = row.what_would_decide
+        story["results"] = row.model_dump(include=_RESULTS)
+    elif known.screened_in:
+        story["screened_in"] = known.screened_in
+    elif has_ion:
         story["pending"] = ["topology", "chemistry"]
     return story
 
 
-def _measured_source(labels: Mapping[str, LabelDocument | None], current: StructureDocument) -> str:
+def _measured_source(known: Dossier) -> str:
     """Where a measured conductivity comes from."""
-    for name in current.names:
-        label = labels.get(name)
+    for name in known.current.names:
+        label = known.labels.get(name)
         if label is not None and label.conductivity_S_per_cm is not None:
             return label.source or "a label without a source"
-    return current.file.name
+    return known.current.file.name
 
 
-def _flags(store: MTLStore, revision: StructureDocument, mobile_ion: str) -> dict[str, bool]:
+def _flags(known: Dossier, mobile_ion: str) -> dict[str, bool]:
     """What a curator may want to sort out; where a crystal is disordered depends on the ion."""
-    found = revision.flags.model_dump()
-    if not revision.ordered and mobile_ion in revision.elements:
-        structure = store.crystals.get(revision.crystal_id).to_structure()
-        found |= asdict(disorder(structure, [mobile_ion]))
+    found = known.current.flags.model_dump()
+    if not known.current.ordered and mobile_ion in known.current.elements:
+        found |= asdict(disorder(known.crystal.to_structure(), [mobile_ion]))
     return found
 
 
@@ -157,58 +148,39 @@ def _origin(stage: str, provenance: Provenance) -> dict[str, Any]:
     }
 
 
-def _provenance(
-    store: MTLStore, current: StructureDocument, parameters: ScreeningParameters
-) -> list[dict[str, Any]]:
-    told = [_origin("ingest", current.provenance)]
-    results = {stage.noun: _result(store, stage, current.id, parameters) for stage in CRYSTAL_STAGES}
-    told += [_origin(noun, d.provenance) for noun, found in results.items() for d in found]
+def _provenance(known: Dossier) -> list[dict[str, Any]]:
+    told = [_origin("ingest", known.current.provenance)]
+    told += [_origin(noun, provenance) for noun, provenance in known.provenances.items()]
     told += [
-        _origin(f"clustering, {protocol}", store.clusterings.current(protocol).provenance)
+        _origin(f"clustering, {protocol}", known.clusterings[protocol].provenance)
         for protocol in PROTOCOLS
-        if store.clusterings.has_current(protocol)
+        if protocol in known.clusterings
     ]
-    wanted, _ = _simulated(store, current.material_id, parameters.mobile_ion)
-    for stage in RUN_STAGES:
-        told += [_origin(stage.noun, d.provenance) for d in store.results(stage).find(wanted[stage.noun])]
-    verdicts = store.verdicts.find({"material_id": current.material_id})
-    return told + [_origin(VERDICT.noun, d.provenance) for d in verdicts]
+    return told + [_origin(noun, document.provenance) for noun, run in known.runs.items() for document in run]
 
 
-def _simulated(
-    store: MTLStore, material: str, mobile_ion: str
-) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """What to look for by stage, and whose each crystal is: nothing of its own and of those of other groups."""
-    sources = store.groups.sources([material]).get(material, [])
-    own = {source.crystal_id for source in sources if source.kin == "own" and source.current}
-    whose = {
-        s.crystal_id: "" if s.crystal_id in own else f" (of {s.structure_id})" for s in reversed(sources)
-    }
-    of_ion = {"provenance.parameters.mobile_ion": mobile_ion}
-    ordered = {"crystal_id": {"$in": sorted(whose)}, **of_ion}
-    cells = {"approximant_id": {"$in": store.orderings.raw.distinct("approximant_id", ordered)}}
-    runs = {**cells, **of_ion}
-    wanted: dict[str, dict[str, Any]] = {
-        ORDERING.noun: ordered,
-        RELAXATION.noun: cells,
-        DYNAMICS.noun: runs,
-        TRANSPORT.noun: runs,
-        DFT_CHECK.noun: runs,
-        STABILITY.noun: ordered,
-    }
-    return wanted, defaultdict(str, whose)
+def _whose(known: Dossier) -> Mapping[str, str]:
+    """Whose each crystal is: nothing of its own, the revision of those of other materials of its group."""
+    own = {source.crystal_id for source in known.sources if source.kin == "own" and source.current}
+    return defaultdict(
+        str,
+        {
+            s.crystal_id: "" if s.crystal_id in own else f" (of {s.structure_id})"
+            for s in reversed(known.sources)
+        },
+    )
 
 
-def _gates(
-    store: MTLStore, current: StructureDocument, parameters: ScreeningParameters
-) -> list[dict[str, Any]]:
+def _gates(known: Dossier, parameters: ScreeningParameters) -> list[dict[str, Any]]:
     """Where the material stands at every gate, one entry for each comparison."""
-    results = _results(store, current.id, parameters)
     told = []
     for protocol in PROTOCOLS:
-        assignment = _assignment(store, protocol, current.crystal_id)
-        clustered = store.clusterings.has_current(protocol)
-        facts = gate_facts(protocol, results, assignment, clustered=clustered)
+        facts = gate_facts(
+            protocol,
+            known.results,
+            known.assignments.get(protocol),
+            clustered=protocol in known.clusterings,
+        )
         for standing in stand(facts, parameters.criteria(protocol), STORED).gates:
             asked = {"protocol": protocol, "gate": standing.gate.key}
             told += [
@@ -234,21 +206,12 @@ def _gates(
     return told
 
 
-def _assignment(store: MTLStore, protocol: Protocol, crystal_id: str) -> AssignmentDocument | None:
-    """Place of a crystal in the current clustering; None without one."""
-    if not store.clusterings.has_current(protocol):
-        return None
-    return store.assignments.of(store.clusterings.current(protocol).id, [crystal_id]).get(crystal_id)
-
-
-def _clusters(store: MTLStore, crystal_id: str) -> list[dict[str, Any]]:
+def _clusters(known: Dossier) -> list[dict[str, Any]]:
     told = []
     for protocol in PROTOCOLS:
-        assignment = _assignment(store, protocol, crystal_id)
-        if assignment is None:
+        if (place := known.assignments.get(protocol)) is None:
             continue
-        run = store.clusterings.current(protocol)
-        cluster = next(c for c in run.clusters if c.name == assignment.cluster)
+        cluster = next(c for c in known.clusterings[protocol].clusters if c.name == place.cluster)
         told.append(
             {
                 "protocol": protocol,
@@ -256,45 +219,31 @@ def _clusters(store: MTLStore, crystal_id: str) -> list[dict[str, Any]]:
                 "size": cluster.size,
                 "exemplar": cluster.exemplar,
                 "known_conductors": cluster.known_conductors,
-                "selected": assignment.selected,
-                "nearest_known": assignment.nearest_known,
-                "nearest_known_distance": assignment.nearest_known_distance,
+                "selected": place.selected,
+                "nearest_known": place.nearest_known,
+                "nearest_known_distance": place.nearest_known_distance,
             }
         )
     return told
 
 
-def _ranking(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> dict[str, Any]:
+def _ranking(known: Dossier) -> dict[str, Any]:
     """What the priority is made of."""
-    results = _results(store, structure_id, parameters)
-    barrier = results.get(BARRIER.noun)
-    made_of = topology_part(results).model_dump(
+    barrier = known.results.get(BARRIER.noun)
+    made_of = topology_part(known.results).model_dump(
         include={"v3_A", "d3_A", "v3_over_d3", "E_1D_eV", "E_2D_eV", "E_3D_eV", "priority"}
     )
-    refined = refined_barriers(store, [structure_id], parameters).get(structure_id)
     levels = {"E_1D_eV", "E_2D_eV", "E_3D_eV", "change_eV"}
     return {
         **made_of,
         "reason": barrier.reason if isinstance(barrier, BarrierDocument) else "no barrier yet",
-        "refined": refined.model_dump(include=levels) if refined else None,
+        "refined": known.refined.model_dump(include=levels) if known.refined else None,
     }
 
 
-def _rules(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> list[dict[str, Any]]:
-    found = _result(store, CHEMISTRY, structure_id, parameters)
-    return [rule.model_dump() for document in found for rule in document.rules]
-
-
-def _results(store: MTLStore, structure_id: str, parameters: ScreeningParameters) -> dict[str, CrystalResult]:
-    return results_in_table(store, store.structures.subjects([structure_id]), parameters)[structure_id]
-
-
-def _result(
-    store: MTLStore, stage: CrystalStage[R], structure_id: str, parameters: ScreeningParameters
-) -> list[R]:
-    """The document of one stage for a revision; none where the stage has not run."""
-    keys = stage.keys(store.structures.subjects([structure_id]), parameters.of(stage))
-    return list(store.results(stage).found(keys).values())
+def _rules(known: Dossier) -> list[dict[str, Any]]:
+    chemistry = chemistry_of(known.results)
+    return [rule.model_dump() for rule in chemistry.rules] if chemistry else []
 
 
 def _posterior(stored: Mapping[str, Any]) -> str:
@@ -306,15 +255,15 @@ def _posterior(stored: Mapping[str, Any]) -> str:
     )
 
 
-def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[str, Any]]:
-    wanted, whose = _simulated(store, material, mobile_ion)
+def _calculations(store: MTLStore, known: Dossier) -> list[dict[str, Any]]:
+    runs, whose = known.runs, _whose(known)
     told: list[dict[str, Any]] = [
         {
             "what": f"ordered cell {o.ordering}{whose[o.crystal_id]}",
             "result": f"{o.n_atoms} atoms, {o.n_mobile} of them mobile",
             "status": f"the only one: {o.only_one}" if o.only_one else "one of many",
         }
-        for o in store.orderings.find(wanted[ORDERING.noun])
+        for o in runs[ORDERING.noun]
     ]
     told += [
         {
@@ -323,9 +272,9 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
             "status": ("converged" if r.converged else "not converged")
             + (f"; the density is {r.density_ratio:.2f} of the file's" if r.density_off else ""),
         }
-        for r in store.relaxations.find(wanted[RELAXATION.noun])
+        for r in runs[RELAXATION.noun]
     ]
-    for s in store.dynamics.find(wanted[DYNAMICS.noun], sort=[("trajectory_stage", 1), ("temperature_K", 1)]):
+    for s in sorted(runs[DYNAMICS.noun], key=lambda s: (s.trajectory_stage, s.temperature_K)):
         D = s.diffusivity_cm2_per_s
         told.append(
             {
@@ -339,7 +288,7 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
                 "status": f"{s.status}: {s.reason}" if s.reason else s.status,
             }
         )
-    for w in store.stability.find(wanted[STABILITY.noun]):
+    for w in runs[STABILITY.noun]:
         edges = "" if w.low_V is None else f"{w.low_V:.2f} … {w.high_V:.2f} V, "
         hull = w.e_above_hull_eV_per_atom
         told.append(
@@ -350,7 +299,7 @@ def _calculations(store: MTLStore, material: str, mobile_ion: str) -> list[dict[
                 + ("; older hull: other phases compete now" if is_on_older_hull(store, w) else ""),
             }
         )
-    for t in store.transport.find(wanted[TRANSPORT.noun]):
+    for t in runs[TRANSPORT.noun]:
         E = t.activation_energy_eV
         told.append(
             {

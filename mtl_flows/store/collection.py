@@ -154,6 +154,10 @@ class DocumentCollection(Generic[D]):
         for stored in self.raw.find(dict(query or {}), sort=list(sort), limit=limit):
             yield self._load(stored)
 
+    def loaded(self, stored: Iterable[Mapping[str, Any]]) -> list[D]:
+        """Documents of what the server returned to a question asked by other means, by id."""
+        return sorted(map(self._load, stored), key=lambda document: document.id)
+
     def count(self, query: Mapping[str, Any] | None = None) -> int:
         """Count the documents that match."""
         return self.raw.count_documents(dict(query or {}))

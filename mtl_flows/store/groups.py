@@ -14,6 +14,7 @@ from mtl_flows.stages.subjects import RunSource
 from mtl_flows.store.collection import DocumentCollection, batched
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.structures import StructureCollection
+from mtl_flows.store.subjects import Revision
 
 _BATCH = 2000
 _UNPLACED = {"representative_id": ""}
@@ -144,26 +145,7 @@ class GroupCollection(DocumentCollection[MembershipDocument]):
         found = {}
         for material, head in standing.items():
             held = [r for member in {material, *members.get(head, ())} for r in revisions.get(member, ())]
-            held.sort(
-                key=lambda r: (
-                    not r.current,
-                    r.material_id != material,
-                    r.material_id != head,
-                    natural_order(r.material_id),
-                    -r.number,
-                )
-            )
-            found[material] = [
-                RunSource(
-                    parent_id(r.subject),
-                    r.subject.crystal_id,
-                    r.subject.structure_id,
-                    r.material_id,
-                    r.current,
-                    "own" if r.material_id == material else "head" if r.material_id == head else "member",
-                )
-                for r in held
-            ]
+            found[material] = run_sources(material, head, held)
         return found
 
     def rows_about(self, crystals: Iterable[str]) -> list[str]:
@@ -328,3 +310,37 @@ def _by_value(mapping: Mapping[str, str]) -> dict[str, list[str]]:
     for key, value in mapping.items():
         inverted.setdefault(value, []).append(key)
     return inverted
+
+
+def run_sources(material: str, head: str, held: Iterable[Revision]) -> list[RunSource]:
+    """Revisions of a group whose simulations may be shown for a material of it, in their order.
+
+    Parameters
+    ----------
+    head
+        The material that stands for the group.
+    held
+        All revisions of its members.
+    """
+
+    def place(revision: Revision) -> tuple[object, ...]:
+        whose = revision.material_id
+        return (
+            not revision.current,
+            whose != material,
+            whose != head,
+            natural_order(whose),
+            -revision.number,
+        )
+
+    return [
+        RunSource(
+            parent_id(r.subject),
+            r.subject.crystal_id,
+            r.subject.structure_id,
+            r.material_id,
+            r.current,
+            "own" if r.material_id == material else "head" if r.material_id == head else "member",
+        )
+        for r in sorted(held, key=place)
+    ]

@@ -1,7 +1,7 @@
 """Files that were read, and rejections."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
@@ -194,12 +194,9 @@ class RejectionCollection(DocumentCollection[RejectionDocument]):
         self.writable.delete_many({"_id": {"$in": gone}})
         return gone
 
-    def about(self, subject: str) -> list[RejectionDocument]:
-        """Refusals of a material, a structure or a file; a file's folder may be left out, and its ending."""
-        named = re.compile(rf"(^|/){re.escape(subject)}(\.[^/.]*)?( \[[^]]*\])?$")
-        files = {"$in": [subject, named]}
-        query = {"$or": [{"material_id": subject}, {"subject": files}, {"events.subject": files}]}
-        return list(self.find(query, sort=[("created_at", ASCENDING), ("_id", ASCENDING)]))
+    def about(self, *subjects: str) -> list[RejectionDocument]:
+        """Refusals of materials, structures or files; a file's folder may be left out, and its ending."""
+        return list(self.find(about(subjects), sort=[("created_at", ASCENDING), ("_id", ASCENDING)]))
 
     def groups(self, query: Mapping[str, Any] | None = None) -> list[RejectionGroup]:
         """Refusals counted by stage and reason, the most frequent first, with a few subjects of each."""
@@ -245,3 +242,10 @@ def _listed(name: str) -> dict[str, Any]:
 def _with(name: str, item: Any, when: Any) -> dict[str, Any]:
     """A list of a document with one more item if an expression holds."""
     return {"$cond": [when, {"$concatArrays": [_listed(name), [{"$literal": item}]]}, _listed(name)]}
+
+
+def about(subjects: Collection[str]) -> dict[str, Any]:
+    """Query for refusals of materials, structures or files; a file's folder may be left out, and its ending."""
+    named = [re.compile(rf"(^|/){re.escape(subject)}(\.[^/.]*)?( \[[^]]*\])?$") for subject in subjects]
+    files = {"$in": [*subjects, *named]}
+    return {"$or": [{"material_id": {"$in": list(subjects)}}, {"subject": files}, {"events.subject": files}]}

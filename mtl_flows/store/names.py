@@ -2,6 +2,9 @@
 
 import re
 from difflib import get_close_matches
+from typing import Any
+
+from pymongo import ASCENDING
 
 from mtl_flows.errors import NotFoundError
 from mtl_flows.schemas.ingest import StructureDocument
@@ -30,6 +33,23 @@ class NamedStructures(SubjectQueries):
             if found := self.raw.distinct("material_id", query):
                 return sorted(found, key=lambda material: (material.casefold() != name.casefold(), material))
         return []
+
+    def revisions_named(self, name: str) -> dict[str, list[StructureDocument]]:
+        """Every revision, oldest first, of each material that a name stands for; see `materials_named`.
+
+        What is called by an id, a code or a file as it was read is found by one request.
+        """
+        called = {"$or": [{"material_id": {"$in": [name, name.lower()]}}, {"names": name.casefold()}]}
+        if not (found := self._by_material(called)) and (materials := self.materials_named(name)):
+            found = self._by_material({"material_id": {"$in": materials}})
+        first = sorted(found, key=lambda material: (material.casefold() != name.casefold(), material))
+        return {material: found[material] for material in first}
+
+    def _by_material(self, query: dict[str, Any]) -> dict[str, list[StructureDocument]]:
+        found: dict[str, list[StructureDocument]] = {}
+        for revision in self.find(query, sort=[("material_id", ASCENDING), ("revision", ASCENDING)]):
+            found.setdefault(revision.material_id, []).append(revision)
+        return found
 
     def material_named(self, name: str) -> str:
         """Return the material that a name stands for, also a formula that one material has.

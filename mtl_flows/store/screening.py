@@ -54,6 +54,11 @@ class ScreeningCollection(DocumentCollection[ScreeningDocument]):
         """Read all of them, by one request."""
         return Screenings(tuple(self.find()))
 
+    def current_clusterings(self, name: str) -> dict[Protocol, str]:
+        """Clusterings that are current in a screening, by protocol; none in one that is not there."""
+        stored = self.raw.find_one({"_id": name}, {"current": 1})
+        return dict(stored["current"]) if stored else {}
+
     def names(self) -> list[str]:
         """Names of all screenings, sorted."""
         return sorted(self.raw.distinct("_id"))

@@ -20,6 +20,12 @@ STANDS: Final[Mapping[str, Any]] = MappingProxyType(
 )
 """Those that stand for their group."""
 
+READ_OF_SUBJECT: Final = (
+    *("material_id", "names", "representative_id", "crystal_id", "site_charges"),
+    *get_args(Statement),
+)
+"""Fields of a revision that a `Subject` is made of."""
+
 _BATCH = 2000
 
 
@@ -105,9 +111,13 @@ class SubjectQueries(DocumentCollection[StructureDocument]):
         return found
 
     def _subjects(self, query: Mapping[str, Any]) -> Iterator[Subject]:
-        wanted = dict.fromkeys(
-            ("material_id", "names", "representative_id", "crystal_id", "site_charges", *get_args(Statement)),
-            1,
-        )
+        wanted = dict.fromkeys(READ_OF_SUBJECT, 1)
         for stored in self.raw.find(dict(query), wanted, sort=[("_id", ASCENDING)]):
-            yield Subject(structure_id=stored.pop("_id"), **stored)
+            yield subject_of(stored)
+
+
+def subject_of(stored: Mapping[str, Any]) -> Subject:
+    """What stages may read of a revision as it is stored."""
+    return Subject(
+        structure_id=stored["_id"], **{name: stored[name] for name in READ_OF_SUBJECT if name in stored}
+    )
