@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,8 +57,7 @@ def compute(folder: CalculationFolder, say: Say, *, limit_s: float = float("inf"
         choice, calls = folder.asked()
         for error in folder.refuse_damaged():
             say(f"damaged, computed anew: {error}")
-        with _inside(folder.path / "work"):
-            ended = _Node(folder, choice, say, time.monotonic() + limit_s).answer(calls)
+        ended = _Node(folder, choice, say, time.monotonic() + limit_s).answer(calls)
         folder.end(ended)
     return ended
 
@@ -106,7 +106,8 @@ class _Node:
         if began + _SPARE * self._longest_s > self._deadline:
             self._say("no time for more is left")
             return OUT_OF_TIME
-        answered = self._tried(answer)
+        with _inside(self._folder.path / "work" / call.key):
+            answered = self._tried(answer)
         took_s = time.monotonic() - began
         self._longest_s = max(self._longest_s, took_s)
         answered = EngineAnswer(answered.value, answered.blocks, answered.error, took_s)
@@ -180,8 +181,10 @@ def restored(value: dict[str, Any], wall_s: float) -> ChunkResult:
 
 @contextmanager
 def _inside(folder: Path) -> Iterator[None]:
-    """Work in a folder of its own: engines leave files where they stand."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Work in an empty folder of its own: engines leave files where they stand, and read those that they find."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
     previous = Path.cwd()
     os.chdir(folder)
     try:

@@ -112,10 +112,6 @@ class DftFrameMaker(RecordMaker):
 
         A calculation that fails beyond repair is written down with its reason; the other frames count.
         """
-        from mtl_flows.simulation.vasp.makers import vasp_static_maker
-        from mtl_flows.simulation.vasp.parameters import VaspParameters
-        from mtl_flows.simulation.vasp.run import run_vasp_maker
-
         with worker_store() as store:
             simulation = _checked_simulation(store, self.parameters, parent, ordering)
             key = "" if simulation is None else _key(simulation, self.parameters, self.check)
@@ -123,15 +119,16 @@ class DftFrameMaker(RecordMaker):
         if found is None or number >= len(found.frames) or found.frames[number].dft_energy_eV is not None:
             return {"dft_check_id": key or None, "computed": False}
         try:
-            maker = vasp_static_maker(VaspParameters.from_settings(self.check.settings))
-            run = run_vasp_maker(maker, found.frames[number].to_structure())
+            frame = engine_here(self.check.by_dft(self.parameters)).relax(
+                found.frames[number].to_structure(), _AS_IT_IS
+            )
         except CalculationError as error:
             computed: dict[str, Any] = {"reason": error.message}
         else:
             computed = {
-                "dft_energy_eV": run.energy_eV,
-                "dft_forces_eV_per_A": run.forces_eV_per_A,
-                "calculation": run.record,
+                "dft_energy_eV": frame.energy_eV,
+                "dft_forces_eV_per_A": frame.forces_eV_per_A,
+                "calculation": frame.calculations[0],
                 "reason": "",
             }
         with worker_store() as store:

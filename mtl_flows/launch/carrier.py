@@ -21,7 +21,7 @@ from mtl_flows.carried.folder import CalculationFolder
 from mtl_flows.carried.root import CarrierRoot, Queued, Waiting
 from mtl_flows.errors import DamagedFolderError, QueueError
 from mtl_flows.jobs.context import computed_by
-from mtl_flows.jobs.dft_check import DftFrameMaker, DftFramesMaker
+from mtl_flows.jobs.dft_check import DftFramesMaker
 from mtl_flows.jobs.dynamics import TrajectoryMaker
 from mtl_flows.jobs.relaxation import RelaxationMaker
 from mtl_flows.jobs.stability import StabilityMaker
@@ -40,8 +40,6 @@ GRACE_S: Final = 60.0
 _COMPUTING: Final = tuple(
     maker.__name__ for maker in (RelaxationMaker, TrajectoryMaker, StabilityMaker, DftFramesMaker)
 )
-_NOT_CARRIED: Final = (DftFrameMaker.__name__,)
-"""What computes by itself, not by an engine: a worker that sees the database does it."""
 _MAKER: Final = "spec._tasks.job.function.@bound.@class"
 
 Say = Callable[[str, str], None]
@@ -110,10 +108,8 @@ class Carrier:
         self._known: dict[str, QueuedJob] | None = {}
         self._n_queued = self._done = 0
         every = worker.fworker
-        self._any, self._light = (
-            FWorker(FWORKER_NAME, category=every.category, query={_MAKER: {"$nin": left}}, env=every.env)
-            for left in (_NOT_CARRIED, _NOT_CARRIED + _COMPUTING)
-        )
+        light = {_MAKER: {"$nin": list(_COMPUTING)}}
+        self._light = FWorker(FWORKER_NAME, category=every.category, query=light, env=every.env)
 
     def round(self) -> CarryRound:
         """Collect what is back, take what is ready, and give the queue as much as it may have."""
@@ -259,13 +255,13 @@ class Carrier:
 
     def _run(self, fw_id: int | None = None, fworker: FWorker | None = None) -> bool:
         """Run a job, and those after it that it made ready; False if there was none."""
-        first = self._worker.run_next(fworker or self._any, fw_id)
+        first = self._worker.run_next(fworker, fw_id)
         pending = self._followed(first) if first else []
         while pending:
             self._worker.interruption.check()
             following = pending.pop(0)
             if self._has_room or not self._computes(following):
-                after = self._worker.run_next(self._any, following)
+                after = self._worker.run_next(None, following)
                 pending = (self._followed(after) if after else []) + pending
         return first is not None
 
@@ -282,7 +278,6 @@ class Carrier:
             "fw_id": {"$in": links.get(str(fw_id), [])},
             "state": "READY",
             "spec._category": {"$in": list(self._order.queues)},
-            _MAKER: {"$nin": list(_NOT_CARRIED)},
         }
         return [firework["fw_id"] for firework in self._pad.fireworks.find(ready, {"fw_id": 1})]
 

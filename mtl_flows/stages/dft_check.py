@@ -1,9 +1,9 @@
 """The check of a potential by DFT: which frames of which simulation, and what they say."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from mtl_flows.schemas.dynamics import TrajectoryDocument
 from mtl_flows.science.dynamics.dft_check import Softening, softening
 from mtl_flows.simulation.engine import Engine
 from mtl_flows.simulation.registry import get_engine
+from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.runs import DFT_CHECK
 
+_DFT: Final = "vasp"
 _SAYS_NOTHING = ("failed", "framework_melted", "running")
 
 
@@ -54,7 +56,11 @@ class DftCheckParameters(Record):
 
     def dft(self) -> Engine:
         """Return VASP with these settings."""
-        return get_engine("vasp").configured(self.settings)
+        return get_engine(_DFT).configured(self.settings)
+
+    def by_dft(self, parameters: DynamicsParameters) -> DynamicsParameters:
+        """Return the parameters with VASP in the place of the potential that is held against it."""
+        return replace(parameters, engine=_DFT, engine_settings=dict(self.settings), weights="")
 
     def stage(self, mobile_ion: str) -> StageParameters:
         """Key part that number of frames and functional make."""

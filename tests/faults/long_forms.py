@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ from mtl_flows.store.database import MTLStore
 from mtl_flows.store.mongod import EmbeddedServer
 from mtl_flows.store.patience import Patience
 
+_MOST_LOSSES = 1
 WORKER = [sys.executable, "-m", "mtl_flows", "worker", "--kind", "any"]
 
 
@@ -219,18 +221,24 @@ def nodes(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
 
     try:
         prepare(address, folder)
-        struck, met_with_nothing = 0, set()
+        struck, losses = 0, Counter[int]()
         process = carrier()
         while process.poll() is None:
             time.sleep(random.uniform(0.0, 1.0))
-            left = [root.folder(queued.calculation) for queued in root.queued()]
-            empty = {job.path.name for job in left if not job.keys}
-            if struck == n or not cluster.alive() or empty & met_with_nothing:
+            if struck == n or not cluster.alive():
+                continue
+            with_carrier = struck % 2 == 1
+            waiting = [(queued.waiting, root.folder(queued.calculation)) for queued in root.queued()]
+            lost = {job.fw_id for jobs, job_folder in waiting if not job_folder.keys for job in jobs}
+            with MTLStore.connect(address) as store:
+                at_hand = store.database["fireworks"].find({"state": "RUNNING"}, {"fw_id": 1})
+                lost |= {firework["fw_id"] for firework in at_hand} if with_carrier else set()
+            if any(losses[fw_id] == _MOST_LOSSES for fw_id in lost):
                 continue  # thrice with nothing done would be the job's own failure
-            met_with_nothing |= empty
+            losses.update(lost)
             cluster.kill_nodes()
             struck += 1
-            if struck % 2 == 0:
+            if with_carrier:
                 process.kill()
                 process.wait()
                 process = carrier()

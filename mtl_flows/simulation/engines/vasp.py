@@ -72,7 +72,10 @@ class VaspEngine:
     def relax(
         self, structure: Structure, goal: RelaxationGoal, so_far: Relaxation | None = None
     ) -> Relaxation:
-        """Relax by atomate2's `RelaxMaker`; called again, compute the energy by its `StaticMaker`."""
+        """Relax by atomate2's `RelaxMaker`; called again, compute the energy by its `StaticMaker`.
+
+        Where no step is to be taken, the `StaticMaker` gives all there is.
+        """
         # Not everybody's worker has custodian's and VASP's input sets to load.
         from mtl_flows.simulation.vasp.makers import vasp_relax_maker, vasp_static_maker
         from mtl_flows.simulation.vasp.run import run_vasp_maker
@@ -81,8 +84,10 @@ class VaspEngine:
             static = run_vasp_maker(vasp_static_maker(self.parameters), so_far.structure)
             calculations = [*so_far.calculations, static.record]
             return replace(so_far, energy_eV=static.energy_eV, calculations=calculations, complete=True)
+        as_it_is = goal.max_steps == 0
+        maker = vasp_static_maker(self.parameters) if as_it_is else vasp_relax_maker(self.parameters, goal)
         # One block of atoms, and one potential, for each element.
-        run = run_vasp_maker(vasp_relax_maker(self.parameters, goal), structure.get_sorted_structure())
+        run = run_vasp_maker(maker, structure.get_sorted_structure())
         return Relaxation(
             structure=run.structure,
             energy_eV=run.energy_eV,
@@ -90,7 +95,7 @@ class VaspEngine:
             converged=run.max_force_eV_per_A <= goal.fmax_eV_per_A,
             n_steps=run.n_ionic_steps,
             calculations=[run.record],
-            complete=False,
+            complete=as_it_is,
         )
 
     def run_chunk(
