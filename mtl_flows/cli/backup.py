@@ -1,12 +1,13 @@
 """`mtl backup`, `mtl restore`, `mtl prune`: everything in one file and back, and what may go."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mtl_flows.cli.console import err, out, print_json
-from mtl_flows.cli.types import Json
+from mtl_flows.cli.types import DryRun, Json
 from mtl_flows.errors import ConfigurationError
 
 
@@ -14,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(no_args_is_help=True)(backup)
     app.command(no_args_is_help=True)(restore)
+    app.command()(prune)
 
 
 def backup(
@@ -80,3 +82,43 @@ def restore(
 
 def _say(line: str) -> None:
     err.print(line, soft_wrap=True)
+
+
+def prune(
+    ramps: Annotated[bool, typer.Option("--ramps", help="Frames of heating ramps that have ended.")] = False,
+    orphans: Annotated[bool, typer.Option("--orphans", help="Frames that no simulation points to.")] = False,
+    jobs: Annotated[
+        bool,
+        typer.Option("--jobs", help="Workflows that ended long ago, with their launches and outputs."),
+    ] = False,
+    older_than_days: Annotated[
+        float,
+        typer.Option("--older-than", metavar="DAYS", min=0, help="From which age on --jobs takes them."),
+    ] = 90.0,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Give up what takes room and no result rests on. Without --ramps, --orphans or --jobs it only says what there is.
+
+    Results, fits and the frames of productions stay. It cannot be undone but by a backup.
+    """
+    from mtl_flows.launch.prune import Kind
+    from mtl_flows.launch.prune import prune as give_up
+    from mtl_flows.settings import Settings
+    from mtl_flows.store.connection import connection
+    from mtl_flows.store.disk import in_words
+
+    asked: dict[Kind, bool] = {"ramps": ramps, "jobs": jobs, "orphans": orphans}
+    rehearsed = dry_run or not any(asked.values())
+    kinds = [kind for kind, wanted in asked.items() if wanted] or list(asked)
+    with connection(Settings.load()) as address:
+        found = give_up(address, kinds, jobs_older_than_days=older_than_days, dry_run=rehearsed)
+    if json:
+        print_json({"dry_run": rehearsed, "pruned": [asdict(one) for one in found]})
+        return
+    what = {"ramps": "heating ramps", "jobs": "workflows", "orphans": "files"}
+    for one in found:
+        size = f", {in_words(one.n_bytes)} of frames" if one.kind != "jobs" else ""
+        out.print(
+            f"{one.kind}: {one.number} {what[one.kind]}{size} {'would go' if rehearsed else 'are gone'}"
+        )

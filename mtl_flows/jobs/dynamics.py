@@ -180,8 +180,14 @@ def load_trajectory(store: MTLStore, simulation: TrajectoryDocument) -> Trajecto
     Raises
     ------
     DynamicsError
-        If frames are missing, doubled or damaged, or nothing was run yet.
+        If frames are missing, doubled or damaged, were given up, or nothing was run yet.
     """
+    if simulation.frames_given_up:
+        raise DynamicsError(
+            "its frames were given up by mtl prune",
+            subject=simulation.id,
+            remedy="mtl restore a backup made before, or simulate it again (mtl launch --again)",
+        )
     species, lattice_A = _cell_of(store, simulation)
     return assemble_trajectory(
         (

@@ -12,7 +12,6 @@ from mtl_flows.errors import NotFoundError, there_are
 from mtl_flows.launch.events import as_time, last_error
 from mtl_flows.launch.names import PAUSE_FIELD
 from mtl_flows.store.connection import Connection
-from mtl_flows.store.structures import StructureCollection
 from mtl_flows.vocabulary import JobStage, JobState
 
 _FUNCTION = "$spec._tasks.job.function"
@@ -256,6 +255,9 @@ def _query(database: Database[dict[str, Any]], chosen: JobFilter) -> dict[str, A
 
 def _materials(database: Database[dict[str, Any]], name: str) -> list[str]:
     """Ids of the materials that a name stands for; the name itself where the store knows none."""
+    # Structures are loaded with the science that reads them, which takes long.
+    from mtl_flows.store.structures import StructureCollection
+
     return StructureCollection(database).materials_named(name) or [name]
 
 

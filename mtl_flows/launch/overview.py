@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from mtl_flows.launch.failures import FailureGroup, group_failures
 from mtl_flows.launch.jobs import ENGINE, MAKER, JobRow, job_row, rows_of
+from mtl_flows.store.together import PartOfReading, together
 
 _IN_HAND = ("RUNNING", "RESERVED")
 _LEFT = ("READY", "WAITING", *_IN_HAND)
@@ -182,25 +183,16 @@ def overview(
         {"$lookup": {"from": "fireworks", "as": "members", **members}},
     ]
     shown = {"state": {"$in": [*_IN_HAND, "FIZZLED"]}}
-    found: dict[str, list[dict[str, Any]]] = {
-        "kinds": [],
-        "jobs": [],
-        "workflows": [],
-        "counts": [],
-        "paces": [],
-    }
-    others: dict[str, tuple[str, list[dict[str, Any]]]] = {
-        "jobs": ("fireworks", rows_of(shown)),
-        "workflows": ("workflows", latest),
-        "counts": ("workflows", [{"$match": wanted}, {"$count": "n"}]),
-        "paces": ("launches", _PACES),
-    }
-    pipeline = [*_KINDS, {"$set": {"part": "kinds"}}] + [
-        {"$unionWith": {"coll": name, "pipeline": [*stages, {"$set": {"part": part}}]}}
-        for part, (name, stages) in others.items()
-    ]
-    for stored in database["fireworks"].aggregate(pipeline):
-        found[stored["part"]].append(stored)
+    found = together(
+        database,
+        {
+            "kinds": PartOfReading("fireworks", _KINDS),
+            "jobs": PartOfReading("fireworks", rows_of(shown)),
+            "workflows": PartOfReading("workflows", latest),
+            "counts": PartOfReading("workflows", [{"$match": wanted}, {"$count": "n"}]),
+            "paces": PartOfReading("launches", _PACES),
+        },
+    )
     jobs = [job_row(stored) for stored in found["jobs"]]
     errors = {job.fw_id: job.error for job in jobs if job.error}
     counts: Counter[str] = Counter()

@@ -165,6 +165,9 @@ class TrajectoryDocument(ReplicaDocument):
     owner: str = Field("", description="execution of a job that took the simulation over last")
     judged_under: str = Field("", description="hash of the analysis and the budget behind `status`")
     chunks: list[ChunkRecord] = Field(default_factory=list, description="what each job added, in order")
+    frames_given_up: bool = Field(
+        False, description="mtl prune has deleted the frames; what was computed from them stays"
+    )
     checkpoint: FreeForm | None = Field(
         None, description="positions, momenta, thermostat and random state to go on from; null at the start"
     )

@@ -1,6 +1,6 @@
 """Collections of the dynamics stage."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -17,6 +17,7 @@ from mtl_flows.schemas.dynamics import (
 from mtl_flows.store.owner import Owner
 from mtl_flows.store.stages import RunCollection
 from mtl_flows.store.version_1.mark import FORMER_IDS
+from mtl_flows.vocabulary import RUNNING
 
 R = TypeVar("R", TrajectoryDocument, TransportDocument, DftCheckDocument)
 
@@ -230,6 +231,26 @@ class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
             return StoredBlocks(-1, frozenset())
         files = (block["file_id"] for chunk in stored["chunks"] for block in chunk["blocks"])
         return StoredBlocks(stored.get("revision", 0), frozenset(files))
+
+    def ended_ramps(self) -> Iterator[TrajectoryDocument]:
+        """Stream the heating ramps that have come to their end and still have frames."""
+        over = {"status": {"$ne": RUNNING}, "retry": {"$ne": True}, "frames_given_up": {"$ne": True}}
+        return self.find({"trajectory_stage": "heat", "chunks.0": {"$exists": True}, **over})
+
+    def give_frames_up(self, simulation: TrajectoryDocument) -> bool:
+        """Note that the frames of a simulation are kept no longer; false if its record has moved on since."""
+        changed = {"$set": {"frames_given_up": True}, "$inc": {"revision": 1}}
+        return bool(self.writable.update_one(_stands(simulation), changed).matched_count)
+
+    def all_blocks(self) -> frozenset[str]:
+        """Files that records of simulations point to."""
+        kept = {"frames_given_up": {"$ne": True}}
+        return frozenset(
+            block["file_id"]
+            for stored in self.raw.find(kept, {"chunks.blocks.file_id": 1})
+            for chunk in stored.get("chunks", ())
+            for block in chunk["blocks"]
+        )
 
 
 class StoredBlocks(NamedTuple):

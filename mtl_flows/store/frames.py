@@ -23,6 +23,7 @@ class FrameFiles:
     """
 
     def __init__(self, database: Database[dict[str, Any]], owner: Owner | None = None) -> None:
+        self._database = database
         self._files = gridfs.GridFS(database, "frames")
         self._notes = database["frames.pending"]
         self._owner = owner or Owner.alone()
@@ -85,6 +86,22 @@ class FrameFiles:
                 swept += 1
             self._notes.delete_one({"_id": note["_id"]})
         return swept
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every block there is, by its name."""
+        return {
+            str(d["_id"]): int(d["length"]) for d in self._database["frames.files"].find({}, {"length": 1})
+        }
+
+    def noted(self) -> frozenset[str]:
+        """Names of the blocks that are being written, or were left by a lost worker."""
+        return frozenset(str(note["_id"]) for note in self._notes.find({}, {"_id": 1}))
+
+    def remove(self, file_ids: Iterable[str]) -> None:
+        """Delete blocks, those that are gone already among them."""
+        for file_id in file_ids:
+            self._owner.check()
+            self._files.delete(file_id)
 
     def read(self, block: BlockRecord) -> bytes:
         """Fetch one block.
