@@ -60,7 +60,8 @@ faults: env
 installation: env
 	$(BIN)/python -m pytest -m installation tests/installation
 
-# The modern lane (giotto-ph alone, numpy 2, current scikit-learn) beside the default one, where there is a Python 3.12.
+# The modern lane (giotto-ph alone, numpy 2, current scikit-learn; batches by torch-sim) beside the default one, where there
+# is a Python 3.12. PyTorch for CPUs, and without gigabytes of CUDA: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
 MODERN := .venv-modern
 PYTHON_MODERN ?= $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python; do \
   $$python --version >/dev/null 2>&1 && command -v $$python && break; done)
@@ -73,12 +74,13 @@ else
 	@rm -rf $(MODERN)/wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(MODERN)/wheel .
 	$(MODERN)/bin/python -m pip install --quiet --no-deps --force-reinstall $(MODERN)/wheel/*.whl
-	MTL_TEST_MODERN=$(CURDIR)/$(MODERN)/bin/python $(BIN)/python -m pytest -m lanes tests/installation/test_lanes.py
+	MTL_TEST_MODERN=$(CURDIR)/$(MODERN)/bin/python $(BIN)/python -m pytest -m lanes tests/installation tests/launch/test_batched_worker.py
 endif
 
 $(MODERN)/.made: constraints-modern.txt
 	$(PYTHON_MODERN) -m venv $(MODERN)
-	$(MODERN)/bin/python -m pip install --progress-bar off --only-binary=:all: --no-deps --requirement constraints-modern.txt
+	$(MODERN)/bin/python -m pip install --progress-bar off --only-binary=$(WHEELS_ONLY) --no-deps --requirement constraints-modern.txt
+	$(MODERN)/bin/python -m pip install --progress-bar off --constraint constraints-modern.txt torch  # with CUDA's libraries, where it wants them
 	@touch $@
 
 docs: export NO_MKDOCS_2_WARNING := 1

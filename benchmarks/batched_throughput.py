@@ -21,6 +21,7 @@ from pymatgen.core import Lattice, Structure
 from mtl_flows.simulation.batched.engine import batched
 from mtl_flows.simulation.batched.process import EvaluatorProcess
 from mtl_flows.simulation.batched.remote import RemoteEvaluator, evaluated_by
+from mtl_flows.simulation.devices import device_here
 from mtl_flows.simulation.engine import ChunkStatus, Engine
 from mtl_flows.simulation.frames import BlockFrameSink
 from mtl_flows.simulation.parameters import MDParameters
@@ -106,7 +107,9 @@ def main() -> None:
             process.join()
         evaluator.close()
     print(f"{asked.simulations} in a batch: {work_ps_atoms / batch_s:.3g} ps·atoms/s")
-    print(f"ratio {alone_s / batch_s:.2f}, {sum(len(s.species) for s, _ in states)} atoms, on {asked.device}")
+    print(
+        f"ratio {alone_s / batch_s:.2f}, {sum(len(s.species) for s, _ in states)} atoms, on {device_here(asked.device)}"
+    )
 
 
 if __name__ == "__main__":

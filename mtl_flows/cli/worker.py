@@ -65,7 +65,7 @@ def worker(
     Ctrl-C gives the job in hand back. On a cluster, `qlaunch` with the files of `mtl init` starts workers too.
     """
     from mtl_flows.cli.work import fail_if_any, run_rounds
-    from mtl_flows.launch.names import KINDS
+    from mtl_flows.launch.names import KINDS, VASP
     from mtl_flows.settings import Settings
     from mtl_flows.simulation.devices import checked_device
     from mtl_flows.store.connection import connection
@@ -80,10 +80,11 @@ def worker(
         os.environ["MTL_PATIENCE_MIN"] = str(patience_min)
     if batch:
         processes, kind = _batch(batch, processes), "heavy" if kind == "light" else kind
+    categories = [category for category in KINDS[kind] if not (batch and category == VASP)]
     with connection(Settings.load()) as address:
         summaries = run_rounds(
             address,
-            categories=KINDS[kind],
+            categories=categories,
             processes=processes,
             batched=bool(batch),
             max_rockets=max_jobs or None,
@@ -91,7 +92,7 @@ def worker(
             wait=wait,
         )
         if batch:
-            _tell_of_others(address, KINDS[kind])
+            _tell_of_others(address, categories)
     completed, fizzled = (sum(getattr(s, name) for s in summaries) for name in ("completed", "fizzled"))
     out.print(f"{completed} jobs completed, {fizzled} failed")
     for summary in summaries:
