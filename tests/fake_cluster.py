@@ -21,7 +21,7 @@ env > "$SPOOL/$id.env"
 [ -e "$SPOOL/full" ] && { echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1; }
 if [ -e "$SPOOL/hold" ]; then setsid sleep 600 > /dev/null 2>&1 < /dev/null &
 else setsid $ISOLATED bash "$script" > "job-$id.out" 2>&1 < /dev/null & fi
-echo $! > "$SPOOL/$id.pid"
+echo $! > "$SPOOL/$id.new"; mv "$SPOOL/$id.new" "$SPOOL/$id.pid"
 [ "$(basename "$0")" = qsub ] && echo "$id.server" || echo "$id"
 """
 _LIST = """#!/bin/bash
