@@ -61,6 +61,9 @@ class PrepareMaker(RecordMaker):
         return Response(output=summary, detour=relaxation(approximant, p))
 
 
+_SINCE = " from step "
+
+
 @dataclass
 class TrajectoryMaker(RecordMaker):
     """Job that adds one chunk to a simulation, and a job for the next chunk until the simulation is judged.
@@ -95,7 +98,8 @@ class TrajectoryMaker(RecordMaker):
         if simulation.status != RUNNING:
             return Response(output=summary)
         following = replace(self).make(parent, ordering, [])
-        following.name = f"{self.name} from step {simulation.steps_done}"
+        # jobflow names the Maker of a job like the job.
+        following.name = f"{self.name.partition(_SINCE)[0]}{_SINCE}{simulation.steps_done}"
         return Response(output=summary, detour=following)
 
     def begin(self, store: MTLStore, approximant: OrderingDocument) -> TrajectoryDocument:
@@ -105,8 +109,7 @@ class TrajectoryMaker(RecordMaker):
         def circumstances() -> Circumstances:
             return self._circumstances(store, approximant)
 
-        if store.dynamics.existing([key]):
-            simulation = store.dynamics.get(key)
+        for simulation in store.dynamics.find({"_id": key}):
             taken_up = self._simulating.taken_up(simulation, approximant, circumstances)
             if taken_up is simulation:
                 return simulation

@@ -52,9 +52,11 @@ def identify(
     fingerprint = engine_here(parameters, relaxing=relaxing).fingerprint()
     weights, tensors = fingerprint["weights_sha256"], fingerprint["tensors_sha256"]
     key = parameters.potential_id
-    if not store.potentials.existing([key]) and weights.startswith(parameters.weights):
+    standing = list(store.potentials.find({"_id": key}))
+    if not standing and weights.startswith(parameters.weights):
         store.potentials.add([potential_document(parameters, fingerprint)])
-    for known in store.potentials.find({"_id": key}):
+        standing = list(store.potentials.find({"_id": key}))  # another process may have been quicker
+    for known in standing:
         if known.weights_sha256 is None and tensors in known.tensors_sha256:
             store.potentials.note_weights(key, weights)
             return fingerprint
