@@ -61,6 +61,7 @@ def carry(
 
     Examples: `mtl carry --max 20` · `mtl carry --scheduler pbs --every 300 --wait` · `mtl carry --once` from cron.
     """
+    from mtl_flows.carried.root import CarrierRoot
     from mtl_flows.cli.work import fail_if_any, launch_folder, next_rounds
     from mtl_flows.launch.carrier import CarryOrder
     from mtl_flows.launch.carry import carry as carry_jobs
@@ -72,7 +73,7 @@ def carry(
     from mtl_flows.store.connection import connection
 
     settings, project = Settings.load(), find_project_folder()
-    categories = KINDS[kind]
+    root, categories = folder or settings.home / "carried", KINDS[kind]
     queues = {category: queue_of(project, category, scheduler) for category in categories}
     order = CarryOrder(queues, most, checked_device(device) if device else "", grace_s)
     with connection(settings) as address, progress("carry") as reporter:
@@ -99,7 +100,7 @@ def carry(
 
         summary = carry_jobs(
             address,
-            folder or settings.home / "carried",
+            root,
             order,
             launch_dir=launch_folder(),
             more=lambda: next_rounds(address, categories),
@@ -111,7 +112,7 @@ def carry(
             wait=wait,
             patience_s=settings.patience_min * 60,
         )
-    left = standing[-1].queued if standing else 0
+    left = len(list(CarrierRoot(root).queued()))
     out.print(f"{summary.completed} jobs completed, {summary.fizzled} failed, {left} in the queue")
     if left:
         err.print("mtl carry, started again, goes on with what is in the queue")

@@ -1,9 +1,12 @@
 """`mtl carry` and `mtl work`: what is refused before anything is done; docs/howto/nodes.md shows the rest."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from cli_answers import Mtl
+from cli_answers import Mtl, environment
 from fake_cluster import FakeCluster
 from samples import fill, parent
 from toy_engines import dynamics
@@ -58,3 +61,28 @@ def test_the_queue_file_of_the_project_says_how(
 def test_a_folder_that_is_none_is_refused(mtl_here: Mtl, project: Path) -> None:
     answer = mtl_here("work", project)
     assert (answer.code != 0, "request.json: is missing" in answer.err) == (True, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_nothing_running_and_the_queue_its_jobs(
+    store: MTLStore, address: Connection, project: Path, number: signal.Signals
+) -> None:
+    cluster = FakeCluster(project / "cluster")
+    cluster.hold()
+    fill(store, "licl")
+    flow = heavy(DynamicsFlowMaker(parameters=dynamics(), window=False).make(parent("licl"), "licl"))
+    submit(flow, address, name="licl")
+    variables = environment(MTL_MONGO_URI=address.uri, **cluster.variables())
+    command = [sys.executable, "-m", "mtl_flows", "carry", "--every", "0.1"]
+    told = []
+    with subprocess.Popen(command, cwd=project, env=variables, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            told.append(line)
+            if "1 wait" in line or "1 run" in line:
+                process.send_signal(number)
+    assert process.returncode == 130, told
+    assert "goes on with what is in the queue" in "".join(told)
+    assert store.database["fireworks"].distinct("state", {"name": "relax licl"}) == ["RESERVED"]
+    assert store.database["launches"].count_documents({"state": "RUNNING"}) == 0
+    assert cluster.kill_nodes() == 1
