@@ -56,9 +56,9 @@ tutorial: env
 faults: env
 	PYTHONPATH=tests $(BIN)/python tests/faults/long_forms.py $(FORMS)
 
-# The wheel with each extra alone, in environments of their own.
+# The wheel with each extra alone, in environments of their own; ONLY="not dynamics" leaves PyTorch out.
 installation: env
-	$(BIN)/python -m pytest -m installation tests/installation
+	$(BIN)/python -m pytest -m installation tests/installation $(if $(ONLY),-k "$(ONLY)")
 
 # The modern lane (giotto-ph alone, numpy 2, current scikit-learn; batches by torch-sim) beside the default one, where there
 # is a Python 3.12. PyTorch for CPUs, and without gigabytes of CUDA: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.

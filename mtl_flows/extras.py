@@ -35,7 +35,7 @@ def require(*extras: str) -> None:
         If one is not.
     """
     for extra in extras:
-        lacking = [package for package in EXTRAS[extra] if find_spec(package) is None]
+        lacking = lacking_of(extra)
         if lacking and sys.version_info < (oldest := _OLDEST_PYTHON.get(extra, (0,))):
             raise MissingExtraError(
                 f"{', '.join(lacking)} does not exist for this Python",
@@ -45,6 +45,11 @@ def require(*extras: str) -> None:
             )
         if lacking:
             raise MissingExtraError.of(extra, lacking)
+
+
+def lacking_of(extra: str) -> list[str]:
+    """Packages of an extra that are not installed."""
+    return [package for package in EXTRAS[extra] if find_spec(package) is None]
 
 
 def explained(error: ModuleNotFoundError) -> MTLError | ModuleNotFoundError:

@@ -88,5 +88,12 @@ def processors() -> int:
 
 
 def limit_data(memory_MB: int) -> None:
-    """Let this process have no more memory than this; data, not addresses, of which libraries map far more."""
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_MB * 2**20, resource.RLIM_INFINITY))
+    """Let this process have no more memory than this; data, not addresses, of which libraries map far more.
+
+    A lower limit that the system has set stands.
+    """
+    wanted = memory_MB * 2**20
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(
+        resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+    )

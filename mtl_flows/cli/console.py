@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import IO, Any, Literal
 
 import typer
@@ -204,8 +205,8 @@ def as_typed(context: typer.Context) -> str:
     if program.name == "__main__.py":
         called = f"{Path(sys.executable).name} -m {__package__.partition('.')[0]}"
     else:
-        called = program.name if shutil.which(program.name) else str(program)
-    return called if context.obj is None else f"{called} -C {context.obj}"
+        called = program.name if shutil.which(program.name) else quote(str(program))
+    return called if context.obj is None else f"{called} -C {quote(str(context.obj))}"
 
 
 def is_interactive() -> bool:

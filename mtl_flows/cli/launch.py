@@ -272,8 +272,12 @@ def _tell_costs(store: "MTLStore", plan: "DynamicsPlan") -> None:
 
 def refine(store: "MTLStore", structure_ids: list[str], screening: "ScreeningParameters") -> None:
     """Keep refined barriers of what is simulated; says how many are new on standard error."""
+    from mtl_flows.extras import lacking_of
     from mtl_flows.jobs.barrier import refine_barriers
 
+    if lacking_of("topology"):
+        complain("note", "barriers of what is simulated are not refined here, without mtl-flows[topology]")
+        return
     done = refine_barriers(store, sorted(set(structure_ids)), screening)
     if done.computed:
         err.print(f"barriers: {done.computed} refined; mtl barrier MATERIAL shows one")

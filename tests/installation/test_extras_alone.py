@@ -142,6 +142,7 @@ def test_the_base_queries_and_hands_work_in(base: Installation, database: Callab
         ("status",),
         ("query", "--csv", "--with-dropped"),
         ("launch", "licl", "--dry-run"),
+        ("launch", "licl"),
         ("job", "list"),
         ("explain", "licl"),
         ("doctor",),

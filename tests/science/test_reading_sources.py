@@ -348,3 +348,21 @@ def test_unreadable_folder_is_told() -> None:
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         (home / "closed").chmod(0o755)
     assert done.stdout.splitlines() == ["release/b.cif b'b'", "release/closed Permission denied"], done.stderr
+
+
+def test_no_archive_is_blamed_for_a_lack_of_room(tmp_path: Path) -> None:
+    """The system refuses a larger temporary file, in a process of its own."""
+    (tmp_path / "outer.zip").write_bytes(
+        zipped({"inner.zip": zipped({"a.cif": random.Random(1).randbytes(9000)})})
+    )
+    code = (
+        "import resource, sys; from mtl_flows.errors import ConfigurationError; "
+        "from mtl_flows.science.reading import find_files, sources; sources._SPOOLED_BYTES = 100; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try: list(find_files(sys.argv[1:]))\n"
+        "except ConfigurationError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "outer.zip")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "outer.zip/inner.zip" in told
+    assert "let TMPDIR name a folder with more" in told

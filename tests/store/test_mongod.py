@@ -212,6 +212,19 @@ def test_not_installed(monkeypatch: pytest.MonkeyPatch, found: Exception | None)
     assert "mtl-flows[embedded]" in caught.value.remedy
 
 
+@pytest.mark.parametrize(("system", "machine"), [("Darwin", "arm64"), ("Linux", "aarch64")])
+def test_machines_without_one_are_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, system: str, machine: str
+) -> None:
+    monkeypatch.setattr(mongod, "find_spec", lambda name: None)
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with pytest.raises(ConfigurationError, match=f"there is none for {system} {machine}") as caught:
+        EmbeddedServer(tmp_path / "db").start()
+    assert "docker run" in caught.value.remedy
+    assert "pip install" not in caught.value.remedy
+
+
 def test_binary_of_another_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     binary = tmp_path / "bin" / "mongod"

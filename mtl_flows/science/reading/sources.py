@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from mtl_flows.errors import InputError, LimitExceededError, UnreadableStructureError
+from mtl_flows.errors import ConfigurationError, InputError, LimitExceededError, UnreadableStructureError
 from mtl_flows.science.reading import limits
 from mtl_flows.science.reading.archives import (
     ARCHIVES,
@@ -271,10 +271,21 @@ def _open_member(member: ArchiveMember, name: str, allowance: Allowance, depth: 
             yield FoundFile(name, content)
             return
         with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES) as stream:
-            stream.write(content)
+            try:
+                stream.write(content)
+            except OSError as error:  # no fault of the archive
+                raise _no_room(name, error) from None
             stream.seek(0)
             del content
             yield from _open(stream, name, allowance, depth + 1)
+
+
+def _no_room(name: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"an archive within it cannot be kept in {tempfile.gettempdir()} meanwhile: {error.strerror or error}",
+        subject=name,
+        remedy="make room there, or let TMPDIR name a folder with more",
+    )
 
 
 def _read(stream: IO[bytes], name: str, allowance: Allowance) -> FoundFile:
