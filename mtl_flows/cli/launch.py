@@ -304,6 +304,7 @@ def recover(
         "unlocked": len(summary.unlocked),
         "removed": len(summary.removed),
         "swept": summary.swept,
+        "archived": len(summary.archived),
     }
     if json:
         print_json(counts)

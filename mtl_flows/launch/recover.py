@@ -17,6 +17,7 @@ from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.lost import ServerClock, give_back, lost_launches, was_lost
 from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.ownership import has_ended
+from mtl_flows.launch.replaced import archive_replaced
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -49,6 +50,8 @@ class RecoverSummary:
         Names of workflows and Fireworks of which only half had been written.
     swept
         How many blocks of frames were deleted that lost workers had written and no simulation counts.
+    archived
+        Failed Fireworks of workflows that are archived, since what they were to compute is there.
     failures
         Failed jobs, grouped by error; ``mtl job rerun`` or a new submission runs them again.
     """
@@ -59,6 +62,7 @@ class RecoverSummary:
     unlocked: tuple[int, ...]
     removed: tuple[str, ...]
     swept: int
+    archived: tuple[int, ...]
     failures: tuple[FailureGroup, ...]
 
 
@@ -89,6 +93,7 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
         with connection.client() as client:
             store = MTLStore(client, connection.database)
             swept = store.frames.sweep(store.dynamics, partial(has_ended, pad))
+            archived = archive_replaced(pad, store)
             failed = failures(store.database)
     finally:
         pad.connection.close()
@@ -99,6 +104,7 @@ def recover(connection: Connection, *, lost_after_s: float = LOST_AFTER_S) -> Re
         unlocked=mended.unlocked,
         removed=mended.removed,
         swept=swept,
+        archived=archived,
         failures=tuple(failed),
     )
 
