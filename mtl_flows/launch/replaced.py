@@ -35,8 +35,8 @@ def _open_fits(store: MTLStore, fireworks: Iterable[Mapping[str, Any]]) -> Itera
     """Ids of the fits that Fireworks were to make and have not made."""
     for firework in fireworks:
         for task in firework["spec"]["_tasks"]:
-            function = task.get("job", {}).get("function", {})
-            bound = function.get("@bound", {})
+            # Functions that belong to no Maker are bound to nothing, and are told as None.
+            bound = task.get("job", {}).get("function", {}).get("@bound") or {}
             if firework["state"] == "COMPLETED" or bound.get("@class") != TransportMaker.__name__:
                 continue
             maker: TransportMaker = MontyDecoder().process_decoded(bound)
