@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 import numpy as np
+from numpy.typing import NDArray
 from pymatgen.core import Element, Lattice, Structure
 
 from mtl_flows.errors import SourceError, UnreadableStructureError
@@ -22,9 +23,12 @@ FIELDS: Final = (
     *("structure_features", "last_modified"),
 )
 _VACANCY = "vacancy"
+EXACT: Final = ("fractional_site_positions", "_mtl_fractional_site_positions")
+"""Fractional coordinates as version 1.3 of the standard calls them, and as our own provider of version 1.2 does."""
+
 # Fractions of Cartesian positions have rounding errors, which would make another crystal of what lies halfway between
 # two numbers of five decimals.
-_FRACTIONS: Final = 12
+_DECIMALS: Final = 12
 _UNUSABLE: Final = {
     "assemblies": "its sites depend on each other (assemblies), which a crystal with occupancies cannot say",
     "implicit_atoms": "some of its atoms have no positions (implicit_atoms)",
@@ -72,7 +76,8 @@ def fetch_optimade(
     made = ReleaseFolder.open(folder, origin)
     if made.manifest.complete:
         return made
-    first = {"filter": filter_text, "page_limit": page_limit, "response_fields": ",".join(FIELDS)}
+    fields = ",".join((*FIELDS, *_exact(service, base)))
+    first = {"filter": filter_text, "page_limit": page_limit, "response_fields": fields}
     expected = None
     for page, following in _pages(service, f"{base}/structures", first, made.manifest.position):
         for resource in page["data"]:
@@ -107,13 +112,32 @@ def structure_of(attributes: Mapping[str, Any]) -> Structure:
         lattice = Lattice(attributes["lattice_vectors"])
         species = {each["name"]: _occupants(each) for each in attributes["species"]}
         sites = [species[name] for name in attributes["species_at_sites"]]
-        places = attributes["cartesian_site_positions"]
+        places = _places(attributes, lattice)
         occupied = [(who, where) for who, where in zip(sites, places, strict=True) if who]
         who, where = zip(*occupied, strict=True)
-        fractions = np.round(lattice.get_fractional_coords(np.asarray(where, dtype=float)), _FRACTIONS)
-        return Structure(lattice, who, fractions)
+        return Structure(lattice, who, where)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise UnreadableStructureError(f"is no whole crystal: {type(error).__name__}: {error}") from None
+
+
+def _places(attributes: Mapping[str, Any], lattice: Lattice) -> NDArray[np.float64]:
+    """Fractional coordinates of all sites."""
+    for name in EXACT:
+        if attributes.get(name):
+            return np.array(attributes[name], dtype=float)
+    cartesian = np.array(attributes["cartesian_site_positions"], dtype=float)
+    fractions: NDArray[np.float64] = np.round(lattice.get_fractional_coords(cartesian), _DECIMALS)
+    return fractions
+
+
+def _exact(service: Service, base: str) -> list[str]:
+    """Properties with exact coordinates that a provider has."""
+    try:
+        told = service.get_json(f"{base}/info/structures").get("data")
+    except SourceError:
+        return []
+    has = told.get("properties") if isinstance(told, dict) else None
+    return [name for name in EXACT if isinstance(has, dict) and name in has][:1]
 
 
 def _occupants(species: Mapping[str, Any]) -> dict[str, float]:

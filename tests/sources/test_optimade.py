@@ -37,11 +37,14 @@ class Provider:
         self.failures: list[Said] = []
         self.link_is_object = False
         self.told = len(self.entries)
+        self.properties = ["elements"]
 
     def __call__(self, asked: Asked) -> Said:
         if asked.path == "/optimade/v1/info":
             licences = {"available_licenses_for_entries": ["CC-BY-4.0"]}
             return Said(json.dumps({"data": {"attributes": licences}}).encode())
+        if asked.path == "/optimade/v1/info/structures":
+            return Said(json.dumps({"data": {"properties": {name: {} for name in self.properties}}}).encode())
         if self.failures:
             return self.failures.pop(0)
         start = int(asked.query.get("page", ["0"])[0])
@@ -82,7 +85,7 @@ def test_every_page_comes_with_its_disorder(service: Service, tmp_path: Path, li
     provider.link_is_object = link_is_object
     with serving(provider) as server:
         made = fetch(service, server.address, tmp_path / "one")
-        assert server.asked[1].query["filter"] == ['elements HAS "Li"']
+        assert server.asked[2].query["filter"] == ['elements HAS "Li"']
         asked = len(server.asked)
         again = fetch(service, server.address, tmp_path / "one")
         assert len(server.asked) == asked + 1, "all is there: the provider is asked who it is, and no more"
@@ -183,7 +186,7 @@ def test_it_goes_on_where_it_was_also_when_the_cursor_has_expired(service: Servi
         mode.update(fails_at="no", expired="6")
         before = len(server.asked)
         made = fetch(service, server.address, tmp_path / "one")
-        pages = [each.query.get("page", ["first"])[0] for each in server.asked[before + 1 :]]
+        pages = [each.query.get("page", ["first"])[0] for each in server.asked[before + 2 :]]
     assert pages == ["6", "first", "3", "6"]
     assert len(made) == len(read(tmp_path / "one")) == 9
 
@@ -233,3 +236,13 @@ def test_occupancies_are_those_of_the_species() -> None:
     assert structure_of(split).composition.as_dict() == {"Li": 0.4}
     with pytest.raises(UnreadableStructureError):
         structure_of({**split, "species_at_sites": ["Li1", "nobody"]})
+
+
+def test_exact_coordinates_are_taken_where_there_are_some(service: Service, tmp_path: Path) -> None:
+    exact = [[0.061915 + 2**-56, 0.0, 0.0], [0.5, 0.5, 0.5]]
+    assert structure_of({**LICL, "fractional_site_positions": exact}).frac_coords.tolist() == exact
+    provider = Provider(1)
+    provider.properties.append("_mtl_fractional_site_positions")
+    with serving(provider) as server:
+        fetch(service, server.address, tmp_path / "one")
+    assert server.asked[2].query["response_fields"][0].endswith(",_mtl_fractional_site_positions")

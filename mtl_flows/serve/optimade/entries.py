@@ -10,7 +10,7 @@ from optimade.models.utils import anonymize_formula
 from pymatgen.core import Composition
 
 from mtl_flows.science.elements import element_amounts
-from mtl_flows.serve.optimade.properties import properties
+from mtl_flows.serve.optimade.properties import FRACTIONS, properties
 
 ENTRY_TYPE: Final = "structures"
 PERIODIC: Final = (1, 1, 1)
@@ -87,7 +87,7 @@ def drawn(structure: Mapping[str, Any]) -> dict[str, Any]:
         Sites with fractional coordinates under ``abc``.
     """
     cell = np.array(structure["lattice"]["matrix"], dtype=float)
-    places = np.array([site["abc"] for site in structure["sites"]], dtype=float) @ cell
+    fractions = np.array([site["abc"] for site in structure["sites"]], dtype=float)
     names: dict[tuple[tuple[str, float], ...], str] = {}
     at_sites = []
     for site in structure["sites"]:
@@ -97,7 +97,8 @@ def drawn(structure: Mapping[str, Any]) -> dict[str, Any]:
         at_sites.append(names[who])
     return {
         "lattice_vectors": cell.tolist(),
-        "cartesian_site_positions": places.tolist(),
+        "cartesian_site_positions": (fractions @ cell).tolist(),
+        FRACTIONS: fractions.tolist(),
         "species": [_species(name, who) for who, name in names.items()],
         "species_at_sites": at_sites,
     }

@@ -41,7 +41,8 @@ _STANDARD: Final[Mapping[str, Kind]] = MappingProxyType(
         "space_group_it_number": "integer",
     }
 )
-DRAWN: Final = ("lattice_vectors", "cartesian_site_positions", "species", "species_at_sites")
+FRACTIONS: Final = f"_{PREFIX}_fractional_site_positions"
+DRAWN: Final = ("lattice_vectors", "cartesian_site_positions", FRACTIONS, "species", "species_at_sites")
 """Read of the crystal when an entry is told; nobody filters by them."""
 
 _SAID_BY_THE_STANDARD = ("material_id", "reduced_formula", "n_sites", "n_elements", "space_group_number")
@@ -102,6 +103,8 @@ def properties() -> Mapping[str, Property]:
         extra = field.json_schema_extra
         unit = extra.get("x-optimade-unit") if isinstance(extra, dict) else None
         found[name] = Property(name, kind, described, str(unit or ""))
+    exact = "Fractional coordinates of each site; exact, which what is computed of Cartesian ones is not."
+    found[FRACTIONS] = Property(FRACTIONS, "list", exact)
     kinds = {column.field: column.kind for column in COLUMNS} | dict.fromkeys(_ALSO, "text")
     for name, kind_ in kinds.items():
         if name not in _SAID_BY_THE_STANDARD:
