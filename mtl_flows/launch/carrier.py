@@ -25,13 +25,14 @@ from mtl_flows.jobs.dft_check import DftFramesMaker
 from mtl_flows.jobs.dynamics import TrajectoryMaker
 from mtl_flows.jobs.relaxation import RelaxationMaker
 from mtl_flows.jobs.stability import StabilityMaker
+from mtl_flows.launch.checkout import Checkout
 from mtl_flows.launch.events import RocketEvent, RocketOutcome
 from mtl_flows.launch.lost import LostLaunch, give_back, lost_launches
 from mtl_flows.launch.names import LOST_AFTER_S
 from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.queues import BatchQueue, QueuedJob
 from mtl_flows.launch.reservations import reservations, reserve
-from mtl_flows.launch.rockets import FWORKER_NAME, Checkout, RocketWorker
+from mtl_flows.launch.rockets import FWORKER_NAME, RocketWorker
 from mtl_flows.simulation.engine import RelaxationGoal
 from mtl_flows.stages.dynamics import DynamicsParameters
 

@@ -15,8 +15,8 @@ from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import create_datestamp_dir
 from pymongo.errors import PyMongoError
 
-from mtl_flows.carried.engine import CalculatedElsewhere
 from mtl_flows.errors import DatabaseUnavailableError
+from mtl_flows.launch.checkout import Checkout
 from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
 from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, as_time, last_error
 from mtl_flows.launch.interruption import Interruption
@@ -92,33 +92,6 @@ class WorkOrder:
     wait: bool = False
     patience_s: float = PATIENCE_S
     query: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Checkout:
-    """A job in hand.
-
-    Attributes
-    ----------
-    folder
-        Where it runs.
-    since
-        When it was taken, by ``time.monotonic()``.
-    lost
-        It was given to another worker meanwhile.
-    waits_for
-        What is computed elsewhere: the job has not ended, and is run again when that is done.
-    outcome
-        How it ended; None while it has not.
-    """
-
-    firework: Firework
-    launch_id: int
-    folder: Path
-    since: float
-    lost: bool = False
-    waits_for: CalculatedElsewhere | None = None
-    outcome: RocketOutcome | None = None
 
 
 class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
