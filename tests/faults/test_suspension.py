@@ -1,4 +1,7 @@
-"""A worker that is suspended, loses its job and comes back harms nothing, under `mtl worker` and under `rlaunch`."""
+"""A worker that is suspended, loses its job and comes back harms nothing, under `mtl worker` and under `rlaunch`.
+
+Neither does it with a clock eleven minutes ahead or behind.
+"""
 
 import os
 import signal
@@ -6,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +21,11 @@ from toy_engines import PAUSE, dynamics
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.jobs.dynamics import load_trajectory
-from mtl_flows.launch.events import WorkSummary
+from mtl_flows.launch.events import WorkSummary, as_time
 from mtl_flows.launch.recover import recover
 from mtl_flows.launch.submit import submit
 from mtl_flows.launch.templates import write_templates
+from mtl_flows.schemas.base import utc_now
 from mtl_flows.settings import Settings
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -53,7 +58,18 @@ def empty(store: MTLStore) -> None:
         store.database[name].delete_many({})
 
 
-@pytest.fixture(params=["mtl worker", "rlaunch"])
+SKEWED = """
+import datetime, sys
+import time_machine
+now = datetime.datetime.now(datetime.timezone.utc)
+time_machine.travel(now + datetime.timedelta(minutes=float(sys.argv.pop(1)))).start()
+from mtl_flows.cli import main
+main()
+"""
+"""A program with a clock that goes wrong by so many minutes."""
+
+
+@pytest.fixture(params=["mtl worker", "rlaunch", "clock ahead", "clock behind"])
 def another(
     request: pytest.FixtureRequest, address: Connection, tmp_path: Path
 ) -> Iterator[subprocess.Popen[str]]:
@@ -62,6 +78,8 @@ def another(
     commands = {
         "mtl worker": [sys.executable, "-m", "mtl_flows", "worker", "--kind", "any"],
         "rlaunch": [str(Path(sys.executable).with_name("rlaunch")), "rapidfire"],
+        "clock ahead": [sys.executable, "-c", SKEWED, "11", "worker", "--kind", "any"],
+        "clock behind": [sys.executable, "-c", SKEWED, "-11", "worker", "--kind", "any"],
     }
     environment = {
         PAUSE: "0.003",
@@ -107,6 +125,11 @@ def test_who_comes_back_finds_its_writes_refused_and_the_store_as_if_nothing_had
     with old_server():
         mended = recover(address)
     assert (len(mended.returned), mended.swept >= 1) == (1, True)
+    off = [
+        abs(as_time(a["state_history"][0]["created_on"]) - utc_now())
+        for a in store.database["launches"].find()
+    ]
+    assert (min(off) > timedelta(minutes=8)) is (SKEWED in another.args)
     summary = run()
     assert (summary.fizzled, summary.lost) == (0, ())
 
