@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from fake_cluster import FakeCluster
 
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -83,3 +84,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCluster]:
+    """A cluster of this machine, whose jobs do nothing until it is released; they end with the test."""
+    made = FakeCluster(tmp_path_factory.mktemp("cluster"))
+    made.hold()
+    yield made
+    made.kill_nodes()

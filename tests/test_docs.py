@@ -89,14 +89,12 @@ CONSOLES = {
     ],
 )
 def test_commands_answer_as_shown(
-    page: Path, address: Connection, project: Path, tmp_path_factory: pytest.TempPathFactory
+    page: Path, address: Connection, project: Path, cluster: FakeCluster
 ) -> None:
     """Of each command's answer every line that is shown has to be there, blanks and frames aside, in that order.
 
     What a page gives to a queue stays there: it shows what a node does itself.
     """
-    cluster = FakeCluster(tmp_path_factory.mktemp("cluster"))
-    cluster.hold()
     lines = "".join(CONSOLES[page]).splitlines()
     starts = [i for i, line in enumerate(lines) if line.startswith("$ ")]
     variables = cluster.variables() | {
@@ -122,7 +120,6 @@ def test_commands_answer_as_shown(
             position = answer.find(" ".join(shown.split()), position)
             assert position >= 0, f"{lines[start]}\n{shown!r} is not in\n{ended.stdout}"
         assert ended.returncode == 0, f"{lines[start]}\n{ended.stdout}"
-    cluster.kill_nodes()
 
 
 @pytest.mark.tutorial

@@ -26,9 +26,12 @@ def computed(node: Any) -> Any:
 
 
 def test_a_node_killed_in_the_middle_leaves_the_store_as_if_nothing_had_been(
-    store: MTLStore, address: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: MTLStore,
+    address: Connection,
+    tmp_path: Path,
+    cluster: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cluster = FakeCluster(tmp_path / "cluster")
     cluster.use(monkeypatch)
     monkeypatch.chdir(tmp_path)
     site = Site(address, tmp_path, cluster)
@@ -39,7 +42,6 @@ def test_a_node_killed_in_the_middle_leaves_the_store_as_if_nothing_had_been(
         store.database[name].delete_many({})
 
     key = site.hand_in(store)
-    cluster.hold()
     site.until_in_queue("heat")
     site.compute()
     cluster.release()

@@ -29,11 +29,13 @@ P = replace(
 
 
 def test_a_campaign_is_carried_from_probe_to_end(
-    store: MTLStore, address: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: MTLStore,
+    address: Connection,
+    tmp_path: Path,
+    cluster: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cluster = FakeCluster(tmp_path / "cluster")
     cluster.use(monkeypatch)
-    cluster.hold()
     monkeypatch.chdir(tmp_path)
     fill(store, "licl")
     rebuild_candidates(store, SCREENING)

@@ -35,13 +35,10 @@ Work = Callable[..., WorkSummary]
 
 
 @pytest.fixture
-def site(address: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    cluster = FakeCluster(tmp_path / "cluster")
+def site(address: Connection, tmp_path: Path, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> Site:
     cluster.use(monkeypatch)
-    cluster.hold()
     monkeypatch.chdir(tmp_path)
-    yield Site(address, tmp_path, cluster)
-    cluster.kill_nodes()
+    return Site(address, tmp_path, cluster)
 
 
 def computed(node: Any) -> Any:
