@@ -68,13 +68,13 @@ def timed(engine: Engine, number: int, n_steps: int, ready: Callable[[], Any]) -
 
 def client(pipe: Pipe, name: str, device: str, number: int, n_steps: int, barrier: Any, times: Any) -> None:
     """One simulation of the batch, in a process of its own."""
-
-    def lost() -> None:
-        barrier.abort()
-
-    with evaluated_by(RemoteEvaluator(pipe, lost)):
-        engine = batched(get_engine(name).configured({}, device=device))
-        times.put(timed(engine, number, n_steps, barrier.wait))
+    try:
+        with evaluated_by(RemoteEvaluator(pipe, barrier.abort)):
+            engine = batched(get_engine(name).configured({}, device=device))
+            times.put(timed(engine, number, n_steps, barrier.wait))
+    except BaseException:
+        barrier.abort()  # nobody is to wait for one that failed
+        raise
 
 
 def main() -> None:
@@ -102,10 +102,11 @@ def main() -> None:
             arguments = (pipe, asked.engine, asked.device, number, asked.steps, barrier, times)
             clients.append(context.Process(target=client, args=arguments))
             clients[-1].start()
-        batch_s = max(times.get() for _ in numbers)
-        for process in clients:
+        for process, pipe in zip(clients, evaluator.clients, strict=True):
+            pipe.close()
             process.join()
         evaluator.close()
+    batch_s = max(times.get() for process in clients if process.exitcode == 0)
     print(f"{asked.simulations} in a batch: {work_ps_atoms / batch_s:.3g} ps·atoms/s")
     print(
         f"ratio {alone_s / batch_s:.2f}, {sum(len(s.species) for s, _ in states)} atoms, on {device_here(asked.device)}"

@@ -16,7 +16,7 @@ from pymatgen.core import Lattice, Structure
 from sinks import MemoryFrameSink
 from toy_batched import ALONE, ENGINE, JOURNAL, PARTICULAR
 
-from mtl_flows.errors import CalculationError, ConfigurationError
+from mtl_flows.errors import CalculationError, ConfigurationError, OwnershipLostError
 from mtl_flows.simulation.batched.engine import BatchedEngine, batched, batched_engine_names, can_be_batched
 from mtl_flows.simulation.batched.evaluator import Evaluator, build_potential
 from mtl_flows.simulation.batched.potential import CarefulPotential, Configuration, Evaluation
@@ -121,6 +121,40 @@ def test_relaxations_and_checks_are_evaluated_there_too() -> None:
     assert soundness == ENGINE.check(distorted)
 
 
+class TakenAway(MemoryFrameSink):
+    """Frames of a simulation whose job another worker was given."""
+
+    def append(self, *frame: object) -> None:
+        raise OwnershipLostError("another worker was given this job")
+
+
+def test_who_loses_its_job_leaves_the_batch_and_the_others_go_on() -> None:
+    stage = MDParameters(temperature_K=900.0, n_steps=40)
+
+    def lost(engine: BatchedEngine) -> str:
+        with pytest.raises(OwnershipLostError):
+            chunk(halide("Cl", 5.13), stage, TakenAway())(engine)
+        return "lost"
+
+    result, told = together(ENGINE, [chunk(halide("Br", 5.13), stage, MemoryFrameSink()), lost])
+    assert isinstance(result, ChunkResult)
+    assert (result.status, told) == (ChunkStatus.COMPLETED, "lost")
+
+
+def test_what_cannot_be_loaded_or_batched_is_said_to_whoever_asks() -> None:
+    def ask(engine: BatchedEngine) -> str:
+        with pytest.raises(ConfigurationError) as caught:
+            engine.run_chunk(
+                MDState.from_structure(halide("Cl", 5.13), MDParameters()),
+                MDParameters(),
+                MemoryFrameSink(),
+                max_steps=1,
+            )
+        return caught.value.message
+
+    assert together(ALONE, [ask, ask]) == ["its potential cannot be evaluated for many at once"] * 2
+
+
 def test_it_is_the_same_potential_and_says_that_it_is_batched() -> None:
     (told,) = together(ENGINE, [lambda engine: (engine.fingerprint(), engine.potential(), engine.name)])
     assert told == (ENGINE.fingerprint() | {"batched": True}, ENGINE.potential(), ENGINE.name)
@@ -177,15 +211,6 @@ def process(folder: Path) -> Iterator[tuple[EvaluatorProcess, RemoteEvaluator, l
     finally:
         for client in started.clients:
             client.close()
-
-
-def test_the_process_that_evaluates_ends_with_those_who_ask(tmp_path: Path) -> None:
-    with process(tmp_path) as (started, remote, lost):
-        assert remote.fingerprint(ENGINE) == ENGINE.fingerprint()
-        with pytest.raises(ConfigurationError, match="cannot be evaluated for many at once"):
-            remote.evaluate(ALONE, Configuration(np.ones(1, int), np.eye(3), np.zeros((1, 3))))
-        started.close()
-        assert lost == []
 
 
 def test_who_asks_notices_that_the_process_was_killed(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
 from multiprocessing.connection import Connection as Pipe
-from multiprocessing.connection import wait
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from mtl_flows.errors import ConfigurationError, MTLError
@@ -39,7 +39,9 @@ class Evaluator:
     """
 
     def __init__(self, pipes: Iterable[Pipe]) -> None:
-        self._pipes = list(pipes)
+        self._selector = DefaultSelector()
+        for pipe in pipes:
+            self._selector.register(pipe, EVENT_READ)
         self._engines: dict[str, CalculatorEngine] = {}
         self._potentials: dict[str, CarefulPotential] = {}
         self._waiting: dict[Pipe, EvaluationRequest] = {}
@@ -48,14 +50,16 @@ class Evaluator:
 
     def serve(self) -> None:
         """Answer until every pipe is closed at its other end."""
-        while self._pipes:
-            self._take(wait(self._pipes))
-            self._linger()
-            self._evaluate()
+        with self._selector:
+            while self._selector.get_map():
+                self._take()
+                self._linger()
+                self._evaluate()
 
-    def _take(self, ready: Iterable[Any]) -> None:
-        """Read one message from each; one that can be answered at once is."""
-        for pipe in ready:
+    def _take(self, timeout_s: float | None = None) -> None:
+        """Wait for messages and read one of each process; one that can be answered at once is."""
+        for pipe in [key.fileobj for key, _ in self._selector.select(timeout_s)]:
+            assert isinstance(pipe, Pipe)
             try:
                 message = pipe.recv()
             except (EOFError, OSError):
@@ -77,7 +81,7 @@ class Evaluator:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return
-            self._take(wait([pipe for pipe in self._pipes if pipe not in self._waiting], left_s))
+            self._take(left_s)
 
     def _evaluate(self) -> None:
         """Answer everybody who waits."""
@@ -111,8 +115,8 @@ class Evaluator:
     def _forget(self, pipe: Pipe) -> None:
         self._waiting.pop(pipe, None)
         self._just_answered.discard(pipe)
-        with suppress(ValueError):
-            self._pipes.remove(pipe)
+        with suppress(KeyError):
+            self._selector.unregister(pipe)
 
 
 def build_potential(engine: CalculatorEngine) -> BatchPotential:
