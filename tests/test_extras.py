@@ -11,12 +11,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mtl_flows.cli.launch import refine
 from mtl_flows.errors import MissingExtraError
 from mtl_flows.extras import EXTRAS, explained, require
 from mtl_flows.launch.names import LIGHT
 from mtl_flows.launch.worker import work
 from mtl_flows.parallel import guarded_map
+from mtl_flows.stages import ScreeningParameters
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
 
 Without = Callable[..., None]
 
@@ -88,6 +91,14 @@ def test_workers_say_at_once_what_they_lack(without: Without, tmp_path: Path) ->
     nowhere = Connection.parse("mongodb://localhost:1", "mtl")
     with pytest.raises(MissingExtraError, match="gph is not installed"):
         work(nowhere, launch_dir=tmp_path, categories=[LIGHT])
+
+
+def test_work_is_handed_in_without_what_refines_barriers(
+    without: Without, store: MTLStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without("numba")
+    refine(store, ["licl.r1"], ScreeningParameters())
+    assert "not refined here, without mtl-flows[topology]" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_command_says_which_extra_to_install(tmp_path: Path) -> None:
