@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
-.PHONY: env demo demo-long example test faults tutorial lanes installation lint docs clean
+.PHONY: env demo demo-long example test faults tutorial lanes batched wheel installation lint docs clean
 
 env: $(STAMP)
 
@@ -60,28 +60,48 @@ faults: env
 installation: env
 	$(BIN)/python -m pytest -m installation tests/installation $(if $(ONLY),-k "$(ONLY)")
 
-# The modern lane (giotto-ph alone, numpy 2, current scikit-learn; batches by torch-sim) beside the default one, where there
-# is a Python 3.12. PyTorch for CPUs, and without gigabytes of CUDA: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
+# The modern lane (giotto-ph alone, numpy 2, current scikit-learn) beside the default one, where there is a Python 3.12.
 MODERN := .venv-modern
 PYTHON_MODERN ?= $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python; do \
   $$python --version >/dev/null 2>&1 && command -v $$python && break; done)
+NO_MODERN := There is no Python 3.12 here
 
 lanes: env
 ifeq ($(PYTHON_MODERN),)
-	@echo "There is no Python 3.12 here: the modern lane is not tried."
+	@echo "$(NO_MODERN): the modern lane is not tried."
 else
-	@$(MAKE) --no-print-directory $(MODERN)/.made
-	@rm -rf $(MODERN)/wheel
-	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(MODERN)/wheel .
-	$(MODERN)/bin/python -m pip install --quiet --no-deps --force-reinstall $(MODERN)/wheel/*.whl
-	MTL_TEST_MODERN=$(CURDIR)/$(MODERN)/bin/python $(BIN)/python -m pytest -m lanes tests/installation tests/launch/test_batched_worker.py
+	@$(MAKE) --no-print-directory $(MODERN)/.made wheel LANE=$(MODERN)
+	MTL_TEST_MODERN=$(CURDIR)/$(MODERN)/bin/python $(BIN)/python -m pytest -m lanes tests/installation/test_lanes.py tests/launch/test_batched_worker.py
+endif
+
+# Batches by torch-sim, in an environment of their own: PyTorch's usual build for Python 3.12 brings 5 GB of CUDA with it. For
+# CPUs: make batched PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
+BATCHED := .venv-batched
+
+batched: env
+ifeq ($(PYTHON_MODERN),)
+	@echo "$(NO_MODERN): batches are not tried."
+else
+	@$(MAKE) --no-print-directory $(BATCHED)/.made wheel LANE=$(BATCHED)
+	MTL_TEST_BATCHED=$(CURDIR)/$(BATCHED)/bin/python $(BIN)/python -m pytest -m lanes tests/installation/test_batched_lane.py
 endif
 
 $(MODERN)/.made: constraints-modern.txt
 	$(PYTHON_MODERN) -m venv $(MODERN)
-	$(MODERN)/bin/python -m pip install --progress-bar off --only-binary=$(WHEELS_ONLY) --no-deps --requirement constraints-modern.txt
-	$(MODERN)/bin/python -m pip install --progress-bar off --constraint constraints-modern.txt torch  # with CUDA's libraries, where it wants them
+	$(MODERN)/bin/python -m pip install --progress-bar off --only-binary=:all: --no-deps --requirement constraints-modern.txt
 	@touch $@
+
+$(BATCHED)/.made: constraints-modern.txt constraints-batched.txt
+	$(PYTHON_MODERN) -m venv $(BATCHED)
+	$(BATCHED)/bin/python -m pip install --progress-bar off --only-binary=$(WHEELS_ONLY) --no-deps --requirement constraints-modern.txt --requirement constraints-batched.txt
+	$(BATCHED)/bin/python -m pip install --progress-bar off --constraint constraints-modern.txt --constraint constraints-batched.txt torch
+	@touch $@
+
+# What is here, as a wheel in the environment of a lane.
+wheel:
+	@rm -rf $(LANE)/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(LANE)/wheel .
+	$(LANE)/bin/python -m pip install --quiet --no-deps --force-reinstall $(LANE)/wheel/*.whl
 
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: env

@@ -41,7 +41,7 @@ def require(*extras: str) -> None:
                 f"{', '.join(lacking)} does not exist for this Python",
                 subject=f"extra '{extra}'",
                 remedy=f"install mtl-flows[{extra}] with Python {'.'.join(map(str, oldest))} and "
-                "constraints-modern.txt, in an environment of its own",
+                "constraints-modern.txt and constraints-batched.txt, in an environment of its own",
             )
         if lacking:
             raise MissingExtraError.of(extra, lacking)
