@@ -22,7 +22,7 @@ finally:
 
 @pytest.mark.parametrize(
     ("arguments", "most"),
-    [(["--help"], 420), (["query"], 680), (["query", "--survivors", "--limit", "3", "--csv"], 680)],
+    [(["--help"], 440), (["query"], 680), (["query", "--survivors", "--limit", "3", "--csv"], 680)],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_answers_come_without_arrays_and_structures(
