@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,13 @@ def test_in_a_log_it_goes_on_line_by_line_until_it_is_interrupted(
         env=environment(MTL_MONGO_URI=server),
         stdout=subprocess.PIPE,
         text=True,
+        # Shells let what they start in the background ignore it.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as watching:
         assert watching.stdout is not None
-        assert "jobs: 1 completed, 1 running" in watching.stdout.readline()
-        watching.send_signal(signal.SIGINT)
-        assert watching.wait(60) == 0
+        try:
+            assert "jobs: 1 completed, 1 running" in watching.stdout.readline()
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(60) == 0
+        finally:
+            watching.kill()
