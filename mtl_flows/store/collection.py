@@ -1,6 +1,7 @@
 """One typed collection: the operations every stage's collection shares."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -13,6 +14,7 @@ from pymongo.errors import OperationFailure
 from mtl_flows.errors import DocumentTooLargeError, NotFoundError
 from mtl_flows.schemas.base import Document
 from mtl_flows.store.owner import Owner
+from mtl_flows.store.patience import patiently
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 _WRITE_BATCH = 500
@@ -72,7 +74,8 @@ class DocumentCollection(Generic[D]):
         # In this order: a collection holds 64 indexes at most.
         self._drop_retired(standing)
         if missing := [index for index in self.indexes if index.document["name"] not in standing]:
-            self.raw.create_indexes(missing)
+            # No write that the driver tries again; it may be repeated.
+            patiently(lambda: self.raw.create_indexes(missing))
 
     def _drop_retired(self, standing: Mapping[str, Any]) -> None:
         for index in self.retired:
@@ -80,7 +83,7 @@ class DocumentCollection(Generic[D]):
             found = standing.get(name, {})
             if found.get("key") == list(index.document["key"].items()) and found.keys() <= {"v", "key", "ns"}:
                 try:
-                    self.raw.drop_index(name)
+                    patiently(partial(self.raw.drop_index, name))
                 except OperationFailure as error:
                     if error.code != _INDEX_NOT_FOUND:  # another process was first
                         raise

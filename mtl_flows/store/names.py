@@ -13,6 +13,7 @@ from mtl_flows.store.subjects import CURRENT, SubjectQueries
 _LISTED = 5
 _LOOKED_AT = 5000
 _BEGINNING = 3
+_NUL = "\0"  # which MongoDB takes in no pattern
 
 
 class NamedStructures(SubjectQueries):
@@ -24,6 +25,8 @@ class NamedStructures(SubjectQueries):
         A name is an id, a code or file name without the source, a revision's id, or a file, with or without its folder
         and its ending.
         """
+        if _NUL in name:
+            return []
         for query in (
             {"$or": [{"material_id": {"$in": [name, name.lower()]}}, {"names": name.casefold()}]},
             {"_id": name},
@@ -91,6 +94,8 @@ class NamedStructures(SubjectQueries):
 
     def meant(self, name: str) -> str:
         """Remedy for a name that no material has: those that are spelled much like it, and where to look."""
+        if _NUL in name:
+            return "no name holds this character"
         look = "see mtl query for what there is, or mtl ingest its file"
         alike = {"names": re.compile(f"^{re.escape(name.casefold()[:_BEGINNING])}")}
         known: dict[str, str] = {}
