@@ -1,6 +1,6 @@
 """Crystals of published structure, and stores filled with them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -212,3 +212,10 @@ def trajectory(
         "status": "running",
     }
     return TrajectoryDocument(**{**fields, **changes})
+
+
+def without(node: Any, names: Collection[str]) -> Any:
+    """The same documents without some fields, at any depth: what says who computed something, for one."""
+    if isinstance(node, dict):
+        return {key: without(value, names) for key, value in node.items() if key not in names}
+    return [without(item, names) for item in node] if isinstance(node, list) else node

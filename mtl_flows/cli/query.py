@@ -105,7 +105,7 @@ def query(
             out.print(chosen.mongosh(store.screening, wanted), soft_wrap=True)
             return
         found = _answers(store, chosen, by, wanted)
-        rules = store.candidates.rule_names()
+        rules = {} if exported else store.candidates.rule_names()
         _say_what_waits(store, found)
         total = len(found) if not wanted or len(found) < wanted else store.candidates.number_of(chosen)
         if not found:

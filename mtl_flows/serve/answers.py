@@ -86,6 +86,16 @@ class Answers:
 
         return self._parts.get((name, part, snapshot.state), make)
 
+    def named(self, snapshot: Snapshot[Table], name: str) -> str:
+        """Return the material that a name stands for.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        return name if name in snapshot.table else self._store.structures.material_named(name)
+
     def material(self, screening: str, material_id: str) -> Record:
         """Tell all there is of a material: its row and what its page shows.
 
@@ -96,6 +106,7 @@ class Answers:
         """
         name, snapshot = self.snapshot(screening)
         store = self._store.under(name)
+        material_id = self.named(snapshot, material_id)
         row = store.candidates.get(material_id)
         groups = snapshot.table.group(material_id) or {row.representative_id: [material_id]}
 
@@ -118,7 +129,8 @@ class Answers:
         UnsupportedIonError
             If there are no bond-valence parameters for its ions.
         """
-        name, _ = self.snapshot(screening)
+        name, snapshot = self.snapshot(screening)
+        material_id = self.named(snapshot, material_id)
         row = self._store.under(name).candidates.get(material_id)
         parameters = self._parameters(name)
 
@@ -138,7 +150,9 @@ class Answers:
         NotFoundError
             If there is no such material.
         """
-        row = self._store.under(screening).candidates.get(material_id)
+        name, snapshot = self.snapshot(screening)
+        material_id = self.named(snapshot, material_id)
+        row = self._store.under(name).candidates.get(material_id)
         simulations = self._store.simulations(material_id)
         return {
             "state": _state(row.inputs_hash, simulations),

@@ -68,6 +68,7 @@ def _pages_of(app: FastAPI, answers: Answers, pass_: Pass) -> APIRouter:
     def material(material_id: MaterialId, named: Annotated[OfScreening, Query()]) -> Response:
         """Lead to the page of a material."""
         name, snapshot = answers.snapshot(named.screening)
+        material_id = answers.named(snapshot, material_id)
         if material_id not in snapshot.table:
             raise NotFoundError(f"not in the screening {name!r}", subject=material_id, remedy="see /")
         asked = f"?{urlencode({'screening': named.screening})}" if named.screening else ""

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 from pymongo.database import Database
 
 from mtl_flows.schemas.candidates import CandidateDocument
+from mtl_flows.store.collection import batched
+
+_BATCH = 5000
 
 
 class Freshness(NamedTuple):
@@ -35,7 +38,12 @@ def freshness(
     in_use = {"current": True, "withdrawn": False}
     structures = database["structures"]
     held = structures.count_documents({"elements": rows[0].mobile_ion, **in_use})
-    asked = {"material_id": {"$in": [row.material_id for row in rows]}, **in_use}
-    standing = {stored["_id"] for stored in structures.find(asked, {"_id": 1})}
+    standing = {
+        stored["_id"]
+        for batch in batched(rows, _BATCH)
+        for stored in structures.find(
+            {"material_id": {"$in": [row.material_id for row in batch]}, **in_use}, {"_id": 1}
+        )
+    }
     older = tuple(row.material_id for row in rows if row.structure_id not in standing)
     return Freshness(max(0, held - n_rows), older)

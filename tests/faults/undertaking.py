@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from samples import contents, crystal_document, write_cifs
+from samples import contents, crystal_document, without, write_cifs
 from toy_engines import dynamics
 
 from mtl_flows.errors import MTLError
@@ -64,14 +64,8 @@ def kind_of(job: str) -> str:
 
 def computed(store: MTLStore) -> dict[str, Any]:
     """What the store holds, whoever computed it and when."""
-    told: dict[str, Any] = _stripped(contents(store))
+    told: dict[str, Any] = without(contents(store), DIFFERS)
     return told
-
-
-def _stripped(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _stripped(value) for key, value in node.items() if key not in DIFFERS}
-    return [_stripped(item) for item in node] if isinstance(node, list) else node
 
 
 def differences(store: MTLStore, undisturbed: dict[str, Any]) -> Iterator[str]:

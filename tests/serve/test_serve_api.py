@@ -77,6 +77,7 @@ def test_a_material_has_all_there_is(served: Served) -> None:
     assert evil["record"]["id"] == EVIL
     progress = served.api(f"progress/{SIMULATED}")
     assert [one["temperature_K"] for one in progress["simulations"]] == [800.0, 1200.0]
+    assert served.api(f"materials/{SIMULATED}.r1") == found  # a name that stands for it
     led = served.get(f"/materials/{quote(EVIL, safe='')}")
     assert (led.status, led.headers["location"]) == (303, f"/#/material/{quote(EVIL, safe='')}")
     for path in ("materials/nobody", "progress/nobody", "structures/cif/nobody"):

@@ -7,6 +7,9 @@ from pymatgen.core import Composition, Element
 
 from mtl_flows.science.reading.cif import CifBlock
 
+_MOST_ATOMS = 10**9
+"""More than any formula holds: what is written beyond it is not worth a search for its factors."""
+
 
 def declared_composition(block: CifBlock) -> Composition:
     """Composition of the formula a data block declares; empty if there is none or it cannot be read."""
@@ -58,10 +61,16 @@ def reduced_formula(composition: Composition) -> str:
     """
     amounts = {e.symbol: round(amount, 2) for e, amount in composition.element_composition.items()}
     common = math.gcd(*(round(amount) for amount in amounts.values() if amount == round(amount)))
-    factors = [factor for factor in range(common, 0, -1) if common % factor == 0]
+    factors = _factors(common)
     fitting = [f for f in factors if all(_has_two_decimals(amount / f) for amount in amounts.values())]
     factor = next(iter(fitting[:1] if fitting != [1] else factors), 1)
     return str(Composition({s: round(amount / factor, 2) for s, amount in amounts.items()}).reduced_formula)
+
+
+def _factors(number: int) -> list[int]:
+    """Factors of a number, the largest first; of one beyond what a crystal holds only those that are found quickly."""
+    small = [f for f in range(1, math.isqrt(min(number, _MOST_ATOMS)) + 1) if number % f == 0]
+    return sorted({*small, *(number // f for f in small)}, reverse=True)
 
 
 def _has_two_decimals(value: float) -> bool:
