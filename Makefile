@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
-.PHONY: env demo demo-long example test faults tutorial lanes batched wheel installation lint docs clean
+.PHONY: env demo demo-long example test browser faults faults-short tutorial lanes gpu wheel installation lint docs clean
 
 env: $(STAMP)
 
@@ -40,25 +40,35 @@ example:
 # What the demo simulates: the best survivor of the examples.
 SIMULATED := li6ps5cl
 
-# One thread for each process: the tests run two processes at a time.
-test: export OMP_NUM_THREADS := 1
+# Half an hour for a test that installs or simulates, where others have five minutes until a hang says where it is.
+LONG := -o faulthandler_timeout=1800
+
+# One thread for each process: the tests run two processes at a time. CONTRIBUTING.md says what runs where.
+test browser faults-short: export OMP_NUM_THREADS := 1
 test: env
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n 2
 
-# The tutorial and its notebook, as a reader would run them, with short simulations.
-tutorial: env
-	$(BIN)/python -m pytest -m tutorial tests/test_docs.py
+# The report and the explorer in a headless Chromium.
+browser: env
+	$(BIN)/python -m pytest -n 2 -m browser tests/pages tests/serve
 
-# Servers that go away and workers that come back, at length; the tests have a short instance of each.
+# Servers that go away and workers that come back: a short instance of each fault, and all of them at length.
+faults-short: env
+	$(BIN)/python -m pytest -n 2 -m faults
+
 faults: env
 	PYTHONPATH=tests $(BIN)/python tests/faults/long_forms.py $(FORMS)
 
+# What the tutorial, its notebook and other pages show of a terminal, as a reader would run it, with short simulations.
+tutorial: env
+	$(BIN)/python -m pytest $(LONG) -m tutorial tests/test_docs.py
+
 # The wheel with each extra alone, in environments of their own; ONLY="not dynamics" leaves PyTorch out.
 installation: env
-	$(BIN)/python -m pytest -m installation tests/installation $(if $(ONLY),-k "$(ONLY)")
+	$(BIN)/python -m pytest $(LONG) -m installation tests/installation $(if $(ONLY),-k "$(ONLY)")
 
 # The modern lane (giotto-ph alone, numpy 2, current scikit-learn) beside the default one, where there is a Python 3.12.
 MODERN := .venv-modern
@@ -71,19 +81,19 @@ ifeq ($(PYTHON_MODERN),)
 	@echo "$(NO_MODERN): the modern lane is not tried."
 else
 	@$(MAKE) --no-print-directory $(MODERN)/.made wheel LANE=$(MODERN)
-	MTL_TEST_MODERN=$(CURDIR)/$(MODERN)/bin/python $(BIN)/python -m pytest -m lanes tests/installation/test_lanes.py tests/launch/test_batched_worker.py
+	MTL_TEST_MODERN=$(CURDIR)/$(MODERN)/bin/python $(BIN)/python -m pytest $(LONG) -m lanes tests/installation/test_lanes.py tests/launch/test_batched_worker.py
 endif
 
-# Batches by torch-sim, in an environment of their own: PyTorch's usual build for Python 3.12 brings 5 GB of CUDA with it. For
-# CPUs: make batched PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
-BATCHED := .venv-batched
+# The extra `gpu`, in an environment of its own: PyTorch's usual build for Python 3.12 brings 5 GB of CUDA with it. For
+# CPUs: make gpu PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
+GPU := .venv-gpu
 
-batched: env
+gpu: env
 ifeq ($(PYTHON_MODERN),)
-	@echo "$(NO_MODERN): batches are not tried."
+	@echo "$(NO_MODERN): batches by torch-sim are not tried."
 else
-	@$(MAKE) --no-print-directory $(BATCHED)/.made wheel LANE=$(BATCHED)
-	MTL_TEST_BATCHED=$(CURDIR)/$(BATCHED)/bin/python $(BIN)/python -m pytest -m lanes tests/installation/test_batched_lane.py
+	@$(MAKE) --no-print-directory $(GPU)/.made wheel LANE=$(GPU)
+	MTL_TEST_GPU=$(CURDIR)/$(GPU)/bin/python $(BIN)/python -m pytest $(LONG) -m lanes tests/installation/test_gpu_lane.py
 endif
 
 $(MODERN)/.made: constraints-modern.txt
@@ -91,10 +101,10 @@ $(MODERN)/.made: constraints-modern.txt
 	$(MODERN)/bin/python -m pip install --progress-bar off --only-binary=:all: --no-deps --requirement constraints-modern.txt
 	@touch $@
 
-$(BATCHED)/.made: constraints-modern.txt constraints-batched.txt
-	$(PYTHON_MODERN) -m venv $(BATCHED)
-	$(BATCHED)/bin/python -m pip install --progress-bar off --only-binary=$(WHEELS_ONLY) --no-deps --requirement constraints-modern.txt --requirement constraints-batched.txt
-	$(BATCHED)/bin/python -m pip install --progress-bar off --constraint constraints-modern.txt --constraint constraints-batched.txt torch
+$(GPU)/.made: constraints-modern.txt constraints-gpu.txt
+	$(PYTHON_MODERN) -m venv $(GPU)
+	$(GPU)/bin/python -m pip install --progress-bar off --only-binary=$(WHEELS_ONLY) --no-deps --requirement constraints-modern.txt --requirement constraints-gpu.txt
+	$(GPU)/bin/python -m pip install --progress-bar off --constraint constraints-modern.txt --constraint constraints-gpu.txt torch
 	@touch $@
 
 # What is here, as a wheel in the environment of a lane.

@@ -2,8 +2,8 @@
 
 Cells of Li3OCl and LiCl of 16 to 135 atoms at several temperatures: each by the runner for one, one after the other in
 one process, then all at a time with one process that evaluates them together, both on the same device. On a GPU, more
-simulations show more; on a CPU a batch takes as long as its members. Needs the extra ``batched``
-(constraints-modern.txt and constraints-batched.txt).
+simulations show more; on a CPU a batch takes as long as its members. Needs the extra ``gpu``
+(constraints-modern.txt and constraints-gpu.txt).
 """
 
 import argparse

@@ -14,7 +14,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("ase", "atomate2", "chgnet", "custodian", "emmet", "pymatgen.analysis.diffusion"),
             *("sevenn", "torch"),
         ),
-        "batched": ("torch_sim",),
+        "gpu": ("torch_sim",),
         "embedded": ("fiftyone",),
         "report": ("jinja2", "matplotlib", "plotly"),
         "serve": ("fastapi", "uvicorn"),
@@ -23,7 +23,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Packages as they are imported, by the extra that brings them."""
-_OLDEST_PYTHON: Mapping[str, tuple[int, int]] = MappingProxyType({"batched": (3, 12)})
+_OLDEST_PYTHON: Mapping[str, tuple[int, int]] = MappingProxyType({"gpu": (3, 12)})
 
 
 def require(*extras: str) -> None:
@@ -41,7 +41,7 @@ def require(*extras: str) -> None:
                 f"{', '.join(lacking)} does not exist for this Python",
                 subject=f"extra '{extra}'",
                 remedy=f"install mtl-flows[{extra}] with Python {'.'.join(map(str, oldest))} and "
-                "constraints-modern.txt and constraints-batched.txt, in an environment of its own",
+                "constraints-modern.txt and constraints-gpu.txt, in an environment of its own",
             )
         if lacking:
             raise MissingExtraError.of(extra, lacking)

@@ -21,11 +21,17 @@ _OF_FIREWORKS = {
 }
 
 
+_BY_FIXTURE = {"mongo_uri": pytest.mark.mongo, "browser": pytest.mark.browser}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that needs the server, however indirectly."""
+    """Mark what needs the server or a browser, however indirectly, and what stands in the room of faults."""
     for item in items:
-        if "mongo_uri" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.mongo)
+        for name, mark in _BY_FIXTURE.items():
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(mark)
+        if item.path.parent.name == "faults":
+            item.add_marker(pytest.mark.faults)
 
 
 @pytest.fixture(autouse=True)

@@ -81,13 +81,8 @@ CONSOLES = {
 }
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, id=page.name, marks=pytest.mark.tutorial if page.parent == TUTORIAL else ())
-        for page in CONSOLES
-    ],
-)
+@pytest.mark.tutorial
+@pytest.mark.parametrize("page", CONSOLES, ids=lambda page: page.name)
 def test_commands_answer_as_shown(
     page: Path, address: Connection, project: Path, cluster: FakeCluster
 ) -> None:

@@ -47,13 +47,13 @@ def test_an_extra_declares_what_brings_its_packages(extra: str) -> None:
 
 
 def test_what_is_there_is_there() -> None:
-    require(*(set(EXTRAS) - {"batched"}))
+    require(*(set(EXTRAS) - {"gpu"}))
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python has it")
 def test_what_needs_another_python_says_so() -> None:
     with pytest.raises(MissingExtraError, match=r"torch_sim does not exist for this Python.*Python 3\.12"):
-        require("batched")
+        require("gpu")
 
 
 def test_what_lacks_is_named(without: Without) -> None:

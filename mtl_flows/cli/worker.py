@@ -118,7 +118,7 @@ def _batch(asked: str, processes: int) -> int:
             subject="--batch and -j",
             remedy="give one of them",
         )
-    require("dynamics", "batched")
+    require("dynamics", "gpu")
     return batch_size(asked, Settings.load().device or "auto")
 
 

@@ -137,6 +137,7 @@ def work_slowly(address: Connection, folder: Path) -> None:
     work(address, launch_dir=folder)
 
 
+@pytest.mark.faults
 def test_a_worker_killed_within_a_chunk_costs_that_chunk(
     store: MTLStore, address: Connection, run: Work, tmp_path: Path
 ) -> None:

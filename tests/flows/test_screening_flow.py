@@ -164,6 +164,7 @@ def work_and_die(address: Connection, folder: Path, after: int) -> None:
     work(address, launch_dir=folder, on_event=die_in_the_middle)
 
 
+@pytest.mark.faults
 def test_a_killed_screening_ends_with_the_same_documents(
     ingested: MTLStore, address: Connection, run: Work, tmp_path: Path
 ) -> None:

@@ -214,6 +214,7 @@ def wait_for(process: subprocess.Popen[bytes], run: Path, n_chunks: int) -> None
         time.sleep(0.01)
 
 
+@pytest.mark.faults
 def test_killed_and_interrupted_it_goes_on_and_gives_the_same_numbers(project: Path) -> None:
     write_cifs(project / "cifs", "licl")
     whole = start(project, "whole", 0.0)

@@ -1,4 +1,4 @@
-"""What the runner for one and a batch make of the same simulations by 7net-0: run by `test_batched_lane.py`."""
+"""What the runner for one and a batch make of the same simulations by 7net-0: run by `test_gpu_lane.py`."""
 
 import json
 import multiprocessing

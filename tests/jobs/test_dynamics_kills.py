@@ -37,6 +37,7 @@ def simulate(uri: str, folder: Path, pause_s: float) -> None:
     run_locally(job, store=JobStore(MemoryStore()), log=False, ensure_success=True)
 
 
+@pytest.mark.faults
 def test_a_run_killed_at_random_moments_equals_the_undisturbed_one(
     store: MTLStore, address: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

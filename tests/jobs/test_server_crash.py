@@ -47,6 +47,7 @@ def work(uri: str, saboteur: Sabotage, folder: Path) -> None:
         run_stages(store, ids, ScreeningParameters(), limits=HERE)
 
 
+@pytest.mark.faults
 def test_nothing_acknowledged_is_lost_and_the_rerun_completes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

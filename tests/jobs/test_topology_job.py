@@ -132,6 +132,7 @@ def compute_with_workers(address: Connection, ids: list[str]) -> None:
             run_stage(store, stage, ids, ScreeningParameters(), limits=Limits(workers=1))
 
 
+@pytest.mark.faults
 def test_a_batch_killed_from_outside_is_picked_up(store: MTLStore, address: Connection) -> None:
     ids = fill(store, *TINY)
     process = SPAWN.Process(target=compute_with_workers, args=(address, ids))

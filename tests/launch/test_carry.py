@@ -112,6 +112,7 @@ def test_two_carriers_never_share_a_folder(store: MTLStore, site: Site) -> None:
         site.round()
 
 
+@pytest.mark.faults
 def test_a_killed_node_costs_a_chunk(store: MTLStore, site: Site) -> None:
     key = site.hand_in(store)
     folder = site.until_in_queue("licl at 1200 K")

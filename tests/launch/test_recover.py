@@ -81,6 +81,7 @@ def _states(database):
     return [fw["state"] for fw in database.fireworks.find(sort=[("fw_id", 1)])]
 
 
+@pytest.mark.faults
 def test_killed_worker_s_job_runs_again_and_nothing_is_lost_or_doubled(
     address, database, run, start_worker, journal
 ):

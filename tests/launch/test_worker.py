@@ -226,6 +226,7 @@ def test_idle_worker_waits_for_jobs_that_another_creates(address, run, tmp_path)
     assert run(processes=2).completed == 3
 
 
+@pytest.mark.faults
 def test_killed_worker_costs_its_job_one_attempt(address, database, run, journal):
     submit(Flow([die(str(journal), 1)]), address, name="deadly")
     summary = run(processes=2)
@@ -285,6 +286,7 @@ def test_finished_work_survives_a_restart_of_the_server(tmp_path, journal, monke
         server.stop()
 
 
+@pytest.mark.faults
 def test_interruption_ends_the_wait_for_an_absent_server(tmp_path, journal, monkeypatch):
     monkeypatch.setattr(patience, "RETRY_S", 0.1)
     server = EmbeddedServer(tmp_path / "mongod")

@@ -1,4 +1,4 @@
-"""Batches by torch-sim, in the modern lane: the same potential, dynamics and documents. `make batched`."""
+"""Batches by torch-sim, in the modern lane: the same potential, dynamics and documents. `make gpu`."""
 
 import json
 import os
@@ -39,16 +39,16 @@ P = dynamics(
     diffusion=replace(dynamics().diffusion, discard_ps=0.004),
 )
 P = replace(P, engine="sevennet")
-PYTHON = os.environ.get("MTL_TEST_BATCHED", "")
+PYTHON = os.environ.get("MTL_TEST_GPU", "")
 
 Modern = Callable[..., str]
 
 
 @pytest.fixture
 def modern(tmp_path: Path) -> Modern:
-    """Run Python of the modern lane, with torch-sim, which `make batched` installs."""
+    """Run Python of the modern lane, with torch-sim, which `make gpu` installs."""
     if not PYTHON:
-        pytest.skip("MTL_TEST_BATCHED names no Python with torch-sim: run make batched")
+        pytest.skip("MTL_TEST_GPU names no Python with torch-sim: run make gpu")
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
     def run(*arguments: str | Path, **environment: str) -> str:
