@@ -4,9 +4,16 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
-from mtl_flows.errors import ConfigurationError, unwritable
+from mtl_flows.errors import ConfigurationError, MTLError, unwritable
+
+
+def fills_disk(error: BaseException) -> bool:
+    """Whether an error says that a disk, or somebody's share of it, is full."""
+    fault = error.__cause__ if isinstance(error, MTLError) else error
+    return isinstance(fault, OSError) and fault.errno in (ENOSPC, EDQUOT)
 
 
 def write_whole(path: Path, content: bytes) -> None:

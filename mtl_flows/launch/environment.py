@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -63,13 +63,23 @@ def working_directory(folder: Path) -> Iterator[IO[str]]:
     os.chdir(folder)
     try:
         with ExitStack() as stack:
-            output = stack.enter_context(Path(OUTPUT_FILE).open("a", buffering=1))
-            errors = stack.enter_context(Path(ERROR_FILE).open("a", buffering=1))
+            output, errors = (
+                Path(name).open("a", buffering=1)  # noqa: SIM115 - closed by `_close`
+                for name in (OUTPUT_FILE, ERROR_FILE)
+            )
+            for file in (output, errors):
+                stack.callback(_close, file)
             stack.enter_context(redirect_stdout(output))
             stack.enter_context(redirect_stderr(errors))
             yield errors
     finally:
         os.chdir(previous)
+
+
+def _close(file: IO[str]) -> None:
+    """Close a file; what finds no room in it any more is worth less than the job that said it."""
+    with suppress(OSError):
+        file.close()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from bson import ObjectId
@@ -10,6 +11,7 @@ from fireworks import FWAction, LaunchPad
 
 from mtl_flows.launch.events import as_time
 from mtl_flows.launch.names import HEARTBEAT_FIELD, SIGN_FIELD
+from mtl_flows.launch.outage_note import is_noted
 from mtl_flows.launch.process import WorkerProcess
 
 MAX_LOSSES = 3
@@ -22,11 +24,18 @@ _LOST_FIELD = "mtl_lost"
 
 @dataclass(frozen=True, slots=True)
 class LostLaunch:
-    """A launch that is recorded as running although nobody runs it."""
+    """A launch that is recorded as running although nobody runs it.
+
+    Attributes
+    ----------
+    counts
+        Whether that is one loss of its job, as far as can be known.
+    """
 
     launch_id: int
     fw_id: int
     why: str
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,8 @@ def lost_launches(pad: LaunchPad, lost_after_s: float) -> Iterator[LostLaunch]:
     Too long means `lost_after_s`, but at least three heartbeats of the worker in question, by the server's clock.
     """
     clock = ServerClock.read(pad)
-    fields = {"launch_id": 1, "fw_id": 1, "fworker": 1, "state_history": 1, "host": 1, SIGN_FIELD: 1}
+    fields = {"launch_id": 1, "fw_id": 1, "fworker": 1, "state_history": 1, "host": 1, "launch_dir": 1}
+    fields[SIGN_FIELD] = 1
     for launch in pad.launches.find({"state": "RUNNING"}, fields):
         if not pad.fireworks.find_one(
             {
@@ -71,10 +81,13 @@ def lost_launches(pad: LaunchPad, lost_after_s: float) -> Iterator[LostLaunch]:
             why = f"WorkerLost: no sign of life from {launch['host']} for {silence.total_seconds():.0f} s"
         else:
             continue
-        yield LostLaunch(launch["launch_id"], launch["fw_id"], why)
+        waited = is_noted(Path(launch["launch_dir"]), launch["launch_id"])
+        if waited:
+            why += ", while it waited for the database"
+        yield LostLaunch(launch["launch_id"], launch["fw_id"], why, counts=not waited)
 
 
-def give_back(pad: LaunchPad, launch: LostLaunch, *, count_loss: bool = True) -> bool:
+def give_back(pad: LaunchPad, launch: LostLaunch) -> bool:
     """Make the job of a launch ready to run again; False if it was lost too often and has fizzled instead.
 
     What the lost worker may still report is ignored: its launch belongs to no Firework any more.
@@ -83,12 +96,12 @@ def give_back(pad: LaunchPad, launch: LostLaunch, *, count_loss: bool = True) ->
         stored_data={
             "_message": "the worker did not finish the job",
             "_exception": {"_stacktrace": launch.why, "_details": None},
-            _LOST_FIELD: count_loss,
+            _LOST_FIELD: launch.counts,
         },
         exit=True,
     )
     losses = pad.launches.count_documents({"fw_id": launch.fw_id, f"action.stored_data.{_LOST_FIELD}": True})
-    if count_loss and losses + 1 >= MAX_LOSSES:
+    if launch.counts and losses + 1 >= MAX_LOSSES:
         pad.complete_launch(launch.launch_id, action, "FIZZLED")
         return False
     # Straight from running to ready: a moment as fizzled would set off children that accept fizzled parents.

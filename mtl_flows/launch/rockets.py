@@ -15,7 +15,7 @@ from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import create_datestamp_dir
 from pymongo.errors import PyMongoError
 
-from mtl_flows.errors import DatabaseUnavailableError
+from mtl_flows.errors import DatabaseUnavailableError, MTLError
 from mtl_flows.launch.checkout import Checkout
 from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
 from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, as_time, last_error
@@ -23,11 +23,13 @@ from mtl_flows.launch.interruption import Interruption
 from mtl_flows.launch.launchpad import open_launchpad
 from mtl_flows.launch.lost import LostLaunch, give_back, last_sign, lost_launches
 from mtl_flows.launch.names import HEARTBEAT_FIELD, HEARTBEAT_S, LOST_AFTER_S
+from mtl_flows.launch.outage_note import note_outage
 from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.process import WorkerProcess
 from mtl_flows.launch.recover import mend
 from mtl_flows.store.connection import Connection
-from mtl_flows.store.patience import PATIENCE_S, Patience, why_away
+from mtl_flows.store.patience import NO_SPACE, PATIENCE_S, Patience, why_cut_off
+from mtl_flows.whole_files import fills_disk
 
 FWORKER_NAME = "mtl"
 CREW_FIELD = "mtl_crew"
@@ -185,21 +187,24 @@ def at_work(
                 yield worker
         except KeyboardInterrupt:
             pass  # the job in hand has been given back
-        except (PyMongoError, DatabaseUnavailableError) as error:
-            if not why_away(error):
+        except (PyMongoError, MTLError, OSError) as error:
+            if not (why := why_cut_off(error)):
                 raise
-            raise _went_away(connection) from None
+            raise _waited_in_vain(connection, why) from None
         finally:
             pad.connection.close()
     if worker.patience.exhausted:
-        raise _went_away(connection)
+        raise _waited_in_vain(connection, worker.patience.exhausted)
 
 
-def _went_away(connection: Connection) -> DatabaseUnavailableError:
+def _waited_in_vain(connection: Connection, why: str) -> MTLError:
+    then = "start workers again; the job in hand is run again, mtl recover does so at once"
+    if why == NO_SPACE:
+        return MTLError(why, subject="this worker", remedy=f"make room, then {then}")
     return DatabaseUnavailableError(
-        "the MongoDB server went away",
+        f"the MongoDB server went away: {why}",
         subject=connection.redacted,
-        remedy="when it is back, start workers again; the job in hand is run again, mtl recover does so at once",
+        remedy=f"when it is back, {then}",
     )
 
 
@@ -216,7 +221,11 @@ class RocketWorker:
         env: Mapping[str, Any],
     ) -> None:
         self.patience = Patience(
-            order.patience_s, self._tell_of_outage, interrupted=lambda: interruption.requested, revive=revive
+            order.patience_s,
+            self._tell_of_outage,
+            interrupted=lambda: interruption.requested,
+            revive=revive,
+            note=self._note_outage,
         )
         self.mended_outages = 0
         self.pad = pad
@@ -303,17 +312,30 @@ class RocketWorker:
         fworker = fworker or self.fworker
         if fw_id is None and not self.patience.through(lambda: self.pad.run_exists(fworker)):
             return None
-        folder = Path(create_datestamp_dir(self.order.folder, self.pad.m_logger, prefix="launcher_"))
         self.pad.checkout = None
+        folder = self.patience.through(self._new_folder)
         try:
             with working_directory(folder) as errors:
                 launch_rocket(self.pad, fworker, fw_id=fw_id, strm_lvl="CRITICAL", err_file=errors)
+        except OSError as error:
+            if self.pad.checkout is None or not fills_disk(error):
+                raise  # else it is given back: why it failed could not even be written down
         finally:
             with self.interruption.shield():
                 self._settle()
             if self.pad.checkout is None or self.pad.checkout.waits_for:
                 _remove_unused(folder)
         return self.pad.checkout
+
+    def _new_folder(self) -> Path:
+        folder = Path(create_datestamp_dir(self.order.folder, self.pad.m_logger, prefix="launcher_"))
+        try:
+            for name in (OUTPUT_FILE, ERROR_FILE):
+                (folder / name).touch()
+        except OSError:
+            _remove_unused(folder)
+            raise
+        return folder
 
     def _settle(self) -> None:
         """Report how the job in hand ended; give it back if it did not end by itself."""
@@ -331,10 +353,8 @@ class RocketWorker:
         elif unfinished and checkout.waits_for and not self.interruption.requested:
             checkout.outcome = RocketOutcome.SENT  # told by whoever sends it
         elif unfinished:
-            stopped = LostLaunch(
-                checkout.launch_id, checkout.firework.fw_id, "WorkerStopped: before the job ended"
-            )
-            give_back(self.pad, stopped, count_loss=False)
+            why = "WorkerStopped: before the job ended"
+            give_back(self.pad, LostLaunch(checkout.launch_id, checkout.firework.fw_id, why, counts=False))
             self._report(RocketOutcome.RETURNED, checkout)
         elif self.interruption.requested:
             self.pad.rerun_fw(checkout.firework.fw_id)  # FireWorks took the interruption for a failure
@@ -358,6 +378,10 @@ class RocketWorker:
     def _tell_of_outage(self, told: str) -> None:
         folder = str(self.order.folder)
         self.tell(RocketEvent(RocketOutcome.WAITING, 0, "", folder, os.getpid(), error=told))
+
+    def _note_outage(self, away: bool) -> None:
+        if self.pad.checkout is not None:
+            note_outage(self.pad.checkout.folder, self.pad.checkout.launch_id, away)
 
     def tell(self, event: RocketEvent) -> None:
         """Tell whoever listens."""

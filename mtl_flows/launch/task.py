@@ -2,14 +2,17 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import jobflow
 from fireworks import FWAction, LaunchPad, Workflow, explicit_serialize
 from jobflow.core.store import JobStore
 from jobflow.managers.fireworks import JobFiretask
+from pymongo.errors import PyMongoError
 
 from mtl_flows.carried.engine import CalculatedElsewhere
 from mtl_flows.jobs.context import owned_by
@@ -17,6 +20,7 @@ from mtl_flows.launch.address import address_of
 from mtl_flows.launch.environment import environment_variables
 from mtl_flows.launch.insides import launch_in_hand
 from mtl_flows.launch.names import PAUSE_FIELD
+from mtl_flows.launch.outage_note import note_outage
 from mtl_flows.launch.ownership import owner_of
 from mtl_flows.settings import Settings
 from mtl_flows.store.owner import Owner
@@ -47,9 +51,10 @@ class OwnedJob(JobFiretask):
         CalculatedElsewhere
             If it needs what is computed elsewhere; the worker knows then what it waits for.
         """
-        owner = owner_of(self.launchpad, launch_in_hand(self.launchpad, self.fw_id))
+        launch_id = launch_in_hand(self.launchpad, self.fw_id)
+        owner = owner_of(self.launchpad, launch_id)
         with (
-            _patience(self.launchpad) as waiting,
+            _patience(self.launchpad, launch_id) as waiting,
             waiting.guarded_by(owner.check),
             owned_by(owner),
             _outputs_of(owner),
@@ -103,14 +108,31 @@ def _tell(told: str) -> None:
 
 
 @contextmanager
-def _patience(pad: LaunchPad) -> Iterator[Patience]:
+def _patience(pad: LaunchPad, launch_id: int) -> Iterator[Patience]:
     """The worker's; under `rlaunch` that of the settings, and the store is that of FireWorks' own server."""
     if (standing := patience()) is not None:
         yield standing
         return
-    own = Patience(Settings.load().patience_min * 60, _tell)
+    note = partial(note_outage, Path.cwd(), launch_id)
+    own = Patience(Settings.load().patience_min * 60, _tell, note=note)
+    _let_records_wait(pad, own)
     with environment_variables({"MTL_MONGO_URI": address_of(pad).uri}), own.in_force():
         yield own
+
+
+def _let_records_wait(pad: LaunchPad, waiting: Patience) -> None:
+    """Let the end of a job, which FireWorks writes after its tasks, wait as well, and signs of life never end it."""
+    kind = type(pad)
+
+    def complete_launch(*args: Any, **kwargs: Any) -> Any:
+        with waiting.in_force():
+            return kind.complete_launch(pad, *args, **kwargs)
+
+    def ping_launch(*args: Any, **kwargs: Any) -> None:
+        with suppress(PyMongoError):
+            kind.ping_launch(pad, *args, **kwargs)
+
+    pad.complete_launch, pad.ping_launch = complete_launch, ping_launch
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from errno import EDQUOT, ENOSPC
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from pymongo.errors import (
 )
 
 from mtl_flows.errors import DatabaseUnavailableError, MTLError
+from mtl_flows.whole_files import fills_disk
 
 PATIENCE_S = 1800.0
 RETRY_S = 1.0
@@ -39,6 +40,9 @@ UNAUTHORIZED = 13
 _DISK_FULL = 14031
 _CURSOR_NOT_FOUND = 43
 _DRIVER_S_BOTTLENECK = "_retry_internal"
+NO_SPACE = "no space is left on a disk here"
+_REVOKED = "the server refuses what it allowed before: a right was taken away"
+_READS = {"find", "aggregate", "count", "distinct", "listCollections", "listIndexes", "getMore"}
 
 T = TypeVar("T")
 
@@ -65,9 +69,7 @@ def why_cut_off(error: BaseException) -> str:
     """Why a piece of work broke off that nothing is wrong with: as `why_away`, a lost cursor, or a full disk here."""
     if isinstance(error, OperationFailure) and error.code == _CURSOR_NOT_FOUND:
         return "the server was changed or started anew"
-    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
-        return "no space is left on a disk here"
-    return why_away(error)
+    return NO_SPACE if fills_disk(error) else why_away(error)
 
 
 def _why(code: int, message: str) -> str:
@@ -90,6 +92,24 @@ def _nothing() -> None:
     """Neither revives nor forbids anything."""
 
 
+def _unnoted(away: bool) -> None:
+    """Keep no note."""
+
+
+@dataclass
+class _Outage:
+    """Something that has to be waited for: how that is said, since when, and when it was said last."""
+
+    standing: str
+    over: str
+    began: float = field(default_factory=time.monotonic)
+    told: float = float("-inf")
+
+    @property
+    def lasted_s(self) -> float:
+        return time.monotonic() - self.began
+
+
 class Patience:
     """How long to wait for the database, and what to do meanwhile.
 
@@ -103,11 +123,16 @@ class Patience:
         Asked while waiting: true ends the wait.
     revive
         Called before each new attempt, for a server that one may start oneself.
+    note
+        Told true when an outage begins, false when it has ended.
 
     Attributes
     ----------
+    allowed
+        Kinds of operations, reading and writing, that the server has allowed. One that it refuses afterwards for want
+        of a right was revoked: that is an outage. One that it never allowed is an error at once.
     exhausted
-        Whether an outage lasted longer than that.
+        Why an outage lasted longer than that; empty if none did.
     outages
         How many have ended.
     """
@@ -119,16 +144,18 @@ class Patience:
         *,
         interrupted: Callable[[], bool] = _never,
         revive: Callable[[], None] = _nothing,
+        note: Callable[[bool], None] = _unnoted,
     ) -> None:
         self.limit_s = limit_s
-        self.exhausted = False
+        self.allowed: set[str] = set()
+        self.exhausted = ""
         self.outages = 0
         self._say = say
         self._interrupted = interrupted
         self._revive = revive
+        self._note = note
         self._guard: Callable[[], None] = _nothing
-        self._began: float | None = None
-        self._told = float("-inf")
+        self._away: _Outage | None = None
 
     def through(self, operation: Callable[[], T], why: Callable[[BaseException], str] = why_cut_off) -> T:
         """Do something, again and again while the database is away.
@@ -145,17 +172,39 @@ class Patience:
         OwnershipLostError
             If whoever does it lost its work meanwhile (see `guarded_by`).
         """
+        full: _Outage | None = None
         while True:
             try:
                 done = operation()
             except Exception as error:
                 reason = why(error)
-                if not reason or not self._wait(reason):
+                if not reason:
+                    raise
+                if reason == NO_SPACE:
+                    outage = full = full or self._begun(
+                        "a disk here has been full", "the disk has room again"
+                    )
+                else:
+                    outage = self._away = self._away or self._begun(
+                        "the database is away", "the database is back"
+                    )
+                if not self._wait(outage, reason):
                     raise
                 self._ask_guard()
             else:
-                self._is_back()
+                if (
+                    self._away is not None
+                ):  # any answer tells that it is back; a disk is asked by what needs it
+                    outage, self._away = self._away, None
+                    self._end(outage)
+                if full is not None:
+                    self._end(full)
                 return done
+
+    def why_revoked(self, kind: str, error: BaseException) -> str:
+        """As `why_away`, of an error that says that a right is missing which was there before."""
+        missing = isinstance(error, OperationFailure) and error.code == UNAUTHORIZED
+        return _REVOKED if missing and kind in self.allowed else ""
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
@@ -176,31 +225,31 @@ class Patience:
         finally:
             self._guard = previous
 
-    def _wait(self, reason: str) -> bool:
-        now = time.monotonic()
-        if self._began is None:
-            self._began, self._told = now, float("-inf")
-        waited_s = now - self._began
-        if self._interrupted():
+    def _begun(self, standing: str, over: str) -> _Outage:
+        self._note(True)
+        return _Outage(standing, over)
+
+    def _wait(self, outage: _Outage, reason: str) -> bool:
+        waited_s = outage.lasted_s
+        if self.exhausted or self._interrupted():
             return False
         if waited_s > self.limit_s:
-            self.exhausted = True
+            self.exhausted = reason
             return False
-        if now - self._told >= TELL_EVERY_S:
-            self._told = now
+        if waited_s - outage.told >= TELL_EVERY_S:
+            outage.told = waited_s
             self._say(
-                f"the database is away for {waited_s:.0f} s ({reason}); waiting up to {self.limit_s / 60:g} min"
+                f"{outage.standing} for {waited_s:.0f} s ({reason}); waiting up to {self.limit_s / 60:g} min"
             )
         with suppress(MTLError, OSError):
             self._revive()
         time.sleep(RETRY_S)
         return True
 
-    def _is_back(self) -> None:
-        if self._began is not None:
-            self._say(f"the database is back after {time.monotonic() - self._began:.0f} s")
-            self._began = None
-            self.outages += 1
+    def _end(self, outage: _Outage) -> None:
+        self._say(f"{outage.over} after {outage.lasted_s:.0f} s")
+        self.outages += 1
+        self._note(False)
 
     def _ask_guard(self) -> None:
         guard, self._guard = self._guard, _nothing  # it asks the database itself, and waits for it
@@ -253,14 +302,22 @@ def _retry_internal(
     """As the driver's, which tries twice at most."""
     plain = partial(_plain[0], client, func, session, bulk, operation, **options)
     standing = _in_force.get()
-    if standing is None or options.get("address"):  # of a cursor that is pinned to one server
+    if standing is None:
         return plain()
+    kind = "reading" if operation in _READS else "writing"
+    if options.get("address"):  # of a cursor that is pinned to one server
+        try:
+            return plain()
+        except OperationFailure as error:
+            if reason := standing.why_revoked(kind, error):
+                raise DatabaseUnavailableError(reason, subject="MongoDB") from None
+            raise
     tried = False
 
     def attempt() -> Any:
         nonlocal tried
         try:
-            return plain()
+            done = plain()
         except DuplicateKeyError as error:
             if tried and operation == "insert" and (error.details or {}).get("keyPattern") == {"_id": 1}:
                 return None  # the first attempt had arrived, its answer had not
@@ -270,9 +327,11 @@ def _retry_internal(
             if bulk is not None:
                 bulk.retrying = False  # else the driver takes the next attempt for the second of this one
             raise
+        standing.allowed.add(kind)
+        return done
 
     def why(error: BaseException) -> str:
-        reason = why_away(error)
+        reason = why_away(error) or standing.why_revoked(kind, error)
         if reason and isinstance(error, OperationFailure):
             _authenticate_anew(client)
         return reason

@@ -15,10 +15,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import sites
 from fake_cluster import FakeCluster
 from servers import IMPATIENT, ReplicaSet, kill
 from suspension import fall_silent, old_server
@@ -96,30 +98,36 @@ def running(store: MTLStore) -> str:
     return kind_of(firework["name"]) if firework else ""
 
 
-def away(folder: Path, expected: dict[str, Any], seconds: float, kinds: tuple[str, ...]) -> str:
-    """Take mongod away for a while during a job of each kind."""
-    server = EmbeddedServer(folder / "server")
-    address = Connection.parse(f"{server.start().uri}?{IMPATIENT}", "mtl")
-    try:
-        prepare(address, folder)
-        left, struck = set(kinds), []
-        with workers(address.uri, folder / "at work", pause_s=0.002) as processes:
-            while left and processes[0].poll() is None:
-                with MTLStore.connect(address) as store:
-                    while (kind := running(store)) not in left and processes[0].poll() is None:
-                        time.sleep(0.01)
+def struck(
+    folder: Path,
+    expected: dict[str, Any],
+    make: sites.MakeSite,
+    seconds: float,
+    kinds: tuple[str, ...] = KINDS,
+) -> str:
+    """Let a fault last for a while during a job of each kind."""
+    with make(folder) as site:
+        prepare(site.address, folder)
+        left, met = set(kinds), []
+        with (
+            Patience().in_force(),
+            MTLStore.connect(site.address) as store,
+            workers(site.uri, folder / "at work", pause_s=0.002) as (process,),
+        ):
+            while left and process.poll() is None:
+                while (kind := running(store)) not in left and process.poll() is None:
+                    time.sleep(0.01)
                 if kind in left:
                     left.discard(kind)
-                    struck.append(kind)
+                    met.append(kind)
                     time.sleep(random.uniform(0.0, 0.2))
-                    kill(server)
+                    site.strike()
                     time.sleep(seconds)
-                    server.revive()
-            told = outcome(address, expected, ended(processes))
+                    site.mend()
+            told = outcome(site.address, expected, ended([process]))
+        waits = (folder / "at work" / "worker0").read_text(errors="replace").count("database is back")
         missed = f"; not met: {', '.join(sorted(left))}" if left else ""
-        return f"{len(struck)} outages of {seconds:g} s{missed}: {told}"
-    finally:
-        server.stop()
+        return f"{len(met)} of {seconds:g} s{missed}; the worker waited {waits} times: {told}"
 
 
 def kills(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
@@ -249,9 +257,19 @@ def nodes(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
 
 
 FORMS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
-    "away-5": lambda folder, expected: away(folder, expected, 5, KINDS),
-    "away-60": lambda folder, expected: away(folder, expected, 60, KINDS),
-    "away-600": lambda folder, expected: away(folder, expected, 600, ("at",)),
+    "away-5": partial(struck, make=sites.killed, seconds=5),
+    "away-60": partial(struck, make=sites.killed, seconds=60),
+    "away-600": partial(struck, make=sites.killed, seconds=600, kinds=("at",)),
+    "cut-5": partial(struck, make=sites.cut, seconds=5),
+    "cut-60": partial(struck, make=sites.cut, seconds=60),
+    "swallowed-5": partial(struck, make=sites.swallowed, seconds=5),
+    "swallowed-60": partial(struck, make=sites.swallowed, seconds=60),
+    "held-60": partial(struck, make=sites.held, seconds=60),
+    "password-5": partial(struck, make=sites.refused("password"), seconds=5),
+    "user-5": partial(struck, make=sites.refused("user"), seconds=5),
+    "role-5": partial(struck, make=sites.refused("role"), seconds=5),
+    "full-90": partial(struck, make=sites.full_disk, seconds=90),
+    "full-launches-5": partial(struck, make=sites.full_launches, seconds=5),
     "kills": kills,
     "failovers": failovers,
     "suspended": suspended,
@@ -264,6 +282,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("forms", nargs="*", metavar="FORM", help=", ".join(FORMS))
     chosen = parser.parse_args().forms or list(FORMS)
+    if any(name.startswith("full") for name in chosen):
+        sites.in_namespace()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         expected = undisturbed(folder)

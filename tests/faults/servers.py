@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from mtl_flows.store.mongod import EmbeddedServer, free_port, mongod_binary
 
 IMPATIENT = "serverSelectionTimeoutMS=500"
 """Option of an address: say soon that nobody answers."""
+OBSERVANT = "heartbeatFrequencyMS=500&connectTimeoutMS=500"
+"""Options of an address: notice soon that what is sent does not arrive."""
 
 
 def kill(server: EmbeddedServer) -> None:
@@ -27,16 +29,18 @@ def kill(server: EmbeddedServer) -> None:
         time.sleep(0.01)
 
 
-def away(server: EmbeddedServer, seconds: float, within_s: float) -> threading.Thread:
-    """Kill a server at a random moment within a time, and start it again some seconds later."""
+def fault(
+    strike: Callable[[], object], mend: Callable[[], object], seconds: float, within_s: float
+) -> threading.Thread:
+    """Let something go wrong at a random moment within a time, and be right again some seconds later."""
 
-    def strike() -> None:
+    def happen() -> None:
         time.sleep(random.uniform(0.0, within_s))
-        kill(server)
+        strike()
         time.sleep(seconds)
-        server.revive()
+        mend()
 
-    thread = threading.Thread(target=strike)
+    thread = threading.Thread(target=happen)
     thread.start()
     return thread
 

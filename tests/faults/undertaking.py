@@ -1,10 +1,12 @@
 """What the faults are tried on: a small campaign from files to a fit, and what it is held against afterwards."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from jobflow import job
 from samples import contents, crystal_document, without, write_cifs
 from toy_engines import dynamics
 
@@ -39,6 +41,21 @@ KINDS = (
 
 DIFFERS = {"owner", "file_id", "revision"}
 """What says who computed something and at which attempt, beside `samples.contents`, which leaves out when."""
+
+
+@job
+def slow(journal: str) -> None:
+    """Say that it runs, and go on when told."""
+    with Path(journal).open("a") as file:
+        file.write("x")
+    while not Path(f"{journal}.go").exists():
+        time.sleep(0.02)
+
+
+@job
+def write(room: str) -> None:
+    """Write something, onto a full disk until a file is there."""
+    Path("written" if Path(room).exists() else "/dev/full").write_bytes(b"something")
 
 
 def take_in(store: MTLStore, folder: Path) -> None:

@@ -91,7 +91,7 @@ def test_waiting_is_told_and_ends_with_the_outage() -> None:
         "the database is away",
         "the database is back",
     ]
-    assert (len(revived), waiting.outages, waiting.exhausted) == (3, 1, False)
+    assert (len(revived), waiting.outages, waiting.exhausted) == (3, 1, "")
     with pytest.raises(ValueError, match="other"):
         waiting.through(failing(1, ValueError("other")))
 
