@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from traceback import format_exception
@@ -16,17 +16,21 @@ from pymatgen.core import Structure
 from mtl_flows.carried.calls import EngineCall, EngineChoice, check_call, chunk_call
 from mtl_flows.carried.failures import told_of
 from mtl_flows.carried.folder import CalculationFolder, EngineAnswer
+from mtl_flows.errors import ConfigurationError
 from mtl_flows.records import plain
 from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Engine, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.state import MDState
+from mtl_flows.whole_files import fills_disk
 
 DONE: Final = "done"
 OUT_OF_TIME: Final = "out of time"
 FAILED: Final = "failed"
 _SPARE: Final = 1.2
 """Of the longest answer so far: what has to be left before another is begun."""
+_ROOM_WITHIN_S: Final = 1800.0
+_LOOK_FOR_ROOM_S: Final = 1.0
 
 Say = Callable[[str], None]
 
@@ -64,17 +68,17 @@ def compute(folder: CalculationFolder, say: Say, *, limit_s: float = float("inf"
 
 class _Node:
     def __init__(self, folder: CalculationFolder, choice: EngineChoice, say: Say, deadline: float) -> None:
-        self._folder, self._choice, self._say = folder, choice, say
+        self._folder, self._choice, self._tell = folder, choice, say
         self._deadline, self._longest_s = deadline, 0.0
         self._engine: Engine
 
     def answer(self, calls: list[EngineCall]) -> str:
         begun = self._tried(lambda: EngineAnswer(self._load()))
         if begun.error is not None:
-            self._folder.put(calls[0].key, begun)
+            self._written(lambda: self._folder.put(calls[0].key, begun))
             self._say(f"failed: {begun.error['message']}")
             return FAILED
-        self._folder.begin(begun.value)
+        self._written(lambda: self._folder.begin(begun.value))
         ended = DONE
         for call in calls:
             how = self._answered(call, begun)
@@ -111,16 +115,41 @@ class _Node:
         took_s = time.monotonic() - began
         self._longest_s = max(self._longest_s, took_s)
         answered = EngineAnswer(answered.value, answered.blocks, answered.error, took_s)
-        self._folder.put(call.key, answered)
+        self._written(lambda: self._folder.put(call.key, answered))
         self._say(f"{call.kind}: {answered.error['message'] if answered.error else f'{took_s:.1f} s'}")
         return FAILED if answered.error else DONE
 
     def _tried(self, answer: Callable[[], EngineAnswer]) -> EngineAnswer:
-        try:
-            return answer()
-        except Exception as error:  # noqa: BLE001 - of foreign code; it is told where the job is
-            self._say("".join(format_exception(error)))
-            return EngineAnswer(error=told_of(error))
+        until = self._no_longer_than()
+        while True:
+            try:
+                return answer()
+            except Exception as error:  # noqa: BLE001 - of foreign code; it is told where the job is
+                if fills_disk(error) and time.monotonic() < until:
+                    time.sleep(_LOOK_FOR_ROOM_S)
+                    continue
+                self._say("".join(format_exception(error)))
+                return EngineAnswer(error=told_of(error))
+
+    def _written(self, write: Callable[[], None]) -> None:
+        """Write what was computed; where the disk is full, when there is room."""
+        until = self._no_longer_than()
+        while True:
+            try:
+                write()
+            except ConfigurationError as error:
+                if not fills_disk(error) or time.monotonic() > until:
+                    raise
+                time.sleep(_LOOK_FOR_ROOM_S)
+            else:
+                return
+
+    def _no_longer_than(self) -> float:
+        return min(self._deadline, time.monotonic() + _ROOM_WITHIN_S)
+
+    def _say(self, told: str) -> None:
+        with suppress(OSError):  # of the file that it goes to, whose disk may be full
+            self._tell(told)
 
     def _check(self, call: EngineCall) -> EngineAnswer:
         found = self._engine.check(Structure.from_dict(call.arguments["structure"]))

@@ -91,7 +91,7 @@ class CarrierRoot:
 
     path: Path
     damaged: list[str] = field(default_factory=list)
-    _read: dict[Path, tuple[float, frozenset[str]]] = field(default_factory=dict, repr=False)
+    _read: dict[Path, tuple[tuple[int, ...], frozenset[str]]] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -100,12 +100,20 @@ class CarrierRoot:
         Raises
         ------
         ConfigurationError
-            If it cannot be written.
+            If it cannot be written, or is not what was written there.
         """
         file = self.path / _CARRIER
         if not file.exists():
             write_whole(file, json.dumps({"carrier": uuid4().hex[:12]}).encode())
-        return str(json.loads(file.read_text())["carrier"])
+        try:
+            return str(json.loads(file.read_text())["carrier"])
+        except (ValueError, KeyError, TypeError):
+            raise ConfigurationError(
+                "is not what was written there",
+                subject=str(file),
+                remedy="bring it back from a backup, or delete it and run again (mtl job rerun) what mtl job list "
+                "shows as reserved",
+            ) from None
 
     def held(self) -> Any:
         """Keep the folder for this process.
@@ -122,8 +130,12 @@ class CarrierRoot:
         return CalculationFolder(self.path / name)
 
     def place(self, choice: EngineChoice, calls: Sequence[EngineCall]) -> CalculationFolder:
-        """Return the folder of a question, written out; the same question has the same folder."""
-        name = sha256("".join(call.key for call in calls).encode()).hexdigest()[:10]
+        """Return the folder of a question, written out; the same question has the same folder.
+
+        Those of other carriers have other names, by which a queue that they share tells them apart.
+        """
+        asked = "".join(call.key for call in calls)
+        name = sha256(f"{self.name} {asked}".encode()).hexdigest()[:10]
         folder = self.folder(name)
         folder.ask(choice, calls)
         return folder
@@ -134,7 +146,8 @@ class CarrierRoot:
         A manifest that cannot be read answers nothing.
         """
         for manifest in self.path.glob(f"*/{MANIFEST}"):
-            changed = manifest.stat().st_mtime_ns
+            status = manifest.stat()
+            changed = status.st_ino, status.st_size, status.st_mtime_ns  # times may be coarse
             known = self._read.get(manifest)
             if known is None or known[0] != changed:
                 try:
@@ -156,29 +169,23 @@ class CarrierRoot:
         file = self._engine(choice)
         if not file.exists():
             return None
-        seen: dict[str, Any] = json.loads(file.read_text())
+        try:
+            seen: dict[str, Any] = json.loads(file.read_text())
+        except ValueError:
+            return None  # damaged: it is seen again with the next answer
         return seen
 
     def _engine(self, choice: EngineChoice) -> Path:
         return self.path / "engines" / f"{choice.key[:16]}.json"
 
     def queued(self) -> Iterator[Queued]:
-        """What was given to the queue and is waited for.
-
-        Raises
-        ------
-        ConfigurationError
-            If such a note was changed by hand.
-        """
+        """What was given to the queue and is waited for; a note of it that is damaged is put aside."""
         for file in sorted(self.path.glob(f"*/{_QUEUED}")):
             try:
                 yield Queued.from_dict(json.loads(file.read_text()))
             except (ValueError, KeyError, TypeError):
-                raise ConfigurationError(
-                    "is not what was written there",
-                    subject=str(file),
-                    remedy="delete it: its job is asked anew",
-                ) from None
+                file.replace(file.with_name(f"{_QUEUED}.refused"))
+                self.damaged.append(f"{file}: is not what was written there; its jobs are asked anew")
 
     def note(self, queued: Queued) -> None:
         """Write what is known of a folder in the queue."""

@@ -19,7 +19,7 @@ from mtl_flows.carried.calls import EngineChoice
 from mtl_flows.carried.engine import CarriedEngine
 from mtl_flows.carried.folder import CalculationFolder
 from mtl_flows.carried.root import CarrierRoot, Queued, Waiting
-from mtl_flows.errors import DamagedFolderError, QueueError
+from mtl_flows.errors import DamagedFolderError, MTLError, QueueError
 from mtl_flows.jobs.context import computed_by
 from mtl_flows.jobs.dft_check import DftFramesMaker
 from mtl_flows.jobs.dynamics import TrajectoryMaker
@@ -167,6 +167,10 @@ class Carrier:
         return known
 
     def _look_at(self, queued: Queued) -> None:
+        listed = self._as_listed(queued)
+        if listed != queued:
+            self._sent(listed)
+        queued = listed
         wanted = tuple(job for job in queued.waiting if owns(self._pad, job.launch_id))
         alive = self._known is not None and queued.queue_id in self._known
         if not wanted:
@@ -183,10 +187,10 @@ class Carrier:
         except DamagedFolderError:
             ended = not alive  # of a manifest on its way nobody knows
         if not ended:
+            if self._known is None:
+                return
             if not queued.queue_id:
                 self._submit(queued)
-                return
-            if self._known is None:
                 return
             missed_since = None if alive else queued.missed_since or time.time()
             if missed_since != queued.missed_since:
@@ -194,6 +198,19 @@ class Carrier:
             if missed_since is None or time.time() - missed_since < self._order.grace_s:
                 return
         self._bring_back(queued, folder)
+
+    def _as_listed(self, queued: Queued) -> Queued:
+        """The same under the number by which the queue lists it: its answer may never have come, or been misread."""
+        known = self._known or {}
+        if not known or queued.queue_id in known:
+            return queued
+        name = _listed_as(queued)
+        there = next((queue_id for queue_id, job in known.items() if job.name == name), "")
+        if not there:
+            return queued
+        queued = replace(queued, queue_id=there, since=queued.since or time.time(), missed_since=None)
+        self._root.note(queued)
+        return queued
 
     def _ready_again(self, queued: Queued) -> list[int]:
         """Jobs whose reservation has lapsed, or that somebody runs again: they are to be done all the same."""
@@ -292,7 +309,12 @@ class Carrier:
         if away is None:
             return
         with self._worker.interruption.shield():
-            folder = self._root.place(away.choice, away.calls)
+            try:
+                folder = self._worker.patience.through(lambda: self._root.place(away.choice, away.calls))
+            except MTLError as error:  # no room, or none of ours
+                why = f"WorkerStopped: {error}"
+                give_back(self._pad, LostLaunch(done.launch_id, firework.fw_id, why, counts=False))
+                raise
             standing = {queued.calculation: queued for queued in self._root.queued()}
             queued = standing.get(folder.path.name)
             if queued is None:
@@ -300,6 +322,7 @@ class Carrier:
                 self._n_queued += 1
             queued = queued.joined_by(Waiting(firework.fw_id, done.launch_id, firework.name))
             self._root.note(queued)
+            queued = self._as_listed(queued)
             if reserve(self._pad, firework.fw_id, done.launch_id):
                 self._submit(queued)
             else:  # and whoever has the job now asks anew
@@ -307,12 +330,11 @@ class Carrier:
 
     def _submit(self, queued: Queued) -> None:
         """Give a folder to the queue; one that the queue has already under its name is left there."""
-        name = f"mtl-{queued.calculation}"
         if not queued.queue_id:
-            there = [queue_id for queue_id, job in (self._known or {}).items() if job.name == name]
+            name = _listed_as(queued)
             try:
                 folder = self._root.path / queued.calculation
-                queue_id = there[0] if there else self._queue(queued.category).submit(folder, name)
+                queue_id = self._queue(queued.category).submit(folder, name)
             except QueueError as error:
                 self._say("queue", f"{error}; trying again later")
                 return
@@ -320,6 +342,9 @@ class Carrier:
             self._root.note(queued)
             if self._known is not None:
                 self._known[queue_id] = QueuedJob(name, running=False)
+        self._sent(queued)
+
+    def _sent(self, queued: Queued) -> None:
         for job in queued.waiting:
             self._pad.set_reservation_id(job.launch_id, queued.queue_id)
             self._tell(RocketOutcome.SENT, queued, job, queued.queue_id)
@@ -331,6 +356,10 @@ class Carrier:
     def _queue(self, category: str) -> BatchQueue:
         queues = self._order.queues
         return queues.get(category) or next(iter(queues.values()))
+
+
+def _listed_as(queued: Queued) -> str:
+    return f"mtl-{queued.calculation}"
 
 
 def _why(queued: Queued, folder: CalculationFolder, refused: Sequence[DamagedFolderError]) -> str:

@@ -67,7 +67,7 @@ def carry(
     with folders.held(), at_work(connection, works, note, {CARRIER_FIELD: folders.name}) as worker:
         carrier = Carrier(worker, folders, order, say)
         while True:
-            done = carrier.round()
+            done = worker.patience.through(carrier.round)
             on_round(done)
             if once or not (done.queued or done.done or more() or wait):
                 break

@@ -20,6 +20,7 @@ from mtl_flows.carried.folder import LOG
 from mtl_flows.errors import ConfigurationError, QueueError
 from mtl_flows.launch.templates import QUEUE_FILES
 from mtl_flows.vocabulary import SchedulerName
+from mtl_flows.whole_files import write_whole
 
 SCRIPT: Final = "job.sh"
 _PATIENCE_S: Final = 120.0
@@ -71,6 +72,7 @@ class BatchQueue(ABC):
     adapter: Mapping[str, Any]
     kind: ClassVar[str]
     submission: ClassVar[tuple[str, ...]]
+    answer: ClassVar[re.Pattern[str]]
     listing: ClassVar[tuple[str, ...]]
     cancellation: ClassVar[tuple[str, ...]]
 
@@ -106,16 +108,22 @@ class BatchQueue(ABC):
         ------
         QueueError
             If the queue does not take it.
+        ConfigurationError
+            If the script cannot be written.
         """
         limit = f" --seconds {self.limit_s:.0f}" if self.limit_s else ""
         program = f"{shlex.quote(sys.executable)} -m mtl_flows work .{limit} > {LOG} 2>&1"
         adapter = CommonAdapter(self.kind, **{**self.adapter, "rocket_launch": program, "job_name": name})
-        (folder / SCRIPT).write_text(adapter.get_script_str(str(folder)), encoding="utf-8")
+        # A folder that is not there any more is no reason to work in another; its name may hold spaces.
+        script = adapter.get_script_str(str(folder)).replace(
+            f"cd {folder}\n", f"cd {shlex.quote(str(folder))} || exit 1\n"
+        )
+        write_whole(folder / SCRIPT, script.encode())
         told = _told([*self.submission, SCRIPT], folder)
-        number = re.search(r"\d+", told)
-        if number is None:
+        numbers = [found for line in told.splitlines() if (found := self.answer.fullmatch(line.strip()))]
+        if not numbers:
             raise QueueError(f"says no number of a job: {told.strip()!r}", subject=self.submission[0])
-        return number.group()
+        return numbers[-1].group(1)  # after what the site has to say to everybody
 
     def known(self) -> dict[str, QueuedJob]:
         """Jobs that wait or run, by what the queue calls them; of other users as well where the queue lists them.
@@ -148,14 +156,15 @@ class Slurm(BatchQueue):
 
     kind = "SLURM"
     submission = ("sbatch", "--parsable")
+    answer = re.compile(r"(?:Submitted batch job )?(\d+)(?:;.*| on cluster .*)?")
     listing = ("squeue", "--noheader", "--me", "--format=%i|%T|%j")
     cancellation = ("scancel",)
 
     def _listed(self, lines: Iterable[str]) -> Iterator[tuple[str, QueuedJob]]:
         for line in lines:
-            queue_id, state, name = (part.strip() for part in line.split("|", 2))
-            if state in _ALIVE_IN_SLURM:
-                yield queue_id, QueuedJob(name, state not in _WAITING_IN_SLURM)
+            match [part.strip() for part in line.split("|", 2)]:
+                case [queue_id, state, name] if state in _ALIVE_IN_SLURM:
+                    yield queue_id, QueuedJob(name, state not in _WAITING_IN_SLURM)
 
 
 class Pbs(BatchQueue):
@@ -163,6 +172,7 @@ class Pbs(BatchQueue):
 
     kind = "PBS"
     submission = ("qsub",)
+    answer = re.compile(r"(\d+)(?:\..*)?")
     listing = ("qstat",)
     cancellation = ("qdel",)
 
@@ -236,7 +246,8 @@ def _told(command: Sequence[str], folder: Path | None = None) -> str:
             cwd=folder,
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_PATIENCE_S,
             check=False,
         )

@@ -1,9 +1,11 @@
 """Questions to an engine as folders: answered chunk by chunk, whole or not there, without a database."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from ase.build import bulk
 from fake_cluster import networks_can_be_left
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from mtl_flows.carried import node
 from mtl_flows.carried.calls import (
     EngineCall,
     EngineChoice,
@@ -190,6 +193,33 @@ def test_one_process_works_on_a_folder(tmp_path: Path) -> None:
     folder = asked(tmp_path, chunks())
     with folder.held(), pytest.raises(ConfigurationError, match="another process works"):
         compute(folder, ignore)
+
+
+def test_carriers_that_share_a_queue_have_names_of_their_own_there(tmp_path: Path) -> None:
+    one, other = (CarrierRoot(tmp_path / name) for name in ("one", "other"))
+    assert one.place(CHOICE, [chunks()]).path.name == one.place(CHOICE, [chunks()]).path.name
+    assert one.place(CHOICE, [chunks()]).path.name != other.place(CHOICE, [chunks()]).path.name
+
+
+def test_a_full_disk_on_a_node_costs_nothing_that_was_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node, "_LOOK_FOR_ROOM_S", 0.02)
+    folder = asked(tmp_path, chunks())
+    part = tmp_path / f".{MANIFEST}.part"
+    evaluations: list[str] = []
+
+    def tell(told: str) -> None:
+        if told.startswith("chunk"):
+            evaluations.append(told)
+            if len(evaluations) == 1:
+                part.symlink_to("/dev/full")
+                threading.Timer(0.3, part.unlink).start()
+        raise OSError(errno.ENOSPC, "no room for words either")
+
+    assert compute(folder, tell) == DONE
+    assert (len(folder.keys), len(evaluations)) == (3, 3)
+    assert folder.refuse_damaged() == []
 
 
 def test_a_node_needs_neither_network_nor_settings(tmp_path: Path) -> None:
