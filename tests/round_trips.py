@@ -1,6 +1,7 @@
-"""Counts what the clients of this process ask of servers; other processes do not count."""
+"""Sees what the clients of this process ask of servers; what other processes ask is not seen."""
 
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +35,22 @@ class Commands(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         """Take no notice."""
+
+
+class Strike(Commands):
+    """Does something once, when a command goes out to a collection."""
+
+    def __init__(self, command: str, collection: str, strike: Callable[[], object]) -> None:
+        super().__init__()
+        self._awaited = command, collection
+        self._strike = strike
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Strike if it is the one."""
+        super().started(event)
+        if (event.command_name, event.command.get(event.command_name)) == self._awaited:
+            self._awaited = ("", "")
+            self._strike()
 
 
 class _Switchboard(Commands):

@@ -250,7 +250,7 @@ class FolderDynamics:
 
         while simulation.status == RUNNING:
             if simulation.steps_done < simulation.steps_wanted:
-                start = simulating.start(simulation, relaxed.to_structure(), met.ramp)
+                start = simulating.start(simulation, relaxed.to_structure, lambda: met.ramp)
                 with clock.chunk(stage, start.step, simulation.steps_wanted, found) as watch:
                     simulation = simulating.advanced(simulation, start, self._engine, write, watch)
                 files.put(simulation)

@@ -33,6 +33,7 @@ class EngineSupply(Protocol):
 
 _owner: ContextVar[Owner | None] = ContextVar("owner", default=None)
 _supply: ContextVar[EngineSupply | None] = ContextVar("supply", default=None)
+_kept: ContextVar[MTLStore | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
@@ -46,11 +47,24 @@ def owned_by(owner: Owner) -> Iterator[None]:
 
 
 @contextmanager
+def store_kept_open(store: MTLStore) -> Iterator[None]:
+    """Let the jobs that run meanwhile share the connection of a store, instead of opening one each."""
+    previous = _kept.set(store)
+    try:
+        yield
+    finally:
+        _kept.reset(previous)
+
+
+@contextmanager
 def worker_store() -> Iterator[MTLStore]:
     """Open the store of the worker that runs the job; its address never travels with the job.
 
     It refuses to write for a job that was given to another worker.
     """
+    if (kept := _kept.get()) is not None:
+        yield kept.written_by(_owner.get())
+        return
     with MTLStore.open(owner=_owner.get()) as store:
         yield store
 

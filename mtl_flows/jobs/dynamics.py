@@ -11,7 +11,7 @@ import numpy as np
 from jobflow import Response, job
 from numpy.typing import NDArray
 
-from mtl_flows.errors import CalculationError, DynamicsError, InputError
+from mtl_flows.errors import CalculationError, DynamicsError, InputError, OwnershipLostError
 from mtl_flows.jobs.context import engine_here, job_id, worker_store
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.ordering import find_ordering, ordering_subject
@@ -79,12 +79,20 @@ class TrajectoryMaker(RecordMaker):
     parameters: DynamicsParameters = field(default_factory=DynamicsParameters)
 
     @job
-    def make(self, parent: str, ordering: int, after: list[Any]) -> Response[dict[str, Any]]:
-        """Run one chunk once the jobs in `after` have ended; nothing if the simulation is complete."""
+    def make(self, parent: str, ordering: int, after: list[Any], begun: str = "") -> Response[dict[str, Any]]:
+        """Run one chunk once the jobs in `after` have ended; nothing if the simulation is complete.
+
+        Parameters
+        ----------
+        begun
+            Id of the simulation, where this goes on with one that this flow has begun.
+        """
         with worker_store() as store:
-            simulation = self.begin(store, store.orderings.get(self.parameters.ordering_id(parent, ordering)))
+            simulation = store.dynamics.get(begun) if begun else self._of_ordering(store, parent, ordering)
+            if begun and simulation.retry:
+                simulation = self._of_ordering(store, parent, ordering)
             if simulation.status == RUNNING:
-                simulation = store.dynamics.claim(simulation.id)
+                simulation = store.dynamics.claim(simulation)
             if simulation.status == RUNNING and simulation.steps_done < simulation.steps_wanted:
                 simulation = self.advance(store, simulation)
             if simulation.status == RUNNING and simulation.steps_done >= simulation.steps_wanted:
@@ -97,10 +105,13 @@ class TrajectoryMaker(RecordMaker):
         }
         if simulation.status != RUNNING:
             return Response(output=summary)
-        following = replace(self).make(parent, ordering, [])
+        following = replace(self).make(parent, ordering, [], begun=simulation.id)
         # jobflow names the Maker of a job like the job.
         following.name = f"{self.name.partition(_SINCE)[0]}{_SINCE}{simulation.steps_done}"
         return Response(output=summary, detour=following)
+
+    def _of_ordering(self, store: MTLStore, parent: str, ordering: int) -> TrajectoryDocument:
+        return self.begin(store, store.orderings.get(self.parameters.ordering_id(parent, ordering)))
 
     def begin(self, store: MTLStore, approximant: OrderingDocument) -> TrajectoryDocument:
         """Return the simulation of an ordering's cell and replica as it stands, or begin it."""
@@ -145,19 +156,30 @@ class TrajectoryMaker(RecordMaker):
         _, unbuilt = _identified(store, p)
         if unbuilt:
             return store.dynamics.advance(simulation, failed(simulation, unbuilt))
-        relaxed = store.relaxations.get(simulation.relaxation_id).to_structure()
-        ramp = self._ramp(store, Sample(simulation.approximant_id, simulation.replica))
-        start = self._simulating.start(simulation, relaxed, ramp)
+        start = self._simulating.start(
+            simulation,
+            lambda: store.relaxations.get(simulation.relaxation_id).to_structure(),
+            lambda: self._ramp(store, Sample(simulation.approximant_id, simulation.replica)),
+        )
+
+        written: list[BlockRecord] = []
 
         def write(block: FrameBlock) -> BlockRecord:
             first_step, data = int(block.steps[0]), block.to_bytes()
-            return store.frames.write(
-                simulation.id, first_step, data, len(block.steps), revision=simulation.revision
+            written.append(
+                store.frames.write(
+                    simulation.id, first_step, data, len(block.steps), revision=simulation.revision
+                )
             )
+            return written[-1]
 
         engine = engine_here(p, until_step=simulation.steps_wanted)
-        advanced = self._simulating.advanced(simulation, start, engine, write)
-        moved = store.dynamics.advance(simulation, advanced)
+        try:
+            advanced = self._simulating.advanced(simulation, start, engine, write)
+            moved = store.dynamics.advance(simulation, advanced)
+        except OwnershipLostError:
+            store.frames.forsake(written, store.dynamics, simulation.id)
+            raise
         chunks = advanced.chunks[len(simulation.chunks) :]
         if all(chunk in moved.chunks for chunk in chunks):
             store.frames.settle(block for chunk in chunks for block in chunk.blocks)

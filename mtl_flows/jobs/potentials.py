@@ -52,6 +52,9 @@ def identify(
     fingerprint = engine_here(parameters, relaxing=relaxing).fingerprint()
     weights, tensors = fingerprint["weights_sha256"], fingerprint["tensors_sha256"]
     key = parameters.potential_id
+    verified = ("weights", key, weights)
+    if verified in store.facts:
+        return fingerprint
     standing = list(store.potentials.find({"_id": key}))
     if not standing and weights.startswith(parameters.weights):
         store.potentials.add([potential_document(parameters, fingerprint)])
@@ -61,6 +64,7 @@ def identify(
             store.potentials.note_weights(key, weights)
             return fingerprint
         if known.weights_sha256 == weights:
+            store.facts.add(verified)
             return fingerprint
     raise PotentialChangedError(
         f"the weights of this worker, {weights[:12]}, are not those of potential {key}: they are the potential "

@@ -21,6 +21,8 @@ class Checkout:
         When it was taken, by ``time.monotonic()``.
     lost
         It was given to another worker meanwhile.
+    completed
+        It has ended well, and that is recorded.
     waits_for
         What is computed elsewhere: the job has not ended, and is run again when that is done.
     outcome
@@ -32,5 +34,6 @@ class Checkout:
     folder: Path
     since: float
     lost: bool = False
+    completed: bool = False
     waits_for: CalculatedElsewhere | None = None
     outcome: RocketOutcome | None = None

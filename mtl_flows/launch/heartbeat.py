@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from fireworks import LaunchPad
 from pymongo.errors import PyMongoError
 
+from mtl_flows.launch.brief import BriefLaunchPad
 from mtl_flows.launch.insides import heartbeat_started_by
 from mtl_flows.launch.names import HEARTBEAT_S, SIGN_FIELD
 
@@ -44,6 +45,11 @@ def sign(pad: LaunchPad, launch_id: int) -> None:
 
 
 def _beat(pad: LaunchPad, launch_id: int, stop: threading.Event) -> None:
+    if isinstance(pad, BriefLaunchPad):  # which has signed when it took the job
+        while not stop.wait(HEARTBEAT_S):
+            with suppress(PyMongoError):
+                pad.beat(launch_id)
+        return
     while True:
         with suppress(PyMongoError):
             pad.ping_launch(launch_id)

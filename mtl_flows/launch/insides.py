@@ -1,4 +1,4 @@
-"""The private parts of FireWorks that are used here, and no other module uses any.
+"""The private parts of FireWorks that are used here; no other module but `brief` uses any.
 
 `tests/launch/test_fireworks_contract.py` fails where a release of FireWorks changes one of them.
 """

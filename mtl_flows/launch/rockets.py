@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from fireworks import Firework, FWorker, LaunchPad
+from fireworks import Firework, FWorker
 from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import create_datestamp_dir
 from pymongo.errors import PyMongoError
 
 from mtl_flows.errors import DatabaseUnavailableError, MTLError
+from mtl_flows.jobs.context import store_kept_open
+from mtl_flows.launch.brief import BriefLaunchPad
 from mtl_flows.launch.checkout import Checkout
 from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
 from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, as_time, last_error
@@ -28,6 +30,7 @@ from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.process import WorkerProcess
 from mtl_flows.launch.recover import mend
 from mtl_flows.store.connection import Connection
+from mtl_flows.store.database import MTLStore
 from mtl_flows.store.patience import NO_SPACE, PATIENCE_S, Patience, why_cut_off
 from mtl_flows.whole_files import fills_disk
 
@@ -96,7 +99,7 @@ class WorkOrder:
     query: Mapping[str, Any] = field(default_factory=dict)
 
 
-class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
+class WorkerLaunchPad(BriefLaunchPad):
     """A LaunchPad that knows what its worker is doing."""
 
     interruption: Interruption
@@ -109,7 +112,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
         """Take a Firework, remember and announce it."""
         with self.interruption.shield():
             firework, launch_id = super().checkout_fw(*args, **kwargs)
-            if firework is not None:
+            if firework is not None and launch_id is not None:
                 self.checkout = Checkout(firework, launch_id, Path.cwd(), time.monotonic())
                 self.on_checkout(self.checkout)
         self.interruption.check()
@@ -130,13 +133,14 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]
         """
         with self.interruption.shield():
             mine = self.checkout
-            if mine and mine.launch_id == launch_id:
-                if not owns(self, launch_id):
-                    mine.lost = True
-                    return None
-                if self.patience.exhausted or mine.waits_for:
-                    return None
-            return super().complete_launch(launch_id, *args, **kwargs)
+            if mine is None or mine.launch_id != launch_id:
+                return super().complete_launch(launch_id, *args, **kwargs)
+            if self.patience.exhausted or mine.waits_for:
+                return None
+            ended = super().complete_launch(launch_id, *args, **kwargs)
+            mine.lost = ended is None
+            mine.completed = ended is not None and ended["state"] == "COMPLETED"
+            return ended
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
         """Give a sign of life; one that does not get through must not end the heartbeat."""
@@ -183,7 +187,7 @@ def at_work(
         pad = open_launchpad(connection, WorkerLaunchPad)
         worker = RocketWorker(pad, order, on_event, interruption, connection.revive, env or {})
         try:
-            with worker.patience.in_force():
+            with worker.patience.in_force(), MTLStore.connect(connection) as store, store_kept_open(store):
                 yield worker
         except KeyboardInterrupt:
             pass  # the job in hand has been given back
@@ -243,11 +247,12 @@ class RocketWorker:
 
     def run(self, budget: Budget) -> None:
         """Run jobs as `run_rockets` does."""
-        looks = 0
+        looks, busy = 0, False
         while (
             time.monotonic() < self.order.deadline and not self.patience.exhausted and budget.acquire(False)
         ):
-            if self.run_next():
+            busy = self.run_next(looking=not busy) is not None
+            if busy:
                 looks = 0
             else:
                 budget.release()
@@ -299,7 +304,9 @@ class RocketWorker:
         awaited = {"fw_id": {"$in": links[str(fw_id)]}, "state": "WAITING"}
         return self.pad.fireworks.find_one({**self.fworker.query, **awaited}, {"_id": 1}) is not None
 
-    def run_next(self, fworker: FWorker | None = None, fw_id: int | None = None) -> Checkout | None:
+    def run_next(
+        self, fworker: FWorker | None = None, fw_id: int | None = None, *, looking: bool = True
+    ) -> Checkout | None:
         """Run one job, and tell how it ended; None if there is none.
 
         Parameters
@@ -308,9 +315,11 @@ class RocketWorker:
             What is taken, if not what the order says.
         fw_id
             The one to run: ready, or reserved before.
+        looking
+            Whether to look for one before a folder is made for it; after one job there often is another.
         """
         fworker = fworker or self.fworker
-        if fw_id is None and not self.patience.through(lambda: self.pad.run_exists(fworker)):
+        if looking and fw_id is None and not self.patience.through(lambda: self._is_ready(fworker)):
             return None
         self.pad.checkout = None
         folder = self.patience.through(self._new_folder)
@@ -337,10 +346,17 @@ class RocketWorker:
             raise
         return folder
 
+    def _is_ready(self, fworker: FWorker) -> bool:
+        """Whether there is a job; `LaunchPad.run_exists` reads it whole."""
+        return self.pad.fireworks.find_one({**fworker.query, "state": "READY"}, {"_id": 1}) is not None
+
     def _settle(self) -> None:
         """Report how the job in hand ended; give it back if it did not end by itself."""
         checkout = self.pad.checkout
         if checkout is None:
+            return
+        if checkout.completed:
+            self._report(RocketOutcome.COMPLETED, checkout)
             return
         launch = self.patience.through(lambda: self.pad.get_launch_by_id(checkout.launch_id))
         unfinished = launch.state == "RUNNING"

@@ -135,15 +135,25 @@ class Simulating:
         return simulation
 
     def start(
-        self, simulation: TrajectoryDocument, relaxed: Structure, ramp: TrajectoryDocument | None
+        self,
+        simulation: TrajectoryDocument,
+        relaxed: Callable[[], Structure],
+        ramp: Callable[[], TrajectoryDocument | None],
     ) -> MDState:
-        """State to go on from: the checkpoint, the end of the ramp or the last that was sound, or the relaxed cell."""
+        """State to go on from: the checkpoint, the end of the ramp or the last that was sound, or the relaxed cell.
+
+        Parameters
+        ----------
+        relaxed, ramp
+            Give the relaxed cell and the ramp of the sample; the first chunk asks for them.
+        """
         if simulation.checkpoint is not None:
             return MDState.from_dict(simulation.checkpoint)
-        md = self.md_parameters(relaxed.composition, simulation)
-        if ramp is None:
-            return MDState.from_structure(relaxed, md)
-        return MDState.from_dict(ramp.checkpoint or {}).next_stage(md)
+        cell = relaxed()
+        md = self.md_parameters(cell.composition, simulation)
+        if (heated := ramp()) is None:
+            return MDState.from_structure(cell, md)
+        return MDState.from_dict(heated.checkpoint or {}).next_stage(md)
 
     def md_parameters(self, composition: Composition, simulation: TrajectoryDocument) -> MDParameters:
         """Parameters of the integrator, with the time step that the simulation was begun with."""

@@ -112,6 +112,8 @@ class MTLStore:
         What people query.
     frames
         Frames of molecular dynamics, float32, one file per chunk.
+    facts
+        What was found out in here and holds as long as the store is open.
 
     Notes
     -----
@@ -159,6 +161,7 @@ class MTLStore:
         self.database = client[database]
         self.owner = owner or Owner.alone()
         self._named_screening = screening
+        self.facts: set[tuple[str, ...]] = set()
         # Sees to indexes; None where nobody asked for any.
         self._ledger: IndexLedger | None = None
         self._release: Callable[[], object] = _nothing_to_release
@@ -168,6 +171,8 @@ class MTLStore:
             from mtl_flows.store.frames import FrameFiles
 
             self.frames = FrameFiles(self.database, self.owner)
+            if self._ledger is not None:
+                self._ledger.see_to(self.frames.pieces)
             return self.frames
         make = _class_of(name)
         if make is None:
@@ -196,6 +201,12 @@ class MTLStore:
         """Return the same store with the candidates and current clusterings of another screening."""
         store = type(self)(self.client, self.database.name, self.owner, screening)
         store._ledger = self._ledger
+        return store
+
+    def written_by(self, owner: Owner | None) -> Self:
+        """Return the same store for another writer; closing it has no effect."""
+        store = type(self)(self.client, self.database.name, owner, self._named_screening)
+        store._ledger, store.facts = self._ledger, self.facts
         return store
 
     @property

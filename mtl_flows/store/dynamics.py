@@ -183,8 +183,13 @@ class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
         renamed = self.raw.database[FORMER_IDS].find_one({"_id": key})
         return str(renamed["now"]) if renamed else key
 
-    def claim(self, key: str) -> TrajectoryDocument:
+    def claim(self, read: TrajectoryDocument) -> TrajectoryDocument:
         """Take a simulation over as it stands, and return it: nothing that another owner still writes will move it.
+
+        Parameters
+        ----------
+        read
+            The simulation as it was read by whoever claims it, in the same job.
 
         Raises
         ------
@@ -192,11 +197,11 @@ class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
             If the work of whoever claims it was given to another worker.
         """
         while True:
-            standing = self.get(key)
             self.owner.check()  # after reading: whoever is given this work claims it, and changes what was read
-            claimed = self.raw.update_one(_stands(standing), {"$set": {"owner": self.owner.token}})
+            claimed = self.raw.update_one(_stands(read), {"$set": {"owner": self.owner.token}})
             if claimed.matched_count:
-                return standing.model_copy(update={"owner": self.owner.token})
+                return read.model_copy(update={"owner": self.owner.token})
+            read = self.get(read.id)
 
     def advance(self, before: TrajectoryDocument, after: TrajectoryDocument) -> TrajectoryDocument:
         """Move a record on by one revision; if another job moved it on from `before`, return what it wrote.
@@ -210,14 +215,13 @@ class TrajectoryCollection(SampleCollection[TrajectoryDocument]):
             If the work of this writer was given to another worker.
         """
         moved = after.model_copy(update={"revision": before.revision + 1, "owner": self.owner.token})
-        fields = self._sized(moved)
-        while True:
-            standing = self.get(before.id)
+        fields, standing = self._sized(moved), before
+        while standing.revision == before.revision:
             self.owner.check()  # after reading, as in `claim`
-            if standing.revision != before.revision:
-                return standing
             if self.raw.replace_one(_stands(standing), fields).matched_count:
                 return moved
+            standing = self.get(before.id)
+        return standing
 
     def disown(self, key: str) -> None:
         """Change the owner of a simulation to nobody: writes on their way find the record changed."""

@@ -6,13 +6,27 @@ from typing import Any
 from uuid import uuid4
 
 import gridfs
-from gridfs.errors import CorruptGridFile, FileExists, NoFile
+from gridfs.errors import CorruptGridFile, NoFile
+from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from mtl_flows.errors import DynamicsError
+from mtl_flows.schemas.base import Document, utc_now
 from mtl_flows.schemas.dynamics import BlockRecord
+from mtl_flows.store.collection import DocumentCollection
 from mtl_flows.store.dynamics import TrajectoryCollection
 from mtl_flows.store.owner import Owner
+
+_PIECE_BYTES = gridfs.DEFAULT_CHUNK_SIZE
+
+
+class FramePieces(DocumentCollection[Document]):
+    """The pieces of blocks, as GridFS keeps them."""
+
+    name = "frames.chunks"
+    model = Document
+    indexes = (IndexModel([("files_id", ASCENDING), ("n", ASCENDING)], unique=True),)
 
 
 class FrameFiles:
@@ -27,6 +41,7 @@ class FrameFiles:
         self._files = gridfs.GridFS(database, "frames")
         self._notes = database["frames.pending"]
         self._owner = owner or Owner.alone()
+        self.pieces = FramePieces(database, self._owner)
 
     def write(
         self, simulation_id: str, first_step: int, data: bytes, n_frames: int, *, revision: int = 0
@@ -51,15 +66,32 @@ class FrameFiles:
                 }
             )
             try:
-                self._files.put(data, _id=file_id, simulation=simulation_id, sha256=digest)
-                break
-            except FileExists:
+                self._put(file_id, data, {"simulation": simulation_id, "sha256": digest})
+                return BlockRecord(file_id=file_id, sha256=digest, n_frames=n_frames, n_bytes=len(data))
+            except (DuplicateKeyError, BulkWriteError):
                 pass  # a piece was written twice, across an outage: under another name then, and this one is swept
-        if not self._notes.find_one({"_id": file_id}, {"_id": 1}):
-            self._files.delete(
-                file_id
-            )  # swept while it was on its way: the record cannot move to it any more
-        return BlockRecord(file_id=file_id, sha256=digest, n_frames=n_frames, n_bytes=len(data))
+
+    def _put(self, file_id: str, data: bytes, metadata: dict[str, str]) -> None:
+        """Write a file as GridFS keeps it; the driver would ask each time whether there are indexes."""
+        pieces = [data[start : start + _PIECE_BYTES] for start in range(0, len(data), _PIECE_BYTES)]
+        if pieces:
+            self.pieces.raw.insert_many(
+                {"files_id": file_id, "n": n, "data": piece} for n, piece in enumerate(pieces)
+            )
+        described = {"length": len(data), "chunkSize": _PIECE_BYTES, "uploadDate": utc_now()}
+        self._database["frames.files"].insert_one({"_id": file_id, **described, **metadata})
+
+    def forsake(
+        self, blocks: Iterable[BlockRecord], simulations: TrajectoryCollection, simulation_id: str
+    ) -> None:
+        """Delete those blocks of a writer whose work is lost that were swept while they were on their way.
+
+        No note tells of them any more, and the record can move to none of them. Whatever has a note is swept later.
+        """
+        noted, standing = self.noted(), simulations.blocks(simulation_id)
+        for block in blocks:
+            if block.file_id not in noted | standing.file_ids:
+                self._files.delete(block.file_id)
 
     def settle(self, blocks: Iterable[BlockRecord]) -> None:
         """Drop the notes of blocks that the record of their simulation points to."""

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from fireworks import FiretaskBase, explicit_serialize
+from fireworks.features.dupefinder import DupeFinderBase
 from jobflow import Flow, Response, job
 from pymongo import MongoClient
 
@@ -116,3 +117,14 @@ class Nothing(FiretaskBase):  # type: ignore[misc]
 
     def run_task(self, fw_spec):
         pass
+
+
+@explicit_serialize
+class SameSpec(DupeFinderBase):
+    """Fireworks with one specification share their launches."""
+
+    def verify(self, spec1, spec2):
+        return spec1 == spec2
+
+    def query(self, spec):
+        return {"launches": {"$ne": []}}

@@ -24,9 +24,11 @@ from launch_jobs import (
     two_steps,
 )
 from pymongo.errors import AutoReconnect
+from round_trips import Strike
 
 from mtl_flows.errors import DatabaseUnavailableError
-from mtl_flows.launch import heartbeat, rockets
+from mtl_flows.launch import heartbeat
+from mtl_flows.launch.brief import BriefLaunchPad
 from mtl_flows.launch.events import RocketOutcome, last_error
 from mtl_flows.launch.launchpad import job_store
 from mtl_flows.launch.names import LIGHT
@@ -171,37 +173,23 @@ def test_interrupted_job_is_ready_to_run_again(address, database, run, journal, 
     assert database.workflows.find_one()["state"] == "READY"
 
 
-def test_interruption_while_recording_the_end_waits(address, database, run, monkeypatch):
+def interrupt_at(command: str, collection: str) -> Strike:
+    return Strike(command, collection, lambda: os.kill(os.getpid(), signal.SIGINT))
+
+
+def test_interruption_while_recording_the_end_waits(address, database, run):
     """The signal strikes between two writes that belong together: the job ends, the next one does not start."""
     submit(two_steps(), address, name="sum")
-    refresh = rockets.LaunchPad._refresh_wf
-    calls = []
-
-    def refresh_under_fire(pad, fw_id):
-        calls.append(fw_id)
-        if len(calls) == 2:  # after the launch was recorded as completed
-            os.kill(os.getpid(), signal.SIGINT)
-        refresh(pad, fw_id)
-
-    monkeypatch.setattr(rockets.LaunchPad, "_refresh_wf", refresh_under_fire)
-    summary = run()
+    with interrupt_at("findAndModify", "workflows"):  # locked after the launch was recorded as completed
+        summary = run()
     assert (summary.interrupted, summary.completed, summary.returned) == (True, 1, 0)
     assert _states(database) == ["COMPLETED", "READY"]
 
 
-def test_interruption_during_checkout_gives_the_job_back(address, database, run, monkeypatch):
+def test_interruption_during_checkout_gives_the_job_back(address, database, run):
     submit(two_steps(), address, name="sum")
-    refresh = rockets.LaunchPad._refresh_wf
-    calls = []
-
-    def refresh_under_fire(pad, fw_id):
-        calls.append(fw_id)
-        if len(calls) == 1:
-            os.kill(os.getpid(), signal.SIGINT)
-        refresh(pad, fw_id)
-
-    monkeypatch.setattr(rockets.LaunchPad, "_refresh_wf", refresh_under_fire)
-    summary = run()
+    with interrupt_at("update", "workflows"):  # which takes notice that the job runs
+        summary = run()
     assert (summary.interrupted, summary.completed, summary.returned) == (True, 0, 1)
     assert _states(database) == ["READY", "WAITING"]
 
@@ -258,7 +246,7 @@ def test_running_job_gives_signs_of_life(address, run, journal, monkeypatch):
         raise AutoReconnect("the server is away")
 
     monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 0.02)
-    monkeypatch.setattr(rockets.LaunchPad, "ping_launch", lose_every_sign)
+    monkeypatch.setattr(BriefLaunchPad, "beat", lose_every_sign)
     submit(note(str(journal), "slow", 0.3), address, name="slow")
     assert run().completed == 1
     assert signs.count("heartbeat 1") > 3

@@ -79,7 +79,7 @@ def test_records_of_earlier_versions_move_as_well(store: MTLStore) -> None:
     stored = start.to_mongo()
     del stored["owner"], stored["revision"]
     store.dynamics.raw.insert_one(stored)
-    claimed = store.dynamics.claim(start.id)
+    claimed = store.dynamics.claim(store.dynamics.get(start.id))
     assert (claimed.owner, claimed.revision) == (store.owner.token, 0)
     store.dynamics.raw.update_one({}, {"$unset": {"owner": 1}})
     assert store.dynamics.advance(start, start.model_copy(update={"steps_done": 50})).revision == 1
@@ -98,7 +98,10 @@ class Handed:
 def test_of_two_that_own_their_work_the_faster_wins_whoever_claimed_last(store: MTLStore) -> None:
     other = MTLStore(store.client, store.database.name)
     store.dynamics.add([simulation()])
-    mine, theirs = store.dynamics.claim("x.r1:800K"), other.dynamics.claim("x.r1:800K")
+    mine, theirs = (
+        store.dynamics.claim(store.dynamics.get("x.r1:800K")),
+        other.dynamics.claim(other.dynamics.get("x.r1:800K")),
+    )
     moved = store.dynamics.advance(mine, mine.model_copy(update={"steps_done": 50}))
     assert (moved.steps_done, moved.owner) == (50, store.owner.token)
     assert other.dynamics.advance(theirs, theirs.model_copy(update={"steps_done": 60})) == moved
@@ -108,11 +111,11 @@ def test_who_was_given_the_work_is_not_disturbed_by_who_had_it(store: MTLStore) 
     work = Handed()
     late = MTLStore(store.client, store.database.name, Owner("late", work.holds))
     store.dynamics.add([simulation()])
-    begun = late.dynamics.claim("x.r1:800K")
+    begun = late.dynamics.claim(late.dynamics.get("x.r1:800K"))
     work.owned = False
-    taken = store.dynamics.claim("x.r1:800K")
+    taken = store.dynamics.claim(store.dynamics.get("x.r1:800K"))
     with pytest.raises(OwnershipLostError, match="another worker"):
-        late.dynamics.claim("x.r1:800K")
+        late.dynamics.claim(late.dynamics.get("x.r1:800K"))
     with pytest.raises(OwnershipLostError):
         late.dynamics.advance(begun, begun.model_copy(update={"steps_done": 50}))
     with pytest.raises(OwnershipLostError):
@@ -127,7 +130,7 @@ def test_a_write_already_on_its_way_finds_the_record_taken_over(store: MTLStore)
 
     def yes_then_suspended() -> bool:
         if store.dynamics.get("x.r1:800K").owner == "late":
-            store.dynamics.claim("x.r1:800K")
+            store.dynamics.claim(store.dynamics.get("x.r1:800K"))
             return True
         return False
 

@@ -74,7 +74,7 @@ def test_who_has_ended_cannot_point_to_swept_blocks_any_more(store: MTLStore) ->
     """Its last write may be on its way when its blocks are swept."""
     store.dynamics.add([simulation()])
     ended = MTLStore(store.client, store.database.name, Owner("ended"))
-    begun = ended.dynamics.claim("x.r1:800K")
+    begun = ended.dynamics.claim(ended.dynamics.get("x.r1:800K"))
     ended.frames.write("x.r1:800K", 0, b"lost", 1)
     store.frames.sweep(store.dynamics, lambda token: token == "ended")
     standing = {"_id": begun.id, "owner": begun.owner, "revision": begun.revision}
