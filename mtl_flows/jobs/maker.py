@@ -1,7 +1,8 @@
 """Base of the Makers here: parameters stay records, also after a trip through the database."""
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import get_type_hints
+from functools import cache
+from typing import Any, get_type_hints
 
 from jobflow import Maker
 from pydantic import TypeAdapter
@@ -15,8 +16,15 @@ class RecordMaker(Maker):
     """
 
     def __post_init__(self) -> None:
-        kinds = get_type_hints(type(self))
-        for declared in fields(self):
-            kind, value = kinds[declared.name], getattr(self, declared.name)
-            if is_dataclass(kind) and isinstance(value, dict):
-                setattr(self, declared.name, TypeAdapter(kind).validate_python(value))
+        for name, adapter in _records_of(type(self)).items():
+            value = getattr(self, name)
+            if isinstance(value, dict):
+                setattr(self, name, adapter.validate_python(value))
+
+
+@cache
+def _records_of(maker: type[RecordMaker]) -> dict[str, TypeAdapter[Any]]:
+    """What reads the fields of a Maker that are records; a job is read several times on its way."""
+    kinds = get_type_hints(maker)
+    names = [declared.name for declared in fields(maker) if is_dataclass(kinds[declared.name])]
+    return {name: TypeAdapter(kinds[name]) for name in names}

@@ -77,6 +77,8 @@ class CalculatorEngine:
         Floating-point type of the model.
     n_threads
         Threads of the tensor library; more than one is slower on a shared machine.
+    is_stateless
+        Whether its calculator keeps nothing of what it evaluated before, so that one serves many chunks.
     takes
         Names of the settings it takes; None if nobody knows which its constructor has.
     settings
@@ -99,6 +101,7 @@ class CalculatorEngine:
     precision: str = "float64"
     relaxes_hulls: bool = True
     n_threads: int = 1
+    is_stateless: bool = False
     takes: frozenset[str] | None = frozenset()
     settings: dict[str, Any] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
 """atomate2's force-field Makers with the calculator of an engine: relaxation, and dynamics in restartable chunks."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from ase.calculators.calculator import Calculator
@@ -19,6 +19,9 @@ from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.soundness import POSITION_ERRORS
 from mtl_flows.simulation.state import MDState
 from mtl_flows.simulation.thermostats import BussiThermostat
+
+_KEPT: Final[dict[str, Calculator]] = {}
+"""The calculator of the last chunk, by its recipe: loading a model takes as long as several steps."""
 
 
 @dataclass
@@ -99,6 +102,8 @@ class EngineMDMaker(ForceFieldMDMaker):  # type: ignore[misc]
         The one set of parameters; what atomate2 asks for follows from it.
     n_threads
         Threads of the tensor library.
+    kept_as
+        Name under which the calculator is kept for the next chunk in this process; empty if each has one of its own.
     """
 
     name: str = "MD chunk"
@@ -106,6 +111,7 @@ class EngineMDMaker(ForceFieldMDMaker):  # type: ignore[misc]
     zero_linear_momentum: bool = True
     stage: MDParameters = field(default_factory=MDParameters)
     n_threads: int = 1
+    kept_as: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,6 +129,7 @@ class EngineMDMaker(ForceFieldMDMaker):  # type: ignore[misc]
             calculator_kwargs=engine.arguments_here,
             stage=stage,
             n_threads=engine.n_threads,
+            kept_as=engine.recipe if engine.is_stateless else "",
         )
 
     def run_chunk(self, start: MDState, sink: FrameSink, *, max_steps: int) -> ChunkResult:
@@ -132,8 +139,15 @@ class EngineMDMaker(ForceFieldMDMaker):  # type: ignore[misc]
 
     def _get_calculator(self) -> Calculator:
         set_torch_threads(self.n_threads)
+        if self.kept_as in _KEPT:
+            _KEPT[self.kept_as].reset()
+            return _KEPT[self.kept_as]
         with building(str(self.calculator_meta)):
-            return super()._get_calculator()
+            calculator = super()._get_calculator()
+        if self.kept_as:
+            _KEPT.clear()  # one model in memory is enough
+            _KEPT[self.kept_as] = calculator
+        return calculator
 
 
 def _import_document(path: str) -> dict[str, str]:

@@ -41,8 +41,25 @@ def test_dynamics_is_atomate2s_maker_under_the_parameters_of_the_stage() -> None
     assert maker.dynamics is BussiThermostat
 
 
-def test_an_engine_runs_the_chunks_that_its_calculator_gives() -> None:
-    engine, start = calculator("md_calculators.Waves"), MDState.from_structure(antiperovskite(2, 1, 1), RAMP)
+def test_a_calculator_without_a_memory_serves_one_chunk_after_the_other() -> None:
+    engine = replace(calculator("md_calculators.Waves"), is_stateless=True)
+    first = EngineMDMaker.of(engine, RAMP).calculator
+    first.results["energy"] = 1.0
+    again = EngineMDMaker.of(engine, replace(RAMP, seed=5)).calculator
+    assert again is first
+    assert again.results == {}
+    assert EngineMDMaker.of(replace(engine, name="another"), RAMP).calculator is not first
+    assert EngineMDMaker.of(engine, RAMP).calculator is not first  # one is kept, the last
+    with_memory = calculator("md_calculators.Waves")
+    assert (
+        EngineMDMaker.of(with_memory, RAMP).calculator is not EngineMDMaker.of(with_memory, RAMP).calculator
+    )
+
+
+@pytest.mark.parametrize("is_stateless", [False, True])
+def test_an_engine_runs_the_chunks_that_its_calculator_gives(is_stateless: bool) -> None:
+    engine = replace(calculator("md_calculators.Waves"), is_stateless=is_stateless)
+    start = MDState.from_structure(antiperovskite(2, 1, 1), RAMP)
     frames, whole = MemoryFrameSink(), MemoryFrameSink()
     state = start
     while state.step < RAMP.n_steps:

@@ -14,4 +14,5 @@ ENGINE = CalculatorEngine(
     package="chgnet",
     energy_scale=MP2020_GGA,
     precision="float32",
+    is_stateless=True,
 )

@@ -22,4 +22,5 @@ ENGINE = CalculatorEngine(
     energy_scale=RAW_PBE,
     energy_scales={"7net-l3i5": RAW_PBE, "7net-mf-0": RAW_PBE},
     precision="float32",
+    is_stateless=True,
 )
