@@ -16,7 +16,7 @@ class RecordMaker(Maker):
     """
 
     def __post_init__(self) -> None:
-        for name, adapter in _records_of(type(self)).items():
+        for name, adapter in _records_of(type(self)).items():  # type: ignore[arg-type]
             value = getattr(self, name)
             if isinstance(value, dict):
                 setattr(self, name, adapter.validate_python(value))

@@ -10,14 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from fireworks import Firework, FWorker
+from fireworks import FWorker
 from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import create_datestamp_dir
 from pymongo.errors import PyMongoError
 
 from mtl_flows.errors import DatabaseUnavailableError, MTLError
 from mtl_flows.jobs.context import store_kept_open
-from mtl_flows.launch.brief import BriefLaunchPad
 from mtl_flows.launch.checkout import Checkout
 from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
 from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, as_time, last_error
@@ -29,6 +28,7 @@ from mtl_flows.launch.outage_note import note_outage
 from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.process import WorkerProcess
 from mtl_flows.launch.recover import mend
+from mtl_flows.launch.worker_pad import WorkerLaunchPad
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.patience import NO_SPACE, PATIENCE_S, Patience, why_cut_off
@@ -97,55 +97,6 @@ class WorkOrder:
     wait: bool = False
     patience_s: float = PATIENCE_S
     query: Mapping[str, Any] = field(default_factory=dict)
-
-
-class WorkerLaunchPad(BriefLaunchPad):
-    """A LaunchPad that knows what its worker is doing."""
-
-    interruption: Interruption
-    patience: Patience
-    checkout: Checkout | None = None
-    on_checkout: Callable[[Checkout], None]
-    on_unreadable: Callable[[int, Exception], None]
-
-    def checkout_fw(self, *args: Any, **kwargs: Any) -> tuple[Firework | None, int | None]:
-        """Take a Firework, remember and announce it."""
-        with self.interruption.shield():
-            firework, launch_id = super().checkout_fw(*args, **kwargs)
-            if firework is not None and launch_id is not None:
-                self.checkout = Checkout(firework, launch_id, Path.cwd(), time.monotonic())
-                self.on_checkout(self.checkout)
-        self.interruption.check()
-        return firework, launch_id
-
-    def get_fw_by_id(self, fw_id: int) -> Firework:
-        """Read a Firework; FireWorks lets one that cannot be read fizzle without a word."""
-        try:
-            return super().get_fw_by_id(fw_id)
-        except Exception as error:
-            self.on_unreadable(fw_id, error)
-            raise
-
-    def complete_launch(self, launch_id: int, *args: Any, **kwargs: Any) -> Any:
-        """Record how a job ended, unless it has not: what waited for the database in vain is given back.
-
-        How a job ended that was given to another worker meanwhile is nobody's concern.
-        """
-        with self.interruption.shield():
-            mine = self.checkout
-            if mine is None or mine.launch_id != launch_id:
-                return super().complete_launch(launch_id, *args, **kwargs)
-            if self.patience.exhausted or mine.waits_for:
-                return None
-            ended = super().complete_launch(launch_id, *args, **kwargs)
-            mine.lost = ended is None
-            mine.completed = ended is not None and ended["state"] == "COMPLETED"
-            return ended
-
-    def ping_launch(self, *args: Any, **kwargs: Any) -> None:
-        """Give a sign of life; one that does not get through must not end the heartbeat."""
-        with suppress(PyMongoError):
-            super().ping_launch(*args, **kwargs)
 
 
 def run_rockets(connection: Connection, order: WorkOrder, budget: Budget, on_event: EventCallback) -> bool:

@@ -83,8 +83,7 @@ _OF_A_SCREENING: Final = {"clusterings", "candidates"}
 class MTLStore:
     """Typed access to everything the framework keeps.
 
-    `open` it (settings of the working directory) or `connect` (an address), in a ``with`` block or with `close` at the
-    end; a store that is forgotten closes with the program.
+    `open` it (settings of the working directory) or `connect` (an address), in a ``with`` block or with `close`.
 
     Attributes
     ----------
@@ -113,7 +112,7 @@ class MTLStore:
     frames
         Frames of molecular dynamics, float32, one file per chunk.
     facts
-        What was found out in here and holds as long as the store is open.
+        What was found out and holds as long as the store is open.
 
     Notes
     -----
@@ -162,8 +161,7 @@ class MTLStore:
         self.owner = owner or Owner.alone()
         self._named_screening = screening
         self.facts: set[tuple[str, ...]] = set()
-        # Sees to indexes; None where nobody asked for any.
-        self._ledger: IndexLedger | None = None
+        self._ledger: IndexLedger | None = None  # sees to indexes, if any are wanted
         self._release: Callable[[], object] = _nothing_to_release
 
     def __getattr__(self, name: str) -> Any:
@@ -199,13 +197,14 @@ class MTLStore:
 
     def under(self, screening: str) -> Self:
         """Return the same store with the candidates and current clusterings of another screening."""
-        store = type(self)(self.client, self.database.name, self.owner, screening)
-        store._ledger = self._ledger
-        return store
+        return self._shared(self.owner, screening)
 
     def written_by(self, owner: Owner | None) -> Self:
-        """Return the same store for another writer; closing it has no effect."""
-        store = type(self)(self.client, self.database.name, owner, self._named_screening)
+        """Return the same store for another writer."""
+        return self._shared(owner, self._named_screening)
+
+    def _shared(self, owner: Owner | None, screening: str) -> Self:
+        store = type(self)(self.client, self.database.name, owner, screening)
         store._ledger, store.facts = self._ledger, self.facts
         return store
 
