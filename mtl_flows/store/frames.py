@@ -75,7 +75,7 @@ class FrameFiles:
         """Write a file as GridFS keeps it; the driver would ask each time whether there are indexes."""
         pieces = [data[start : start + _PIECE_BYTES] for start in range(0, len(data), _PIECE_BYTES)]
         if pieces:
-            self.pieces.raw.insert_many(
+            self._database[FramePieces.name].insert_many(
                 {"files_id": file_id, "n": n, "data": piece} for n, piece in enumerate(pieces)
             )
         described = {"length": len(data), "chunkSize": _PIECE_BYTES, "uploadDate": utc_now()}
