@@ -34,16 +34,16 @@ def address_of(pad: "LaunchPad") -> Connection:
 
 
 class ServerAddress(NamedTuple):
-    """Where the server is, who asks, and how writes are acknowledged where the URI does not say."""
+    """Where the server is, who asks, and what else a client is told where the URI does not say."""
 
     uri: str
     credentials: dict[str, str]
-    write_concern: dict[str, Any]
+    options: dict[str, Any]
 
     @property
     def client_options(self) -> dict[str, Any]:
         """Arguments of a client beside the URI."""
-        return {**self.write_concern, **self.credentials}
+        return {**self.options, **self.credentials}
 
     @classmethod
     def of(cls, connection: Connection) -> "ServerAddress":
@@ -52,9 +52,9 @@ class ServerAddress(NamedTuple):
         userinfo, _, hosts = parts.netloc.rpartition("@")
         uri = urlunsplit(parts._replace(netloc=hosts))
         if not userinfo:
-            return cls(uri, {}, connection.write_concern)
+            return cls(uri, {}, connection.client_options)
         user, separator, password = userinfo.partition(":")
         credentials = {"username": unquote_plus(user)}
         if separator:
             credentials["password"] = unquote_plus(password)
-        return cls(uri, credentials, connection.write_concern)
+        return cls(uri, credentials, connection.client_options)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from fireworks import LaunchPad
 
 from mtl_flows.launch.events import as_time
-from mtl_flows.launch.launchpad import job_store, launchpad
+from mtl_flows.launch.launchpad import job_store, launchpad, open_launchpad
 from mtl_flows.launch.lost import ServerClock
 from mtl_flows.launch.submit import OVER
 from mtl_flows.store.connection import Connection
@@ -63,7 +63,7 @@ def prune(
         If no server answers.
     """
     told = []
-    pad = launchpad(connection)
+    pad = open_launchpad(connection) if dry_run else launchpad(connection)  # who may only read can ask
     try:
         with MTLStore.connect(connection) as store:
             if "ramps" in kinds:

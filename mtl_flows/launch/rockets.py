@@ -38,6 +38,7 @@ FWORKER_NAME = "mtl"
 CREW_FIELD = "mtl_crew"
 
 _IDLE_S = 0.5
+_LEAST_ROOM_BYTES = 1 << 20
 IN_TRANSITION = timedelta(seconds=10)
 
 
@@ -288,10 +289,12 @@ class RocketWorker:
         return self.pad.checkout
 
     def _new_folder(self) -> Path:
+        """Make the folder of the next job, which has room for what is written there before the job begins."""
         folder = Path(create_datestamp_dir(self.order.folder, self.pad.m_logger, prefix="launcher_"))
         try:
+            (folder / OUTPUT_FILE).write_bytes(bytes(_LEAST_ROOM_BYTES))
             for name in (OUTPUT_FILE, ERROR_FILE):
-                (folder / name).touch()
+                (folder / name).write_bytes(b"")
         except OSError:
             _remove_unused(folder)
             raise

@@ -18,8 +18,8 @@ from mtl_flows.store import swap
 from mtl_flows.store.mongod import EmbeddedServer
 from mtl_flows.store.patience import UNAUTHORIZED, patiently, why_away
 
-_WRITE_CONCERN = {"w": "majority", "journal": True}
-_DEFAULTS = {**_WRITE_CONCERN, "serverSelectionTimeoutMS": 5000}
+_OPTIONS = {"w": "majority", "journal": True, "socketTimeoutMS": 600_000}
+_DEFAULTS = {**_OPTIONS, "serverSelectionTimeoutMS": 5000}
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,13 @@ class Connection:
         return f"Connection({self.redacted!r})"
 
     @property
-    def write_concern(self) -> dict[str, Any]:
-        """Options of a client that wait for a majority of the servers and their journals, where the URI says nothing.
+    def client_options(self) -> dict[str, Any]:
+        """What clients are told where the URI says nothing: to wait for a majority of the servers and their journals.
 
-        ``journal`` alone would turn the server's default of a majority into one server.
+        ``journal`` alone would turn the server's default of a majority into one server. What is sent into a network
+        that swallows it is given up after ten minutes; the driver by itself would wait for ever.
         """
-        return self.unless_said(_WRITE_CONCERN)
+        return self.unless_said(_OPTIONS)
 
     def unless_said(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Those options of a client of which the URI says nothing."""

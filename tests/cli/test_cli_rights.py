@@ -64,12 +64,37 @@ def as_user(mtl_here: Mtl, guarded_port: int) -> Callable[..., Answer]:
         ("db", "status"),
         ("job", "list"),
         ("release", "list"),
+        ("rejection", "list"),
+        ("screening", "show"),
+        ("campaign", "list"),
+        ("whatif", "--r", "4.5"),
+        ("plot", "funnel", "-o", "funnel.png"),
+        ("query", "--all", "--csv", "-o", "rows.csv"),
+        ("backup", "all.backup"),
+        ("prune",),
     ],
     ids=lambda command: command[0],
 )
 def test_who_may_only_read_can_ask(as_user: Callable[..., Answer], command: tuple[str, ...]) -> None:
     answer = as_user("reader", *command)
     assert (answer.code, "error" in answer.err) == (0, False), answer.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("label", structure_document("li3n").material_id, "--known"),
+        ("query", "--all", "--full"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_who_may_only_read_is_told_which_right_lacks(
+    as_user: Callable[..., Answer], command: tuple[str, ...]
+) -> None:
+    answer = as_user("reader", *command)
+    assert (answer.code, answer.err.count("\n")) == (4, 1), answer.err
+    assert "the user lacks a right" in answer.err
+    assert "readWrite" in answer.err
 
 
 def test_reading_makes_nothing(mtl_here: Mtl, guarded_port: int) -> None:

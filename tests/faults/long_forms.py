@@ -125,7 +125,7 @@ def struck(
                     time.sleep(seconds)
                     site.mend()
             told = outcome(site.address, expected, ended([process]))
-        waits = (folder / "at work" / "worker0").read_text(errors="replace").count("database is back")
+        waits = (folder / "at work" / "worker0").read_text(errors="replace").count(" after ")
         missed = f"; not met: {', '.join(sorted(left))}" if left else ""
         return f"{len(met)} of {seconds:g} s{missed}; the worker waited {waits} times: {told}"
 
@@ -261,14 +261,15 @@ FORMS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
     "away-60": partial(struck, make=sites.killed, seconds=60),
     "away-600": partial(struck, make=sites.killed, seconds=600, kinds=("at",)),
     "cut-5": partial(struck, make=sites.cut, seconds=5),
-    "cut-60": partial(struck, make=sites.cut, seconds=60),
     "swallowed-5": partial(struck, make=sites.swallowed, seconds=5),
     "swallowed-60": partial(struck, make=sites.swallowed, seconds=60),
-    "held-60": partial(struck, make=sites.held, seconds=60),
+    "held-60": partial(struck, make=sites.held, seconds=60, kinds=("at",)),
     "password-5": partial(struck, make=sites.refused("password"), seconds=5),
     "user-5": partial(struck, make=sites.refused("user"), seconds=5),
     "role-5": partial(struck, make=sites.refused("role"), seconds=5),
-    "full-90": partial(struck, make=sites.full_disk, seconds=90),
+    "full-90": partial(
+        struck, make=sites.full_disk, seconds=90, kinds=("screening batch", "at", "Arrhenius fit")
+    ),
     "full-launches-5": partial(struck, make=sites.full_launches, seconds=5),
     "kills": kills,
     "failovers": failovers,

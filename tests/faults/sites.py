@@ -17,6 +17,7 @@ from servers import IMPATIENT, kill
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.mongod import EmbeddedServer
 
+_FILES = 4000
 USER, PASSWORD, DATABASE = "worker", "secret", "mtl"
 
 
@@ -135,10 +136,10 @@ def refused(how: str) -> MakeSite:
 
 
 @contextmanager
-def small_disk(folder: Path, size_MB: int, inodes: int = 0) -> Iterator["SmallDisk"]:
+def small_disk(folder: Path, size_MB: int) -> Iterator["SmallDisk"]:
     """A file system of its own in memory; needs `in_namespace`."""
     folder.mkdir(parents=True)
-    options = f"size={size_MB}m" + (f",nr_inodes={inodes}" if inodes else "")
+    options = f"size={size_MB}m,nr_inodes={_FILES}"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "small", str(folder)], check=True)
     try:
         yield SmallDisk(folder)
@@ -163,7 +164,7 @@ class SmallDisk:
             while True:
                 file.write(bytes(1))
         with suppress(OSError):
-            for number in range(10**6):
+            for number in range(_FILES):
                 (self._ballast / str(number)).touch()
 
     def clear(self) -> None:
@@ -191,7 +192,7 @@ def full_launches(folder: Path) -> Iterator[Site]:
     server = EmbeddedServer(folder / "server")
     address = Connection.parse(f"{server.start().uri}?{IMPATIENT}", DATABASE)
     try:
-        with small_disk(folder / "at work" / ".mtl" / "launches", size_MB=16, inodes=2000) as disk:
+        with small_disk(folder / "at work" / ".mtl" / "launches", size_MB=16) as disk:
             yield Site(address, address.uri, disk.fill, disk.clear)
     finally:
         server.stop()

@@ -11,9 +11,28 @@ from jobflow import Flow
 from launch_jobs import spread_owners, tell_owner
 from pydantic import SecretStr
 
+from mtl_flows.launch.launchpad import job_store, open_launchpad
 from mtl_flows.launch.submit import submit
 from mtl_flows.launch.templates import write_templates
 from mtl_flows.settings import Settings
+from mtl_flows.store.connection import Connection
+
+
+def test_no_client_waits_for_ever_for_what_a_network_has_swallowed(address):
+    pad, outputs = open_launchpad(address), job_store(address)
+    blobs = outputs.additional_stores["data"]
+    with address.client() as client:
+        clients = [
+            client,
+            pad.connection,
+            outputs.docs_store._coll.database.client,
+            blobs._files_collection.database.client,
+        ]
+        assert {c.options.pool_options.socket_timeout for c in clients} == {600}
+    pad.connection.close()
+    outputs.close()
+    with Connection.parse(f"{address.uri}?socketTimeoutMS=5000", address.database).client() as client:
+        assert client.options.pool_options.socket_timeout == 5
 
 
 @pytest.mark.parametrize(
