@@ -1,12 +1,14 @@
 """Fixtures that every room shares: a real mongod for the session, a fresh database for each test."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from fake_cluster import FakeCluster
+from memory import in_memory
 
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -51,8 +53,12 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    with EmbeddedServer(folder / "mongod").lease() as server:
+    home = in_memory(folder / "mongod")
+    embedded = EmbeddedServer(home)
+    with embedded.lease() as server:
         yield server.uri
+    if not embedded.status().running:  # nobody else uses it
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A mongod that asks for a password."""
 
+import shutil
 import socket
 import subprocess
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from memory import in_memory
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 
@@ -18,12 +20,14 @@ _PATIENCE_S = 180.0
 @contextmanager
 def guarded_mongod(folder: Path, user: str, password: str) -> Iterator[int]:
     """Start a mongod in a folder, with one user who may do everything; give its port."""
+    home = in_memory(folder)
+    home.mkdir(exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
         [
-            *(mongod_binary(), "--auth", "--dbpath", folder, "--logpath", folder / "log"),
+            *(mongod_binary(), "--auth", "--dbpath", home, "--logpath", home / "log"),
             *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ],
@@ -42,3 +46,4 @@ def guarded_mongod(folder: Path, user: str, password: str) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait()
+        shutil.rmtree(home)

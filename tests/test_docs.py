@@ -35,9 +35,15 @@ BLOCKS = [
 @pytest.mark.filterwarnings("ignore:cd is deprecated")  # by jobflow's local manager
 @pytest.mark.parametrize(("page", "code"), BLOCKS)
 def test_python_examples_run(
-    page: Path, code: str, project: Path, capsys: pytest.CaptureFixture[str]
+    page: Path,
+    code: str,
+    address: Connection,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (project / ".mtl").mkdir()  # an example that opens the store gets an embedded server of its own
+    (project / ".mtl").mkdir()
+    monkeypatch.setenv("MTL_MONGO_URI", address.uri)  # an embedded server for each would be made of indexes
     exec(compile(code, str(page), "exec"), {"__name__": "example"})
     assert capsys.readouterr().err == ""
 

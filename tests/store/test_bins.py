@@ -1,8 +1,9 @@
 """Bins of limited fields: no row within limits is missed, and wide and narrow limits cost little."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from test_candidates import candidate
 
 from mtl_flows import CandidateFilter, Range
+from mtl_flows.schemas.candidates import CandidateDocument
 from mtl_flows.store.bins import BINNED, NO_VALUE
+from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
 N_ROWS = 6000
@@ -37,8 +40,7 @@ def test_bins_are_where_they_say() -> None:
     assert lengths.within(4.0, 3.0) == []
 
 
-@pytest.fixture
-def table(store: MTLStore) -> MTLStore:
+def rows_as_generated(n_rows: int) -> Iterator[CandidateDocument]:
     """Rows as generated structures give them: whole families without a row within the limits have the best priority."""
     drawn = random.Random(0)
 
@@ -52,8 +54,17 @@ def table(store: MTLStore) -> MTLStore:
             "priority": 0.9 if r_connected_A > 5 else drawn.choice((None, drawn.uniform(0, 0.8))),
         }
 
-    store.candidates.put(candidate(f"m{k:05}", **row(k)) for k in range(N_ROWS))
-    return store
+    return (candidate(f"m{k:05}", **row(k)) for k in range(n_rows))
+
+
+@pytest.fixture(scope="module")
+def table(mongo_uri: str) -> Iterator[MTLStore]:
+    """Many such rows, which nobody changes."""
+    address = Connection.parse(mongo_uri, f"mtl_test_{uuid4().hex[:12]}")
+    with MTLStore.connect(address) as store, address.client() as client:
+        store.candidates.put(rows_as_generated(N_ROWS))
+        yield store
+        client.drop_database(address.database)
 
 
 def examined(store: MTLStore, chosen: CandidateFilter) -> tuple[str, int, int]:
@@ -85,7 +96,8 @@ def test_narrow_limits_do_not_scan_the_table(table: MTLStore, other: tuple[Range
     assert rows < N_ROWS / 20
 
 
-def test_bins_leave_no_row_out(table: MTLStore) -> None:
+def test_bins_leave_no_row_out(store: MTLStore) -> None:
+    store.candidates.put(rows_as_generated(600))
     drawn = random.Random(1)
     for _ in range(50):
         ranges = []
@@ -96,14 +108,15 @@ def test_bins_leave_no_row_out(table: MTLStore) -> None:
         chosen = CandidateFilter(ranges=tuple(ranges))
         plain = {limited.field: limited.condition() for limited in ranges}
         order = {"priority": -1, "v3_over_d3": -1, "_id": 1}
-        expected = [found["_id"] for found in table.candidates.raw.find(plain).sort(order)]
-        assert [found.id for found in table.candidates.select(chosen)] == expected
+        expected = [found["_id"] for found in store.candidates.raw.find(plain).sort(order)]
+        assert [found.id for found in store.candidates.select(chosen)] == expected
 
 
-def test_rows_of_an_earlier_version_get_their_bins(table: MTLStore) -> None:
-    rows = table.candidates.raw
+def test_rows_of_an_earlier_version_get_their_bins(store: MTLStore) -> None:
+    store.candidates.put(rows_as_generated(600))
+    rows = store.candidates.raw
     before = list(rows.find(sort=[("_id", 1)]))
     rows.update_many({"r_connected_A": {"$lt": 4}}, {"$unset": {"bins": ""}})
-    table.ensure_indexes()
+    store.ensure_indexes()
     assert list(rows.find(sort=[("_id", 1)])) == before
     assert {"bins"} == before[0].keys() - candidate("a").to_mongo().keys()
