@@ -23,6 +23,8 @@ from mtl_flows.science.compounds.model import (
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
+# The same in C, five times as fast, where PyYAML was built with it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_compounds(path: str | Path) -> tuple[Compound, ...]:
@@ -42,7 +44,7 @@ def load_compounds(path: str | Path) -> tuple[Compound, ...]:
     """
     file = Path(path)
     try:
-        rows = yaml.safe_load(file.read_text(encoding="utf-8"))
+        rows = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"not a readable table of compounds: {error}", subject=str(file)) from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
