@@ -43,13 +43,15 @@ SIMULATED := li6ps5cl
 # Half an hour for a test that installs or simulates, where others have five minutes until a hang says where it is.
 LONG := -o faulthandler_timeout=1800
 
-# One thread for each process: the tests run two processes at a time. CONTRIBUTING.md says what runs where.
-test browser faults-short: export OMP_NUM_THREADS := 1
+# One thread for each process. Of three processes one waits at most times: for the server, for a worker, for a limit of time.
+# CONTRIBUTING.md says what runs where.
+PROCESSES ?= 3
+test browser faults-short tutorial: export OMP_NUM_THREADS := 1
 test: env
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n $(PROCESSES)
 
 # The report and the explorer in a headless Chromium.
 browser: env
@@ -62,9 +64,9 @@ faults-short: env
 faults: env
 	PYTHONPATH=tests $(BIN)/python tests/faults/long_forms.py $(FORMS)
 
-# What the tutorial, its notebook and other pages show of a terminal, as a reader would run it, with short simulations.
+# What the pages show of Python and of a terminal, the tutorial and its notebook too, with short simulations.
 tutorial: env
-	$(BIN)/python -m pytest $(LONG) -m tutorial tests/test_docs.py
+	$(BIN)/python -m pytest -n 2 $(LONG) -m tutorial tests/test_docs.py
 
 # The wheel with each extra alone, in environments of their own; ONLY="not dynamics" leaves PyTorch out.
 installation: env

@@ -32,6 +32,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.tutorial
 @pytest.mark.filterwarnings("ignore:cd is deprecated")  # by jobflow's local manager
 @pytest.mark.parametrize(("page", "code"), BLOCKS)
 def test_python_examples_run(
@@ -48,6 +49,7 @@ def test_python_examples_run(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.tutorial
 @pytest.mark.filterwarnings("ignore:cd is deprecated")  # by jobflow's local manager
 def test_the_notebook_runs_from_top_to_bottom(
     store: MTLStore, address: Connection, project: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,6 @@
 """A store that was lived in ends as a clean one that is given what is there now.
 
-Random sequences of what happens to a store: three of them by default, another number with ``SEQUENCES=20``.
+Random sequences of what happens to a store: two of them by default, another number with ``SEQUENCES=20``.
 """
 
 import os
@@ -300,7 +300,7 @@ def test_a_lived_in_store_ends_as_a_clean_one(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=int(asked or 3),
+            max_examples=int(asked or 2),
             stateful_step_count=8,
             derandomize=not asked,
             database=None,
