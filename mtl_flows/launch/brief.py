@@ -56,6 +56,8 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc]
             firework, launch_id = super().checkout_fw(fworker, launch_dir, firework.fw_id, host, ip, state)
             taken = () if firework is None else firework.launches
             self._in_hand = next((launch for launch in taken if launch.launch_id == launch_id), None)
+            if launch_id is not None:
+                self.beat(launch_id)
             return firework, launch_id
         launch_id = self.get_new_launch_id()
         launch = Launch(state, launch_dir, fworker, host, ip, launch_id=launch_id, fw_id=firework.fw_id)

@@ -144,7 +144,7 @@ def timeless(value: Any) -> Any:
 
 
 @given(lenient=st.booleans(), happenings=happenings)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_documents_are_those_of_fireworks(
     pads: Pads, lenient: bool, happenings: list[tuple[str, int]]
 ) -> None:
@@ -173,6 +173,8 @@ def test_what_is_unusual_is_left_to_fireworks(pads: Pads, tmp_path: Path) -> Non
         _, reserved = pad.reserve_fw(FWorker("w"), str(tmp_path), fw_id=1)
         _, launch_id = pad.checkout_fw(FWorker("w"), str(tmp_path), fw_id=1)
         assert launch_id == reserved
+        signed = SIGN_FIELD in pad.launches.find_one({"launch_id": launch_id})
+        assert signed == isinstance(pad, BriefLaunchPad)
         pad.complete_launch(launch_id, FWAction(stored_data={"large": "x" * 17_000_000}))
     plain, brief = map(documents, pads)
     for found in (plain, brief):
