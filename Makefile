@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
-.PHONY: env demo demo-long example test browser faults faults-short tutorial lanes gpu wheel installation lint docs clean
+.PHONY: env demo demo-long example test browser faults faults-short load tutorial lanes gpu wheel installation lint docs clean
 
 env: $(STAMP)
 
@@ -67,6 +67,10 @@ faults: env
 # What the pages show of Python and of a terminal, the tutorial and its notebook too, with short simulations.
 tutorial: env
 	$(BIN)/python -m pytest -n 2 $(LONG) -m tutorial tests/test_docs.py
+
+# Eight workers on many jobs, or questions beside writers: make load LOAD="light --jobs 500"; LOAD=--help tells more.
+load: env
+	PYTHONPATH=tests:tests/faults $(BIN)/python benchmarks/load.py $(LOAD)
 
 # The wheel with each extra alone, in environments of their own; ONLY="not dynamics" leaves PyTorch out.
 installation: env

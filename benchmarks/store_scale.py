@@ -84,12 +84,12 @@ def fill(store: MTLStore, folder: Path, n: int, workers: int) -> None:
         rebuild_candidates(store, p)
 
 
-def scatter_rows(store: MTLStore, n: int) -> None:
-    """Copy the rows of the screening under other names, their numbers scattered, until each of two has `n`."""
+def scatter_rows(store: MTLStore, n: int, screenings: tuple[str, ...] = ("Li", "tight")) -> None:
+    """Copy the rows of the screening under other names, their numbers scattered, until each of some has `n`."""
     rng = random.Random(0)
     originals = list(store.candidates.raw.find({"screening": "Li"}))
     scattered = ("r_connected_A", "d3_A", "v3_A", "v3_over_d3", "rho_cycles_published", "rho_cycles_text")
-    for screening in ("Li", "tight"):
+    for screening in screenings:
         copies = n - store.candidates.raw.count_documents({"screening": screening})
         numbers = iter(range(copies))
         while batch := list(islice(numbers, 2000)):

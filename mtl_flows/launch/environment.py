@@ -10,7 +10,7 @@ from typing import IO, Any
 import jobflow
 
 from mtl_flows.launch.heartbeat import heartbeats
-from mtl_flows.launch.insides import first_come_first_served, no_terminal_handlers
+from mtl_flows.launch.insides import first_come_first_served, no_terminal_handlers, prompt_locks
 from mtl_flows.launch.launchpad import job_store
 from mtl_flows.store.connection import Connection
 
@@ -37,6 +37,7 @@ def worker_environment(connection: Connection, folder: Path) -> Iterator[None]:
         _log_to(folder / LOG_FILE),
         heartbeats(),
         first_come_first_served(),
+        prompt_locks(),
     ):
         yield
 

@@ -5,13 +5,20 @@ from typing import Any
 from fireworks import LaunchPad
 from jobflow.core.store import JobStore
 from maggma.stores import GridFSStore, MongoStore
+from pymongo import ASCENDING, DESCENDING
 
 from mtl_flows.launch.address import ServerAddress
 from mtl_flows.launch.insides import ensure_counters
 from mtl_flows.launch.names import BLOBS, INPUTS_KEY, OUTPUTS, WORK_KEY
 from mtl_flows.store.connection import Connection
 
-_LAST_INDEX = f"metadata.{INPUTS_KEY}_1"
+# What a worker asks for: the next of the kinds that it takes. FireWorks' own indexes leave the kind out, and a worker
+# would look through all jobs that it does not take.
+_NEXT_JOB = [
+    *(("state", ASCENDING), ("spec._category", ASCENDING)),
+    *(("spec._priority", DESCENDING), ("created_on", ASCENDING)),
+]
+_LAST_INDEX = "mtl_next_job"
 
 
 def launchpad(connection: Connection) -> LaunchPad:
@@ -49,14 +56,15 @@ def prepare(pad: LaunchPad) -> LaunchPad:
 
     The counters go on behind the highest ids in use, so a lost counter never hands out an id twice.
     """
-    if _LAST_INDEX not in pad.workflows.index_information():
+    if _LAST_INDEX not in pad.fireworks.index_information():
         pad.tuneup()
         pad.workflows.create_index(
             f"metadata.{WORK_KEY}",
             unique=True,
             partialFilterExpression={f"metadata.{WORK_KEY}": {"$exists": True}},
         )
-        pad.workflows.create_index(f"metadata.{INPUTS_KEY}", sparse=True)  # where it stands, the others do
+        pad.workflows.create_index(f"metadata.{INPUTS_KEY}", sparse=True)
+        pad.fireworks.create_index(_NEXT_JOB, name=_LAST_INDEX)  # where it stands, the others do
     ensure_counters(pad)
     return pad
 

@@ -46,11 +46,15 @@ def fault(
 
 
 class ReplicaSet:
-    """Servers that hold the same data, of which one is the primary."""
+    """Servers that hold the same data, of which one is the primary.
 
-    def __init__(self, folder: Path, members: int = 3) -> None:
+    `oplog_MB` is how much a member may lag behind.
+    """
+
+    def __init__(self, folder: Path, members: int = 3, *, oplog_MB: int = 64) -> None:
         self.ports = [free_port() for _ in range(members)]
         self._folder = folder
+        self._oplog_MB = oplog_MB
         self._binary = mongod_binary()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -91,7 +95,7 @@ class ReplicaSet:
             "--logpath",
             str(data / "log"),
             "--oplogSize",
-            "64",
+            str(self._oplog_MB),
         ]
         command += [
             "--wiredTigerCacheSizeGB",

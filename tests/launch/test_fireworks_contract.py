@@ -3,10 +3,12 @@
 import logging
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fireworks import Firework, FWAction, FWorker, LaunchPad, Workflow
+from fireworks.core import launchpad as fw_launchpad
 from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import get_fw_logger
 from launch_jobs import Nothing
@@ -107,6 +109,33 @@ def test_jobs_are_taken_in_the_order_of_their_submission(pad: LaunchPad, tmp_pat
     with insides.first_come_first_served():
         taken = [pad.checkout_fw(FWorker("w"), str(tmp_path))[0].name for _ in range(5)]
     assert taken == ["a", "b", "c", "d", "e"]
+
+
+def test_a_locked_workflow_is_waited_for_and_looked_at_again_soon(
+    pad: LaunchPad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert(pad, chain("first", "second"))
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            pad.workflows.update_one({}, {"$unset": {"locked": True}})
+
+    for module in (insides, fw_launchpad):
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=sleep))
+    pad.workflows.update_one({}, {"$set": {"locked": True}})
+    with insides.prompt_locks():
+        with fw_launchpad.WFLock(pad, 1):
+            assert pad.workflows.find_one()["locked"] is True
+        assert len(waits) == 3
+        assert sum(waits) < 0.03
+        assert "locked" not in pad.workflows.find_one()
+        # Of a lock that nobody opens FireWorks' own says what it says.
+        pad.workflows.update_one({}, {"$set": {"locked": True}})
+        with pytest.raises(fw_launchpad.LockedWorkflowError), fw_launchpad.WFLock(pad, 2, 0.1, kill=False):
+            pass
+    assert fw_launchpad.WFLock is not insides._PromptLock
 
 
 def test_a_heartbeat_of_ones_own_is_started_and_stopped(

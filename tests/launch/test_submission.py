@@ -3,12 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from fireworks import FWorker
 from jobflow import Flow
 from launch_jobs import add, fail, light_and_heavy, note, two_steps
 
 from mtl_flows.errors import ConfigurationError, DocumentTooLargeError
+from mtl_flows.launch.categories import heavy
 from mtl_flows.launch.launchpad import job_store, launchpad
-from mtl_flows.launch.names import HEAVY, LIGHT
+from mtl_flows.launch.names import CATEGORIES, DYNAMICS, HEAVY, LIGHT
 from mtl_flows.launch.submit import Submission, submit, submit_all, work_key
 
 
@@ -166,6 +168,16 @@ def test_oversized_work_leaves_nothing_behind(address, database):
         submit(add("x" * 17_000_000, "y"), address, name="too much")
     assert database.workflows.count_documents({}) == 0
     assert database.fireworks.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("kinds", [[LIGHT], list(DYNAMICS), list(CATEGORIES)], ids=["light", "heavy", "any"])
+def test_the_next_job_of_a_kind_is_found_behind_many_of_another(address, database, kinds):
+    jobs = [heavy(add(n, 1)) for n in range(40)] + [add(n, 1) for n in range(40, 80)]
+    submit(Flow(jobs), address, name="heavy ones first")
+    asked = {**FWorker("mtl", category=kinds).query, "state": "READY"}
+    found = database.fireworks.find(asked).sort([("spec._priority", -1), ("created_on", 1)]).limit(1)
+    assert found.explain()["executionStats"]["totalDocsExamined"] == 1
+    assert next(found)["spec"]["_category"] == (LIGHT if kinds == [LIGHT] else HEAVY)
 
 
 def test_opening_the_launchpad_deletes_nothing(address, database):
