@@ -18,14 +18,15 @@ from statistics import median, quantiles
 
 from store_scale import fill, scatter_rows
 
-from mtl_flows.settings import Settings
 from mtl_flows.store.candidate_filter import CandidateFilter, Range
-from mtl_flows.store.connection import Connection, connection
+from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.freshness import freshness
+from mtl_flows.store.mongod import EmbeddedServer
 
 ORIGINALS = 300
-LIMIT = 50
+LIMIT, COUNTED = 50, 1000
+"""Rows that are shown, and how many are counted beyond them."""
 BATCH = 500
 WARM_UPS = 3
 
@@ -64,7 +65,7 @@ def ask(store: MTLStore, asked: Mapping[str, CandidateFilter], repeat: int) -> T
         store.candidates.rule_names()
         freshness(store.database, found, store.candidates.count())
         if len(found) == LIMIT:
-            store.candidates.number_of(asked[name])
+            store.candidates.number_of(asked[name], at_most=LIMIT + COUNTED)
         times[name][0].append(rows_ms)
         times[name][1].append(1000 * (time.perf_counter() - start))
     return times
@@ -122,8 +123,15 @@ def write(address: Connection, seed: int) -> None:
 def ask_beside_writers(folder: Path, *, n_rows: int, n_writers: int, repeat: int) -> None:
     """Fill a table, and ask with and without writers."""
     folder.mkdir(parents=True, exist_ok=True)
-    settings = Settings(home=folder / "home", mongo_uri=None)
-    with connection(settings) as address, MTLStore.connect(address) as store:
+    with EmbeddedServer(folder / "mongod").lease() as server:
+        address = Connection.parse(server.uri, "mtl")
+        _ask_beside_writers(address, folder, n_rows=n_rows, n_writers=n_writers, repeat=repeat)
+
+
+def _ask_beside_writers(
+    address: Connection, folder: Path, *, n_rows: int, n_writers: int, repeat: int
+) -> None:
+    with MTLStore.connect(address) as store:
         if store.candidates.count() < n_rows:
             fill(store, folder, ORIGINALS, workers=1)
             scatter_rows(store, n_rows, ("Li",))

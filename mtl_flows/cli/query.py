@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mtl_flows.store.database import MTLStore
 
 _SHOWN = 50
+_COUNTED = 1000
+"""Of more rows than that beside those shown it is not said how many there are: counting all of them takes longest."""
 _FEW = 5
 _SHOWN_BY = {
     "priority": "priority",
@@ -107,7 +109,9 @@ def query(
         found = _answers(store, chosen, by, wanted)
         rules = {} if exported else store.candidates.rule_names()
         _say_what_waits(store, found)
-        total = len(found) if not wanted or len(found) < wanted else store.candidates.number_of(chosen)
+        total, counted = len(found), len(found) + _COUNTED
+        if wanted and total == wanted:
+            total = store.candidates.number_of(chosen, at_most=counted)
         if not found:
             err.print(store.candidates.why_none(chosen), soft_wrap=True)
         if cif and output is not None:
@@ -124,7 +128,8 @@ def query(
         print_candidates(found, by, [limited.field for limited in chosen.ranges], chosen.protocol, rules)
         out.print(f"evidence of a row: {as_typed(context)} explain {found[0].material_id}", soft_wrap=True)
     if total > len(found):
-        err.print(f"{len(found)} of {total} shown; --all shows all")
+        of = f"more than {_COUNTED}" if total == counted else total
+        err.print(f"{len(found)} of {of} shown; --all shows all")
 
 
 def _check_ending(output: Path, *, json: bool, as_csv: bool, cif: bool) -> None:

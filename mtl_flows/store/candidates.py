@@ -160,9 +160,10 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
                 )
         return self.scoped(chosen.query())
 
-    def number_of(self, chosen: CandidateFilter) -> int:
-        """Count the rows that a filter describes."""
-        return self.raw.count_documents(self.asked(chosen))
+    def number_of(self, chosen: CandidateFilter, *, at_most: int = 0) -> int:
+        """Count the rows that a filter describes, all or `at_most` so many: the server may have to fetch each."""
+        limit = {"limit": at_most} if at_most else {}
+        return self.raw.count_documents(self.asked(chosen), **limit)
 
     def why_none(self, chosen: CandidateFilter) -> str:
         """Say why a filter describes no row: how many rows there are, and how many each thing asked leaves."""
