@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mtl_flows.cli import main
-from mtl_flows.launch.rockets import WorkerLaunchPad
+from mtl_flows.launch.worker_pad import WorkerLaunchPad
 
 
 def timed(checkout: Callable[..., Any], file: IO[str]) -> Callable[..., Any]:
