@@ -131,6 +131,8 @@ class _PromptLock(fw_launchpad.WFLock):  # type: ignore[misc]
     Both its answers send the whole workflow, too.
     """
 
+    expire_secs: float
+
     def __enter__(self) -> None:
         unlocked = {"nodes": self.fw_id, "locked": {"$exists": False}}
         wait_s, waited_s = _FIRST_WAIT_S, 0.0  # an outage of the server does not count

@@ -162,7 +162,7 @@ class CandidateCollection(DocumentCollection[CandidateDocument]):
 
     def number_of(self, chosen: CandidateFilter, *, at_most: int = 0) -> int:
         """Count the rows that a filter describes, all or `at_most` so many: the server may have to fetch each."""
-        limit = {"limit": at_most} if at_most else {}
+        limit: dict[str, Any] = {"limit": at_most} if at_most else {}
         return self.raw.count_documents(self.asked(chosen), **limit)
 
     def why_none(self, chosen: CandidateFilter) -> str:
