@@ -19,6 +19,7 @@ from mtl_flows.launch import lost, rockets
 from mtl_flows.launch import recover as recovery
 from mtl_flows.launch.launchpad import launchpad
 from mtl_flows.launch.lost import MAX_LOSSES
+from mtl_flows.launch.outage_note import note_outage
 from mtl_flows.launch.process import WorkerProcess
 from mtl_flows.launch.recover import recover
 from mtl_flows.launch.submit import submit
@@ -104,10 +105,10 @@ def test_killed_worker_s_job_runs_again_and_nothing_is_lost_or_doubled(
     assert recover(address).returned == ()
 
 
-def _check_out(address, *, env, silent_s=0.0):
+def _check_out(address, *, env, silent_s=0.0, folder="/nowhere"):
     """Take the next Firework as a worker would that then falls silent; return the launch's id."""
     pad = launchpad(address)
-    _, launch_id = pad.checkout_fw(FWorker("another", env=env), "/nowhere")
+    _, launch_id = pad.checkout_fw(FWorker("another", env=env), folder)
     then = (datetime.now(UTC) - timedelta(seconds=silent_s)).isoformat()
     history = [{"state": "RUNNING", "created_on": then, "updated_on": then}]
     pad.launches.update_one({"launch_id": launch_id}, {"$set": {"state_history": history}})
@@ -131,6 +132,19 @@ def test_job_that_kills_its_workers_is_given_up(address, database):
     assert summary.exhausted == (1,)
     assert _states(database) == ["FIZZLED"]
     assert summary.failures[0].error.startswith("WorkerLost: process")
+
+
+def test_a_worker_that_ended_while_it_waited_is_no_loss_of_its_job(address, database, tmp_path):
+    submit(add(1, 2), address, name="innocent")
+    for _ in range(MAX_LOSSES):
+        launch_id = _check_out(address, env=_dead_process().as_env(), folder=str(tmp_path))
+        note_outage(tmp_path, launch_id, True)
+        assert recover(address).returned == (1,)
+    assert _states(database) == ["READY"]
+    _check_out(address, env=_dead_process().as_env(), folder=str(tmp_path))  # the note is another's
+    recover(address)
+    lost = [d["action"]["stored_data"]["mtl_lost"] for d in database.launches.find(sort=[("launch_id", 1)])]
+    assert lost == [False] * MAX_LOSSES + [True]
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,31 @@ def test_patience_ends() -> None:
     assert time.monotonic() - begun < 10
 
 
+def test_a_full_disk_is_said_and_outlasts_what_the_database_answers_meanwhile() -> None:
+    told: list[str] = []
+    waiting = Patience(60, told.append)
+    write = failing(3, OSError(errno.ENOSPC, "full"))
+
+    def read_and_write() -> int:
+        waiting.through(lambda: 1)
+        return write()
+
+    assert waiting.through(read_and_write) == 1
+    assert [line.split(" for ")[0].split(" after ")[0] for line in told] == [
+        "a disk here has been full",
+        "the disk has room again",
+    ]
+
+
+def test_only_a_right_that_was_there_is_waited_for() -> None:
+    waiting, refused = Patience(60), OperationFailure("not authorized", 13)
+    assert waiting.why_revoked("writing", refused) == ""
+    waiting.allowed.add("reading")
+    assert waiting.why_revoked("writing", refused) == ""
+    assert "taken away" in waiting.why_revoked("reading", refused)
+    assert waiting.why_revoked("reading", OperationFailure("other", 2)) == ""
+
+
 def test_who_has_lost_its_work_meanwhile_does_not_go_on() -> None:
     def lost() -> None:
         raise OwnershipLostError("given to another")
