@@ -61,6 +61,13 @@ class FakeCluster:
             command.write_text(text)
             command.chmod(command.stat().st_mode | stat.S_IXUSR)
 
+    def wrap(self, name: str, text: str) -> None:
+        """Let a command behave otherwise; what it was is called ``{command}`` in the text."""
+        command = self._bin / name
+        real = command.with_name(f"{name}.real")
+        real.write_text(command.read_text().replace('$(basename "$0")', name))
+        command.write_text(text.replace("{command}", f"bash {real}"))
+
     def variables(self) -> dict[str, str]:
         """Environment in which the commands are found, and their jobs find the tests' modules."""
         return {

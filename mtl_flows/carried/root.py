@@ -111,8 +111,7 @@ class CarrierRoot:
             raise ConfigurationError(
                 "is not what was written there",
                 subject=str(file),
-                remedy="bring it back from a backup, or delete it and run again (mtl job rerun) what mtl job list "
-                "shows as reserved",
+                remedy="delete it, then mtl job rerun --state reserved",
             ) from None
 
     def held(self) -> Any:

@@ -144,7 +144,8 @@ def show(
 def rerun(chosen: "JobFilter") -> None:
     """Make jobs that failed ready to run again: `mtl job rerun --error CalculationError`.
 
-    What other jobs completed stays. To simulate anew what is complete, see `mtl launch --again`.
+    What other jobs completed stays. To simulate anew what is complete, see `mtl launch --again`. Jobs in a queue run
+    again with --state reserved, if the folder of their carrier is lost.
     """
     from mtl_flows.launch import steering
 

@@ -39,8 +39,12 @@ class Steered:
 
 
 def rerun(connection: Connection, chosen: JobFilter) -> Steered:
-    """Make jobs that failed ready to run again; what they completed before stays."""
-    return _steer(connection, chosen, ("fizzled",), lambda pad, job: bool(pad.rerun_fw(job.fw_id)))
+    """Make jobs that failed ready to run again; what they completed before stays.
+
+    Reserved ones, only where that is asked for: their carrier may be gone with its folder.
+    """
+    states: tuple[JobState, ...] = ("fizzled", "reserved") if "reserved" in chosen.states else ("fizzled",)
+    return _steer(connection, chosen, states, lambda pad, job: bool(pad.rerun_fw(job.fw_id)))
 
 
 def pause(connection: Connection, chosen: JobFilter) -> Steered:

@@ -212,20 +212,24 @@ def suspended(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
         server.stop()
 
 
+def _carrier(
+    folder: Path, cluster: FakeCluster, address: Connection, *options: str
+) -> subprocess.Popen[bytes]:
+    command = [*WORKER[:3], "carry", "--kind", "any", "--every", "0.5", "--grace", "2", *options]
+    variables = cluster.variables() | {PAUSE: "0.01", "MTL_MONGO_URI": address.uri}
+    with (folder / "told").open("ab") as told:
+        return subprocess.Popen(command, cwd=folder, env=os.environ | variables, stdout=told, stderr=told)
+
+
 def nodes(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
     """Kill nodes that see no database at random moments, and each second time the carrier with them."""
     server = EmbeddedServer(folder / "server")
     address = Connection.parse(f"{server.start().uri}?{IMPATIENT}", "mtl")
     cluster, root = FakeCluster(folder / "cluster"), CarrierRoot(folder / "at work" / ".mtl" / "carried")
-    command = [*WORKER[:3], "carry", "--kind", "any", "--every", "0.5", "--grace", "2"]
-    variables = cluster.variables() | {PAUSE: "0.01", "MTL_MONGO_URI": address.uri}
     (folder / "at work").mkdir()
 
     def carrier() -> subprocess.Popen[bytes]:
-        with (folder / "at work" / "told").open("ab") as told:
-            return subprocess.Popen(
-                command, cwd=folder / "at work", env=os.environ | variables, stdout=told, stderr=told
-            )
+        return _carrier(folder / "at work", cluster, address)
 
     try:
         prepare(address, folder)
@@ -256,6 +260,40 @@ def nodes(folder: Path, expected: dict[str, Any], n: int = 10) -> str:
         server.stop()
 
 
+_UNRELIABLE = """#!/bin/bash
+echo "Welcome to Cluster 6: maintenance on 24.12."
+luck=$((RANDOM % 6))
+[ $luck = 0 ] && { echo "error: Unable to contact controller" >&2; exit 1; }
+{command} "$@" || exit $?
+[ $luck = 1 ] && { echo "error: Socket timed out on send/recv operation" >&2; exit 1; }
+exit 0
+"""
+
+
+def queues(folder: Path, expected: dict[str, Any]) -> str:
+    """Two carriers of one project, one job in the queue each, whose commands refuse or break off every third time."""
+    server = EmbeddedServer(folder / "server")
+    address = Connection.parse(f"{server.start().uri}?{IMPATIENT}", "mtl")
+    cluster = FakeCluster(folder / "cluster")
+    for command in ("sbatch", "squeue", "scancel"):
+        cluster.wrap(command, _UNRELIABLE)
+    (folder / "at work").mkdir()
+    carriers: list[subprocess.Popen[bytes]] = []
+    try:
+        prepare(address, folder)
+        carriers += [
+            _carrier(folder / "at work", cluster, address, "--max", "1", "--folder", f"{name}'s folder")
+            for name in ("one", "other")
+        ]
+        told = outcome(address, expected, ended(carriers))
+        return f"{cluster.submitted} jobs in the queue: {told}"
+    finally:
+        for carrier in carriers:
+            carrier.kill()
+        cluster.kill_nodes()
+        server.stop()
+
+
 FORMS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
     "away-5": partial(struck, make=sites.killed, seconds=5),
     "away-60": partial(struck, make=sites.killed, seconds=60),
@@ -275,6 +313,7 @@ FORMS: dict[str, Callable[[Path, dict[str, Any]], str]] = {
     "failovers": failovers,
     "suspended": suspended,
     "nodes": nodes,
+    "queues": queues,
 }
 
 

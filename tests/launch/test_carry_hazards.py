@@ -1,5 +1,6 @@
 """What queues, disks and people do to a carrier: nothing is given to the queue twice, no attempt is counted for it."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from carrying import Site
 from fake_cluster import FakeCluster
 
 from mtl_flows.carried.root import CarrierRoot
-from mtl_flows.errors import MTLError
+from mtl_flows.errors import ConfigurationError, MTLError
+from mtl_flows.launch import steering
 from mtl_flows.launch.jobs import JobFilter, find_jobs
 from mtl_flows.launch.queues import Pbs
 from mtl_flows.store import patience
@@ -20,16 +22,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")
 
 BANNER = """#!/bin/bash
 echo "Welcome to Cluster 6: maintenance on 24.12. | tell nobody"
-bash {command}.real "$@"
+{command} "$@"
 echo
 """
 TAKES_AND_BREAKS_OFF = """#!/bin/bash
-bash {command}.real "$@" > /dev/null
+{command} "$@" > /dev/null
 echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
 exit 1
 """
 TAKES_AND_SAYS_NOTHING = """#!/bin/bash
-bash {command}.real "$@" > /dev/null
+{command} "$@" > /dev/null
 """
 
 
@@ -38,15 +40,6 @@ def site(address: Connection, tmp_path: Path, cluster: FakeCluster, monkeypatch:
     cluster.use(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return Site(address, tmp_path, cluster)
-
-
-def replace_command(cluster: FakeCluster, name: str, text: str) -> None:
-    """Let a command of the queue behave otherwise; what it was is beside it."""
-    command = cluster.spool.parent / "bin" / name
-    real = command.with_name(f"{name}.real")
-    # The commands look at their own names.
-    real.write_text(command.read_text().replace('$(basename "$0")', name))
-    command.write_text(text.format(command=command))
 
 
 def attempts(store: MTLStore) -> int:
@@ -59,7 +52,7 @@ def test_what_a_site_has_to_say_to_everybody_is_no_number_and_no_job(
 ) -> None:
     commands = ("sbatch", "squeue") if kind == "slurm" else ("qsub", "qstat")
     for name in commands:
-        replace_command(site.cluster, name, BANNER)
+        site.cluster.wrap(name, BANNER)
     if kind == "pbs":
         site.queue = Pbs
     site.hand_in(store)
@@ -73,7 +66,7 @@ def test_what_a_site_has_to_say_to_everybody_is_no_number_and_no_job(
 def test_a_job_of_which_the_queue_did_not_tell_is_found_by_its_name(
     store: MTLStore, site: Site, told: str
 ) -> None:
-    replace_command(site.cluster, "sbatch", told)
+    site.cluster.wrap("sbatch", told)
     site.hand_in(store)
     site.round()
     (site.cluster.spool / "away").touch()
@@ -95,6 +88,28 @@ def test_a_damaged_note_of_what_waits_costs_nothing(store: MTLStore, site: Site)
     assert any("is not what was written there" in told for told in site.said)
     assert [(q.calculation, q.queue_id) for q in site.root.queued()] == [(queued.calculation, "101")]
     assert (site.cluster.submitted, attempts(store)) == (1, 0)
+
+
+def test_jobs_whose_carrier_is_lost_with_its_folder_are_run_again(store: MTLStore, site: Site) -> None:
+    site.hand_in(store)
+    site.round()
+    shutil.rmtree(site.root.path)
+    site.round()
+    assert site.waiting == []
+    reserved = JobFilter(states=("reserved",))
+    assert steering.rerun(site.address, JobFilter()).done == ()
+    assert len(steering.rerun(site.address, reserved).done) == 1
+    site.round()
+    assert [job.queue_id for job in find_jobs(site.address, reserved)] == ["102"]
+    assert attempts(store) == 0
+
+
+def test_a_damaged_identity_is_said_in_a_line(store: MTLStore, site: Site) -> None:
+    site.hand_in(store)
+    site.round()
+    (site.root.path / "carrier.json").write_text("{")
+    with pytest.raises(ConfigurationError, match=r"carrier.json: is not what was written there"):
+        site.round()
 
 
 def test_a_folder_may_have_any_name(store: MTLStore, site: Site, tmp_path: Path) -> None:
@@ -128,6 +143,5 @@ def test_a_full_disk_under_the_folders_is_waited_for(
     site.round()
     room.join()
     assert any(event.error.startswith("a disk here has been full") for event in site.events)
-    site.finish()
-    assert {job.state for job in find_jobs(site.address)} == {"completed"}
+    assert [job.name for job in find_jobs(site.address, JobFilter(states=("reserved",)))] == ["relax licl"]
     assert attempts(store) == 0
