@@ -4,11 +4,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from fake_cluster import FakeCluster
 from memory import in_memory
+from pymatgen.symmetry.groups import SpaceGroup
 
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -24,6 +26,17 @@ _OF_FIREWORKS = {
 
 
 _BY_FIXTURE = {"mongo_uri": pytest.mark.mongo, "browser": pytest.mark.browser}
+
+
+def pytest_configure() -> None:
+    """Keep the space groups that pymatgen makes: it forgets them, and that of rock salt takes half a second."""
+    made, kept = SpaceGroup.__new__, dict[int, SpaceGroup]()
+
+    def keep(cls: type[SpaceGroup], *arguments: Any, **options: Any) -> SpaceGroup:
+        group = made(cls, *arguments, **options)
+        return kept.setdefault(id(group), group)
+
+    SpaceGroup.__new__ = keep  # type: ignore[method-assign]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def name_of(file: Path) -> str:
     return ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-MODULES = {name_of(file): ast.parse(file.read_text()) for file in sorted(PACKAGE.rglob("*.py"))}
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module, parsed."""
+    return {name_of(file): ast.parse(file.read_text()) for file in sorted(PACKAGE.rglob("*.py"))}
 
 
 def imports(tree: ast.Module) -> set[str]:
@@ -70,7 +74,10 @@ def imports(tree: ast.Module) -> set[str]:
     return names
 
 
-IMPORTS = {name: imports(tree) for name, tree in MODULES.items()}
+@cache
+def all_imports() -> dict[str, set[str]]:
+    """What each module imports."""
+    return {name: imports(tree) for name, tree in modules().items()}
 
 
 def part_of(name: str) -> str:
@@ -80,23 +87,23 @@ def part_of(name: str) -> str:
 
 
 def imported_parts(name: str) -> set[str]:
-    return {part_of(other) for other in IMPORTS[name] if other.split(".")[0] == "mtl_flows"}
+    return {part_of(other) for other in all_imports()[name] if other.split(".")[0] == "mtl_flows"}
 
 
 def test_every_part_of_the_house_has_its_floor() -> None:
-    assert {name.split(".")[1] for name in MODULES if "." in name} == set(FLOOR)
+    assert {name.split(".")[1] for name in modules() if "." in name} == set(FLOOR)
 
 
 def test_imports_go_one_way() -> None:
     upwards = {
         f"{name} imports from {part}"
-        for name in MODULES
+        for name in modules()
         for part in imported_parts(name) - {"", part_of(name)}
         if FLOOR[part] >= FLOOR.get(part_of(name), 0)
     }
     # The package itself hands out what scripts rely on, by its first use.
     assert {upward for upward in upwards if not upward.startswith("mtl_flows imports")} == set()
-    assert {name for name, others in IMPORTS.items() if any(o.startswith(".") for o in others)} == set()
+    assert {name for name, others in all_imports().items() if any(o.startswith(".") for o in others)} == set()
 
 
 def test_what_is_imported_is_declared() -> None:
@@ -106,7 +113,7 @@ def test_what_is_imported_is_declared() -> None:
         for texts in (project["dependencies"], *project["optional-dependencies"].values())
         for text in texts
     }
-    imported = {other.split(".")[0] for others in IMPORTS.values() for other in others}
+    imported = {other.split(".")[0] for others in all_imports().values() for other in others}
     imported -= {"mtl_flows", "_typeshed", *sys.stdlib_module_names}
     # Extras that need not be installed.
     elsewhere = {"zstandard": ["zstandard"], "torch_sim": ["torch-sim-atomistic"]}
@@ -127,12 +134,12 @@ def canonical(name: str) -> str:
 def test_science_is_pure() -> None:
     impure = {
         name: found
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         if part_of(name) == "science"
         and (
-            found := {other.split(".")[0] for other in IMPORTS[name]} & NOT_FOR_SCIENCE
+            found := {other.split(".")[0] for other in all_imports()[name]} & NOT_FOR_SCIENCE
             | imported_parts(name) - {"", "errors", "parallel", "records", "science", "vocabulary"}
-            | {other.rpartition(".")[2] for other in IMPORTS[name]} & ENVIRONMENT
+            | {other.rpartition(".")[2] for other in all_imports()[name]} & ENVIRONMENT
             | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & ENVIRONMENT
         )
     }
@@ -142,9 +149,9 @@ def test_science_is_pure() -> None:
 def test_simulation_knows_no_database_and_no_workflow() -> None:
     used = {
         name: found
-        for name in MODULES
+        for name in modules()
         if part_of(name) == "simulation"
-        and (found := {other.split(".")[0] for other in IMPORTS[name]} & NOT_FOR_SIMULATION)
+        and (found := {other.split(".")[0] for other in all_imports()[name]} & NOT_FOR_SIMULATION)
     }
     assert used == {}
 
@@ -154,7 +161,7 @@ def test_engines_are_named_in_their_own_modules_alone() -> None:
     names = {file.stem for file in (PACKAGE / "simulation" / "engines").glob("*.py")} - {"__init__"}
     compared = {
         f"{name}, line {node.lineno}"
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         if not name.startswith("mtl_flows.simulation.engines.")
         for node in ast.walk(tree)
         if isinstance(node, ast.Compare | ast.MatchValue)
@@ -174,20 +181,22 @@ def test_two_modules_know_the_private_parts_of_fireworks() -> None:
     private = {"_refresh_wf", "_reassign_ids", "backup_launch_data", "fw_id_assigner", "start_ping_launch"}
     users = {
         name
-        for name, tree in MODULES.items()
-        if any(o.startswith("fireworks.") and o.count(".") > 1 for o in IMPORTS[name] - offered)
+        for name, tree in modules().items()
+        if any(o.startswith("fireworks.") and o.count(".") > 1 for o in all_imports()[name] - offered)
         or {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & private
     }
     assert users == {"mtl_flows.launch.insides", "mtl_flows.launch.brief"}
 
 
 def test_giotto_is_imported_in_one_module() -> None:
-    users = {name for name in MODULES if {other.split(".")[0] for other in IMPORTS[name]} & {"gtda", "gph"}}
+    users = {
+        name for name in modules() if {other.split(".")[0] for other in all_imports()[name]} & {"gtda", "gph"}
+    }
     assert users == {"mtl_flows.science.topology.homology"}
 
 
 def test_spglib_is_called_in_one_module() -> None:
-    users = {name for name in MODULES if "spglib" in {other.split(".")[0] for other in IMPORTS[name]}}
+    users = {name for name in modules() if "spglib" in {other.split(".")[0] for other in all_imports()[name]}}
     assert users == {"mtl_flows.science.symmetry"}
 
 
@@ -198,7 +207,7 @@ def test_modules_are_short() -> None:
 
 
 def test_no_two_classes_have_one_name() -> None:
-    names = [node.name for tree in MODULES.values() for node in tree.body if isinstance(node, ast.ClassDef)]
+    names = [node.name for tree in modules().values() for node in tree.body if isinstance(node, ast.ClassDef)]
     public = [name for name in names if not name.startswith("_")]
     assert {name for name in public if public.count(name) > 1} == set()
 
@@ -206,7 +215,7 @@ def test_no_two_classes_have_one_name() -> None:
 def test_every_handler_names_what_it_catches() -> None:
     bare = {
         f"{name}, line {node.lineno}"
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler) and node.type is None
     }
@@ -217,7 +226,7 @@ def test_only_the_store_addresses_collections_by_name() -> None:
     """Queries live in the store; FireWorks' own collections are the business of launch."""
     addressed = {
         f"{name}, line {node.lineno}"
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         if part_of(name) not in {"store", "launch"}
         for node in ast.walk(tree)
         if isinstance(node, ast.Subscript)
@@ -232,7 +241,7 @@ def test_every_write_asks_whether_its_job_is_still_owned() -> None:
     asking = {"claim", "advance"}
     past = {
         f"{name}.{function.name}"
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
