@@ -40,7 +40,7 @@ example:
 # What the demo simulates: the best survivor of the examples.
 SIMULATED := li6ps5cl
 
-# Half an hour for a test that installs or simulates, where others have five minutes until a hang says where it is.
+# Half an hour for a test that installs or simulates, where others have ten minutes until a hang says where it is.
 LONG := -o faulthandler_timeout=1800
 
 # One thread for each process. Of three processes one waits at most times: for the server, for a worker, for a limit of time.
