@@ -27,6 +27,8 @@ from mtl_flows.store.mongod import EmbeddedServer
 ORIGINALS = 300
 LIMIT, COUNTED = 50, 1000
 """Rows that are shown, and how many are counted beyond them."""
+SURVIVING = 0.01
+"""Share of the rows that are let pass every gate."""
 BATCH = 500
 WARM_UPS = 3
 
@@ -48,7 +50,7 @@ def questions(store: MTLStore) -> Mapping[str, CandidateFilter]:
             survivors=True, ranges=(Range("r_connected", at_most=4.0),)
         ),
         "known conductors": CandidateFilter(is_known_conductor=True),
-        "passes the rules": CandidateFilter(passes=("chemistry",)),
+        "ranked": CandidateFilter(protocol="ranked"),
         "unique, of a release": CandidateFilter(is_representative=True, release="made"),
     }
 
@@ -135,6 +137,10 @@ def _ask_beside_writers(
         if store.candidates.count() < n_rows:
             fill(store, folder, ORIGINALS, workers=1)
             scatter_rows(store, n_rows, ("Li",))
+        survivors = {"$expr": {"$lt": [{"$rand": {}}, SURVIVING]}}
+        if not store.candidates.number_of(CandidateFilter(survivors=True)):
+            survive = {"is_representative": True, "survives_published": True}
+            store.candidates.raw.update_many(survivors, {"$set": survive})
         asked = questions(store)
         ask(store, asked, WARM_UPS)  # the server tries plans for questions that are new to it
         calm = ask(store, asked, repeat)

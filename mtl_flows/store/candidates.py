@@ -30,7 +30,7 @@ _RETIRED_BEST_FIRST = (("priority", DESCENDING), ("_id", ASCENDING))
 # Questions ask for one of these first and want the best first: such an index gives them in order.
 _ASKED_FIRST = (
     *("elements", "chemical_system", "reduced_formula", "releases", "n_elements", "is_known_conductor"),
-    *("survives_published", "survives_text", "cluster_published", "cluster_text"),
+    *("survives_published", "survives_text", "cluster_published", "cluster_text", "passes_chemistry"),
     *("verdict", "dynamics_status", "furthest_stage", "pending"),
 )
 _LIMITED = (

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from cli_answers import Mtl
 from rich.console import Console
 from samples import fill_screened
 
@@ -27,3 +28,12 @@ def test_no_id_and_no_formula_is_broken_at_80_columns(
     assert sum(line.startswith("│") for line in lines) == len(rows)
     assert any(line.startswith("rule 5: studied ternary") for line in lines)
     assert {"priority": "priority", "barrier": "E_3D", "r": "r_conn"}[by] in shown
+
+
+@pytest.mark.parametrize(("limit", "told"), [(2, "2 of more than 3 shown"), (12, "12 of 14 shown")])
+def test_rows_far_beyond_those_shown_are_not_counted(
+    store: MTLStore, server: str, mtl_here: Mtl, limit: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_screened(store)
+    monkeypatch.setattr(query, "_COUNTED", 3)
+    assert told in mtl_here("query", "--limit", limit).err

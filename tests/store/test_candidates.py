@@ -225,6 +225,21 @@ def test_questions_are_answered_from_an_index(store: MTLStore, fields: dict[str,
     assert "COLLSCAN" not in plan
 
 
+def test_what_passes_the_rules_is_read_in_order_and_nothing_else(store: MTLStore) -> None:
+    store.candidates.put(
+        TABLE[0].model_copy(
+            update={"id": f"Li:{n}", "material_id": str(n), "passes_chemistry": n > 30, "priority": -1.0 * n}
+        )
+        for n in range(40)
+    )
+    passing = CandidateFilter(passes=("chemistry",))
+    found: Any = store.candidates.explain(passing, limit=5)
+    assert found["executionStats"]["totalDocsExamined"] == 5
+    assert [c.material_id for c in store.candidates.select(passing, limit=2)] == ["31", "32"]
+    assert store.candidates.number_of(passing) == 9
+    assert store.candidates.number_of(passing, at_most=4) == 4
+
+
 def test_the_package_offers_the_store_without_importing_it() -> None:
     code = (
         "import sys, mtl_flows; assert 'pymongo' not in sys.modules; "
