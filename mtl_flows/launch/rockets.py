@@ -38,7 +38,7 @@ FWORKER_NAME = "mtl"
 CREW_FIELD = "mtl_crew"
 
 _IDLE_S = 0.5
-_LEAST_ROOM_BYTES = 1 << 20
+_LEAST_ROOM_BYTES = 1 << 18
 IN_TRANSITION = timedelta(seconds=10)
 
 
