@@ -53,7 +53,7 @@ def test_the_queue_file_of_the_project_says_how(
     told = script.read_text()
     assert f"source {project}/environment.sh" in told
     assert "#SBATCH --mem=4G" in told
-    assert f"cd {script.parent}\n" in told
+    assert f"cd {script.parent} || exit 1\n" in told  # never in another folder
 
 
 def test_a_folder_that_is_none_is_refused(mtl_here: Mtl, project: Path) -> None:
