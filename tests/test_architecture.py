@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -291,3 +292,9 @@ def test_the_store_opens_without_engines() -> None:
     unwanted = {"gph", "gtda", "sklearn", "torch", "ase", "jobflow", "fireworks", "atomate2"}
     assert loaded & (unwanted | {"numpy", "scipy", "pymatgen"}) == set()
     assert len(loaded) < 600
+
+
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """Pytest knows them by their last name."""
+    names = Counter(file.name for file in Path(__file__).parent.rglob("*.py") if file.name != "conftest.py")
+    assert [name for name, n in names.items() if n > 1] == []
