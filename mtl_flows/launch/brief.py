@@ -2,7 +2,8 @@
 
 FireWorks asks for the launches of a Firework that has none, for the Fireworks of a workflow one by one, and reads a
 launch anew for each sign of life. Where the server is far away that is most of what a short job takes. As `insides`,
-this builds on private parts of FireWorks; `tests/launch/test_brief_launchpad.py` holds its documents against FireWorks' own.
+this builds on private parts of FireWorks; `tests/launch/test_brief_launchpad.py` holds its documents against
+FireWorks' own.
 """
 
 import threading
