@@ -66,7 +66,8 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc]
         self.launches.update_one({"launch_id": launch_id}, {"$set": document, **_SIGNED}, upsert=True)
         firework.launches.append(launch)
         firework.state = state
-        self._upsert_fws([firework])
+        taken = {"state": state, "updated_on": firework.updated_on, "launches": [launch_id]}
+        self.fireworks.update_one({"fw_id": firework.fw_id}, {"$set": taken})
         if not self._noted_as_running(firework.fw_id):
             self._refresh_wf(firework.fw_id)
         self.backup_launch_data[launch_id] = document
