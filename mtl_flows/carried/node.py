@@ -9,14 +9,13 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from traceback import format_exception
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pymatgen.core import Structure
 
 from mtl_flows.carried.calls import EngineCall, EngineChoice, check_call, chunk_call
 from mtl_flows.carried.failures import told_of
 from mtl_flows.carried.folder import CalculationFolder, EngineAnswer
-from mtl_flows.errors import ConfigurationError
 from mtl_flows.records import plain
 from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Engine, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock
@@ -32,6 +31,7 @@ _SPARE: Final = 1.2
 _ROOM_WITHIN_S: Final = 1800.0
 _LOOK_FOR_ROOM_S: Final = 1.0
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 
@@ -75,10 +75,10 @@ class _Node:
     def answer(self, calls: list[EngineCall]) -> str:
         begun = self._tried(lambda: EngineAnswer(self._load()))
         if begun.error is not None:
-            self._written(lambda: self._folder.put(calls[0].key, begun))
+            self._with_room(lambda: self._folder.put(calls[0].key, begun))
             self._say(f"failed: {begun.error['message']}")
             return FAILED
-        self._written(lambda: self._folder.begin(begun.value))
+        self._with_room(lambda: self._folder.begin(begun.value))
         ended = DONE
         for call in calls:
             how = self._answered(call, begun)
@@ -115,37 +115,27 @@ class _Node:
         took_s = time.monotonic() - began
         self._longest_s = max(self._longest_s, took_s)
         answered = EngineAnswer(answered.value, answered.blocks, answered.error, took_s)
-        self._written(lambda: self._folder.put(call.key, answered))
+        self._with_room(lambda: self._folder.put(call.key, answered))
         self._say(f"{call.kind}: {answered.error['message'] if answered.error else f'{took_s:.1f} s'}")
         return FAILED if answered.error else DONE
 
     def _tried(self, answer: Callable[[], EngineAnswer]) -> EngineAnswer:
-        until = self._no_longer_than()
-        while True:
-            try:
-                return answer()
-            except Exception as error:  # noqa: BLE001 - of foreign code; it is told where the job is
-                if fills_disk(error) and time.monotonic() < until:
-                    time.sleep(_LOOK_FOR_ROOM_S)
-                    continue
-                self._say("".join(format_exception(error)))
-                return EngineAnswer(error=told_of(error))
+        try:
+            return self._with_room(answer)
+        except Exception as error:  # noqa: BLE001 - of foreign code; it is told where the job is
+            self._say("".join(format_exception(error)))
+            return EngineAnswer(error=told_of(error))
 
-    def _written(self, write: Callable[[], None]) -> None:
-        """Write what was computed; where the disk is full, when there is room."""
-        until = self._no_longer_than()
+    def _with_room(self, do: Callable[[], T]) -> T:
+        """Do something; where a disk is full, again when there may be room."""
+        until = min(self._deadline, time.monotonic() + _ROOM_WITHIN_S)
         while True:
             try:
-                write()
-            except ConfigurationError as error:
+                return do()
+            except Exception as error:
                 if not fills_disk(error) or time.monotonic() > until:
                     raise
                 time.sleep(_LOOK_FOR_ROOM_S)
-            else:
-                return
-
-    def _no_longer_than(self) -> float:
-        return min(self._deadline, time.monotonic() + _ROOM_WITHIN_S)
 
     def _say(self, told: str) -> None:
         with suppress(OSError):  # of the file that it goes to, whose disk may be full

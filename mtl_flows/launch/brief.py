@@ -66,8 +66,15 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc]
         self.launches.update_one({"launch_id": launch_id}, {"$set": document, **_SIGNED}, upsert=True)
         firework.launches.append(launch)
         firework.state = state
+        # Who was suspended in between may find that the job was given to another; an answer may be lost, too.
+        mine = {
+            "fw_id": firework.fw_id,
+            "$or": [{"state": "RESERVED", "launches": []}, {"launches": launch_id}],
+        }
         taken = {"state": state, "updated_on": firework.updated_on, "launches": [launch_id]}
-        self.fireworks.update_one({"fw_id": firework.fw_id}, {"$set": taken})
+        if not self.fireworks.update_one(mine, {"$set": taken}).matched_count:
+            self.launches.delete_one({"launch_id": launch_id})
+            return None, None
         if not self._noted_as_running(firework.fw_id):
             self._refresh_wf(firework.fw_id)
         self.backup_launch_data[launch_id] = document

@@ -18,7 +18,8 @@ from fireworks.utilities import fw_utilities
 from pymongo import DESCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-_DUPLICATE_KEY = 11000
+from mtl_flows.store.collection import only_doubles
+
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.005, 0.25
 
 
@@ -90,10 +91,7 @@ def _insert(collection: Any, documents: Sequence[dict[str, Any]]) -> set[int]:
     try:
         collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        errors = (error.details or {}).get("writeErrors", [])
-        if not errors or any(e["code"] != _DUPLICATE_KEY for e in errors):
-            raise
-        return {e["index"] for e in errors if e.get("keyPattern") != {"_id": 1}}
+        return {double["index"] for double in only_doubles(error) if double.get("keyPattern") != {"_id": 1}}
     return set()
 
 

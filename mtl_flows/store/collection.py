@@ -9,7 +9,7 @@ from bson import encode
 from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from mtl_flows.errors import DocumentTooLargeError, NotFoundError
 from mtl_flows.schemas.base import Document
@@ -19,6 +19,7 @@ from mtl_flows.store.patience import patiently
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 _WRITE_BATCH = 500
 _INDEX_NOT_FOUND = 27
+_DUPLICATE_KEY = 11000
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -196,6 +197,20 @@ def within_limit(document: Document, collection: str) -> dict[str, Any]:
             remedy="bulk data belongs into GridFS",
         )
     return fields
+
+
+def only_doubles(error: BulkWriteError) -> list[Mapping[str, Any]]:
+    """Faults of a bulk of inserts, if an index forbids them as doubles and nothing else is wrong.
+
+    Raises
+    ------
+    BulkWriteError
+        That error, if anything else is.
+    """
+    faults: list[Mapping[str, Any]] = error.details["writeErrors"]
+    if not faults or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+        raise error
+    return faults
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

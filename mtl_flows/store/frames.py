@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from mtl_flows.errors import DynamicsError
 from mtl_flows.schemas.base import Document, utc_now
 from mtl_flows.schemas.dynamics import BlockRecord
-from mtl_flows.store.collection import DocumentCollection
+from mtl_flows.store.collection import DocumentCollection, only_doubles
 from mtl_flows.store.dynamics import TrajectoryCollection
 from mtl_flows.store.owner import Owner
 
@@ -68,8 +68,11 @@ class FrameFiles:
             try:
                 self._put(file_id, data, {"simulation": simulation_id, "sha256": digest})
                 return BlockRecord(file_id=file_id, sha256=digest, n_frames=n_frames, n_bytes=len(data))
-            except (DuplicateKeyError, BulkWriteError):
-                pass  # a piece was written twice, across an outage: under another name then, and this one is swept
+            except DuplicateKeyError:
+                pass
+            except BulkWriteError as error:
+                only_doubles(error)
+            # A piece was written twice, across an outage: under another name then, and this one is swept.
 
     def _put(self, file_id: str, data: bytes, metadata: dict[str, str]) -> None:
         """Write a file as GridFS keeps it; the driver would ask each time whether there are indexes."""

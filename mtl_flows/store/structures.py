@@ -9,10 +9,10 @@ from pymongo.errors import BulkWriteError
 
 from mtl_flows.errors import DatabaseUnavailableError, NotFoundError
 from mtl_flows.schemas.ingest import StructureDocument
+from mtl_flows.store.collection import only_doubles
 from mtl_flows.store.names import NamedStructures
 from mtl_flows.store.subjects import CURRENT, STANDS
 
-_DUPLICATE_KEY = 11000
 _ATTEMPTS = 50
 _BATCH = 2000
 
@@ -306,10 +306,7 @@ class StructureCollection(NamedStructures):
         try:
             self.writable.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
-            failures = error.details["writeErrors"]
-            if any(failure["code"] != _DUPLICATE_KEY for failure in failures):
-                raise
-            return [failure["index"] for failure in failures]
+            return [double["index"] for double in only_doubles(error)]
         return []
 
 

@@ -10,7 +10,7 @@ from fireworks import Firework, FWAction, FWorker, LaunchPad, Tracker, Workflow
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from launch_jobs import Nothing, SameSpec
-from round_trips import Commands
+from round_trips import Commands, Strike
 from samples import fill, subjects
 from toy_engines import dynamics
 
@@ -198,6 +198,26 @@ def test_a_job_that_was_given_to_another_worker_ends_without_a_trace(
     before = documents(mine)
     assert other.complete_launch(second, FWAction()) is None
     assert documents(mine) == before
+    for pad in (mine, other):
+        pad.connection.close()
+
+
+def test_who_was_suspended_while_it_took_a_job_leaves_it_to_whom_it_was_given(
+    address: Connection, tmp_path: Path
+) -> None:
+    mine, other = (open_launchpad(address, BriefLaunchPad) for _ in range(2))
+    begin(mine, lenient=False)
+    taking_the_first = FWorker("w", query={"fw_id": 1}), str(tmp_path)
+
+    def given_to_another() -> None:
+        other.fireworks.update_one({"fw_id": 1}, {"$set": {"state": "READY"}})
+        _, launch_id = other.checkout_fw(*taking_the_first)
+        other.complete_launch(launch_id, FWAction(detours=[two_more()]))
+
+    with Strike("findAndModify", "fw_id_assigner", given_to_another):
+        assert mine.checkout_fw(*taking_the_first) == (None, None)
+    assert mine.get_wf_by_fw_id(1).fw_states[1] == "COMPLETED"
+    assert mine.launches.count_documents({}) == 1
     for pad in (mine, other):
         pad.connection.close()
 

@@ -1,6 +1,7 @@
 """Frames in GridFS: whole or an error, never written over, and swept once no record can point to them."""
 
 import pytest
+from pymongo.errors import BulkWriteError
 from test_dynamics_store import simulation
 
 from mtl_flows.errors import DynamicsError
@@ -68,6 +69,22 @@ def test_what_lost_the_race_is_swept_and_nothing_else(store: MTLStore) -> None:
     assert file_counts(store) == (3, 3)
     assert [note["_id"] for note in store.database["frames.pending"].find()] == [in_progress.file_id]
     assert store.frames.sweep(store.dynamics, lambda token: token == "gone") == 0
+
+
+def test_who_lost_its_work_takes_back_what_was_swept_on_its_way(store: MTLStore) -> None:
+    store.dynamics.add([simulation()])
+    key = "x.r1:800K"
+    swept, noted, counted = (store.frames.write(key, step, b"frames", 1) for step in (0, 10, 20))
+    advance(store, counted)
+    store.database["frames.pending"].delete_many({"_id": {"$ne": noted.file_id}})
+    store.frames.forsake([swept, noted, counted], store.dynamics, key)
+    assert store.frames.sizes().keys() == {noted.file_id, counted.file_id}
+
+
+def test_a_block_that_cannot_be_written_is_an_error(store: MTLStore) -> None:
+    store.database.create_collection("frames.chunks", validator={"never": {"$exists": True}})
+    with pytest.raises(BulkWriteError):
+        store.frames.write("x:heat", 0, b"frames", 1)
 
 
 def test_who_has_ended_cannot_point_to_swept_blocks_any_more(store: MTLStore) -> None:
