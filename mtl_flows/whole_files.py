@@ -2,12 +2,15 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 from mtl_flows.errors import ConfigurationError, MTLError, unwritable
+
+_LOOK_AGAIN_S = 0.2
 
 
 def fills_disk(error: BaseException) -> bool:
@@ -37,8 +40,13 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def hold(lock: Path, folder: Path | None = None) -> Iterator[None]:
+def hold(lock: Path, folder: Path | None = None, *, patience_s: float = 0.0) -> Iterator[None]:
     """Keep a folder, if not named that of the lock, for this process; the kernel frees it however the process ends.
+
+    Parameters
+    ----------
+    patience_s
+        How long to wait for another process that has it.
 
     Raises
     ------
@@ -50,13 +58,22 @@ def hold(lock: Path, folder: Path | None = None) -> Iterator[None]:
         file = lock.open("w")
     except OSError as error:
         raise unwritable(lock.parent, error) from error
+    until = time.monotonic() + patience_s
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigurationError(
-                "another process works in this folder",
-                subject=str(folder or lock.parent),
-                remedy="wait for it, or choose another folder",
-            ) from None
+        while not _locked(file.fileno()):
+            if time.monotonic() >= until:
+                raise ConfigurationError(
+                    "another process works in this folder",
+                    subject=str(folder or lock.parent),
+                    remedy="wait for it, or choose another folder",
+                )
+            time.sleep(_LOOK_AGAIN_S)
         yield
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -14,37 +14,65 @@ import pytest
 
 _SUBMIT = """#!/bin/bash
 # sbatch --parsable SCRIPT, and qsub SCRIPT
-script="${@: -1}"
+script="${@: -1}"; command=$(basename "$0")
+[ "$(head -c 2 "$script")" = "#!" ] || { echo "sbatch: error: This does not look like a batch script." >&2; exit 1; }
 id=$(( $(cat "$SPOOL/last" 2>/dev/null || echo 100) + 1 )); echo $id > "$SPOOL/last"
 sed -n 's/^#SBATCH --job-name=//p; s/^#PBS -N //p' "$script" > "$SPOOL/$id.name"
 env > "$SPOOL/$id.env"
 [ -e "$SPOOL/full" ] && { echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1; }
-if [ -e "$SPOOL/hold" ]; then setsid sleep 600 > /dev/null 2>&1 < /dev/null &
-else setsid $ISOLATED bash "$script" > "job-$id.out" 2>&1 < /dev/null & fi
+output=$(sed -n 's/^#SBATCH --output=//p; s/^#PBS -o //p' "$script" | sed "s/%j/$id/")
+errors=$(sed -n 's/^#SBATCH --error=//p; s/^#PBS -e //p' "$script" | sed "s/%j/$id/")
+echo "$PWD/$errors" > "$SPOOL/$id.errors"
+if [ -e "$SPOOL/hold" ]; then
+    setsid sleep 600 > /dev/null 2>&1 < /dev/null &
+elif [ "$command" = qsub ]; then  # whose jobs begin at home, with an environment of their own
+    script="$PWD/$script" output="$PWD/$output" errors="$PWD/$errors" where="$PWD"; cd "$HOME"
+    setsid $ISOLATED env -i HOME="$HOME" PATH=/usr/bin:/bin PBS_O_WORKDIR="$where" PBS_JOBID="$id.server" \
+        bash "$script" > "$output" 2> "$errors" < /dev/null &
+else
+    SLURM_JOB_ID=$id setsid $ISOLATED bash "$script" > "$output" 2> "$errors" < /dev/null &
+fi
 echo $! > "$SPOOL/$id.new"; mv "$SPOOL/$id.new" "$SPOOL/$id.pid"
-[ "$(basename "$0")" = qsub ] && echo "$id.server" || echo "$id"
+[ "$command" = qsub ] && echo "$id.server" || echo "$id"
 """
 _LIST = """#!/bin/bash
-[ -e "$SPOOL/away" ] && { echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1; }
-[ "$(basename "$0")" = qstat ] && echo "Job id  Name  User  Time Use S Queue"
+# squeue --noheader --me --format=%i|%T|%r|%j, and qstat; qstat -x -f ID
+command=$(basename "$0")
+[ -e "$SPOOL/away" ] &&
+    { echo "slurm_load_jobs error: Unable to contact slurm controller (connect failure)" >&2; exit 1; }
+[ "$1" = -x ] && { echo "qstat: PBS is not configured to maintain job history" >&2; exit 0; }
+[ "$command" = qstat ] && echo "Job id            Name             User              Time Use S Queue"
 for file in "$SPOOL"/*.pid; do
     [ -e "$file" ] || continue
     id=$(basename "$file" .pid)
     state=$(sed -n 's/^State:\\t\\(.\\).*/\\1/p' "/proc/$(cat "$file")/status" 2>/dev/null)
     [ -n "$state" ] && [ "$state" != Z ] || continue
-    name=$(cat "$SPOOL/$id.name")
-    [ "$(basename "$0")" = qstat ] && echo "$id.server  $name  me  00:00:01 R workq" || echo "$id|RUNNING|$name"
+    name=$(cat "$SPOOL/$id.name") reason=None state=RUNNING letter=R
+    [ -e "$SPOOL/$id.reason" ] && { reason=$(cat "$SPOOL/$id.reason") state=PENDING letter=Q; }
+    [ -e "$SPOOL/$id.ending" ] && state=COMPLETING letter=E
+    [ "$command" = qstat ] && echo "$id.server  $name  me  00:00:01 $letter workq" || echo "$id|$state|$reason|$name"
 done
 """
 _CANCEL = """#!/bin/bash
-# scancel ID, and qdel ID
-kill -KILL -- "-$(cat "$SPOOL/${1%%.*}.pid")"
-echo "$1" >> "$SPOOL/cancelled"
+# scancel ID, and qdel ID: the job is told to end, and is ended if it does not
+id=${1%%.*}; echo "$1" >> "$SPOOL/cancelled"; touch "$SPOOL/$id.ending"
+echo "slurmstepd-node: error: *** JOB $id ON node CANCELLED AT 2026-11-29T13:55:11 ***" >> "$(cat "$SPOOL/$id.errors")"
+group=$(cat "$SPOOL/$id.pid"); kill -TERM -- "-$group"
+setsid bash -c "for i in {1..300}; do kill -0 -- -$group || exit; sleep 0.1; done; kill -KILL -- -$group" \
+    > /dev/null 2>&1 < /dev/null &
+"""
+_RECORD = """#!/bin/bash
+# scontrol show job --oneliner ID, which Slurm forgets some minutes after the end
+[ -e "$SPOOL/forgotten" ] && { echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1; }
+how="NODE_FAIL Reason=NodeDown Dependency=(null) Requeue=0 ExitCode=0:0"
+[ -e "$SPOOL/${@: -1}.ending" ] && how="CANCELLED Reason=None Dependency=(null) Requeue=1 ExitCode=0:15"
+echo "JobId=${@: -1} JobName=mtl UserId=me(1000) JobState=$how RunTime=00:00:03"
 """
 _COMMANDS = {
     **dict.fromkeys(("sbatch", "qsub"), _SUBMIT),
     **dict.fromkeys(("squeue", "qstat"), _LIST),
     **dict.fromkeys(("scancel", "qdel"), _CANCEL),
+    "scontrol": _RECORD,
 }
 
 
@@ -101,6 +129,10 @@ class FakeCluster:
         file = self.spool / "cancelled"
         return file.read_text().split() if file.exists() else []
 
+    def stall(self, queue_id: str, reason: str) -> None:
+        """Let a job wait, and say why."""
+        (self.spool / f"{queue_id}.reason").write_text(f"{reason}\n")
+
     def alive(self) -> list[int]:
         """Processes of jobs that run."""
         pids = [int(file.read_text()) for file in self.spool.glob("*.pid")]
@@ -112,9 +144,15 @@ class FakeCluster:
         for pid in found:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-        while self.alive():
-            time.sleep(0.01)
+        self.wait_for_end()
         return len(found)
+
+    def wait_for_end(self) -> None:
+        """Wait until no job runs."""
+        deadline = time.monotonic() + 60
+        while self.alive():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 @cache

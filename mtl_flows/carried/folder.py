@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -63,13 +63,16 @@ class CalculationFolder:
         self.path = path
 
     def ask(self, choice: EngineChoice, calls: Sequence[EngineCall]) -> None:
-        """Write what is asked."""
+        """Write what is asked; the end that an earlier attempt came to does not count any more."""
         asked = {
             "layout": _LAYOUT,
             "engine": choice.as_dict(),
             "calls": [call.as_dict() for call in calls],
         }
         write_whole(self.path / REQUEST, _sealed(asked))
+        with suppress(DamagedFolderError):
+            if self.ended:
+                self.end("")
 
     def asked(self) -> tuple[EngineChoice, list[EngineCall]]:
         """Read what is asked.
@@ -171,15 +174,15 @@ class CalculationFolder:
         return refused
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep the folder for this process.
+    def held(self, patience_s: float = 0.0) -> Iterator[None]:
+        """Keep the folder for this process, which waits so long for another that was told to end.
 
         Raises
         ------
         ConfigurationError
             If another process works in it, or it cannot be written.
         """
-        with hold(self.path / "lock"):
+        with hold(self.path / "lock", patience_s=patience_s):
             yield
 
     def last_words(self) -> str:

@@ -26,6 +26,7 @@ from mtl_flows.whole_files import fills_disk
 DONE: Final = "done"
 OUT_OF_TIME: Final = "out of time"
 FAILED: Final = "failed"
+STOPPED: Final = "stopped"
 _SPARE: Final = 1.2
 """Of the longest answer so far: what has to be left before another is begun."""
 _ROOM_WITHIN_S: Final = 1800.0
@@ -35,7 +36,14 @@ T = TypeVar("T")
 Say = Callable[[str], None]
 
 
-def compute(folder: CalculationFolder, say: Say, *, limit_s: float = float("inf")) -> str:
+def compute(
+    folder: CalculationFolder,
+    say: Say,
+    *,
+    limit_s: float = float("inf"),
+    patience_s: float = 0.0,
+    stopped: Callable[[], bool] = lambda: False,
+) -> str:
     """Answer what a folder asks, each answer written as soon as there is one; what is answered already is left.
 
     Parameters
@@ -43,12 +51,18 @@ def compute(folder: CalculationFolder, say: Say, *, limit_s: float = float("inf"
     say
         Told of each answer.
     limit_s
-        No answer is begun that would not be there within so many seconds, by the longest so far.
+        No answer is begun that would not be there within so many seconds, by the longest so far. The first is always
+        tried, however long it took to get there: a job that does nothing would only be asked for again.
+    patience_s
+        How long to wait for another process that works on the folder.
+    stopped
+        Whether the queue wants its node back: what is in hand is finished, if the queue allows it, and nothing more
+        is begun. The folder is not told that this was the end, since a queue may begin such a job anew.
 
     Returns
     -------
     str
-        How it ended: `DONE`, `OUT_OF_TIME`, or `FAILED` where an answer is an error.
+        How it ended: `DONE`, `OUT_OF_TIME`, `STOPPED`, or `FAILED` where an answer is an error.
 
     Raises
     ------
@@ -57,24 +71,35 @@ def compute(folder: CalculationFolder, say: Say, *, limit_s: float = float("inf"
     DamagedFolderError
         If its question is damaged.
     """
-    with folder.held():
+    deadline = time.monotonic() + limit_s
+    with folder.held(patience_s):
         choice, calls = folder.asked()
         for error in folder.refuse_damaged():
             say(f"damaged, computed anew: {error}")
-        ended = _Node(folder, choice, say, time.monotonic() + limit_s).answer(calls)
-        folder.end(ended)
+        ended = _Node(folder, choice, say, deadline, stopped).answer(calls)
+        if ended != STOPPED:
+            folder.end(ended)
     return ended
 
 
 class _Node:
-    def __init__(self, folder: CalculationFolder, choice: EngineChoice, say: Say, deadline: float) -> None:
+    def __init__(
+        self,
+        folder: CalculationFolder,
+        choice: EngineChoice,
+        say: Say,
+        deadline: float,
+        stopped: Callable[[], bool],
+    ) -> None:
         self._folder, self._choice, self._tell = folder, choice, say
-        self._deadline, self._longest_s = deadline, 0.0
+        self._deadline, self._longest_s, self._begun, self._stopped = deadline, 0.0, False, stopped
         self._engine: Engine
 
     def answer(self, calls: list[EngineCall]) -> str:
         begun = self._tried(lambda: EngineAnswer(self._load()))
         if begun.error is not None:
+            if self._stopped():
+                return STOPPED
             self._with_room(lambda: self._folder.put(calls[0].key, begun))
             self._say(f"failed: {begun.error['message']}")
             return FAILED
@@ -82,7 +107,7 @@ class _Node:
         ended = DONE
         for call in calls:
             how = self._answered(call, begun)
-            if how == OUT_OF_TIME:
+            if how in (OUT_OF_TIME, STOPPED):
                 return how
             ended = FAILED if how == FAILED else ended
         return ended
@@ -106,12 +131,17 @@ class _Node:
         """Answer a call, unless that was done before or there is no time for it; gives how that ended."""
         if call.key in self._folder.keys:
             return FAILED if self._folder.answer(call.key).error else DONE
+        if self._stopped():
+            return STOPPED
         began = time.monotonic()
-        if began + _SPARE * self._longest_s > self._deadline:
+        if self._begun and began + _SPARE * self._longest_s > self._deadline:
             self._say("no time for more is left")
             return OUT_OF_TIME
+        self._begun |= call.kind != "fingerprint"
         with _inside(self._folder.path / "work" / call.key):
             answered = self._tried(answer)
+        if answered.error and self._stopped():
+            return STOPPED  # what it started was ended along with it: that is no fault of the material
         took_s = time.monotonic() - began
         self._longest_s = max(self._longest_s, took_s)
         answered = EngineAnswer(answered.value, answered.blocks, answered.error, took_s)

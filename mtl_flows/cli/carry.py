@@ -1,8 +1,11 @@
 """`mtl carry` and `mtl work`: a cluster whose nodes do not see the database."""
 
 import os
+import signal
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +15,9 @@ from mtl_flows.vocabulary import SchedulerName, WorkKind
 if TYPE_CHECKING:
     from mtl_flows.launch.carrier import CarryRound
     from mtl_flows.launch.events import RocketEvent
+
+_FOR_ANOTHER_S: Final = 120.0
+"""A job that the queue ends may finish what it has in hand while its successor begins."""
 
 
 def register(app: typer.Typer) -> None:
@@ -94,8 +100,9 @@ def carry(
                 complain("lost", f"{event.name}: cancelled, or given to another worker, meanwhile")
 
         def tell(now: "CarryRound") -> None:
-            if not standing or (standing[-1].waiting, standing[-1].running) != (now.waiting, now.running):
-                reporter.advance(0, note=f"done; in the queue {now.running} run and {now.waiting} wait")
+            if not standing or replace(standing[-1], done=now.done) != now:
+                why = f": {', '.join(now.reasons)}" if now.reasons else ""
+                reporter.advance(0, note=f"done; in the queue {now.running} run and {now.waiting} wait{why}")
             standing.append(now)
 
         summary = carry_jobs(
@@ -131,17 +138,25 @@ def work(
     """Compute what a job folder asks: on a node, without a database, without settings.
 
     Each answer is written as soon as it is there, a chunk of molecular dynamics for one. Cut off and called again, it
-    goes on after the last.
+    goes on after the last. SIGTERM lets it finish the answer in hand and begin no other.
     """
     from mtl_flows.carried.folder import CalculationFolder
-    from mtl_flows.carried.node import FAILED, compute
+    from mtl_flows.carried.node import FAILED, STOPPED, compute
 
     def say(told: str) -> None:
         out.print(told, soft_wrap=True)
         out.file.flush()
 
+    unwanted = Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: unwanted.set())
     say(f"{os.uname().nodename}: {folder.resolve()}")
-    ended = compute(CalculationFolder(folder.resolve()), say, limit_s=seconds or float("inf"))
+    ended = compute(
+        CalculationFolder(folder.resolve()),
+        say,
+        limit_s=seconds or float("inf"),
+        patience_s=_FOR_ANOTHER_S,
+        stopped=unwanted.is_set,
+    )
     say(ended)
-    if ended == FAILED:
-        raise typer.Exit(1)
+    if ended in (FAILED, STOPPED):
+        raise typer.Exit(1 if ended == FAILED else 128 + signal.SIGTERM)

@@ -78,11 +78,14 @@ class CarryRound:
         Of its jobs in the queue.
     done
         Jobs that were completed in this round.
+    reasons
+        Why those wait that will not begin by themselves, in the words of the queue.
     """
 
     waiting: int
     running: int
     done: int
+    reasons: tuple[str, ...] = ()
 
     @property
     def queued(self) -> int:
@@ -125,7 +128,8 @@ class Carrier:
         queued = [q.queue_id for q in self._root.queued()]
         known = self._known or {}
         running = sum(queue_id in known and known[queue_id].running for queue_id in queued)
-        return CarryRound(len(queued) - running, running, self._done)
+        reasons = {known[queue_id].reason for queue_id in queued if queue_id in known} - {""}
+        return CarryRound(len(queued) - running, running, self._done, tuple(sorted(reasons)))
 
     def _engine(
         self,
@@ -205,7 +209,7 @@ class Carrier:
         if not known or queued.queue_id in known:
             return queued
         name = _listed_as(queued)
-        there = next((queue_id for queue_id, job in known.items() if job.name == name), "")
+        there = next((queue_id for queue_id, job in known.items() if job.name == name and not job.ending), "")
         if not there:
             return queued
         queued = replace(queued, queue_id=there, since=queued.since or time.time(), missed_since=None)
@@ -234,6 +238,8 @@ class Carrier:
     def _settle(self, queued: Queued) -> None:
         self._root.settle(queued.calculation)
         self._n_queued -= 1
+        if self._known:
+            self._known.pop(queued.queue_id, None)  # which may list it for a moment, but it does no more
 
     def _bring_back(self, queued: Queued, folder: CalculationFolder) -> None:
         """Let jobs go on that waited for a folder, or give them back if it holds no answer to them."""
@@ -254,7 +260,8 @@ class Carrier:
             if answered:
                 self._run(job.fw_id)
             else:
-                self._give_back(queued, job, _why(queued, folder, refused))
+                ending = self._queue(queued.category).how_ended(queued.queue_id) if queued.queue_id else ""
+                self._give_back(queued, job, _why(queued, folder, refused, ending))
 
     def _give_back(self, queued: Queued, job: Waiting, why: str) -> None:
         ready = give_back(self._pad, LostLaunch(job.launch_id, job.fw_id, why))
@@ -362,11 +369,12 @@ def _listed_as(queued: Queued) -> str:
     return f"mtl-{queued.calculation}"
 
 
-def _why(queued: Queued, folder: CalculationFolder, refused: Sequence[DamagedFolderError]) -> str:
-    """Why jobs are given back, as the end of a traceback says it."""
+def _why(
+    queued: Queued, folder: CalculationFolder, refused: Sequence[DamagedFolderError], ending: str
+) -> str:
+    """Why jobs are given back, as the end of a traceback says it; `ending` is what the queue knows of it."""
     if refused:
         return f"{type(refused[0]).__module__}.{type(refused[0]).__name__}: {refused[0]}"
     words = folder.last_words()
-    return f"WorkerLost: job {queued.queue_id} left the queue without an answer in {folder.path}" + (
-        f"; its last words: {words}" if words else ""
-    )
+    told = f"WorkerLost: job {queued.queue_id} left the queue without an answer in {folder.path}"
+    return told + (f" ({ending})" if ending else "") + (f"; its last words: {words}" if words else "")

@@ -8,13 +8,15 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-import yaml
 from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from mtl_flows.carried.folder import LOG
 from mtl_flows.errors import ConfigurationError, QueueError
@@ -28,17 +30,23 @@ _SECRET = re.compile(r"MTL_.*|MP_API_KEY|.*(PASSWORD|SECRET|TOKEN).*")
 _LEAST_SPARE_S: Final = 60.0
 _SPARE_SHARE: Final = 0.02
 _WAITING_IN_SLURM: Final = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"}
+_ENDING_IN_SLURM: Final = "COMPLETING"
 _ALIVE_IN_SLURM: Final = _WAITING_IN_SLURM | {
     "RUNNING",
+    _ENDING_IN_SLURM,
     "SUSPENDED",
     "STOPPED",
     "RESIZING",
     "SIGNALING",
     "STAGE_OUT",
 }
+_ORDINARY_IN_SLURM: Final = {"None", "Priority", "Resources", "BeginTime", "Cleaning"}
 _WAITING_IN_PBS: Final = set("QHWT")
-_ALIVE_IN_PBS: Final = _WAITING_IN_PBS | set("RSBU")
+_ENDING_IN_PBS: Final = "E"
+_ALIVE_IN_PBS: Final = _WAITING_IN_PBS | {*"RSBU", _ENDING_IN_PBS}
 _COLUMNS_OF_PBS: Final = 5
+_CLOCK: Final = 3
+"""Hours, minutes and seconds."""
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "SLURM": {"nodes": 1, "ntasks_per_node": 1, "cpus_per_task": 1, "mem": "4G", "walltime": "24:00:00"},
     "PBS": {"nnodes": 1, "ppnode": 1, "walltime": "24:00:00"},
@@ -53,10 +61,16 @@ class QueuedJob:
     ----------
     running
         Whether it has begun.
+    reason
+        Why it waits, in the words of the queue; empty where that needs nobody's attention.
+    ending
+        Whether it was told to end, and may still be finishing what it has in hand.
     """
 
     name: str
     running: bool
+    reason: str = ""
+    ending: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,14 +81,18 @@ class BatchQueue(ABC):
     ----------
     adapter
         Keywords of FireWorks' `CommonAdapter`: nodes, memory, walltime, queue, what to do before.
+    template_file
+        Script of the site's own with places for the keywords; None for that of FireWorks.
     """
 
     adapter: Mapping[str, Any]
+    template_file: str | None = None
     kind: ClassVar[str]
     submission: ClassVar[tuple[str, ...]]
     answer: ClassVar[re.Pattern[str]]
     listing: ClassVar[tuple[str, ...]]
     cancellation: ClassVar[tuple[str, ...]]
+    record: ClassVar[tuple[str, ...]]
 
     def require(self) -> None:
         """Make sure that its commands are here.
@@ -96,8 +114,26 @@ class BatchQueue(ABC):
     @property
     def limit_s(self) -> float:
         """Seconds that a job has for its work: the queue's limit but for some that are left over; 0 without a limit."""
-        walltime_s = seconds_of(str(self.adapter.get("walltime") or ""))
-        return max(0.0, walltime_s - max(_LEAST_SPARE_S, _SPARE_SHARE * walltime_s))
+        walltime_s = self.seconds_of(str(self.adapter.get("walltime") or ""))
+        return walltime_s and max(1.0, walltime_s - max(_LEAST_SPARE_S, _SPARE_SHARE * walltime_s))
+
+    def unknown_keywords(self) -> list[str]:
+        """Keywords that the script's template has no place for.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no such template.
+        """
+        file = Path(CommonAdapter(self.kind, template_file=self.template_file).template_file)
+        try:
+            template = file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"cannot be read: {type(error).__name__}", subject=str(file), remedy="mend _fw_template_file"
+            ) from None
+        asked = (key for key, value in self.adapter.items() if value is not None and key != "logdir")
+        return [key for key in asked if f"{{{key}}}" not in template]
 
     def submit(self, folder: Path, name: str) -> str:
         """Write the script of a job folder and give it to the queue; returns what the queue calls it.
@@ -113,7 +149,14 @@ class BatchQueue(ABC):
         """
         limit = f" --seconds {self.limit_s:.0f}" if self.limit_s else ""
         program = f"{shlex.quote(sys.executable)} -m mtl_flows work .{limit} > {LOG} 2>&1"
-        adapter = CommonAdapter(self.kind, **{**self.adapter, "rocket_launch": program, "job_name": name})
+        if self.template_file is None and not self.adapter.get("post_rocket"):
+            # What the queue signals is then the work itself, and it is given the time that the queue leaves it.
+            program = f"exec {program}"
+        adapter = CommonAdapter(
+            self.kind,
+            template_file=self.template_file,
+            **{**self.adapter, "rocket_launch": program, "job_name": name},
+        )
         # A folder that is not there any more is no reason to work in another; its name may hold spaces.
         script = adapter.get_script_str(str(folder)).replace(
             f"cd {folder}\n", f"cd {shlex.quote(str(folder))} || exit 1\n"
@@ -146,9 +189,24 @@ class BatchQueue(ABC):
         if queue_id in self.known():
             _told([*self.cancellation, queue_id])
 
+    def how_ended(self, queue_id: str) -> str:
+        """Return what the queue still knows of a job that has left it; empty if it knows nothing."""
+        with suppress(QueueError):
+            return self._recorded(_told([*self.record, queue_id]))
+        return ""
+
+    @staticmethod
+    @abstractmethod
+    def seconds_of(walltime: str) -> float:
+        """Read a limit of time as this queue does; 0 if it says none."""
+
     @abstractmethod
     def _listed(self, lines: Iterable[str]) -> Iterator[tuple[str, QueuedJob]]:
         """Read what the queue lists."""
+
+    @abstractmethod
+    def _recorded(self, record: str) -> str:
+        """Read how a job ended."""
 
 
 class Slurm(BatchQueue):
@@ -157,14 +215,34 @@ class Slurm(BatchQueue):
     kind = "SLURM"
     submission = ("sbatch", "--parsable")
     answer = re.compile(r"(?:Submitted batch job )?(\d+)(?:;.*| on cluster .*)?")
-    listing = ("squeue", "--noheader", "--me", "--format=%i|%T|%j")
+    listing = ("squeue", "--noheader", "--me", "--format=%i|%T|%r|%j")
     cancellation = ("scancel",)
+    record = ("scontrol", "show", "job", "--oneliner")
+
+    @staticmethod
+    def seconds_of(walltime: str) -> float:
+        """Read ``M``, ``M:SS``, ``H:MM:SS``, ``D-H``, ``D-H:MM`` or ``D-H:MM:SS``; 0 if it says none."""
+        days, dash, clock = walltime.rpartition("-")
+        parts = clock.split(":")
+        if not all(part.isdigit() for part in parts) or (dash and not days.isdigit()) or len(parts) > _CLOCK:
+            return 0.0
+        whole = parts if dash or len(parts) == _CLOCK else ["0", *parts]
+        hours, minutes, seconds = (float(part) for part in (*whole, "0", "0")[:3])
+        return float(days or 0) * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds
 
     def _listed(self, lines: Iterable[str]) -> Iterator[tuple[str, QueuedJob]]:
         for line in lines:
-            match [part.strip() for part in line.split("|", 2)]:
-                case [queue_id, state, name] if state in _ALIVE_IN_SLURM:
-                    yield queue_id, QueuedJob(name, state not in _WAITING_IN_SLURM)
+            match [part.strip() for part in line.split("|", 3)]:
+                case [queue_id, state, reason, name] if state in _ALIVE_IN_SLURM:
+                    told = "" if reason in _ORDINARY_IN_SLURM else reason
+                    begun = state not in _WAITING_IN_SLURM
+                    yield queue_id, QueuedJob(name, begun, told, state == _ENDING_IN_SLURM)
+
+    def _recorded(self, record: str) -> str:
+        found = dict(re.findall(r"\b(JobState|Reason|ExitCode)=(\S+)", record))
+        if found.get("JobState") in _ALIVE_IN_SLURM:
+            return ""
+        return ", ".join(told for told in found.values() if told not in _ORDINARY_IN_SLURM | {"0:0"})
 
 
 class Pbs(BatchQueue):
@@ -175,13 +253,27 @@ class Pbs(BatchQueue):
     answer = re.compile(r"(\d+)(?:\..*)?")
     listing = ("qstat",)
     cancellation = ("qdel",)
+    record = ("qstat", "-x", "-f")
+
+    @staticmethod
+    def seconds_of(walltime: str) -> float:
+        """Read ``S``, ``M:SS`` or ``H:MM:SS``; 0 if it says none."""
+        parts = walltime.split(":")
+        if not all(re.fullmatch(r"\d+(\.\d*)?", part) for part in parts) or len(parts) > _CLOCK:
+            return 0.0
+        return sum(float(part) * 60.0**power for power, part in enumerate(reversed(parts)))
 
     def _listed(self, lines: Iterable[str]) -> Iterator[tuple[str, QueuedJob]]:
         for line in lines:
             columns = line.split()
             number = re.match(r"\d+", line)
             if number is not None and len(columns) >= _COLUMNS_OF_PBS and columns[-2] in _ALIVE_IN_PBS:
-                yield number.group(), QueuedJob(columns[1], columns[-2] not in _WAITING_IN_PBS)
+                begun, ending = columns[-2] not in _WAITING_IN_PBS, columns[-2] == _ENDING_IN_PBS
+                yield number.group(), QueuedJob(columns[1], begun, ending=ending)
+
+    def _recorded(self, record: str) -> str:
+        found = re.findall(r"^ *(Exit_status|comment) = (.*(?:\n\t.*)*)", record, re.MULTILINE)
+        return ", ".join(" ".join(f"{name} {value}".split()) for name, value in sorted(found))
 
 
 SCHEDULERS: Mapping[SchedulerName, type[BatchQueue]] = MappingProxyType({"slurm": Slurm, "pbs": Pbs})
@@ -193,20 +285,21 @@ def queue_of(project: Path, category: str, scheduler: SchedulerName | None) -> B
     Parameters
     ----------
     scheduler
-        What must be in the file; without a file, whose defaults hold (Slurm if None).
+        What must be in the file; without a file, whose defaults hold (if None, of that whose commands are here).
 
     Raises
     ------
     ConfigurationError
-        If the file is of another scheduler, or cannot be read.
+        If the file is of another scheduler, asks what its template has no place for, or cannot be read.
     """
     file = project / QUEUE_FILES[category]
     if not file.is_file():
-        kind = SCHEDULERS[scheduler or "slurm"]
+        kind = SCHEDULERS[scheduler] if scheduler else _found_here()
         return kind(_DEFAULTS[kind.kind])
     try:
-        told = dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, OSError, ValueError, TypeError) as error:
+        # As FireWorks reads it, to whom 24:00:00 is no number.
+        told = dict(YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8")) or {})
+    except (YAMLError, OSError, ValueError, TypeError) as error:
         raise ConfigurationError(
             f"cannot be read: {type(error).__name__}",
             subject=str(file),
@@ -220,21 +313,22 @@ def queue_of(project: Path, category: str, scheduler: SchedulerName | None) -> B
             subject=str(file),
             remedy="choose the --scheduler that it is for, or write it for the other (launchpad/ shows both)",
         )
-    return found({key: value for key, value in told.items() if not key.startswith("_fw")})
+    template = told.get("_fw_template_file")
+    keywords = {key: value for key, value in told.items() if not key.startswith("_")}
+    queue = found(keywords, None if template is None else str(template))
+    if unknown := queue.unknown_keywords():
+        raise ConfigurationError(
+            f"{', '.join(unknown)} would be left out: the script's template has no place for it",
+            subject=str(file),
+            remedy="a partition is called queue, a limit of time walltime; the others are in FireWorks' "
+            f"{found.kind}_template.txt, and _fw_template_file names one of your own",
+        )
+    return queue
 
 
-def seconds_of(walltime: str) -> float:
-    """Read a limit of time: minutes, ``H:MM``, ``H:MM:SS`` or ``D-HH:MM:SS``; 0 if it says none."""
-    days, dash, clock = walltime.rpartition("-")
-    parts = clock.split(":")
-    if not all(part.isdigit() for part in parts) or (dash and not days.isdigit()):
-        return 0.0
-    if len(parts) == 1:
-        seconds = float(parts[0]) * (3600.0 if dash else 60.0)
-    else:
-        hours, minutes, rest = (float(part) for part in (*parts, "0")[:3])
-        seconds = hours * 3600.0 + minutes * 60.0 + rest
-    return seconds + 86400.0 * float(days or 0)
+def _found_here() -> type[BatchQueue]:
+    kinds = SCHEDULERS.values()
+    return next((kind for kind in kinds if shutil.which(kind.submission[0])), Slurm)
 
 
 def _told(command: Sequence[str], folder: Path | None = None) -> str:

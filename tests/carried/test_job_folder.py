@@ -25,7 +25,7 @@ from mtl_flows.carried.calls import (
 )
 from mtl_flows.carried.engine import CalculatedElsewhere, CarriedEngine
 from mtl_flows.carried.folder import MANIFEST, CalculationFolder
-from mtl_flows.carried.node import DONE, FAILED, OUT_OF_TIME, compute
+from mtl_flows.carried.node import DONE, FAILED, OUT_OF_TIME, STOPPED, compute
 from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.errors import CalculationError, ConfigurationError, DamagedFolderError
 from mtl_flows.simulation.engine import Engine, Relaxation, RelaxationGoal
@@ -193,6 +193,48 @@ def test_one_process_works_on_a_folder(tmp_path: Path) -> None:
     folder = asked(tmp_path, chunks())
     with folder.held(), pytest.raises(ConfigurationError, match="another process works"):
         compute(folder, ignore)
+
+
+def test_a_job_that_came_late_to_its_work_does_some_all_the_same(tmp_path: Path) -> None:
+    folder = asked(tmp_path, fingerprint_call(CHOICE), relax_call(CHOICE, CRYSTAL, GOAL), chunks())
+    assert compute(folder, ignore, limit_s=0.0) == OUT_OF_TIME
+    assert relax_call(CHOICE, CRYSTAL, GOAL).key in folder.keys
+    assert chunks().key not in folder.keys
+
+
+def test_what_is_asked_again_has_not_ended(tmp_path: Path) -> None:
+    folder = asked(tmp_path, chunks())
+    folder.end(OUT_OF_TIME)
+    assert asked(tmp_path, chunks()).ended == ""
+
+
+def test_a_job_waits_for_its_predecessor_to_finish(tmp_path: Path) -> None:
+    folder = asked(tmp_path, chunks())
+    with folder.held():
+        waiting = threading.Thread(target=compute, args=(folder, ignore), kwargs={"patience_s": 60.0})
+        waiting.start()
+    waiting.join()
+    assert folder.ended == DONE
+
+
+def test_a_node_that_is_wanted_back_finishes_the_chunk_in_hand(tmp_path: Path) -> None:
+    folder = asked(tmp_path, chunks())
+    stop = threading.Event()
+    assert compute(folder, lambda told: stop.set(), stopped=stop.is_set) == STOPPED
+    assert (len(folder.keys), folder.ended) == (1, "")  # the queue may begin it anew
+    assert compute(folder, ignore) == DONE
+    assert len(folder.keys) == 3
+
+
+def test_what_fails_once_a_node_is_wanted_back_is_no_answer(tmp_path: Path) -> None:
+    """The queue ends what the engine has started along with the work itself."""
+    choice = EngineChoice("toy_engines.NoFluorides")
+    fluoride = CRYSTAL.copy()
+    fluoride.replace_species({"Cl": "F"})
+    folder = asked(tmp_path, relax_call(choice, fluoride, GOAL), choice=choice)
+    stop = threading.Event()
+    assert compute(folder, lambda told: stop.set(), stopped=stop.is_set) == STOPPED
+    assert (folder.keys, folder.ended) == (set(), "")
 
 
 def test_carriers_that_share_a_queue_have_names_of_their_own_there(tmp_path: Path) -> None:

@@ -3,17 +3,22 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from cli_answers import Mtl, environment
 from fake_cluster import FakeCluster
-from samples import fill, parent
+from samples import crystal_document, fill, parent
 from toy_engines import dynamics
 
+from mtl_flows.carried.calls import EngineChoice, chunk_call
+from mtl_flows.carried.folder import CalculationFolder
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.launch.categories import heavy
 from mtl_flows.launch.submit import submit
+from mtl_flows.simulation.parameters import MDParameters
+from mtl_flows.simulation.state import MDState
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
@@ -59,6 +64,44 @@ def test_the_queue_file_of_the_project_says_how(
 def test_a_folder_that_is_none_is_refused(mtl_here: Mtl, project: Path) -> None:
     answer = mtl_here("work", project)
     assert (answer.code != 0, "request.json: is missing" in answer.err) == (True, True)
+
+
+def test_a_node_that_is_wanted_back_keeps_what_it_has_in_hand(tmp_path: Path, project: Path) -> None:
+    crystal = crystal_document("licl").to_structure()
+    stage = MDParameters(temperature_K=(900.0,), n_steps=300, timestep_fs=2.0, frame_interval=2)
+    choice = EngineChoice("toy_engines.Conductor")
+    folder = CalculationFolder(tmp_path / "asked")
+    folder.ask(choice, [chunk_call(choice, MDState.from_structure(crystal, stage), stage, 100, 300)])
+    command = [sys.executable, "-m", "mtl_flows", "work", str(folder.path)]
+    variables = environment(TOY_ENGINE_PAUSE_S="0.01")
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while folder.fingerprint is None:  # and now it computes
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM, told
+    assert told.splitlines()[-1] == "stopped"
+    assert (len(folder.keys), folder.ended) == (1, "")
+
+
+def test_what_waits_for_ever_says_why(
+    mtl_here: Mtl,
+    server: str,
+    store: MTLStore,
+    address: Connection,
+    project: Path,
+    cluster: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster.use(monkeypatch)
+    cluster.stall("101", "PartitionTimeLimit")
+    fill(store, "licl")
+    flow = heavy(DynamicsFlowMaker(parameters=dynamics(), window=False).make(parent("licl"), "licl"))
+    submit(flow, address, name="licl")
+    mtl_here("carry", "--once")
+    assert "0 run and 1 wait: PartitionTimeLimit" in mtl_here("carry", "--once").err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -142,6 +142,7 @@ def test_a_node_killed_with_nothing_done_counts_and_the_third_time_the_job_fails
         assert len(site.waiting) == (attempt < 2)
     (failed,) = find_jobs(site.address, JobFilter(states=("fizzled",)))
     assert failed.error.startswith("WorkerLost: job 103 left the queue without an answer")
+    assert "(NODE_FAIL, NodeDown)" in failed.error
     assert "oom-kill" in failed.error
     assert [event.outcome for event in site.events].count("returned") == 2
     assert len(job_story(site.address, failed.fw_id).launches) == 3
@@ -176,7 +177,8 @@ def test_a_cancelled_job_is_taken_off_the_queue(store: MTLStore, site: Site) -> 
     site.round()
     steering.cancel(site.address, JobFilter(material="", states=("reserved",)))
     site.round()
-    assert (site.cluster.cancelled, site.waiting, site.cluster.alive()) == (["101"], [], [])
+    assert (site.cluster.cancelled, site.waiting) == (["101"], [])
+    site.cluster.wait_for_end()
     assert "relax licl" in next(told for told in site.said if told.startswith("cancelled"))
 
 

@@ -8,6 +8,7 @@ import pytest
 from carrying import Site
 from fake_cluster import FakeCluster
 
+from mtl_flows.carried.node import OUT_OF_TIME
 from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.errors import ConfigurationError, MTLError
 from mtl_flows.launch import steering
@@ -77,6 +78,17 @@ def test_a_job_of_which_the_queue_did_not_tell_is_found_by_its_name(
     (job,) = find_jobs(site.address, JobFilter(states=("reserved",)))
     assert job.queue_id == "101"
     assert (site.cluster.submitted, attempts(store)) == (1, 0)
+
+
+def test_what_ended_without_an_answer_is_given_to_the_queue_anew(store: MTLStore, site: Site) -> None:
+    """Which lists it for a moment longer; and the end of the first is not that of the second."""
+    site.hand_in(store)
+    site.round()
+    site.waiting[0].end(OUT_OF_TIME)
+    for _ in range(2):
+        site.round()
+        assert [queued.queue_id for queued in site.root.queued()] == ["102"]
+    assert (site.cluster.submitted, attempts(store)) == (2, 1)
 
 
 def test_a_damaged_note_of_what_waits_costs_nothing(store: MTLStore, site: Site) -> None:
