@@ -18,11 +18,12 @@ from typing import Any
 
 from made_structures import parents, variants
 
-from mtl_flows.jobs.batch import Limits, run_stages
+from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.settings import Settings
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.database import MTLStore
 
 ORIGINALS = 40

@@ -49,7 +49,7 @@ from toy_engines import dynamics
 from undertaking import RELEASED, computed, differences
 
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
-from mtl_flows.jobs.batch import Limits, run_stages
+from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.chemistry import ChemistryMaker
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.launch.categories import heavy
@@ -60,6 +60,7 @@ from mtl_flows.science.chemistry import ChemistryParameters
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.stages import CHEMISTRY, ScreeningParameters
 from mtl_flows.stages.ordering import parent_id
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore

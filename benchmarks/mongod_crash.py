@@ -29,7 +29,7 @@ from pymongo import monitoring
 from saboteur import Saboteur, sigkill
 
 import mtl_flows.store.collection
-from mtl_flows.jobs.batch import Limits, run_stages
+from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.clustering import update_clustering
 from mtl_flows.jobs.ingest import ingest
@@ -37,6 +37,7 @@ from mtl_flows.jobs.labels import state_labels
 from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.topology import PROTOCOLS
 from mtl_flows.stages import BARCODES, CHEMISTRY, TOPOLOGY, ScreeningParameters
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.collection import batched
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore

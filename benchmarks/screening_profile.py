@@ -27,22 +27,22 @@ from made_structures import parents, variants
 
 from mtl_flows.flows.screening import ScreeningFlowMaker
 from mtl_flows.jobs.barrier import BarrierMaker
-from mtl_flows.jobs.batch import Limits
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.launch.names import LIGHT
 from mtl_flows.launch.screening import plan_screening, submit_screening
 from mtl_flows.launch.worker import work
 from mtl_flows.settings import Settings
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.connection import Connection, connection
 from mtl_flows.store.database import MTLStore
 
 JOBS = {
-    "crystals": "mtl_flows.jobs.batch.run_stage",
+    "crystals": "mtl_flows.jobs.batch.run_stages",
     "clustering": "mtl_flows.jobs.clustering.update_clustering",
     "candidates": "mtl_flows.jobs.candidates.rebuild_candidates",
 }
 SCIENCE = {
-    "crystals": ["mtl_flows.jobs.batch._compute"],
+    "crystals": ["mtl_flows.jobs.batch.build_document"],
     "clustering": [
         f"mtl_flows.jobs.clustering_run.{name}"
         for name in ("cluster", "assess_stability", "match_clusters", "nearest_known")

@@ -27,7 +27,7 @@ from typing import Any
 
 from generated import fill_topology, generate, write_archive
 
-from mtl_flows.jobs.batch import Limits, run_stages
+from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.clustering import update_clustering
 from mtl_flows.jobs.delivery import IngestSummary
@@ -38,6 +38,7 @@ from mtl_flows.schemas.labels import LabelFacts
 from mtl_flows.science.topology import PROTOCOLS, Alternative, BarLimit, BarStatistic, PrescreenThresholds
 from mtl_flows.settings import Settings
 from mtl_flows.stages import CHEMISTRY, ScreeningParameters
+from mtl_flows.stages.work import Limits
 from mtl_flows.store import bins
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore

@@ -4,18 +4,19 @@ from pathlib import Path
 from typing import Any
 
 from fake_cluster import FakeCluster
-from samples import fill, parent, sample
+from samples import HERE, fill, parent, sample
 from toy_engines import dynamics
 
 from mtl_flows.carried.folder import CalculationFolder
 from mtl_flows.carried.node import compute
 from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
+from mtl_flows.flows.screening import ScreeningFlowMaker
 from mtl_flows.launch.carrier import CarryOrder
 from mtl_flows.launch.carry import carry
 from mtl_flows.launch.categories import heavy
 from mtl_flows.launch.events import RocketEvent, WorkSummary
-from mtl_flows.launch.names import DYNAMICS
+from mtl_flows.launch.names import CATEGORIES
 from mtl_flows.launch.queues import BatchQueue, Slurm
 from mtl_flows.launch.submit import submit
 from mtl_flows.science.dynamics import DynamicsBudget
@@ -51,10 +52,15 @@ class Site:
         submit(heavy(flow), self.address, name="licl")
         return P.trajectory_id(sample("licl", P), 1200.0)
 
+    def screen(self, store: MTLStore, *slugs: str, **options: Any) -> None:
+        """Hand in a screening of these crystals."""
+        maker = ScreeningFlowMaker(limits=HERE, **options)
+        submit(maker.make(fill(store, *slugs)), self.address, name="screening")
+
     def round(self, **options: Any) -> WorkSummary:
         """A carrier that is started, looks once, and ends."""
         order = CarryOrder(
-            dict.fromkeys(DYNAMICS, self.queue({"walltime": "1:00:00"})), self.most, grace_s=0.0
+            dict.fromkeys(CATEGORIES, self.queue({"walltime": "1:00:00"})), self.most, grace_s=0.0
         )
         return carry(
             self.address,

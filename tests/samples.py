@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pymatgen.core import Structure
 
-from mtl_flows.jobs.batch import Limits, run_stages
+from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.candidates import rebuild_candidates
 from mtl_flows.jobs.clustering_run import run_clustering
 from mtl_flows.jobs.labels import state_labels
@@ -25,6 +25,7 @@ from mtl_flows.stages import ScreeningParameters, Statement, Subject
 from mtl_flows.stages.approximants import order
 from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.stages.ordering import parent_id
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.labels import LabelKey
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from pymatgen.core import Structure
 
-from mtl_flows.carried.calls import (
-    EngineCall,
+from mtl_flows.carried.call import Call
+from mtl_flows.carried.engine_answers import restored
+from mtl_flows.carried.engine_calls import (
     EngineChoice,
     check_call,
     chunk_call,
@@ -15,10 +16,10 @@ from mtl_flows.carried.calls import (
     relax_call,
 )
 from mtl_flows.carried.failures import raised_there
-from mtl_flows.carried.folder import EngineAnswer
-from mtl_flows.carried.node import restored
+from mtl_flows.carried.folder import CarriedAnswer
+from mtl_flows.carried.question import CalculatedElsewhere, CarriedQuestion
 from mtl_flows.carried.root import CarrierRoot
-from mtl_flows.errors import CalculationError, DamagedFolderError
+from mtl_flows.errors import CalculationError
 from mtl_flows.simulation.engine import ChunkResult, ChunkStatus, Engine, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import FrameBlock, FrameSink
 from mtl_flows.simulation.parameters import MDParameters
@@ -26,23 +27,6 @@ from mtl_flows.simulation.soundness import Soundness
 from mtl_flows.simulation.state import MDState
 
 _WEIGHTS: Final = "weights_sha256"
-
-
-class CalculatedElsewhere(BaseException):
-    """Ends a job that needs an answer which is not there yet; no error, and no job takes it for one.
-
-    Parameters
-    ----------
-    choice
-        The engine.
-    calls
-        What it is asked, the most urgent first.
-    """
-
-    def __init__(self, choice: EngineChoice, calls: Sequence[EngineCall]) -> None:
-        super().__init__(choice, tuple(calls))
-        self.choice = choice
-        self.calls = tuple(calls)
 
 
 @dataclass(frozen=True)
@@ -115,14 +99,14 @@ class CarriedEngine:
         """
         if not load:
             return self._here.fingerprint(load=False)
-        seen = self.root.engine_seen(self.choice)
+        seen = self.root.seen(self.choice)
         if seen is None:
             calls = [
                 fingerprint_call(self.choice),
                 *(relax_call(self.choice, *one) for one in self.relaxing()),
             ]
             seen = dict(self._answer(calls).value)
-            self.root.note_engine(self.choice, seen)
+            self.root.note_seen(self.choice, seen)
         return seen
 
     def check(self, structure: Structure) -> Soundness | None:
@@ -155,15 +139,10 @@ class CarriedEngine:
         sink.flush()
         result = restored(answer.value, answer.wall_s)
         if result.status is ChunkStatus.ENGINE_ERROR:  # handed in again, it is computed again
-            self._forget(call)
+            self.root.forget(call.key)
         return result
 
-    def _forget(self, call: EngineCall) -> None:
-        folder = self.root.holding(call.key)
-        if folder is not None:
-            folder.forget(call.key)
-
-    def _answer(self, calls: Sequence[EngineCall]) -> EngineAnswer:
+    def _answer(self, calls: Sequence[Call]) -> CarriedAnswer:
         """Return the answer to the first of some calls; what is damaged does not count.
 
         Raises
@@ -175,19 +154,14 @@ class CarriedEngine:
         MTLError
             What the engine raised. Asked once more, it is asked anew.
         """
-        folder = self.root.holding(calls[0].key)
-        if folder is None:
-            raise CalculatedElsewhere(self.choice, calls)
-        try:
-            answer = folder.answer(calls[0].key)
-        except DamagedFolderError as error:
-            self.root.damaged.append(str(error))
-            folder.forget(calls[0].key)
-            raise CalculatedElsewhere(self.choice, calls) from None
+        found = self.root.found(calls[0].key)
+        if found is None:
+            raise CalculatedElsewhere(CarriedQuestion.of(self.choice, calls))
+        folder, answer = found
         if answer.error is not None:
             folder.forget(calls[0].key)
             raise raised_there(answer.error)
-        seen, computed_by = self.root.engine_seen(self.choice), folder.fingerprint
+        seen, computed_by = self.root.seen(self.choice), folder.fingerprint
         if seen is None or computed_by is None or computed_by.get(_WEIGHTS) == seen.get(_WEIGHTS):
             return answer
         folder.forget(calls[0].key)

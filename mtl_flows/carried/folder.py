@@ -2,28 +2,32 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from mtl_flows.carried.calls import EngineCall, EngineChoice
+from pydantic import TypeAdapter
+
+from mtl_flows.carried.question import CarriedQuestion
+from mtl_flows.carried.sealed import packed, read_checked, read_sealed, unpacked, write_sealed
 from mtl_flows.errors import DamagedFolderError
 from mtl_flows.whole_files import hold, write_whole
 
-REQUEST: Final = "request.json"
+REQUEST: Final = "request.json.gz"
 MANIFEST: Final = "answers.json"
 LOG: Final = "work.log"
 _ANSWERS: Final = "answers"
-_LAYOUT: Final = 1
-_NAME = re.compile(r"[\w-][\w.-]*")
+_LONGEST: Final = 200
+_NAME: Final = re.compile(r"[\w-][\w.-]*")
 
 
 @dataclass(frozen=True)
-class EngineAnswer:
-    """What an engine gave.
+class CarriedAnswer:
+    """What somebody answered.
 
     Attributes
     ----------
@@ -43,6 +47,16 @@ class EngineAnswer:
     wall_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Written:
+    """An answer as it is written, its blocks by the names of their files."""
+
+    value: Any
+    error: dict[str, str] | None
+    wall_s: float
+    blocks: tuple[str, ...]
+
+
 @dataclass
 class _Manifest:
     """What there is: files by the key of the call that they answer, their checksums, and whether more will come."""
@@ -53,7 +67,7 @@ class _Manifest:
 
 
 class CalculationFolder:
-    """A question to an engine as a folder that can travel; it holds nothing of where the question comes from.
+    """A question as a folder that can travel; it holds nothing of where the question comes from.
 
     An answer counts once the manifest names it, which is written last and in one piece. So a machine that is cut off
     leaves every answer before whole.
@@ -62,19 +76,14 @@ class CalculationFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def ask(self, choice: EngineChoice, calls: Sequence[EngineCall]) -> None:
+    def ask(self, question: CarriedQuestion) -> None:
         """Write what is asked; the end that an earlier attempt came to does not count any more."""
-        asked = {
-            "layout": _LAYOUT,
-            "engine": choice.as_dict(),
-            "calls": [call.as_dict() for call in calls],
-        }
-        write_whole(self.path / REQUEST, _sealed(asked))
+        write_sealed(self.path / REQUEST, question.to_json())
         with suppress(DamagedFolderError):
             if self.ended:
                 self.end("")
 
-    def asked(self) -> tuple[EngineChoice, list[EngineCall]]:
+    def asked(self) -> CarriedQuestion:
         """Read what is asked.
 
         Raises
@@ -82,18 +91,19 @@ class CalculationFolder:
         DamagedFolderError
             If there is no question, or not a whole one.
         """
-        told = _opened(self.path / REQUEST)
-        if told.get("layout") != _LAYOUT:
+        text = read_sealed(self.path / REQUEST)
+        try:
+            return CarriedQuestion.from_json(text)
+        except ValueError as error:
             raise DamagedFolderError(
-                f"is of layout {told.get('layout')}, not {_LAYOUT}",
+                f"is no question that is understood here: {_briefly(error)}",
                 subject=str(self.path / REQUEST),
                 remedy="use one version of mtl_flows on both sides",
-            )
-        return EngineChoice(**told["engine"]), [EngineCall.from_dict(call) for call in told["calls"]]
+            ) from None
 
     @property
     def fingerprint(self) -> dict[str, Any] | None:
-        """Of the engine where it computed; None before it was loaded."""
+        """Of who computed; None before anybody began."""
         return self._manifest().fingerprint
 
     @property
@@ -111,12 +121,12 @@ class CalculationFolder:
         manifest = self._manifest()
         self._write(_Manifest(fingerprint, manifest.answers))
 
-    def put(self, key: str, answer: EngineAnswer) -> None:
+    def put(self, key: str, answer: CarriedAnswer) -> None:
         """Write an answer."""
-        names = [f"{key}-{number}.npz" for number in range(len(answer.blocks))]
+        names = tuple(f"{key}-{number}.npz" for number in range(len(answer.blocks)))
         files = dict(zip(names, answer.blocks, strict=True))
-        told = {"value": answer.value, "error": answer.error, "wall_s": answer.wall_s, "blocks": names}
-        files[f"{key}.json"] = json.dumps(told).encode()
+        told = _Written(answer.value, answer.error, answer.wall_s, names)
+        files[_answer(key)] = packed(json.dumps(asdict(told)).encode())
         for name, data in files.items():
             write_whole(self.path / _ANSWERS / name, data)
         manifest = self._manifest()
@@ -129,7 +139,7 @@ class CalculationFolder:
         manifest.ended = how
         self._write(manifest)
 
-    def answer(self, key: str) -> EngineAnswer:
+    def answer(self, key: str) -> CarriedAnswer:
         """Read an answer that is there.
 
         Raises
@@ -138,21 +148,24 @@ class CalculationFolder:
             If a file of it is missing, or is not what was written.
         """
         files = {name: self._checked(name, digest) for name, digest in self._manifest().answers[key].items()}
+        path = self.path / _ANSWERS / _answer(key)
         try:
-            told = json.loads(files[f"{key}.json"])
-            blocks = tuple(files[name] for name in told.pop("blocks"))
-            return EngineAnswer(blocks=blocks, **told)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DamagedFolderError(
-                f"is no answer: {type(error).__name__}", subject=str(self.path / _ANSWERS / f"{key}.json")
-            ) from None
+            told = _answers().validate_json(unpacked(files[path.name], path))
+            return CarriedAnswer(
+                told.value, tuple(files[name] for name in told.blocks), told.error, told.wall_s
+            )
+        except (ValueError, KeyError) as error:
+            raise DamagedFolderError(f"is no answer: {_briefly(error)}", subject=str(path)) from None
 
     def forget(self, key: str) -> None:
         """Drop an answer: the call is asked anew."""
         manifest = self._manifest()
-        if manifest.answers.pop(key, None) is not None:
+        files = manifest.answers.pop(key, None)
+        if files is not None:
             manifest.ended = ""
             self._write(manifest)
+            for name in filter(_NAME.fullmatch, files):
+                (self.path / _ANSWERS / name).unlink(missing_ok=True)
 
     def refuse_damaged(self) -> list[DamagedFolderError]:
         """Drop the answers that are damaged, and say what is wrong with each; those that are whole stay.
@@ -198,52 +211,37 @@ class CalculationFolder:
         return ""
 
     def _checked(self, name: str, digest: str) -> bytes:
-        path = self.path / _ANSWERS / name
         if not _NAME.fullmatch(name):
             raise DamagedFolderError("is no name of a file of answers", subject=name)
-        data = path.read_bytes() if path.is_file() else b""
-        if sha256(data).hexdigest() != digest:
-            raise DamagedFolderError(
-                "is missing" if not data else "is not what was written there: its checksum differs",
-                subject=str(path),
-                remedy="look at the disk and how it was copied; it is computed anew",
-            )
-        return data
+        return read_checked(self.path / _ANSWERS / name, digest)
 
     def _manifest(self) -> _Manifest:
         if not (self.path / MANIFEST).exists():
             return _Manifest()
-        told = _opened(self.path / MANIFEST)
         try:
-            return _Manifest(**told)
-        except TypeError:
-            raise DamagedFolderError("is no manifest", subject=str(self.path / MANIFEST)) from None
+            return _manifests().validate_json(read_sealed(self.path / MANIFEST))
+        except ValueError as error:
+            raise DamagedFolderError(
+                f"is no manifest: {_briefly(error)}", subject=str(self.path / MANIFEST)
+            ) from None
 
     def _write(self, manifest: _Manifest) -> None:
-        write_whole(self.path / MANIFEST, _sealed(vars(manifest)))
+        write_sealed(self.path / MANIFEST, json.dumps(asdict(manifest)).encode())
 
 
-def _sealed(content: Mapping[str, Any]) -> bytes:
-    text = json.dumps(content)
-    return f"{sha256(text.encode()).hexdigest()}\n{text}\n".encode()
+def _answer(key: str) -> str:
+    return f"{key}.json.gz"
 
 
-def _opened(path: Path) -> dict[str, Any]:
-    """Read what was sealed.
+def _briefly(error: Exception) -> str:
+    return " ".join(str(error).split())[:_LONGEST]
 
-    Raises
-    ------
-    DamagedFolderError
-        If it is missing, or not as it was written.
-    """
-    data = path.read_bytes() if path.is_file() else b""
-    digest, _, text = data.decode("utf-8", errors="replace").partition("\n")
-    text = text.removesuffix("\n")
-    if not text or sha256(text.encode()).hexdigest() != digest:
-        raise DamagedFolderError(
-            "is missing" if not data else "is not what was written there: its checksum differs",
-            subject=str(path),
-            remedy="look at the disk and how it was copied; it is computed anew",
-        )
-    content: dict[str, Any] = json.loads(text)
-    return content
+
+@cache
+def _answers() -> TypeAdapter[_Written]:
+    return TypeAdapter(_Written)
+
+
+@cache
+def _manifests() -> TypeAdapter[_Manifest]:
+    return TypeAdapter(_Manifest)

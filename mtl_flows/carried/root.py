@@ -3,15 +3,15 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from mtl_flows.carried.calls import EngineCall, EngineChoice
-from mtl_flows.carried.folder import MANIFEST, REQUEST, CalculationFolder
+from mtl_flows.carried.folder import MANIFEST, REQUEST, CalculationFolder, CarriedAnswer
+from mtl_flows.carried.question import CarriedQuestion, Choice
 from mtl_flows.errors import ConfigurationError, DamagedFolderError
 from mtl_flows.whole_files import hold, write_whole
 
@@ -52,6 +52,8 @@ class Queued:
         What the queue calls the job; empty before it has it.
     waiting
         Jobs that wait for the answer.
+    processors
+        How many the job uses at least.
     since
         When it was given to the queue, in seconds of the epoch; for people.
     missed_since
@@ -62,6 +64,7 @@ class Queued:
     category: str
     queue_id: str = ""
     waiting: tuple[Waiting, ...] = ()
+    processors: int = 1
     since: float = 0.0
     missed_since: float | None = None
 
@@ -75,6 +78,13 @@ class Queued:
         """The same with one more job that waits; a job has one place, whichever of its launches asks."""
         others = (one for one in self.waiting if one.fw_id != job.fw_id)
         return replace(self, waiting=(*others, job))
+
+
+class FoundAnswer(NamedTuple):
+    """An answer, and the folder that holds it."""
+
+    folder: CalculationFolder
+    answer: CarriedAnswer
 
 
 @dataclass
@@ -128,15 +138,15 @@ class CarrierRoot:
         """Return a job folder by its name."""
         return CalculationFolder(self.path / name)
 
-    def place(self, choice: EngineChoice, calls: Sequence[EngineCall]) -> CalculationFolder:
+    def place(self, question: CarriedQuestion) -> CalculationFolder:
         """Return the folder of a question, written out; the same question has the same folder.
 
         Those of other carriers have other names, by which a queue that they share tells them apart.
         """
-        asked = "".join(call.key for call in calls)
+        asked = "".join(call.key for call in question.calls)
         name = sha256(f"{self.name} {asked}".encode()).hexdigest()[:10]
         folder = self.folder(name)
-        folder.ask(choice, calls)
+        folder.ask(question)
         return folder
 
     def holding(self, key: str) -> CalculationFolder | None:
@@ -159,13 +169,30 @@ class CarrierRoot:
                 return CalculationFolder(manifest.parent)
         return None
 
-    def note_engine(self, choice: EngineChoice, fingerprint: dict[str, Any]) -> None:
-        """Keep who an engine was where it computed last."""
-        write_whole(self._engine(choice), json.dumps(fingerprint, default=str).encode())
+    def found(self, key: str) -> FoundAnswer | None:
+        """Return the answer to a call; None if there is none, or a damaged one, which is dropped."""
+        folder = self.holding(key)
+        if folder is None:
+            return None
+        try:
+            return FoundAnswer(folder, folder.answer(key))
+        except DamagedFolderError as error:
+            self.damaged.append(str(error))
+            folder.forget(key)
+            return None
 
-    def engine_seen(self, choice: EngineChoice) -> dict[str, Any] | None:
-        """Return who an engine was where it computed last; None if it never did."""
-        file = self._engine(choice)
+    def forget(self, key: str) -> None:
+        """Drop the answer to a call: it is asked anew."""
+        if (folder := self.holding(key)) is not None:
+            folder.forget(key)
+
+    def note_seen(self, choice: Choice, fingerprint: dict[str, Any]) -> None:
+        """Keep who computed last."""
+        write_whole(self._seen(choice), json.dumps(fingerprint, default=str).encode())
+
+    def seen(self, choice: Choice) -> dict[str, Any] | None:
+        """Return who computed last; None if nobody did."""
+        file = self._seen(choice)
         if not file.exists():
             return None
         try:
@@ -174,8 +201,8 @@ class CarrierRoot:
             return None  # damaged: it is seen again with the next answer
         return seen
 
-    def _engine(self, choice: EngineChoice) -> Path:
-        return self.path / "engines" / f"{choice.key[:16]}.json"
+    def _seen(self, choice: Choice) -> Path:
+        return self.path / "seen" / f"{choice.key[:16]}.json"
 
     def queued(self) -> Iterator[Queued]:
         """What was given to the queue and is waited for; a note of it that is damaged is put aside."""

@@ -36,8 +36,8 @@ def carry(
     ] = None,
     kind: Annotated[
         WorkKind,
-        typer.Option("--kind", help="Which jobs; screening is done on this machine, not on the nodes."),
-    ] = "heavy",
+        typer.Option("--kind", help="Which jobs: light ones are those of the screening."),
+    ] = "any",
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -59,11 +59,12 @@ def carry(
     once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for new work for ever.")] = False,
 ) -> None:
-    """Take ready jobs, have the queue compute what they ask of their engines, and complete them.
+    """Take ready jobs, have the queue compute what they need, and complete them.
 
-    For clusters whose nodes do not see the database. Relaxations, chunks of molecular dynamics and hulls go to the
-    queue as job folders; what is light (ordering, fits, the candidate table) is done here. Ctrl-C leaves the queue's
-    jobs there; started again, this goes on with them. `mtl job cancel` takes them off the queue with the next look.
+    For clusters whose nodes do not see the database. Batches of a screening, relaxations, chunks of molecular dynamics
+    and hulls go to the queue as job folders; what is light (chemistry, clusters, ordering, fits, the candidate table)
+    is done here. Ctrl-C leaves the queue's jobs there; started again, this goes on with them. `mtl job cancel` takes
+    them off the queue with the next look.
 
     Examples: `mtl carry --max 20` · `mtl carry --scheduler pbs --every 300 --wait` · `mtl carry --once` from cron.
     """
@@ -137,11 +138,12 @@ def work(
 ) -> None:
     """Compute what a job folder asks: on a node, without a database, without settings.
 
-    Each answer is written as soon as it is there, a chunk of molecular dynamics for one. Cut off and called again, it
-    goes on after the last. SIGTERM lets it finish the answer in hand and begin no other.
+    Each answer is written as soon as it is there: a chunk of molecular dynamics, or 25 crystals of a screening. Cut off
+    and called again, it goes on after the last. SIGTERM lets it finish the answer in hand and begin no other.
     """
+    from mtl_flows.carried.desk import FAILED, STOPPED
     from mtl_flows.carried.folder import CalculationFolder
-    from mtl_flows.carried.node import FAILED, STOPPED, compute
+    from mtl_flows.carried.node import compute
 
     def say(told: str) -> None:
         out.print(told, soft_wrap=True)

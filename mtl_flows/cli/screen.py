@@ -11,6 +11,7 @@ from mtl_flows.cli.types import Json, ParametersFile, Retry, Workers
 from mtl_flows.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from mtl_flows.launch.submit import SubmittedWorkflow
     from mtl_flows.stages import ScreeningParameters
     from mtl_flows.store.connection import Connection
     from mtl_flows.store.database import MTLStore
@@ -122,12 +123,13 @@ def run_screening(
     """Plan, hand in and, unless told otherwise, do the screening; says what it does on standard error."""
     from mtl_flows.cli.work import fail_if_any, run_workers
     from mtl_flows.flows.screening import ScreeningFlowMaker
-    from mtl_flows.jobs.barrier import draw_landscapes
-    from mtl_flows.jobs.batch import Limits
+    from mtl_flows.jobs.barrier import LandscapeMaker, draw_landscapes, landscapes_to_draw
     from mtl_flows.jobs.candidates import rebuild_candidates
     from mtl_flows.jobs.labels import known_groups
     from mtl_flows.launch.names import LIGHT
     from mtl_flows.launch.screening import plan_screening, submit_screening
+    from mtl_flows.launch.submit import submit
+    from mtl_flows.stages.work import Limits
 
     ion = parameters.mobile_ion
     if waiting := store.rejections.refused_for_lack_of_others(ion):
@@ -159,7 +161,11 @@ def run_screening(
         # Labels, releases and withdrawals change the table without any of its stages.
         if changed := rebuild_candidates(store, maker.parameters):
             err.print(f"candidate table: {changed} rows brought up to date")
-        draw_landscapes(store, maker.parameters, limits=maker.limits)
+        if not submit_only:
+            draw_landscapes(store, maker.parameters, limits=maker.limits)
+        elif landscapes_to_draw(store, maker.parameters):
+            drawing = LandscapeMaker(parameters=maker.parameters, limits=maker.limits)
+            _tell(submit(drawing.make(None), address, name=drawing.name))
         return
     err.print(
         f"screening: {len(plan.structure_ids)} structures to compute, {plan.screened} are there already"
@@ -167,9 +173,13 @@ def run_screening(
     if not submit_only:
         maker = replace(maker, batch_size=plan.shared_among(workers, batch_size))
     workflow = submit_screening(address, plan, maker)
-    err.print(
-        f"workflow {workflow.name!r} {workflow.outcome}: Fireworks {workflow.fw_ids[0]}–{workflow.fw_ids[-1]}"
-    )
+    _tell(workflow)
     if not submit_only:
         done = run_workers(address, categories=[LIGHT], processes=max(1, workers), total=len(workflow.fw_ids))
         fail_if_any(done)
+
+
+def _tell(workflow: "SubmittedWorkflow") -> None:
+    err.print(
+        f"workflow {workflow.name!r} {workflow.outcome}: Fireworks {workflow.fw_ids[0]}–{workflow.fw_ids[-1]}"
+    )

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from jobflow import Flow, Job
 
 from mtl_flows.jobs.barrier import BarrierMaker, LandscapeMaker
-from mtl_flows.jobs.batch import BatchMaker, Limits
+from mtl_flows.jobs.batch import BatchMaker
 from mtl_flows.jobs.candidates import CandidatesMaker
 from mtl_flows.jobs.chemistry import ChemistryMaker
 from mtl_flows.jobs.clustering import ClusteringMaker
 from mtl_flows.jobs.maker import RecordMaker
 from mtl_flows.jobs.topology import TopologyMaker
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.work import Limits
 from mtl_flows.vocabulary import PROTOCOLS
 
 

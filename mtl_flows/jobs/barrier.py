@@ -6,11 +6,13 @@ from typing import Any
 
 from jobflow import JobConfig, OnMissing, job
 
-from mtl_flows.jobs.batch import BatchMaker, BatchSummary, Limits, run_stage
+from mtl_flows.jobs.batch import BatchMaker, run_stage
 from mtl_flows.jobs.context import worker_store
 from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.jobs.stage_results import BatchSummary
 from mtl_flows.schemas.barrier import BarrierDocument
 from mtl_flows.stages import BARRIER, LANDSCAPE, ScreeningParameters
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.candidate_filter import CandidateFilter
 from mtl_flows.store.database import MTLStore
 
@@ -67,9 +69,20 @@ def draw_landscapes(
     store: MTLStore, parameters: ScreeningParameters, *, n_materials: int = 100, limits: Limits = Limits()
 ) -> BatchSummary:
     """Keep the surfaces of the first unique materials by priority, a hundred; those of others stay."""
-    rows = store.under(parameters.screening).candidates.select(_UNIQUE, limit=n_materials)
-    first = [row.structure_id for row in rows if row.priority is not None]
+    first = _first(store, parameters, n_materials)
     return run_stage(store, LANDSCAPE, first, parameters, limits=limits)
+
+
+def landscapes_to_draw(store: MTLStore, parameters: ScreeningParameters, *, n_materials: int = 100) -> int:
+    """Count the surfaces that `draw_landscapes` would compute, or refuse once more."""
+    subjects = store.structures.subjects(_first(store, parameters, n_materials))
+    keys = set(LANDSCAPE.keys(subjects, parameters.of(LANDSCAPE)).values())
+    return len(keys - store.results(LANDSCAPE).existing(keys))
+
+
+def _first(store: MTLStore, parameters: ScreeningParameters, n_materials: int) -> list[str]:
+    rows = store.under(parameters.screening).candidates.select(_UNIQUE, limit=n_materials)
+    return [row.structure_id for row in rows if row.priority is not None]
 
 
 @dataclass

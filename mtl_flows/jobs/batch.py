@@ -1,74 +1,21 @@
 """One batch of structures through some stages: what is missing is computed, what fails becomes a rejection."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from jobflow import job
 
-from mtl_flows.errors import InputError, MTLError
-from mtl_flows.jobs.context import job_id, worker_store
+from mtl_flows.jobs.carried_batch import bring_back
+from mtl_flows.jobs.context import carried_by, worker_store
 from mtl_flows.jobs.maker import RecordMaker
+from mtl_flows.jobs.stage_results import WRITE_EVERY, BatchSummary, StageResults, upstream_of
 from mtl_flows.parallel import GuardedPool
-from mtl_flows.records import Record
-from mtl_flows.schemas.base import CrystalResult, Header, StageParameters
-from mtl_flows.schemas.crystals import CrystalDocument
-from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters, StageInput, Subject
+from mtl_flows.stages import CRYSTAL_STAGES, CrystalStage, ScreeningParameters
+from mtl_flows.stages.work import Limits, StageWork, build_document
 from mtl_flows.store.collection import batched
 from mtl_flows.store.database import MTLStore
-
-WRITE_EVERY = 50
-
-
-@dataclass(frozen=True)
-class Limits(Record):
-    """What one structure may cost before it is set aside.
-
-    Attributes
-    ----------
-    workers
-        Processes of one job; 0 computes in the job's own process, without limits.
-    """
-
-    workers: int = 1
-    timeout_s: float = 600.0
-    memory_MB: int = 8000
-
-
-@dataclass
-class BatchSummary(Record):
-    """What became of a batch in one stage; the output of its job.
-
-    Attributes
-    ----------
-    computed, already_there, rejected
-        Documents: materials of one crystal share one.
-    """
-
-    stage: str
-    computed: int = 0
-    already_there: int = 0
-    rejected: int = 0
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One document to compute; travels to another process."""
-
-    stage: CrystalStage[Any]
-    subject: Subject
-    crystal: CrystalDocument
-    upstream: Mapping[str, CrystalResult]
-    parameters: ScreeningParameters
-    header: Header
-
-
-def _compute(work: _Work) -> CrystalResult:
-    p = work.parameters
-    given = StageInput(work.subject, work.crystal.to_structure(), p.mobile_ion, work.upstream)
-    result: CrystalResult = work.stage.build(given, getattr(p, work.stage.section), work.header)
-    return result
 
 
 def run_stages(
@@ -79,9 +26,29 @@ def run_stages(
     stages: Sequence[CrystalStage[Any]] = CRYSTAL_STAGES,
     limits: Limits = Limits(),
 ) -> list[BatchSummary]:
-    """Take structures through some stages, one after the other, in one pool of processes; as `run_stage`."""
-    with _processes(limits) as pool:
-        return [_run(store, stage, structure_ids, parameters, pool) for stage in stages]
+    """Compute the documents of some stages, one after the other, that the store lacks for these structures.
+
+    Documents are written every few structures, so a batch that is killed loses little, and run again does only
+    what is left. What fails or exceeds its limits is recorded as a rejection of the stage. What a stage before
+    another refused is left out there: it has its rejection.
+
+    In the hands of a carrier, what is not light is computed elsewhere: if a document of such a stage is missing, all
+    that are travel together.
+
+    Raises
+    ------
+    NotFoundError
+        If a structure is unknown.
+    CalculatedElsewhere
+        If a carrier has to bring something first.
+    """
+    subjects = store.structures.subjects(structure_ids)
+    batch = [StageResults(store, stage, subjects, parameters) for stage in stages]
+    carrier = carried_by()
+    if carrier is not None and any(results.todo and not results.stage.light for results in batch):
+        return bring_back(store, batch, subjects, parameters, limits, carrier.stages())
+    with limits.pool() as pool:
+        return [_compute(store, results, parameters, pool) for results in batch]
 
 
 def run_stage(
@@ -92,124 +59,43 @@ def run_stage(
     *,
     limits: Limits = Limits(),
 ) -> BatchSummary:
-    """Compute the documents of one stage that the store lacks for these structures.
-
-    Documents are written every few structures, so a batch that is killed loses little, and run again does only
-    what is left. What fails or exceeds its limits is recorded as a rejection of the stage. What a stage before
-    this one refused is left out: it has its rejection.
-
-    Raises
-    ------
-    NotFoundError
-        If a structure is unknown.
-    """
-    with _processes(limits) as pool:
-        return _run(store, stage, structure_ids, parameters, pool)
-
-
-def _processes(limits: Limits) -> GuardedPool:
-    return GuardedPool(limits.workers, timeout_s=limits.timeout_s, memory_MB=limits.memory_MB)
-
-
-def _run(
-    store: MTLStore,
-    stage: CrystalStage[Any],
-    structure_ids: Sequence[str],
-    parameters: ScreeningParameters,
-    pool: GuardedPool,
-) -> BatchSummary:
-    keyed = parameters.of(stage)
-    results = store.results(stage)
-    subjects = store.structures.subjects(structure_ids)
-    keys = stage.keys(subjects, keyed)
-    there = results.existing(keys.values())
-    todo = {key: s for s in subjects if (key := keys[s.structure_id]) not in there}
-    summary = BatchSummary(stage.noun, already_there=len(there))
-    in_hand: deque[_Work] = deque()
-
-    def handed_out() -> Iterator[_Work]:
-        for item in _work(store, stage, list(todo.values()), parameters, keyed):
-            in_hand.append(item)
-            yield item
-
-    ready: list[CrystalResult] = []
-    done: list[str] = []
-    for outcome in pool.map(_compute, handed_out()):
-        item = in_hand.popleft()
-        if outcome.error is None:
-            ready.append(outcome.value)
-            done.append(item.header.id)
-            summary.computed += 1
-        else:
-            reject(store, stage, item.subject, outcome.error, keyed)
-            summary.rejected += 1
-        if len(ready) >= WRITE_EVERY:
-            results.add(ready)
-            ready = []
-    if ready:
-        results.add(ready)
-    # What was refused before and works now, after a fix or with wider limits, is refused no longer.
-    store.rejections.resolve(stage.noun, {"subject": {"$in": sorted(done)}})
+    """As `run_stages`, of one."""
+    (summary,) = run_stages(store, structure_ids, parameters, stages=[stage], limits=limits)
     return summary
 
 
-def _work(
-    store: MTLStore,
-    stage: CrystalStage[Any],
-    subjects: Sequence[Subject],
-    parameters: ScreeningParameters,
-    keyed: StageParameters,
-) -> Iterator[_Work]:
+def _compute(
+    store: MTLStore, results: StageResults, parameters: ScreeningParameters, pool: GuardedPool
+) -> BatchSummary:
+    in_hand: deque[StageWork] = deque()
+
+    def handed_out() -> Iterator[StageWork]:
+        for item in _work(store, results, parameters):
+            in_hand.append(item)
+            yield item
+
+    for outcome in pool.map(build_document, handed_out()):
+        item = in_hand.popleft()
+        if outcome.error is None:
+            results.take(outcome.value)
+        else:
+            results.refuse(item.header, outcome.error)
+    return results.end()
+
+
+def _work(store: MTLStore, results: StageResults, parameters: ScreeningParameters) -> Iterator[StageWork]:
     """What is to be computed, read a few at a time; without what a stage before this one could not handle."""
-    job = job_id()
-    for portion in batched(subjects, WRITE_EVERY):
+    stage = results.stage
+    for portion in batched(results.todo.values(), WRITE_EVERY):
         crystals = {c.id: c for c in store.crystals.get_many(sorted({s.crystal_id for s in portion}))}
-        upstream = {noun: _upstream(store, noun, portion, parameters) for noun in stage.needs}
+        upstream = {noun: upstream_of(store, noun, portion, parameters) for noun in stage.needs}
         for subject in portion:
             given = {
                 noun: d[subject.structure_id] for noun, d in upstream.items() if subject.structure_id in d
             }
             if len(given) == len(stage.needs):
-                header = stage.header(subject, keyed, job)
-                yield _Work(stage, subject, crystals[subject.crystal_id], given, parameters, header)
-
-
-def _upstream(
-    store: MTLStore, noun: str, subjects: Sequence[Subject], parameters: ScreeningParameters
-) -> Mapping[str, CrystalResult]:
-    needed = next(stage for stage in CRYSTAL_STAGES if stage.noun == noun)
-    found: Mapping[str, CrystalResult] = store.results(needed).found(
-        needed.keys(subjects, parameters.of(needed))
-    )
-    return found
-
-
-def reject(
-    store: MTLStore,
-    stage: CrystalStage[Any],
-    subject: Subject,
-    error: Exception,
-    parameters: StageParameters,
-) -> None:
-    """Record that a stage could not handle what it read."""
-    known = error if isinstance(error, MTLError) else _unexpected(error, subject)
-    header = stage.header(subject, parameters, job_id())
-    store.rejections.record(
-        known,
-        stage=stage.noun,
-        subject=header.id,
-        material_id=subject.material_id,
-        mobile_ion=parameters.mobile_ion,
-        provenance=header.provenance,
-    )
-
-
-def _unexpected(error: Exception, subject: Subject) -> MTLError:
-    return InputError(
-        f"{type(error).__name__}: {error}",
-        subject=subject.structure_id,
-        remedy="report it with the structure file",
-    )
+                crystal = crystals[subject.crystal_id].structure
+                yield StageWork(stage, subject, crystal, given, parameters, results.header(subject))
 
 
 @dataclass

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Protocol
 
 from jobflow import CURRENT_JOB
 from pymatgen.core import Structure
 
+from mtl_flows.carried.supply import CarrierSupply
 from mtl_flows.settings import Settings
 from mtl_flows.simulation.batched.engine import batched
 from mtl_flows.simulation.engine import Engine, RelaxationGoal
@@ -16,23 +16,8 @@ from mtl_flows.stages.dynamics import DynamicsParameters
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.owner import Owner
 
-
-class EngineSupply(Protocol):
-    """Whoever gives jobs the engine that they compute with."""
-
-    def __call__(
-        self,
-        parameters: DynamicsParameters,
-        *,
-        until_step: int = 0,
-        relaxing: Callable[[], Sequence[tuple[Structure, RelaxationGoal]]] = tuple,
-    ) -> Engine:
-        """Return it; what is asked of it next is told as far as the job knows it."""
-        ...
-
-
 _owner: ContextVar[Owner | None] = ContextVar("owner", default=None)
-_supply: ContextVar[EngineSupply | None] = ContextVar("supply", default=None)
+_supply: ContextVar[CarrierSupply | None] = ContextVar("supply", default=None)
 _kept: ContextVar[MTLStore | None] = ContextVar("kept", default=None)
 
 
@@ -70,13 +55,18 @@ def worker_store() -> Iterator[MTLStore]:
 
 
 @contextmanager
-def computed_by(supply: EngineSupply) -> Iterator[None]:
-    """Let the jobs that run meanwhile compute with other engines than those of this machine."""
+def computed_by(supply: CarrierSupply) -> Iterator[None]:
+    """Let the jobs that run meanwhile compute with engines and stages on other machines."""
     previous = _supply.set(supply)
     try:
         yield
     finally:
         _supply.reset(previous)
+
+
+def carried_by() -> CarrierSupply | None:
+    """Return what computes elsewhere; None where jobs compute on this machine."""
+    return _supply.get()
 
 
 def engine_here(
@@ -96,7 +86,7 @@ def engine_here(
         computes elsewhere.
     """
     if (supply := _supply.get()) is not None:
-        return supply(parameters, until_step=until_step, relaxing=relaxing)
+        return supply.engine(parameters, until_step=until_step, relaxing=relaxing)
     device = Settings.load().device
     return batched((replace(parameters, device=device) if device else parameters).configured_engine())
 

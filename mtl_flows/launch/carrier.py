@@ -10,21 +10,24 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from fireworks import FWorker
-from pymatgen.core import Structure
 
-from mtl_flows.carried.calls import EngineChoice
-from mtl_flows.carried.engine import CarriedEngine
 from mtl_flows.carried.folder import CalculationFolder
+from mtl_flows.carried.question import CarriedQuestion
 from mtl_flows.carried.root import CarrierRoot, Queued, Waiting
+from mtl_flows.carried.stage_calls import StageChoice, differing
+from mtl_flows.carried.supply import CarrierSupply
 from mtl_flows.errors import DamagedFolderError, MTLError, QueueError
+from mtl_flows.jobs.barrier import BarrierMaker, LandscapeMaker
+from mtl_flows.jobs.batch import BatchMaker
 from mtl_flows.jobs.context import computed_by
 from mtl_flows.jobs.dft_check import DftFramesMaker
 from mtl_flows.jobs.dynamics import TrajectoryMaker
 from mtl_flows.jobs.relaxation import RelaxationMaker
 from mtl_flows.jobs.stability import StabilityMaker
+from mtl_flows.jobs.topology import TopologyMaker
 from mtl_flows.launch.checkout import Checkout
 from mtl_flows.launch.events import RocketEvent, RocketOutcome
 from mtl_flows.launch.lost import LostLaunch, give_back, lost_launches
@@ -33,14 +36,17 @@ from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.queues import BatchQueue, QueuedJob
 from mtl_flows.launch.reservations import reservations, reserve
 from mtl_flows.launch.rockets import FWORKER_NAME, RocketWorker
-from mtl_flows.simulation.engine import RelaxationGoal
-from mtl_flows.stages.dynamics import DynamicsParameters
 
 GRACE_S: Final = 60.0
 """How long an answer may take to be seen here once its job has left the queue: file systems remember."""
-_COMPUTING: Final = tuple(
-    maker.__name__ for maker in (RelaxationMaker, TrajectoryMaker, StabilityMaker, DftFramesMaker)
+COMPUTING: Final = tuple(
+    maker.__name__
+    for maker in (
+        *(BatchMaker, TopologyMaker, BarrierMaker, LandscapeMaker),
+        *(RelaxationMaker, TrajectoryMaker, StabilityMaker, DftFramesMaker),
+    )
 )
+"""Makers whose jobs may have to wait for a queue."""
 _MAKER: Final = "spec._tasks.job.function.@bound.@class"
 
 Say = Callable[[str, str], None]
@@ -111,14 +117,15 @@ class Carrier:
         self._pad = worker.pad
         self._known: dict[str, QueuedJob] | None = {}
         self._n_queued = self._done = 0
+        self._told: set[str] = set()
         every = worker.fworker
-        light = {_MAKER: {"$nin": list(_COMPUTING)}}
+        light = {_MAKER: {"$nin": list(COMPUTING)}}
         self._light = FWorker(FWORKER_NAME, category=every.category, query=light, env=every.env)
 
     def round(self) -> CarryRound:
         """Collect what is back, take what is ready, and give the queue as much as it may have."""
         self._done = 0
-        with computed_by(self._engine):
+        with computed_by(CarrierSupply(self._root, self._order.device)):
             self._collect()
             self._take()
         for told in self._root.damaged:
@@ -130,17 +137,6 @@ class Carrier:
         running = sum(queue_id in known and known[queue_id].running for queue_id in queued)
         reasons = {known[queue_id].reason for queue_id in queued if queue_id in known} - {""}
         return CarryRound(len(queued) - running, running, self._done, tuple(sorted(reasons)))
-
-    def _engine(
-        self,
-        parameters: DynamicsParameters,
-        *,
-        until_step: int = 0,
-        relaxing: Callable[[], Sequence[tuple[Structure, RelaxationGoal]]] = tuple,
-    ) -> CarriedEngine:
-        p = parameters
-        choice = EngineChoice(p.engine, dict(p.engine_settings), p.n_threads, self._order.device or p.device)
-        return CarriedEngine(choice, self._root, until_step, relaxing)
 
     def _collect(self) -> None:
         """Go on with jobs whose answers are back, give back those whose answers will not come, cancel the unwanted."""
@@ -247,10 +243,11 @@ class Carrier:
         for error in refused:
             self._say("damaged", str(error))
         try:
-            choice, calls = folder.asked()
-            answered = calls[0].key in folder.keys
+            question = folder.asked()
+            answered = question.calls[0].key in folder.keys
             if answered and folder.fingerprint is not None:
-                self._root.note_engine(choice, folder.fingerprint)
+                self._root.note_seen(question.choice, folder.fingerprint)
+                self._tell_versions(question, folder.fingerprint)
         except DamagedFolderError as error:
             self._say("damaged", str(error))
             refused.append(error)
@@ -262,6 +259,14 @@ class Carrier:
             else:
                 ending = self._queue(queued.category).how_ended(queued.queue_id) if queued.queue_id else ""
                 self._give_back(queued, job, _why(queued, folder, refused, ending))
+
+    def _tell_versions(self, question: CarriedQuestion, fingerprint: Mapping[str, Any]) -> None:
+        """Say once that nodes have other versions than this machine; documents hold those of the nodes."""
+        if isinstance(question.choice, StageChoice):
+            versions = differing(fingerprint)
+            if versions and versions not in self._told:
+                self._told.add(versions)
+                self._say("versions", f"nodes compute with {versions}; their documents say so")
 
     def _give_back(self, queued: Queued, job: Waiting, why: str) -> None:
         ready = give_back(self._pad, LostLaunch(job.launch_id, job.fw_id, why))
@@ -307,17 +312,17 @@ class Carrier:
         return [firework["fw_id"] for firework in self._pad.fireworks.find(ready, {"fw_id": 1})]
 
     def _computes(self, fw_id: int) -> bool:
-        query = {"fw_id": fw_id, _MAKER: {"$in": list(_COMPUTING)}}
+        query = {"fw_id": fw_id, _MAKER: {"$in": list(COMPUTING)}}
         return self._pad.fireworks.find_one(query, {"_id": 1}) is not None
 
     def _send(self, done: Checkout) -> None:
         """Give the question of a job to the queue, unless it is there already."""
-        away, firework = done.waits_for, done.firework
-        if away is None:
+        question, firework = done.waits_for, done.firework
+        if question is None:
             return
         with self._worker.interruption.shield():
             try:
-                folder = self._worker.patience.through(lambda: self._root.place(away.choice, away.calls))
+                folder = self._worker.patience.through(lambda: self._root.place(question))
             except MTLError as error:  # no room, or none of ours
                 why = f"WorkerStopped: {error}"
                 give_back(self._pad, LostLaunch(done.launch_id, firework.fw_id, why, counts=False))
@@ -325,7 +330,8 @@ class Carrier:
             standing = {queued.calculation: queued for queued in self._root.queued()}
             queued = standing.get(folder.path.name)
             if queued is None:
-                queued = Queued(folder.path.name, str(firework.spec.get("_category", "")))
+                category = str(firework.spec.get("_category", ""))
+                queued = Queued(folder.path.name, category, processors=question.choice.processors)
                 self._n_queued += 1
             queued = queued.joined_by(Waiting(firework.fw_id, done.launch_id, firework.name))
             self._root.note(queued)
@@ -341,7 +347,7 @@ class Carrier:
             name = _listed_as(queued)
             try:
                 folder = self._root.path / queued.calculation
-                queue_id = self._queue(queued.category).submit(folder, name)
+                queue_id = self._queue(queued.category).submit(folder, name, queued.processors)
             except QueueError as error:
                 self._say("queue", f"{error}; trying again later")
                 return

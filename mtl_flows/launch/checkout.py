@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fireworks import Firework
 
-from mtl_flows.carried.engine import CalculatedElsewhere
+from mtl_flows.carried.question import CarriedQuestion
 from mtl_flows.launch.events import RocketOutcome
 
 
@@ -35,5 +35,5 @@ class Checkout:
     since: float
     lost: bool = False
     completed: bool = False
-    waits_for: CalculatedElsewhere | None = None
+    waits_for: CarriedQuestion | None = None
     outcome: RocketOutcome | None = None

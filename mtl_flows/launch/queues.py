@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil, prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
@@ -88,6 +89,8 @@ class BatchQueue(ABC):
     adapter: Mapping[str, Any]
     template_file: str | None = None
     kind: ClassVar[str]
+    width: ClassVar[tuple[str, ...]]
+    """Keywords whose product is the number of processors; the last is raised where a job uses more."""
     submission: ClassVar[tuple[str, ...]]
     answer: ClassVar[re.Pattern[str]]
     listing: ClassVar[tuple[str, ...]]
@@ -135,10 +138,15 @@ class BatchQueue(ABC):
         asked = (key for key, value in self.adapter.items() if value is not None and key != "logdir")
         return [key for key in asked if f"{{{key}}}" not in template]
 
-    def submit(self, folder: Path, name: str) -> str:
+    def submit(self, folder: Path, name: str, processors: int = 1) -> str:
         """Write the script of a job folder and give it to the queue; returns what the queue calls it.
 
         No setting and no credential of this process goes along.
+
+        Parameters
+        ----------
+        processors
+            How many it is given at least.
 
         Raises
         ------
@@ -152,11 +160,8 @@ class BatchQueue(ABC):
         if self.template_file is None and not self.adapter.get("post_rocket"):
             # What the queue signals is then the work itself, and it is given the time that the queue leaves it.
             program = f"exec {program}"
-        adapter = CommonAdapter(
-            self.kind,
-            template_file=self.template_file,
-            **{**self.adapter, "rocket_launch": program, "job_name": name},
-        )
+        given = {**self.adapter, **self._widened(processors), "rocket_launch": program, "job_name": name}
+        adapter = CommonAdapter(self.kind, template_file=self.template_file, **given)
         # A folder that is not there any more is no reason to work in another; its name may hold spaces.
         script = adapter.get_script_str(str(folder)).replace(
             f"cd {folder}\n", f"cd {shlex.quote(str(folder))} || exit 1\n"
@@ -200,6 +205,13 @@ class BatchQueue(ABC):
     def seconds_of(walltime: str) -> float:
         """Read a limit of time as this queue does; 0 if it says none."""
 
+    def _widened(self, processors: int) -> dict[str, int]:
+        if processors <= 1:
+            return {}
+        numbers = [int(self.adapter.get(keyword) or 1) for keyword in self.width]
+        enough = ceil(processors / prod(numbers[:-1]))
+        return {self.width[-1]: enough} if enough > numbers[-1] else {}
+
     @abstractmethod
     def _listed(self, lines: Iterable[str]) -> Iterator[tuple[str, QueuedJob]]:
         """Read what the queue lists."""
@@ -213,6 +225,7 @@ class Slurm(BatchQueue):
     """Slurm: sbatch, squeue, scancel."""
 
     kind = "SLURM"
+    width = ("ntasks_per_node", "cpus_per_task")
     submission = ("sbatch", "--parsable")
     answer = re.compile(r"(?:Submitted batch job )?(\d+)(?:;.*| on cluster .*)?")
     listing = ("squeue", "--noheader", "--me", "--format=%i|%T|%r|%j")
@@ -249,6 +262,7 @@ class Pbs(BatchQueue):
     """PBS: qsub, qstat, qdel."""
 
     kind = "PBS"
+    width = ("nnodes", "ppnode")
     submission = ("qsub",)
     answer = re.compile(r"(\d+)(?:\..*)?")
     listing = ("qstat",)

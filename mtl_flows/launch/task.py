@@ -14,7 +14,7 @@ from jobflow.core.store import JobStore
 from jobflow.managers.fireworks import JobFiretask
 from pymongo.errors import PyMongoError
 
-from mtl_flows.carried.engine import CalculatedElsewhere
+from mtl_flows.carried.question import CalculatedElsewhere
 from mtl_flows.jobs.context import owned_by
 from mtl_flows.launch.address import address_of
 from mtl_flows.launch.environment import environment_variables
@@ -63,7 +63,7 @@ class OwnedJob(JobFiretask):
             try:
                 action: FWAction = waiting.through(lambda: super(OwnedJob, self).run_task(fw_spec))  # type: ignore[no-untyped-call]
             except CalculatedElsewhere as away:
-                self.launchpad.checkout.waits_for = away
+                self.launchpad.checkout.waits_for = away.question
                 raise
         created = (*action.detours, *action.additions)
         for workflow in created:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -73,6 +73,9 @@ def _listed(value: Any) -> Any:
         return {key: _listed(item) for key, item in value.items()}
     return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
 
+
+BYTES_IN_JSON: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+"""How models write bytes into JSON, and read them."""
 
 FreeForm = Annotated[dict[str, Any], AfterValidator(_listed)]
 """A mapping whose content the schema leaves open; tuples become lists, as the server keeps them."""
@@ -142,7 +145,7 @@ class Document(BaseModel):
     """Base of everything written to the store: frozen, closed, keyed deterministically."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants"
+        extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="constants", **BYTES_IN_JSON
     )
 
     telling: ClassVar[tuple[str, ...]] = ()

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from mtl_flows.schemas.base import CrystalResult, Header, shared
+from mtl_flows.schemas.base import BYTES_IN_JSON, CrystalResult, Header, shared
 from mtl_flows.schemas.descriptors import Descriptors
 from mtl_flows.science.topology import (
     Barcodes,
@@ -21,7 +21,7 @@ from mtl_flows.science.topology import (
 class OrbitRecord(BaseModel):
     """Barcodes of the two clouds around one mobile site, for its whole symmetry orbit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, **BYTES_IN_JSON)
 
     site_index: int = Field(description="index of the representative site in the structure")
     label: str = Field(description="site label")

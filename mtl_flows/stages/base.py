@@ -84,6 +84,8 @@ class CrystalStage(Stage[R]):
         Where its documents are kept; named like the stage if empty.
     in_table
         Rows of the candidate table are made of its documents.
+    light
+        It takes milliseconds for a structure: a batch of it alone is not worth the way to another machine.
     told
         What a document tells to gates, by name; `Facts.told` hands it to them.
     """
@@ -95,6 +97,7 @@ class CrystalStage(Stage[R]):
     needs: tuple[str, ...] = ()
     collection: str = ""
     in_table: bool = True
+    light: bool = False
     told: Callable[[R], Mapping[str, float | bool | None]] = _nothing
 
     def keyed(self, section: Any, mobile_ion: str) -> StageParameters:

@@ -60,4 +60,5 @@ CHEMISTRY = CrystalStage(
     values=ChemistryParameters.as_dict,
     build=_build,
     reads=("formula", "oxidation_states"),
+    light=True,
 )

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from samples import crystal
 
-from mtl_flows.carried.calls import EngineChoice
-from mtl_flows.carried.engine import CalculatedElsewhere, CarriedEngine
-from mtl_flows.carried.node import DONE, compute
+from mtl_flows.carried.desk import DONE
+from mtl_flows.carried.engine import CarriedEngine
+from mtl_flows.carried.engine_calls import EngineChoice
+from mtl_flows.carried.node import compute
+from mtl_flows.carried.question import CalculatedElsewhere
 from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.simulation.engine import Engine, RelaxationGoal
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock
@@ -65,7 +67,7 @@ def test_vasp_is_carried_as_any_engine(tmp_path: Path, monkeypatch: pytest.Monke
     carried = CarriedEngine(CHOICE, root, until_step=STAGE.n_steps)
     carried_away = 0
     while isinstance(found := answered(carried), CalculatedElsewhere):
-        assert compute(root.place(found.choice, found.calls), lambda told: None) == DONE
+        assert compute(root.place(found.question), lambda told: None) == DONE
         carried_away += 1
     assert carried_away == 4  # the relaxation, its energy, the energy as it is, both chunks
 

@@ -14,18 +14,20 @@ from ase.build import bulk
 from fake_cluster import networks_can_be_left
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from mtl_flows.carried import node
-from mtl_flows.carried.calls import (
-    EngineCall,
+from mtl_flows.carried import desk
+from mtl_flows.carried.call import Call
+from mtl_flows.carried.desk import DONE, FAILED, OUT_OF_TIME, STOPPED
+from mtl_flows.carried.engine import CarriedEngine
+from mtl_flows.carried.engine_calls import (
     EngineChoice,
     check_call,
     chunk_call,
     fingerprint_call,
     relax_call,
 )
-from mtl_flows.carried.engine import CalculatedElsewhere, CarriedEngine
 from mtl_flows.carried.folder import MANIFEST, CalculationFolder
-from mtl_flows.carried.node import DONE, FAILED, OUT_OF_TIME, STOPPED, compute
+from mtl_flows.carried.node import compute
+from mtl_flows.carried.question import CalculatedElsewhere, CarriedQuestion
 from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.errors import CalculationError, ConfigurationError, DamagedFolderError
 from mtl_flows.simulation.engine import Engine, Relaxation, RelaxationGoal
@@ -45,13 +47,13 @@ def ignore(told: str) -> None:
     """Take no notice."""
 
 
-def chunks(until: int = 100) -> EngineCall:
+def chunks(until: int = 100) -> Call:
     return chunk_call(CHOICE, START, STAGE, LENGTH, until)
 
 
-def asked(folder: Path, *calls: EngineCall, choice: EngineChoice = CHOICE) -> CalculationFolder:
+def asked(folder: Path, *calls: Call, choice: EngineChoice = CHOICE) -> CalculationFolder:
     made = CalculationFolder(folder)
-    made.ask(choice, calls)
+    made.ask(CarriedQuestion.of(choice, calls))
     return made
 
 
@@ -71,11 +73,11 @@ def test_what_comes_back_is_what_the_engine_gives_here(tmp_path: Path) -> None:
     carried = CarriedEngine(CHOICE, root, until_step=100, relaxing=lambda: [(CRYSTAL, GOAL)])
     with pytest.raises(CalculatedElsewhere) as first:
         carried.fingerprint()
-    assert [call.kind for call in first.value.calls] == ["fingerprint", "relax"]
-    assert compute(root.place(CHOICE, first.value.calls), ignore) == DONE
+    assert [call.kind for call in first.value.question.calls] == ["fingerprint", "relax"]
+    assert compute(root.place(first.value.question), ignore) == DONE
     with pytest.raises(CalculatedElsewhere) as second:
         run(carried)
-    folder = root.place(CHOICE, second.value.calls)
+    folder = root.place(second.value.question)
     assert compute(folder, ignore) == DONE
 
     here = CHOICE.engine()
@@ -89,7 +91,7 @@ def test_what_comes_back_is_what_the_engine_gives_here(tmp_path: Path) -> None:
     assert [state.as_dict() for state in states] == [state.as_dict() for state in states_here]
     assert np.array_equal(positions, positions_here)
     assert len(folder.keys) == 3  # one for each chunk, from one question
-    assert root.place(CHOICE, second.value.calls).path == folder.path
+    assert root.place(second.value.question).path == folder.path
 
 
 def test_a_node_that_is_killed_costs_a_chunk(tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ def test_no_chunk_is_begun_that_would_outlast_the_queue_s_limit(
 @pytest.mark.parametrize("how", ["changed", "cut", "gone", "manifest", "path"])
 def test_what_is_damaged_is_refused_with_its_reason_and_asked_anew(tmp_path: Path, how: str) -> None:
     root = CarrierRoot(tmp_path)
-    folder = root.place(CHOICE, [chunks()])
+    folder = root.place(CarriedQuestion.of(CHOICE, [chunks()]))
     compute(folder, ignore)
     victim = next((folder.path / "answers").glob(f"{chunks().key}-*.npz"))
     manifest = folder.path / MANIFEST
@@ -160,7 +162,7 @@ def test_what_an_engine_raises_is_raised_where_the_job_is_and_once_only(tmp_path
         choice = EngineChoice(name)
         fluoride = CRYSTAL.copy()
         fluoride.replace_species({"Cl": "F"})
-        folder = root.place(choice, [relax_call(choice, fluoride, GOAL)])
+        folder = root.place(CarriedQuestion.of(choice, [relax_call(choice, fluoride, GOAL)]))
         assert compute(folder, ignore) == FAILED
         carried = CarriedEngine(choice, root)
         with pytest.raises(error, match=words):
@@ -171,9 +173,9 @@ def test_what_an_engine_raises_is_raised_where_the_job_is_and_once_only(tmp_path
 
 def test_answers_of_other_weights_than_the_job_was_told_of_do_not_count(tmp_path: Path) -> None:
     root = CarrierRoot(tmp_path)
-    compute(root.place(CHOICE, [chunks()]), ignore)
+    compute(root.place(CarriedQuestion.of(CHOICE, [chunks()])), ignore)
     fingerprint = CHOICE.engine().fingerprint()
-    root.note_engine(CHOICE, {**fingerprint, "weights_sha256": "f" * 64})
+    root.note_seen(CHOICE, {**fingerprint, "weights_sha256": "f" * 64})
     with pytest.raises(CalculationError, match="ffffffffffff"):
         run(CarriedEngine(CHOICE, root, until_step=100))
 
@@ -239,14 +241,15 @@ def test_what_fails_once_a_node_is_wanted_back_is_no_answer(tmp_path: Path) -> N
 
 def test_carriers_that_share_a_queue_have_names_of_their_own_there(tmp_path: Path) -> None:
     one, other = (CarrierRoot(tmp_path / name) for name in ("one", "other"))
-    assert one.place(CHOICE, [chunks()]).path.name == one.place(CHOICE, [chunks()]).path.name
-    assert one.place(CHOICE, [chunks()]).path.name != other.place(CHOICE, [chunks()]).path.name
+    question = CarriedQuestion.of(CHOICE, [chunks()])
+    assert one.place(question).path.name == one.place(question).path.name
+    assert one.place(question).path.name != other.place(question).path.name
 
 
 def test_a_full_disk_on_a_node_costs_nothing_that_was_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node, "_LOOK_FOR_ROOM_S", 0.02)
+    monkeypatch.setattr(desk, "_LOOK_FOR_ROOM_S", 0.02)
     folder = asked(tmp_path, chunks())
     part = tmp_path / f".{MANIFEST}.part"
     evaluations: list[str] = []

@@ -12,8 +12,9 @@ from fake_cluster import FakeCluster
 from samples import crystal_document, fill, parent
 from toy_engines import dynamics
 
-from mtl_flows.carried.calls import EngineChoice, chunk_call
+from mtl_flows.carried.engine_calls import EngineChoice, chunk_call
 from mtl_flows.carried.folder import CalculationFolder
+from mtl_flows.carried.question import CarriedQuestion
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
 from mtl_flows.launch.categories import heavy
 from mtl_flows.launch.submit import submit
@@ -63,7 +64,7 @@ def test_the_queue_file_of_the_project_says_how(
 
 def test_a_folder_that_is_none_is_refused(mtl_here: Mtl, project: Path) -> None:
     answer = mtl_here("work", project)
-    assert (answer.code != 0, "request.json: is missing" in answer.err) == (True, True)
+    assert (answer.code != 0, "request.json.gz: is missing" in answer.err) == (True, True)
 
 
 def test_a_node_that_is_wanted_back_keeps_what_it_has_in_hand(tmp_path: Path, project: Path) -> None:
@@ -71,7 +72,8 @@ def test_a_node_that_is_wanted_back_keeps_what_it_has_in_hand(tmp_path: Path, pr
     stage = MDParameters(temperature_K=(900.0,), n_steps=300, timestep_fs=2.0, frame_interval=2)
     choice = EngineChoice("toy_engines.Conductor")
     folder = CalculationFolder(tmp_path / "asked")
-    folder.ask(choice, [chunk_call(choice, MDState.from_structure(crystal, stage), stage, 100, 300)])
+    call = chunk_call(choice, MDState.from_structure(crystal, stage), stage, 100, 300)
+    folder.ask(CarriedQuestion.of(choice, [call]))
     command = [sys.executable, "-m", "mtl_flows", "work", str(folder.path)]
     variables = environment(TOY_ENGINE_PAUSE_S="0.01")
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:

@@ -12,12 +12,13 @@ from toy_engines import dynamics
 
 from mtl_flows.errors import MTLError
 from mtl_flows.flows.dynamics import DynamicsFlowMaker
-from mtl_flows.jobs.batch import BatchMaker, Limits
+from mtl_flows.jobs.batch import BatchMaker
 from mtl_flows.jobs.dynamics import load_trajectory
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.launch.submit import submit
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.stages.ordering import parent_id
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 

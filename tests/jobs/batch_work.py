@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mtl_flows.errors import NoMobileIonError
@@ -41,3 +41,12 @@ def values(_: Any) -> dict[str, Any]:
 TROUBLED = CrystalStage(
     noun="chemistry", version=1, document=ChemistryDocument, section="troubles", values=values, build=build
 )
+
+
+def build_named(given: StageInput, parameters: Any, header: Header) -> ChemistryDocument:
+    """Compute something, or fail in the way that some materials do; travels to another machine."""
+    return build(given, {f"{slug}.r1": how for slug, how in TROUBLES_BY_NAME.items()}, header)
+
+
+TROUBLES_BY_NAME = {"li3ocl": "hang", "licl": "die", "lioh": "crash"}
+NAMED = replace(TROUBLED, section="chemistry", build=build_named)

@@ -8,9 +8,11 @@ from batch_work import TROUBLED, TroubledParameters
 from samples import HERE, fill
 
 from mtl_flows.errors import NotFoundError
-from mtl_flows.jobs import batch
-from mtl_flows.jobs.batch import BatchSummary, Limits, run_stage
+from mtl_flows.jobs import stage_results
+from mtl_flows.jobs.batch import run_stage
+from mtl_flows.jobs.stage_results import BatchSummary
 from mtl_flows.schemas.chemistry import ChemistryDocument
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.stages import CrystalStageCollection
@@ -74,7 +76,7 @@ def test_what_works_later_is_refused_no_longer(store: MTLStore) -> None:
 
 
 def test_results_are_written_on_the_way(store: MTLStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "WRITE_EVERY", 2)
+    monkeypatch.setattr(stage_results, "WRITE_EVERY", 2)
     writes = []
     add = CrystalStageCollection.add
 

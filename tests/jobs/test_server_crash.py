@@ -16,9 +16,10 @@ from test_ingest import cif
 
 import mtl_flows.jobs.batch
 import mtl_flows.jobs.delivery
-from mtl_flows.jobs.batch import Limits, run_stages
+from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.stages import ScreeningParameters
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.mongod import EmbeddedServer
 

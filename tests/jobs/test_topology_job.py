@@ -11,9 +11,10 @@ import pytest
 from samples import HERE, TINY, contents, crystal, fill
 
 from mtl_flows.jobs import batch
-from mtl_flows.jobs.batch import Limits, run_stage
+from mtl_flows.jobs.batch import run_stage
 from mtl_flows.science.topology import TopologyParameters, compute_topology
 from mtl_flows.stages import BARCODES, TOPOLOGY, CrystalStage, ScreeningParameters
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.collection import WriteSummary
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore

@@ -8,7 +8,8 @@ import pytest
 from carrying import Site
 from fake_cluster import FakeCluster
 
-from mtl_flows.carried.node import OUT_OF_TIME
+from mtl_flows.carried.desk import OUT_OF_TIME
+from mtl_flows.carried.folder import REQUEST
 from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.errors import ConfigurationError, MTLError
 from mtl_flows.launch import steering
@@ -143,7 +144,7 @@ def test_a_full_disk_under_the_folders_is_waited_for(
         store.database[name].delete_many({})
     site.root.settle(queued.calculation)
     site.cluster.kill_nodes()
-    part = site.root.path / queued.calculation / ".request.json.part"
+    part = site.root.path / queued.calculation / f".{REQUEST}.part"
     part.symlink_to("/dev/full")  # the same question once more, whose folder takes no byte
 
     site.hand_in(store)

@@ -164,3 +164,26 @@ def test_the_project_s_file_decides(tmp_path: Path) -> None:
     (tmp_path / "my_qadapter.yaml").write_text("- not\n- keywords: [\n")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         queue_of(tmp_path, HEAVY, None)
+
+
+@pytest.mark.parametrize(
+    ("queue", "processors", "line"),
+    [
+        (Slurm({"cpus_per_task": 1}), 4, "#SBATCH --cpus-per-task=4"),
+        (Slurm({"ntasks_per_node": 2, "cpus_per_task": 1}), 5, "#SBATCH --cpus-per-task=3"),
+        (Slurm({"ntasks_per_node": 32, "cpus_per_task": 1}), 8, "#SBATCH --cpus-per-task=1"),
+        (Slurm({"cpus_per_task": 8}), 1, "#SBATCH --cpus-per-task=8"),
+        (Pbs({"nnodes": 1, "ppnode": 1}), 4, "#PBS -l nodes=1:ppn=4"),
+    ],
+)
+def test_a_job_has_as_many_processors_as_it_uses(
+    queue: BatchQueue,
+    processors: int,
+    line: str,
+    tmp_path: Path,
+    cluster: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster.use(monkeypatch)
+    queue.submit(tmp_path, "mtl-0123456789", processors)
+    assert line in (tmp_path / "job.sh").read_text().splitlines()

@@ -1,11 +1,11 @@
-"""What an engine is asked for, written out so that another machine can do it; the same question has the same key."""
+"""What an engine is asked for, written out so that another machine can do it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from pymatgen.core import Structure
 
+from mtl_flows.carried.call import Call, key_of
 from mtl_flows.records import Record
 from mtl_flows.schemas.base import content_hash
 from mtl_flows.simulation.devices import AUTO
@@ -13,9 +13,6 @@ from mtl_flows.simulation.engine import Engine, Relaxation, RelaxationGoal
 from mtl_flows.simulation.parameters import MDParameters
 from mtl_flows.simulation.registry import get_engine
 from mtl_flows.simulation.state import MDState
-
-CallKind = Literal["fingerprint", "check", "relax", "chunk"]
-_KEY_DIGITS: Final = 24
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,12 @@ class EngineChoice(Record):
     settings: dict[str, Any] = field(default_factory=dict)
     n_threads: int = 1
     device: str = AUTO
+    kind: Literal["engine"] = "engine"
+
+    @property
+    def processors(self) -> int:
+        """How many it uses at a time."""
+        return self.n_threads
 
     @property
     def key(self) -> str:
@@ -51,46 +54,24 @@ class EngineChoice(Record):
         return get_engine(self.name).configured(self.settings, n_threads=self.n_threads, device=self.device)
 
 
-@dataclass(frozen=True)
-class EngineCall(Record):
-    """One question to an engine.
-
-    Attributes
-    ----------
-    key
-        Follows from the engine and all that the answer follows from.
-    arguments
-        As JSON holds them.
-    """
-
-    kind: CallKind
-    key: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> "EngineCall":
-        """Restore what `as_dict` wrote."""
-        return cls(**told)
-
-
-def fingerprint_call(choice: EngineChoice) -> EngineCall:
+def fingerprint_call(choice: EngineChoice) -> Call:
     """Ask who the engine is where it computes."""
-    return EngineCall("fingerprint", _key(choice, "fingerprint"))
+    return Call("fingerprint", _key(choice, "fingerprint"))
 
 
-def check_call(choice: EngineChoice, structure: Structure) -> EngineCall:
+def check_call(choice: EngineChoice, structure: Structure) -> Call:
     """Ask whether its forces are the slope of its energy, on one cell."""
-    return EngineCall("check", _key(choice, "check", _crystal(structure)), {"structure": structure.as_dict()})
+    return Call("check", _key(choice, "check", _crystal(structure)), {"structure": structure.as_dict()})
 
 
 def relax_call(
     choice: EngineChoice, structure: Structure, goal: RelaxationGoal, so_far: Relaxation | None = None
-) -> EngineCall:
+) -> Call:
     """Ask for a relaxation, or to go on with one."""
     aim = {"fmax_eV_per_A": goal.fmax_eV_per_A, "max_steps": goal.max_steps, "relax_cell": goal.relax_cell}
     before = None if so_far is None else so_far.as_dict()
     given = None if so_far is None else [_crystal(so_far.structure), so_far.energy_eV, so_far.n_steps]
-    return EngineCall(
+    return Call(
         "relax",
         _key(choice, "relax", _crystal(structure), aim, given),
         {"structure": structure.as_dict(), "goal": aim, "so_far": before},
@@ -99,7 +80,7 @@ def relax_call(
 
 def chunk_call(
     choice: EngineChoice, start: MDState, stage: MDParameters, max_steps: int, until_step: int = 0
-) -> EngineCall:
+) -> Call:
     """Ask for a chunk of molecular dynamics.
 
     Parameters
@@ -109,7 +90,7 @@ def chunk_call(
         each chunk is the answer to a call of its own.
     """
     state, md = start.as_dict(), stage.as_dict()
-    return EngineCall(
+    return Call(
         "chunk",
         _key(choice, "chunk", state, md, max_steps),
         {"start": state, "stage": md, "max_steps": max_steps, "until_step": until_step},
@@ -117,7 +98,7 @@ def chunk_call(
 
 
 def _key(choice: EngineChoice, *asked: Any) -> str:
-    return content_hash([choice.key, *asked])[:_KEY_DIGITS]
+    return key_of(choice.key, *asked)
 
 
 def _crystal(structure: Structure) -> list[Any]:

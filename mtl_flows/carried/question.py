@@ -1,0 +1,58 @@
+"""A question that travels: who is to answer it, and what is asked, the most urgent first."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from mtl_flows.carried.call import Call
+from mtl_flows.carried.engine_calls import EngineChoice
+from mtl_flows.carried.stage_calls import StageChoice
+from mtl_flows.records import Record
+
+Choice = Annotated[EngineChoice | StageChoice, Field(discriminator="kind")]
+"""Who answers: an engine, or stages of a screening."""
+
+
+@dataclass(frozen=True)
+class CarriedQuestion(Record):
+    """What goes to another machine at a time."""
+
+    choice: Choice
+    calls: tuple[Call, ...]
+
+    @classmethod
+    def of(cls, choice: EngineChoice | StageChoice, calls: Sequence[Call]) -> "CarriedQuestion":
+        """Ask some calls of one who answers."""
+        return cls(choice, tuple(calls))
+
+    def to_json(self) -> bytes:
+        """Write it out."""
+        return json.dumps(self.as_dict()).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "CarriedQuestion":
+        """Restore what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is none.
+        """
+        return _questions().validate_json(text)
+
+
+class CalculatedElsewhere(BaseException):
+    """Ends a job that needs an answer which is not there yet; no error, and no job takes it for one."""
+
+    def __init__(self, question: CarriedQuestion) -> None:
+        super().__init__(question)
+        self.question = question
+
+
+@cache
+def _questions() -> TypeAdapter[CarriedQuestion]:
+    return TypeAdapter(CarriedQuestion)

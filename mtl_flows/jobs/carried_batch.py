@@ -1,0 +1,124 @@
+"""A batch that a carrier has computed elsewhere: what came back is written, what is missing is asked for.
+
+Crystals go in portions, in the order in which the job names them, whatever the store holds of them. So a job that is
+run again finds the answers to the portions that came back, and asks for the others alone.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from mtl_flows.carried.call import Call
+from mtl_flows.carried.question import CalculatedElsewhere, CarriedQuestion
+from mtl_flows.carried.stage_answers import written
+from mtl_flows.carried.stage_calls import PORTION, Portion, StageChoice, portion_call, portion_key
+from mtl_flows.carried.stages import Answered, Asked, CarriedStages
+from mtl_flows.errors import MTLError
+from mtl_flows.jobs.stage_results import BatchSummary, StageResults, upstream_of
+from mtl_flows.schemas.base import CrystalResult
+from mtl_flows.stages import ScreeningParameters, Subject
+from mtl_flows.stages.work import Limits
+from mtl_flows.store.collection import batched
+from mtl_flows.store.database import MTLStore
+
+
+def bring_back(
+    store: MTLStore,
+    batch: Sequence[StageResults],
+    subjects: Sequence[Subject],
+    parameters: ScreeningParameters,
+    limits: Limits,
+    stages: CarriedStages,
+) -> list[BatchSummary]:
+    """Write what came back of a batch.
+
+    Parameters
+    ----------
+    batch
+        What is missing of each stage.
+
+    Raises
+    ------
+    CalculatedElsewhere
+        If some of it is still to be computed; what came back is written.
+    DamagedFolderError
+        If an answer is none to what was asked.
+    MTLError
+        What was raised on a node, of no fault of a crystal.
+    """
+    lacking = [portion for portion in _portions(batch, subjects) if portion.wanted]
+    unanswered, failed = list[_Portion](), list[MTLError]()
+    for portion in lacking:
+        try:
+            answered = stages.answer(portion.key, portion.asked(), portion.wanted)
+        except MTLError as error:
+            failed.append(error)
+            continue
+        if answered is None:
+            unanswered.append(portion)
+        else:
+            portion.write(answered)
+    summaries = [results.end() for results in batch]
+    if failed:
+        raise failed[0]
+    if unanswered:
+        choice = StageChoice.of([results.stage for results in batch], parameters, limits)
+        calls = [portion.call(store, parameters) for portion in unanswered]
+        raise CalculatedElsewhere(CarriedQuestion.of(choice, calls))
+    # It is all in the store. What was refused would be asked for once more, with other limits perhaps.
+    for portion in lacking:
+        stages.root.forget(portion.key)
+    return summaries
+
+
+def _portions(batch: Sequence[StageResults], subjects: Sequence[Subject]) -> Iterator["_Portion"]:
+    """A few crystals at a time: what is one document for several subjects is in one portion."""
+    by_crystal: dict[str, list[Subject]] = {}
+    for subject in subjects:
+        by_crystal.setdefault(subject.crystal_id, []).append(subject)
+    for crystals in batched(by_crystal.values(), PORTION):
+        yield _Portion(batch, [subject for crystal in crystals for subject in crystal])
+
+
+class _Portion:
+    def __init__(self, batch: Sequence[StageResults], subjects: Sequence[Subject]) -> None:
+        self._batch, self._subjects = batch, subjects
+        self._ids = {r.stage.noun: {r.keys[s.structure_id]: s for s in subjects} for r in batch}
+        self.key = portion_key({noun: list(ids) for noun, ids in self._ids.items()})
+        self.wanted = {
+            r.stage.noun: wanted
+            for r in batch
+            if (wanted := tuple(key for key in self._ids[r.stage.noun] if key in r.todo))
+        }
+
+    def asked(self) -> Asked:
+        """What all its documents begin with."""
+        return {
+            r.stage.noun: {k: r.header(s) for k, s in self._ids[r.stage.noun].items()} for r in self._batch
+        }
+
+    def write(self, answered: Answered) -> None:
+        """Write what came back of what is wanted."""
+        for results in self._batch:
+            for key in self.wanted.get(results.stage.noun, ()):
+                found = answered[results.stage.noun, key]
+                if isinstance(found.outcome, CrystalResult):
+                    results.take(found.outcome)
+                elif found.outcome is not None:
+                    results.refuse(found.header, found.outcome)
+
+    def call(self, store: MTLStore, parameters: ScreeningParameters) -> Call:
+        """Ask for what is wanted, with what it is made of."""
+        concerned = {s.crystal_id for r in self._batch for s in self._of(r)}
+        crystals = {c.id: dict(c.structure) for c in store.crystals.get_many(sorted(concerned))}
+        subjects = tuple(s for s in self._subjects if s.crystal_id in concerned)
+        upstream: dict[str, dict[str, CrystalResult]] = {}
+        for results in self._batch:
+            for noun in results.stage.needs:
+                found = upstream_of(store, noun, self._of(results), parameters).values()
+                upstream.setdefault(noun, {}).update({document.id: document for document in found})
+        given = {noun: tuple(map(written, found.values())) for noun, found in upstream.items()}
+        return portion_call(self.key, Portion(crystals, subjects, self.wanted, given))
+
+    def _of(self, results: StageResults) -> list[Subject]:
+        """Subjects of which documents of a stage are wanted."""
+        noun = results.stage.noun
+        return [self._ids[noun][key] for key in self.wanted.get(noun, ())]
