@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
-.PHONY: env demo demo-long example test types units browser faults faults-short load tutorial lanes gpu wheel installation lint docs clean
+.PHONY: env demo demo-long example test types units browser potentials faults faults-short load tutorial lanes gpu wheel installation lint docs clean
 
 env: $(STAMP)
 
@@ -46,13 +46,13 @@ LONG := -o faulthandler_timeout=1800
 # One thread for each process. Of three processes one waits at most times: for the server, for a worker, for a limit of time.
 # CONTRIBUTING.md says what runs where.
 PROCESSES ?= 3
-test units browser faults-short tutorial: export OMP_NUM_THREADS := 1
+test units browser potentials faults-short tutorial: export OMP_NUM_THREADS := 1
 test: env
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	@$(MAKE) --no-print-directory -j 2 types units
 
-# Side by side: one process checks types for a minute while the others begin.
+# Side by side: one process checks types while the others begin.
 types: env
 	$(BIN)/python -m mypy
 
@@ -62,6 +62,10 @@ units: env
 # The report and the explorer in a headless Chromium.
 browser: env
 	$(BIN)/python -m pytest -n 2 -m browser tests/pages tests/serve
+
+# Every model whose weights come in a wheel, and dynamics with one for as long as it takes to see ions move.
+potentials: env
+	$(BIN)/python -m pytest -n 2 -m potentials tests/simulation
 
 # Servers that go away and workers that come back: a short instance of each fault, and all of them at length.
 faults-short: env

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,18 +11,21 @@ from uuid import uuid4
 import pytest
 from fake_cluster import FakeCluster
 from memory import in_memory
+from once_for_all import share
 from pymatgen.symmetry.groups import SpaceGroup
+from pymongo.database import Database
 
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.mongod import EmbeddedServer
+from mtl_flows.store.swap import LAYOUT
 
 # To test against a server of your own; only databases named mtl_test_* are touched.
 _TEST_URI = "MTL_TEST_MONGO_URI"
-# FireWorks' thirty indexes, and those of the job store, take a second to build.
-_OF_FIREWORKS = {
+# FireWorks' thirty indexes, and those of the job store and of frames, take a second to build.
+_WITH_INDEXES = {
     *("fireworks", "launches", "workflows", "offline_runs", "fw_id_assigner", "outputs"),
-    *(f"{bucket}.{part}" for bucket in ("fw_gridfs", "outputs_blobs") for part in ("files", "chunks")),
+    *(f"{name}.{part}" for name in ("fw_gridfs", "outputs_blobs", "frames") for part in ("files", "chunks")),
 }
 
 
@@ -49,6 +53,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.faults)
 
 
+@pytest.fixture(scope="session")
+def _folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the workers of pytest-xdist have in common; of one process its own."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _made_once(_folder_of_all: Path) -> None:
+    """What takes long is made once for all of them."""
+    share(_folder_of_all)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own deployment out of the tests."""
@@ -58,15 +75,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mongo_uri(_folder_of_all: Path) -> Iterator[str]:
     """Address of a real server; the workers of pytest-xdist share one."""
     if uri := os.environ.get(_TEST_URI):
         yield uri
         return
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    home = in_memory(folder / "mongod")
+    home = in_memory(_folder_of_all / "mongod")
     embedded = EmbeddedServer(home)
     with embedded.lease() as server:
         yield server.uri
@@ -75,26 +89,47 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _session_address(mongo_uri: str) -> Iterator[Connection]:
+def _session_address(mongo_uri: str) -> Connection:
     """One database for the session: creating indexes takes longer than most tests."""
-    address = Connection.parse(mongo_uri, f"mtl_test_{uuid4().hex[:12]}")
-    yield address
-    with address.client() as client:
-        client.drop_database(address.database)
+    return Connection.parse(mongo_uri, f"mtl_test_{uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="session")
+def _session_database(_session_address: Connection) -> Iterator[Database[dict[str, Any]]]:
+    """The same for those who empty it: opening a client costs as much as emptying."""
+    with _session_address.client() as client:
+        yield client[_session_address.database]
+        client.drop_database(_session_address.database)
 
 
 @pytest.fixture
-def address(_session_address: Connection) -> Iterator[Connection]:
-    """Address of a database without documents, emptied again afterwards; what has indexes of its own keeps them."""
+def address(
+    _session_address: Connection, _session_database: Database[dict[str, Any]]
+) -> Iterator[Connection]:
+    """Address of a database without documents, emptied again afterwards; what has indexes keeps them."""
     yield _session_address
-    with _session_address.client() as client:
-        database = client[_session_address.database]
-        ours = {collection.name for collection in MTLStore(client, database.name).collections}
-        for name in database.list_collection_names():
-            if name in ours | _OF_FIREWORKS:
-                database[name].delete_many({})
-            else:
-                database.drop_collection(name)
+    database = _session_database
+    names = database.list_collection_names()
+    kept = _kept(database)
+    for name in set(names) - kept:
+        database.drop_collection(name)
+    for name in _filled(database, sorted(kept & set(names))):
+        database[name].delete_many({"_id": {"$ne": "indexes"}} if name == LAYOUT else {})
+
+
+@cache
+def _kept(database: Database[dict[str, Any]]) -> set[str]:
+    """Collections that stay."""
+    return {LAYOUT, *_WITH_INDEXES, *(c.name for c in MTLStore(database.client, database.name).collections)}
+
+
+def _filled(database: Database[dict[str, Any]], names: list[str]) -> list[str]:
+    """Which collections hold documents, by one question: most tests fill few."""
+    if not names:
+        return []
+    one_of = [[{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}] for name in names]
+    others = [{"$unionWith": {"coll": n, "pipeline": p}} for n, p in zip(names[1:], one_of[1:], strict=True)]
+    return [found["name"] for found in database[names[0]].aggregate([*one_of[0], *others])]
 
 
 @pytest.fixture

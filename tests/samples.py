@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
+from once_for_all import once_for_all
 from pymatgen.core import Structure
 
 from mtl_flows.jobs.batch import run_stages
@@ -170,13 +171,18 @@ def screen(store: MTLStore, ids: Sequence[str], parameters: ScreeningParameters 
 _screened: dict[str, list[dict[str, Any]]] = {}
 
 
+def _contents_screened(store: MTLStore) -> dict[str, list[dict[str, Any]]]:
+    label_known(store, *KNOWN)
+    screen(store, fill(store, *SCREENED))
+    return {collection.name: list(collection.raw.find()) for collection in store.collections}
+
+
 def fill_screened(store: MTLStore) -> MTLStore:
     """Bring `SCREENED` with `KNOWN` through every stage of the screening; computed once, then copied."""
     if not _screened:
-        label_known(store, *KNOWN)
-        screen(store, fill(store, *SCREENED))
-        _screened.update({c.name: list(c.raw.find()) for c in store.collections})
-        return store
+        _screened.update(once_for_all("screened", lambda: _contents_screened(store)))
+        if store.candidates.count():  # it was made here
+            return store
     for collection in store.collections:
         if documents := _screened[collection.name]:
             collection.raw.insert_many(documents)

@@ -1,4 +1,4 @@
-"""Print how writes are acknowledged while work is handed in and done: `python write_concerns.py URI FOLDER`."""
+"""Print how writes are acknowledged while work is handed in and done: `python write_concerns.py FOLDER URI...`."""
 
 import json
 import sys
@@ -33,13 +33,19 @@ class WriteConcerns(monitoring.CommandListener):
     def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
 
 
-if __name__ == "__main__":
-    listener = WriteConcerns()
-    monitoring.register(listener)  # for every client of this process, whoever opens it
-    address = Connection.parse(sys.argv[1], "mtl")
+def told(address: Connection, folder: Path, listener: WriteConcerns) -> dict[str, list[str]]:
+    """What is seen by collection while everything that writes does so once."""
+    listener.seen.clear()
     submit(big(1000), address, name="big")
-    work(address, launch_dir=Path(sys.argv[2]))
+    work(address, launch_dir=folder)
     with MTLStore.connect(address) as store:
         store.frames.write("x:heat", 0, b"frames", 1)
         store.labels.raw.delete_one({"_id": "nobody"})
-    print(json.dumps({name: sorted(told) for name, told in listener.seen.items()}))
+    return {name: sorted(concerns) for name, concerns in listener.seen.items()}
+
+
+if __name__ == "__main__":
+    listener = WriteConcerns()
+    monitoring.register(listener)  # for every client of this process, whoever opens it
+    folder, *uris = sys.argv[1:]
+    print(json.dumps([told(Connection.parse(uri, "mtl"), Path(folder), listener) for uri in uris]))

@@ -1,13 +1,21 @@
-"""The whole chain on a real potential: lithium nitride, hot, for as long as a test may take."""
+"""CHGNet: what the package's own calculator says, and the whole chain on it for as long as a test may take."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
+from chgnet.graph import CrystalGraphConverter
+from chgnet.graph.crystalgraph import CrystalGraph
+from chgnet.model.dynamics import CHGNetCalculator
 from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+from samples import crystal
 from sinks import MemoryFrameSink
 
 from mtl_flows.science.dynamics import DiffusionParameters, DiffusionStatus, analyse_diffusion
+from mtl_flows.simulation.chgnet_graph import crystal_graph
 from mtl_flows.simulation.chunk import run_chunk
 from mtl_flows.simulation.engine import ChunkStatus
 from mtl_flows.simulation.engines.chgnet import ENGINE
@@ -27,6 +35,75 @@ def lithium_nitride() -> Structure:
     )
 
 
+def rattled(structure: Structure) -> Atoms:
+    """Without symmetry, and with an atom that has walked out of the cell."""
+    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    rng = np.random.default_rng(5)
+    atoms.positions += 0.1 * rng.standard_normal(atoms.positions.shape)
+    atoms.positions[0] += 2 * atoms.cell[0] - atoms.cell[2]
+    return atoms
+
+
+CELLS = [
+    pytest.param(lithium_nitride(), id="few atoms, many images"),
+    pytest.param(lithium_nitride() * (2, 2, 1), id="hexagonal"),
+    pytest.param(crystal("li7p3s11"), id="triclinic"),
+]
+
+
+def bonds_and_angles(graph: CrystalGraph) -> tuple[set[Any], set[Any]]:
+    """Bonds by their ends, and angles by their bonds, in whatever order."""
+    ends = np.column_stack([graph.atom_graph.numpy(), graph.neighbor_image.numpy()]).astype(int).tolist()
+    bonds = [tuple(bond) for bond in ends]
+    both_ways = graph.directed2undirected.tolist()
+    assert [both_ways[bond] for bond in graph.undirected2directed.tolist()] == list(range(len(bonds) // 2))
+    angles = {(at, bonds[one], bonds[other]) for at, _, one, _, other in graph.bond_graph.tolist()}
+    assert len(angles) == len(graph.bond_graph)
+    for at, first, one, second, other in graph.bond_graph.tolist():
+        assert (first, second) == (both_ways[one], both_ways[other])
+        assert at == bonds[one][0] == bonds[other][0]
+    return set(bonds), angles
+
+
+@pytest.mark.parametrize("structure", CELLS)
+def test_the_graph_is_that_of_the_package(structure: Structure) -> None:
+    atoms = rattled(structure)
+    atoms.wrap()
+    converter = CrystalGraphConverter(atom_graph_cutoff=6.0, bond_graph_cutoff=3.0)
+    of_package = converter(AseAtomsAdaptor.get_structure(atoms))
+    ours = crystal_graph(atoms, 6.0, 3.0)
+    assert bonds_and_angles(ours) == bonds_and_angles(of_package)
+    for name in ("atomic_number", "atom_frac_coord", "lattice"):
+        assert np.allclose(getattr(ours, name).detach(), getattr(of_package, name).detach(), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Converting a tensor")  # by the package
+@pytest.mark.parametrize("structure", CELLS)
+def test_energy_forces_and_stress_are_those_of_the_package(structure: Structure) -> None:
+    atoms = rattled(structure)
+    stock, ours = atoms.copy(), atoms
+    stock.calc = CHGNetCalculator(use_device="cpu", on_isolated_atoms="ignore")
+    ours.calc = ENGINE.build(for_md=False)
+    assert ours.get_potential_energy() == pytest.approx(
+        float(stock.get_potential_energy()), abs=1e-5 * len(atoms)
+    )
+    assert np.allclose(
+        ours.get_forces(), stock.get_forces(), atol=2e-4
+    )  # single precision blurs the one far away
+    assert np.allclose(ours.get_stress(), stock.get_stress(), atol=1e-6)
+    before = ours.get_potential_energy(), ours.get_forces()
+    ours.calc = ENGINE.build()
+    assert (ours.get_potential_energy(), ours.get_forces().tolist()) == (before[0], before[1].tolist())
+
+
+def test_atoms_that_nobody_reaches_have_an_energy() -> None:
+    alone = Atoms("LiF", positions=[[0.0, 0.0, 0.0], [20.0, 0.0, 0.0]], cell=[40.0] * 3, pbc=True)
+    alone.calc = ENGINE.build()
+    assert np.isfinite(alone.get_potential_energy())
+    assert np.array_equal(alone.get_forces(), np.zeros((2, 3)))
+
+
+@pytest.mark.potentials
 def test_hot_lithium_nitride_stays_itself_and_its_lithium_moves_more_when_hotter() -> None:
     calculator = ENGINE.build()
     amplitudes = []

@@ -31,9 +31,16 @@ def engine(name: str) -> CalculatorEngine:
         ("chgnet", {"model": "0.3.0", "keywords": {"on_isolated_atoms": "ignore"}}, "MP2020-corrected GGA"),
         ("chgnet:r2scan", {"model": "r2scan", "keywords": {"on_isolated_atoms": "ignore"}}, "unknown"),
         ("sevennet", {"model": "", "keywords": {"model": "7net-0"}}, "raw PBE"),
-        ("sevennet:7net-0", {"model": "", "keywords": {"model": "7net-0"}}, "raw PBE"),
-        ("sevennet:7net-mf-0", {"model": "", "keywords": {"model": "7net-mf-0", "modal": "PBE"}}, "raw PBE"),
-        ("sevennet:7net-l3i5", {"model": "", "keywords": {"model": "7net-l3i5"}}, "raw PBE"),
+        *(
+            pytest.param(
+                f"sevennet:{model}", {"model": "", "keywords": more}, "raw PBE", marks=pytest.mark.potentials
+            )
+            for model, more in (
+                ("7net-0", {"model": "7net-0"}),
+                ("7net-mf-0", {"model": "7net-mf-0", "modal": "PBE"}),
+                ("7net-l3i5", {"model": "7net-l3i5"}),
+            )
+        ),
     ],
 )
 def test_weights_of_wheels_are_loaded_and_sound(name: str, potential: dict[str, Any], scale: str) -> None:
@@ -182,6 +189,7 @@ def test_a_potential_is_held_against_its_own_energy(calculator: type[Calculator]
     assert np.isfinite(told.force_eV_per_A)
 
 
+@pytest.mark.potentials
 def test_a_large_cell_does_not_make_a_potential_unsound() -> None:
     """The force of all atoms together is large, and a few of them bear most of it."""
     large = antiperovskite().make_supercell((3, 3, 3), in_place=False)

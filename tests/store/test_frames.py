@@ -82,9 +82,11 @@ def test_who_lost_its_work_takes_back_what_was_swept_on_its_way(store: MTLStore)
 
 
 def test_a_block_that_cannot_be_written_is_an_error(store: MTLStore) -> None:
+    store.database.drop_collection("frames.chunks")
     store.database.create_collection("frames.chunks", validator={"never": {"$exists": True}})
     with pytest.raises(BulkWriteError):
         store.frames.write("x:heat", 0, b"frames", 1)
+    store.database.drop_collection("frames.chunks")
 
 
 def test_who_has_ended_cannot_point_to_swept_blocks_any_more(store: MTLStore) -> None:

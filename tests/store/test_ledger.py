@@ -7,6 +7,7 @@ from round_trips import Commands
 
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
+from mtl_flows.store.swap import LAYOUT
 
 
 def opened(address: Connection) -> Counter[str]:
@@ -17,6 +18,8 @@ def opened(address: Connection) -> Counter[str]:
 
 
 def test_indexes_are_looked_at_until_they_are_noted(address: Connection) -> None:
+    with address.client() as client:
+        client[address.database].drop_collection(LAYOUT)
     # Where collections are new, the first time makes them and the second notes what is there.
     looked_at = [opened(address)["listIndexes"] for _ in range(3)]
     assert looked_at[0] > 20
