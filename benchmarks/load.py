@@ -324,7 +324,12 @@ def run(load: Load, address: Connection, archive: Path, folder: Path, n: int, fi
 
 def faults(address: Connection, load: Load, expected: dict[str, Any]) -> list[str]:
     """What is not as it should be."""
-    staying = {f"{load.behind} Fireworks READY", f"{load.behind // load.together} workflows READY"}
+    whole, begun = divmod(load.behind, load.together)
+    staying = {
+        f"{load.behind} Fireworks READY",
+        f"{whole} workflows READY",
+        f"{bool(begun):d} workflows RUNNING",
+    }
     with MTLStore.connect(address) as store:
         found = [*not_once(store.database), *differences(store, expected)]
     return [told for told in found if not (load.behind and told in staying)]

@@ -18,6 +18,7 @@ from mtl_flows.store.owner import Owner
 
 _owner: ContextVar[Owner | None] = ContextVar("owner", default=None)
 _supply: ContextVar[CarrierSupply | None] = ContextVar("supply", default=None)
+_device: ContextVar[str | None] = ContextVar("device", default=None)
 _kept: ContextVar[MTLStore | None] = ContextVar("kept", default=None)
 
 
@@ -69,6 +70,19 @@ def carried_by() -> CarrierSupply | None:
     return _supply.get()
 
 
+@contextmanager
+def computed_on(device: str) -> Iterator[None]:
+    """Let the jobs that run meanwhile compute on a device, whatever was asked for; if empty, on that which was.
+
+    Who runs many jobs reads the settings once.
+    """
+    previous = _device.set(device)
+    try:
+        yield
+    finally:
+        _device.reset(previous)
+
+
 def engine_here(
     parameters: DynamicsParameters,
     *,
@@ -87,7 +101,9 @@ def engine_here(
     """
     if (supply := _supply.get()) is not None:
         return supply.engine(parameters, until_step=until_step, relaxing=relaxing)
-    device = Settings.load().device
+    device = _device.get()
+    if device is None:
+        device = Settings.load().device
     return batched((replace(parameters, device=device) if device else parameters).configured_engine())
 
 

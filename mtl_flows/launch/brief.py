@@ -19,6 +19,7 @@ from pymongo import ReplaceOne, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DocumentTooLarge
 
+from mtl_flows.launch.insides import firework_document, launch_document
 from mtl_flows.launch.names import SIGN_FIELD
 from mtl_flows.launch.ownership import owns
 
@@ -116,7 +117,7 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc]
             return self._completed_as_ever(launch_id, action, state)
         with self._signing:
             launch.state, launch.action = state, action or launch.action
-            document = launch.to_db_dict()
+            document = launch_document(launch)
         running = {"launch_id": launch_id, "state": "RUNNING"}
         try:
             written = self.launches.find_one_and_replace(running, document, {"_id": 1})
@@ -129,8 +130,7 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc]
         self._refresh_wf(launch.fw_id)
         if self._written and launch_id not in _launches_of(self._written.id_fw[launch.fw_id]):
             return None
-        ended: dict[str, Any] = launch.to_dict()
-        return ended
+        return document
 
     def _completed_as_ever(self, launch_id: int, action: FWAction | None, state: str) -> dict[str, Any]:
         told: dict[str, Any] = super().complete_launch(launch_id, action, state)
@@ -221,7 +221,7 @@ class BriefLaunchPad(LaunchPad):  # type: ignore[misc]
             firework.fw_id = new_ids[firework.fw_id]
         if fws:
             self.fireworks.bulk_write(
-                [ReplaceOne({"fw_id": f.fw_id}, f.to_db_dict(), upsert=True) for f in fws]
+                [ReplaceOne({"fw_id": f.fw_id}, firework_document(f), upsert=True) for f in fws]
             )
         return new_ids
 

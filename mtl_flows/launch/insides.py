@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from fireworks import Firework, LaunchPad, Workflow
+from fireworks import Firework, FWAction, Launch, LaunchPad, Workflow
 from fireworks.core import launchpad as fw_launchpad
 from fireworks.core import rocket as fw_rocket
 from fireworks.fw_config import FWData
@@ -55,17 +55,53 @@ def numbered(pad: LaunchPad, workflows: Sequence[Workflow]) -> list[WorkflowDocu
         workflow._reassign_ids(new_ids)
         for fw_id in workflow.root_fw_ids:
             workflow.id_fw[fw_id].state = workflow.fw_states[fw_id] = "READY"
-        documents.append(WorkflowDocuments(workflow.to_db_dict(), [_document(f) for f in workflow]))
+        documents.append(WorkflowDocuments(workflow.to_db_dict(), [firework_document(f) for f in workflow]))
     return documents
 
 
-def _document(firework: Firework) -> dict[str, Any]:
+def firework_document(firework: Firework) -> dict[str, Any]:
     """What `Firework.to_db_dict` gives, which writes its tasks out twice over."""
-    tasks, firework.tasks = firework.tasks, []
-    document: dict[str, Any] = firework.to_db_dict()
-    firework.tasks = tasks
-    document["spec"]["_tasks"] = [task.to_dict() for task in tasks]
+    read = getattr(firework, "full_fw", firework)  # a lazy one reads itself anew while it has no tasks
+    with _without_tasks([read]) as (tasks,):
+        document: dict[str, Any] = read.to_db_dict()
+    document["spec"]["_tasks"] = tasks
     return document
+
+
+def launch_document(launch: Launch) -> dict[str, Any]:
+    """What `Launch.to_db_dict` gives, which writes jobs that its action creates out five times over."""
+    action, launch.action = launch.action, None
+    try:
+        document: dict[str, Any] = launch.to_db_dict()
+    finally:
+        launch.action = action
+    if action is not None:
+        document["action"] = _action_document(action)
+    return document
+
+
+def _action_document(action: FWAction) -> dict[str, Any]:
+    added = [*action.additions, *action.detours]  # workflows, or Fireworks by themselves
+    with _without_tasks([f for one in added for f in getattr(one, "fws", [one])]) as tasks:
+        document: dict[str, Any] = action.to_dict()
+    written = [told for one in document["additions"] + document["detours"] for told in one.get("fws", [one])]
+    for told, those in zip(written, tasks, strict=True):
+        told["spec"]["_tasks"] = those
+    return document
+
+
+@contextmanager
+def _without_tasks(fireworks: Sequence[Firework]) -> Iterator[list[list[dict[str, Any]]]]:
+    """Take the tasks out of Fireworks, which write them anew at every turn; gives what they are written as."""
+    tasks = [firework.tasks for firework in fireworks]
+    written = [[task.to_dict() for task in those] for those in tasks]
+    for firework in fireworks:
+        firework.tasks = []
+    try:
+        yield written
+    finally:
+        for firework, those in zip(fireworks, tasks, strict=True):
+            firework.tasks = those
 
 
 def insert_workflows(pad: LaunchPad, documents: Sequence[WorkflowDocuments]) -> set[int]:

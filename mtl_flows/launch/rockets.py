@@ -16,7 +16,7 @@ from fireworks.utilities.fw_utilities import create_datestamp_dir
 from pymongo.errors import PyMongoError
 
 from mtl_flows.errors import DatabaseUnavailableError, MTLError
-from mtl_flows.jobs.context import store_kept_open
+from mtl_flows.jobs.context import computed_on, store_kept_open
 from mtl_flows.launch.checkout import Checkout
 from mtl_flows.launch.environment import ERROR_FILE, OUTPUT_FILE, worker_environment, working_directory
 from mtl_flows.launch.events import EventCallback, RocketEvent, RocketOutcome, as_time, last_error
@@ -29,6 +29,7 @@ from mtl_flows.launch.ownership import owns
 from mtl_flows.launch.process import WorkerProcess
 from mtl_flows.launch.recover import mend
 from mtl_flows.launch.worker_pad import WorkerLaunchPad
+from mtl_flows.settings import Settings
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 from mtl_flows.store.patience import NO_SPACE, PATIENCE_S, Patience, why_cut_off
@@ -139,7 +140,12 @@ def at_work(
         pad = open_launchpad(connection, WorkerLaunchPad)
         worker = RocketWorker(pad, order, on_event, interruption, connection.revive, env or {})
         try:
-            with worker.patience.in_force(), MTLStore.connect(connection) as store, store_kept_open(store):
+            with (
+                worker.patience.in_force(),
+                MTLStore.connect(connection) as store,
+                store_kept_open(store),
+                computed_on(Settings.load().device),
+            ):
                 yield worker
         except KeyboardInterrupt:
             pass  # the job in hand has been given back

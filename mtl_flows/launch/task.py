@@ -1,12 +1,12 @@
 """The task of every Firework: a job of jobflow that writes in the name of its launch, under whatever worker."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jobflow
 from fireworks import FWAction, LaunchPad, Workflow, explicit_serialize
@@ -41,6 +41,11 @@ class OwnedJob(JobFiretask):
         written: dict[str, Any] = super().to_dict()
         return written
 
+    @classmethod
+    def from_dict(cls, m_dict: Mapping[str, Any]) -> Self:
+        """Restore a task; its job is read when it is run, and FireWorks restores it oftener than that."""
+        return cls(m_dict)
+
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
         """Run the job; those that it creates are owned as well.
 
@@ -51,6 +56,8 @@ class OwnedJob(JobFiretask):
         CalculatedElsewhere
             If it needs what is computed elsewhere; the worker knows then what it waits for.
         """
+        if isinstance(self["job"], dict):
+            self.update(super().from_dict(dict(self)))
         launch_id = launch_in_hand(self.launchpad, self.fw_id)
         owner = owner_of(self.launchpad, launch_id)
         with (
@@ -86,7 +93,7 @@ class OwnedJob(JobFiretask):
 def own(workflow: Workflow) -> Workflow:
     """Let the jobs of a workflow write in the name of their launches; changed in place and returned."""
     for firework in workflow:
-        firework.tasks = [OwnedJob(task) for task in firework.tasks]
+        firework.tasks = [OwnedJob(OwnedJob(task).to_dict()) for task in firework.tasks]
     return workflow
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fireworks import Firework, FWAction, FWorker, LaunchPad, Tracker, Workflow
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from launch_jobs import Nothing, SameSpec
 from round_trips import Commands, Strike
@@ -144,7 +144,12 @@ def timeless(value: Any) -> Any:
 
 
 @given(lenient=st.booleans(), happenings=happenings)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink what differs takes five minutes
+)
 def test_the_documents_are_those_of_fireworks(
     pads: Pads, lenient: bool, happenings: list[tuple[str, int]]
 ) -> None:

@@ -94,6 +94,21 @@ def test_failing_job_is_reported_and_blocks_nothing(address, database, run):
     assert sorted(_states(database)) == ["COMPLETED", "COMPLETED", "FIZZLED"]
 
 
+def test_job_whose_code_is_gone_says_so_and_blocks_nothing(address, database, run):
+    submit(add(1, 2), address, name="old")
+    submit(two_steps(), address, name="good")
+    renamed = {"spec._tasks.0.job.function": {"@module": "renamed", "@callable": "add", "@bound": None}}
+    database.fireworks.update_one({"fw_id": 1}, {"$set": renamed})
+    summary = run()
+    assert (summary.completed, summary.fizzled) == (2, 1)
+    (failure,) = summary.failures
+    assert failure.error == "ModuleNotFoundError: No module named 'renamed'"
+    assert (
+        database.fireworks.find_one({"fw_id": 1})["spec"]["_tasks"][0]["job"]["function"]["@module"]
+        == "renamed"
+    )
+
+
 def test_jobs_run_in_the_order_of_submission(address, run):
     for x in range(6):
         submit(add(x, 0), address, name=f"number {x}")
