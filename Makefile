@@ -6,6 +6,9 @@ STAMP := $(VENV)/.made
 # Packages whose source distribution needs a compiler and more: take their wheels or say so.
 WHEELS_ONLY := giotto-tda,giotto-ph,pyflagser,numpy,scipy,scikit-learn,torch,chgnet,pymatgen-core,spglib
 
+# Bytecode is kept whatever the shell says: tests and demo start many processes, each of which would compile the package.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: env demo demo-long example test types units browser potentials faults faults-short load tutorial lanes gpu wheel installation lint docs clean
 
 env: $(STAMP)
@@ -69,7 +72,7 @@ potentials: env
 
 # Servers that go away and workers that come back: a short instance of each fault, and all of them at length.
 faults-short: env
-	$(BIN)/python -m pytest -n 2 -m faults
+	$(BIN)/python -m pytest -n $(PROCESSES) -m faults
 
 faults: env
 	PYTHONPATH=tests $(BIN)/python tests/faults/long_forms.py $(FORMS)

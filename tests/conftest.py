@@ -1,8 +1,9 @@
 """Fixtures that every room shares: a real mongod for the session, a fresh database for each test."""
 
+import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def pytest_configure() -> None:
         return kept.setdefault(id(group), group)
 
     SpaceGroup.__new__ = keep  # type: ignore[method-assign]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage in what is imported, now or later: it stays, and looking takes a third of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,7 +26,8 @@ class OneByOne:
         self.calculator = calculator
 
     def evaluate(self, configurations: Sequence[Configuration]) -> list[Evaluation]:
-        time.sleep(float(os.environ.get(PAUSE, "0")))
+        if PAUSE in os.environ:
+            time.sleep(float(os.environ[PAUSE]))
         told = []
         for configuration in configurations:
             atoms = Atoms(

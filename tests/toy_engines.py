@@ -30,7 +30,8 @@ class Conductor(Calculator):
 
     def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
         super().calculate(atoms, properties, system_changes)
-        time.sleep(float(os.environ.get(PAUSE, "0")))
+        if PAUSE in os.environ:  # to sleep for no time is to stand back for every other process
+            time.sleep(float(os.environ[PAUSE]))
         positions, cell = atoms.get_positions(), np.array(atoms.cell)
         mobile = np.array([symbol == "Li" for symbol in atoms.get_chemical_symbols()])
         wall = np.where(mobile, self.mobile_wall_eV, self.framework_wall_eV)[:, None] / 2

@@ -75,9 +75,11 @@ def watched_checkpoints() -> Iterator[Checkpoints]:
 def _rebind(function: Any, other: Any) -> None:
     """Let every module that knows a function know another instead: some have imported it by name."""
     for module in list(sys.modules.values()):
-        for name, value in list(getattr(module, "__dict__", {}).items()):
-            if value is function:
-                setattr(module, name, other)
+        known = getattr(module, "__dict__", {})
+        if id(function) in map(id, list(known.values())):  # quicker than to look at a hundred thousand names
+            for name, value in list(known.items()):
+                if value is function:
+                    setattr(module, name, other)
 
 
 def tensors_sha256(calculator: "Calculator") -> str:
