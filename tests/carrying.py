@@ -44,7 +44,7 @@ class Site:
         self.events: list[RocketEvent] = []
         self.said: list[str] = []
         self.queue: type[BatchQueue] = Slurm
-        self.most = 20
+        self.most, self.grace_s = 20, 0.0
 
     def hand_in(self, store: MTLStore, *, window: bool = False) -> str:
         fill(store, "licl")
@@ -60,7 +60,7 @@ class Site:
     def round(self, **options: Any) -> WorkSummary:
         """A carrier that is started, looks once, and ends."""
         order = CarryOrder(
-            dict.fromkeys(CATEGORIES, self.queue({"walltime": "1:00:00"})), self.most, grace_s=0.0
+            dict.fromkeys(CATEGORIES, self.queue({"walltime": "1:00:00"})), self.most, grace_s=self.grace_s
         )
         return carry(
             self.address,

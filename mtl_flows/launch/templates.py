@@ -211,7 +211,8 @@ def _qadapter(
         adapter["gres"] = gres
     return f"""\
 # Slurm; the other keywords are those of FireWorks' SLURM_template.txt. For PBS set _fw_q_type: PBS.
-# `qlaunch -q THIS_FILE -w {fworker_file} rapidfire -m 10` keeps ten queued; each takes jobs for 23 hours.
+# `qlaunch -q THIS_FILE -w {fworker_file} rapidfire -m 10` keeps ten queued; each takes jobs for 23 hours:
+# --timeout is in seconds, and goes with walltime. queue is the partition.
 {_yaml(adapter)}"""
 
 
