@@ -57,7 +57,7 @@ _CANCEL = """#!/bin/bash
 # scancel ID, and qdel ID: the job is told to end, and is ended if it does not
 id=${1%%.*}; echo "$1" >> "$SPOOL/cancelled"; touch "$SPOOL/$id.ending"
 echo "slurmstepd-node: error: *** JOB $id ON node CANCELLED AT 2026-11-29T13:55:11 ***" >> "$(cat "$SPOOL/$id.errors")"
-group=$(cat "$SPOOL/$id.pid"); kill -TERM -- "-$group"
+group=$(cat "$SPOOL/$id.pid"); kill -TERM -- "-$group" 2> /dev/null || kill -TERM "$group"
 setsid bash -c "for i in {1..300}; do kill -0 -- -$group || exit; sleep 0.1; done; kill -KILL -- -$group" \
     > /dev/null 2>&1 < /dev/null &
 """
@@ -140,11 +140,13 @@ class FakeCluster:
 
     def kill_nodes(self) -> int:
         """End every job as a power cut would; gives how many there were."""
-        found = self.alive()
-        for pid in found:
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-        self.wait_for_end()
+        found = alive = self.alive()
+        while alive:  # one that is just begun has no group yet
+            for pid in alive:
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            time.sleep(0.01)
+            alive = self.alive()
         return len(found)
 
     def wait_for_end(self) -> None:

@@ -2,9 +2,10 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _FOR_ANOTHER_S: Final = 120.0
 """A job that the queue ends may finish what it has in hand while its successor begins."""
+_LOOK_AT_PARENT_S: Final = 0.2
 
 
 def register(app: typer.Typer) -> None:
@@ -139,7 +141,8 @@ def work(
     """Compute what a job folder asks: on a node, without a database, without settings.
 
     Each answer is written as soon as it is there: a chunk of molecular dynamics, or 25 crystals of a screening. Cut off
-    and called again, it goes on after the last. SIGTERM lets it finish the answer in hand and begin no other.
+    and called again, it goes on after the last. SIGTERM lets it finish the answer in hand and begin no other,
+    unless the shell around it ends.
     """
     from mtl_flows.carried.desk import FAILED, STOPPED
     from mtl_flows.carried.folder import CalculationFolder
@@ -151,6 +154,7 @@ def work(
 
     unwanted = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: unwanted.set())
+    Thread(target=_end_with_parent, args=(os.getppid(), unwanted), daemon=True).start()
     say(f"{os.uname().nodename}: {folder.resolve()}")
     ended = compute(
         CalculationFolder(folder.resolve()),
@@ -162,3 +166,11 @@ def work(
     say(ended)
     if ended in (FAILED, STOPPED):
         raise typer.Exit(1 if ended == FAILED else 128 + signal.SIGTERM)
+
+
+def _end_with_parent(parent: int, unwanted: Event) -> None:
+    """End at once where the queue has ended the shell around this process, too: for the queue its job is over."""
+    unwanted.wait()
+    while os.getppid() == parent:
+        time.sleep(_LOOK_AT_PARENT_S)
+    os._exit(128 + signal.SIGTERM)

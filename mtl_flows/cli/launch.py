@@ -18,6 +18,7 @@ from mtl_flows.cli.types import (
     ScreeningName,
     Simulated,
 )
+from mtl_flows.vocabulary import SchedulerName
 
 if TYPE_CHECKING:
     from mtl_flows.flows.dynamics import DynamicsFlowMaker
@@ -41,12 +42,20 @@ def register(app: typer.Typer) -> None:
 def init(
     folder: Annotated[Path, typer.Argument(help="Project folder.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    scheduler: Annotated[
+        SchedulerName | None,
+        typer.Option(
+            "--scheduler",
+            help="Queueing system of the queue scripts; that whose commands are here, or slurm.",
+        ),
+    ] = None,
 ) -> None:
     """Write mtl.yaml and the configuration of FireWorks and jobflow into a project folder.
 
     With these, `lpad`, `rlaunch` and `qlaunch` work on the same database. Files that hold credentials can be
     read by their owner alone.
     """
+    from mtl_flows.launch.queues import scheduler_here
     from mtl_flows.launch.templates import write_templates
     from mtl_flows.settings import Settings
     from mtl_flows.store.connection import connection
@@ -55,7 +64,9 @@ def init(
     if settings.mongo_uri is None:
         settings = settings.model_copy(update={"home": folder.resolve() / settings.home.name})
     with connection(settings, begin=True) as address:
-        written = write_templates(folder, settings, address, force=force)
+        written = write_templates(
+            folder, settings, address, force=force, scheduler=scheduler or scheduler_here()
+        )
     for path in written:
         out.print(str(path), soft_wrap=True)
     if not written:

@@ -286,11 +286,18 @@ class Pbs(BatchQueue):
                 yield number.group(), QueuedJob(columns[1], begun, ending=ending)
 
     def _recorded(self, record: str) -> str:
-        found = re.findall(r"^ *(Exit_status|comment) = (.*(?:\n\t.*)*)", record, re.MULTILINE)
-        return ", ".join(" ".join(f"{name} {value}".split()) for name, value in sorted(found))
+        found = dict(re.findall(r"^ *(Exit_status|comment) = (.*(?:\n\t.*)*)", record, re.MULTILINE))
+        told = (found.get("comment", "").replace("\n\t", ""), found.get("Exit_status", ""))
+        return ", exit status ".join(part for part in told if part)
 
 
 SCHEDULERS: Mapping[SchedulerName, type[BatchQueue]] = MappingProxyType({"slurm": Slurm, "pbs": Pbs})
+
+
+def scheduler_here() -> SchedulerName:
+    """The queueing system whose commands are here; Slurm where none is."""
+    here = (name for name, kind in SCHEDULERS.items() if shutil.which(kind.submission[0]))
+    return next(here, "slurm")
 
 
 def queue_of(project: Path, category: str, scheduler: SchedulerName | None) -> BatchQueue:
@@ -308,7 +315,7 @@ def queue_of(project: Path, category: str, scheduler: SchedulerName | None) -> B
     """
     file = project / QUEUE_FILES[category]
     if not file.is_file():
-        kind = SCHEDULERS[scheduler] if scheduler else _found_here()
+        kind = SCHEDULERS[scheduler or scheduler_here()]
         return kind(_DEFAULTS[kind.kind])
     try:
         # As FireWorks reads it, to whom 24:00:00 is no number.
@@ -338,11 +345,6 @@ def queue_of(project: Path, category: str, scheduler: SchedulerName | None) -> B
             f"{found.kind}_template.txt, and _fw_template_file names one of your own",
         )
     return queue
-
-
-def _found_here() -> type[BatchQueue]:
-    kinds = SCHEDULERS.values()
-    return next((kind for kind in kinds if shutil.which(kind.submission[0])), Slurm)
 
 
 def _told(command: Sequence[str], folder: Path | None = None) -> str:

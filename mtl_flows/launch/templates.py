@@ -25,6 +25,7 @@ from mtl_flows.launch.names import (
 )
 from mtl_flows.settings import SETTINGS_FILE, Settings
 from mtl_flows.store.connection import Connection
+from mtl_flows.vocabulary import SchedulerName
 
 _LAUNCHPAD_FILE = "my_launchpad.yaml"
 _FWORKER_FILE = "my_fworker.yaml"
@@ -56,7 +57,12 @@ _EMBEDDED_NOTE = """\
 
 
 def write_templates(
-    folder: Path, settings: Settings, connection: Connection, *, force: bool = False
+    folder: Path,
+    settings: Settings,
+    connection: Connection,
+    *,
+    force: bool = False,
+    scheduler: SchedulerName = "slurm",
 ) -> list[Path]:
     """Write the project's settings and the configuration of FireWorks and jobflow.
 
@@ -73,6 +79,8 @@ def write_templates(
         Address of the server.
     force
         Replace files that are there; they are left alone otherwise.
+    scheduler
+        Queueing system that the queue scripts are for.
 
     Returns
     -------
@@ -95,9 +103,11 @@ def write_templates(
         _GPU_FWORKER_FILE: _fworker("mtl-gpu", GPU),
         _VASP_FWORKER_FILE: _fworker("mtl-vasp", VASP),
         # A potential runs on one thread: more cores are for more jobs.
-        _QADAPTER_FILE: _qadapter(folder, _HEAVY_FWORKER_FILE, cpus=1, memory="4G"),
-        _GPU_QADAPTER_FILE: _qadapter(folder, _GPU_FWORKER_FILE, cpus=4, memory="16G", gres="gpu:1"),
-        _VASP_QADAPTER_FILE: _qadapter(folder, _VASP_FWORKER_FILE, tasks=32, memory="64G"),
+        _QADAPTER_FILE: _qadapter(scheduler, folder, _HEAVY_FWORKER_FILE, memory="4G"),
+        _GPU_QADAPTER_FILE: _qadapter(
+            scheduler, folder, _GPU_FWORKER_FILE, cpus=4, memory="16G", gres="gpu:1"
+        ),
+        _VASP_QADAPTER_FILE: _qadapter(scheduler, folder, _VASP_FWORKER_FILE, tasks=32, memory="64G"),
         _ENVIRONMENT_FILE: _environment(folder),
     }
     secret = {SETTINGS_FILE, _LAUNCHPAD_FILE, _JOBFLOW_FILE}
@@ -187,18 +197,31 @@ def _fworker(name: str, *categories: str) -> str:
 
 
 def _qadapter(
-    folder: Path, fworker_file: str, *, memory: str, cpus: int = 1, tasks: int = 1, gres: str = ""
+    scheduler: SchedulerName,
+    folder: Path,
+    fworker_file: str,
+    *,
+    memory: str,
+    cpus: int = 1,
+    tasks: int = 1,
+    gres: str = "",
 ) -> str:
     """Queue script of one kind of job."""
     fworker = quote(str(folder / fworker_file))
+    room: dict[str, Any]
+    if scheduler == "slurm":
+        room = {"nodes": 1, "ntasks_per_node": tasks, "cpus_per_task": cpus, "mem": memory}
+        room |= {"gres": gres} if gres else {}
+        note = "queue is the partition"
+    else:
+        room = {"nnodes": 1, "ppnode": tasks * cpus}
+        note = "_fw_template_file names a script of your own, where a site wants more than\n"
+        note += "# these (memory, GPUs)"
     adapter = {
         "_fw_name": "CommonAdapter",
-        "_fw_q_type": "SLURM",
+        "_fw_q_type": scheduler.upper(),
         "rocket_launch": f"rlaunch -w {fworker} rapidfire --timeout 82800",
-        "nodes": 1,
-        "ntasks_per_node": tasks,
-        "cpus_per_task": cpus,
-        "mem": memory,
+        **room,
         "walltime": "24:00:00",
         "queue": None,
         "account": None,
@@ -207,12 +230,10 @@ def _qadapter(
         "post_rocket": None,
         "logdir": str(folder),
     }
-    if gres:
-        adapter["gres"] = gres
     return f"""\
-# Slurm; the other keywords are those of FireWorks' SLURM_template.txt. For PBS set _fw_q_type: PBS.
+# Queue jobs for {scheduler.upper()}; the other keywords are those of FireWorks' {scheduler.upper()}_template.txt.
 # `qlaunch -q THIS_FILE -w {fworker_file} rapidfire -m 10` keeps ten queued; each takes jobs for 23 hours:
-# --timeout is in seconds, and goes with walltime. queue is the partition.
+# --timeout is in seconds, and goes with walltime. {note}.
 {_yaml(adapter)}"""
 
 

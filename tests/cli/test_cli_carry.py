@@ -1,5 +1,6 @@
 """`mtl carry` and `mtl work`: what is refused before anything is done; docs/howto/nodes.md shows the rest."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -67,25 +68,37 @@ def test_a_folder_that_is_none_is_refused(mtl_here: Mtl, project: Path) -> None:
     assert (answer.code != 0, "request.json.gz: is missing" in answer.err) == (True, True)
 
 
-def test_a_node_that_is_wanted_back_keeps_what_it_has_in_hand(tmp_path: Path, project: Path) -> None:
+@pytest.mark.parametrize("shell", ["exec", ""])
+def test_a_node_that_is_wanted_back_keeps_what_it_has_in_hand_unless_its_shell_is_ended(
+    tmp_path: Path, project: Path, shell: str
+) -> None:
+    """Slurm ends what it has begun, and waits for it; PBS keeps a shell around it, with which a job is over."""
     crystal = crystal_document("licl").to_structure()
     stage = MDParameters(temperature_K=(900.0,), n_steps=300, timestep_fs=2.0, frame_interval=2)
     choice = EngineChoice("toy_engines.Conductor")
     folder = CalculationFolder(tmp_path / "asked")
     call = chunk_call(choice, MDState.from_structure(crystal, stage), stage, 100, 300)
     folder.ask(CarriedQuestion.of(choice, [call]))
-    command = [sys.executable, "-m", "mtl_flows", "work", str(folder.path)]
-    variables = environment(TOY_ENGINE_PAUSE_S="0.01")
-    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:
+    command = [
+        "bash",
+        "-c",
+        f'{shell} "$0" -m mtl_flows work "$1"; echo over',
+        sys.executable,
+        str(folder.path),
+    ]
+    variables = environment(TOY_ENGINE_PAUSE_S="0.03")
+    with subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         deadline = time.monotonic() + 60
         while folder.fingerprint is None:  # and now it computes
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
-        told, _ = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM, told
-    assert told.splitlines()[-1] == "stopped"
-    assert (len(folder.keys), folder.ended) == (1, "")
+        os.killpg(process.pid, signal.SIGTERM)
+        told, _ = process.communicate()  # by all that have it open
+    assert process.returncode == (128 + signal.SIGTERM if shell else -signal.SIGTERM), told
+    assert (told.splitlines()[-1] == "stopped") == bool(shell)
+    assert (len(folder.keys), folder.ended) == (bool(shell), "")
 
 
 def test_what_waits_for_ever_says_why(

@@ -27,6 +27,20 @@ Job id            Name             User              Time Use S Queue
 20.server         mtl-3123456789   me                00:01:02 F workq
 END
 """
+QSTAT_OF_ONE = """#!/bin/bash
+[ "$*" = "-x -f 7" ] || exit 153
+cat <<END
+Job Id: 7.server
+    Job_Name = mtl-f3ab281957
+    job_state = F
+    Variable_List = PBS_O_HOME=/home/me,PBS_O_LANG=C.UTF-8,
+\tPBS_O_WORKDIR=/home/me
+    comment = Job run at Sun Nov 29 at 14:51 on (node:ncpus=1) and terminate
+\td by me@host
+    Exit_status = 271
+    Submit_arguments = job.sh
+END
+"""
 SCONTROL = """#!/bin/bash
 [ "$*" = "show job --oneliner 17" ] || { echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1; }
 echo 'JobId=17 JobName=mtl-0123456789 UserId=me(1000) Account=(null) QOS=(null) JobState=TIMEOUT Reason=TimeLimit' \\
@@ -71,6 +85,10 @@ def test_how_a_job_ended_is_told_as_long_as_the_queue_knows(
     command(tmp_path, "scontrol", SCONTROL)
     assert [Slurm({}).how_ended(job) for job in ("17", "18")] == ["TIMEOUT, TimeLimit, 0:9", ""]
     assert Pbs({}).how_ended("17") == ""
+    command(tmp_path, "qstat", QSTAT_OF_ONE)
+    assert Pbs({}).how_ended("7") == (
+        "Job run at Sun Nov 29 at 14:51 on (node:ncpus=1) and terminated by me@host, exit status 271"
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from mtl_flows.launch.address import ServerAddress, address_of
 from mtl_flows.launch.names import CATEGORIES, GPU, HEAVY, LIGHT, VASP
+from mtl_flows.launch.queues import queue_of
 from mtl_flows.launch.templates import write_templates
 from mtl_flows.settings import Settings
 from mtl_flows.store.connection import Connection
@@ -173,6 +174,16 @@ class TestFilesLoad:
         settings = yaml.safe_load((folder / "FW_config.yaml").read_text())
         assert all(hasattr(fw_config, name) for name in settings)
         assert settings["PING_TIME_SECS"] == 60
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "pbs"])
+def test_queue_scripts_are_for_the_queue_that_is_named(scheduler, remote, tmp_path):
+    write_templates(tmp_path, *remote, scheduler=scheduler)
+    for category in (HEAVY, GPU, VASP):
+        queue = queue_of(tmp_path, category, scheduler)
+        assert queue.limit_s == pytest.approx(0.98 * 86400)
+        script = CommonAdapter(queue.kind, **queue.adapter).get_script_str("/scratch/here")
+        assert ("\n#PBS -l nodes=1:ppn=" in script) == (scheduler == "pbs")
 
 
 def test_no_launchpad_at_the_root():
