@@ -11,7 +11,7 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,10 +72,21 @@ class GuardedPool:
         Processes; 0 calls functions in this one, without limits.
     timeout_s, memory_MB
         Seconds and megabytes of data that one item may take; no limit if None.
+    preload
+        Modules that functions import when they are called: loaded once, where they are installed, instead of by each
+        process.
     """
 
-    def __init__(self, workers: int, *, timeout_s: float | None = None, memory_MB: int | None = None) -> None:
+    def __init__(
+        self,
+        workers: int,
+        *,
+        timeout_s: float | None = None,
+        memory_MB: int | None = None,
+        preload: Sequence[str] = (),
+    ) -> None:
         self._workers, self._timeout_s, self._memory_MB = workers, timeout_s, memory_MB
+        self._preload = list(preload)
         self._pool: ProcessPool | None = None
 
     def __enter__(self) -> Self:
@@ -138,7 +149,7 @@ class GuardedPool:
         """Return the processes: copies of a server that has imported the function's module already."""
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([module])
+            context.set_forkserver_preload([module, *self._preload])
             with _one_thread_each(), ignoring_interrupts():
                 forkserver.ensure_running()
             self._pool = ProcessPool(

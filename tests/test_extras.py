@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
 
 Without = Callable[..., None]
+distributions = cache(packages_distributions)  # every file of every package is looked at
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def test_an_extra_declares_what_brings_its_packages(extra: str) -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     declared = map(Requirement, project["optional-dependencies"][extra])
     brought = {canonicalize_name(requirement.name) for requirement in declared}
-    origins = {**packages_distributions(), "torch_sim": ["torch-sim-atomistic"]}
+    origins = {**distributions(), "torch_sim": ["torch-sim-atomistic"]}
     for package in EXTRAS[extra]:
         owners = {canonicalize_name(owner) for owner in origins[package.split(".")[0]]}
         assert owners & brought, package

@@ -179,16 +179,20 @@ def running(group: int) -> list[str]:
     return found
 
 
-def test_workers_use_one_thread_each_unless_told_otherwise(tmp_path):
+def test_workers_use_one_thread_each_unless_told_otherwise_and_have_loaded_what_they_are_given(tmp_path):
     script = tmp_path / "threads.py"
     script.write_text(
         "import os\n"
-        "from mtl_flows.parallel import available_threads, guarded_map\n"
+        "import sys\n"
+        "from mtl_flows.parallel import GuardedPool\n"
+        "def is_loaded(name): return name in sys.modules\n"
         "if __name__ == '__main__':\n"
-        "    told = [o.value for o in guarded_map(os.getenv, ['OMP_NUM_THREADS'], workers=1)]\n"
-        "    print(told, os.getenv('OMP_NUM_THREADS'))\n"
+        "    with GuardedPool(1, preload=['colorsys', 'not.there']) as pool:\n"
+        "        told = [o.value for o in pool.map(os.getenv, ['OMP_NUM_THREADS'])]\n"
+        "        loaded = [o.value for o in pool.map(is_loaded, ['colorsys'])]\n"
+        "    print(told, os.getenv('OMP_NUM_THREADS'), *loaded)\n"
     )
-    for chosen, expected in (("", "['1'] None"), ("3", "['3'] 3")):
+    for chosen, expected in (("", "['1'] None True"), ("3", "['3'] 3 True")):
         environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
         if chosen:
             environment["OMP_NUM_THREADS"] = chosen

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pymatgen.core import Structure
 
@@ -13,6 +13,9 @@ from mtl_flows.schemas.base import CrystalResult, Header
 from mtl_flows.stages.base import CrystalStage, StageInput
 from mtl_flows.stages.screening import ScreeningParameters
 from mtl_flows.stages.subjects import Subject
+
+_LOADED_ONCE: Final = ("gph", "mtl_flows.science.barrier.kernels")
+"""What takes longer to load than a small batch to compute."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Limits(Record):
 
     def pool(self) -> GuardedPool:
         """Return processes that keep these limits."""
-        return GuardedPool(self.workers, timeout_s=self.timeout_s, memory_MB=self.memory_MB)
+        return GuardedPool(
+            self.workers, timeout_s=self.timeout_s, memory_MB=self.memory_MB, preload=_LOADED_ONCE
+        )
 
 
 @dataclass(frozen=True)

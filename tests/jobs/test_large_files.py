@@ -41,7 +41,7 @@ def test_an_entry_that_takes_too_long_leaves_the_others(
 
 
 def test_what_was_read_is_not_held_until_the_file_is_done(store: MTLStore, tmp_path: Path) -> None:
-    (tmp_path / "many.cif").write_text("".join(cif(f"e{i}", a=4 + i / 1000) for i in range(600)))
+    (tmp_path / "many.cif").write_text("".join(cif(f"e{i}", a=4 + i / 1000) for i in range(450)))
     held, written = [], []
 
     def progress(so_far: IngestSummary, share: float) -> None:
@@ -50,13 +50,13 @@ def test_what_was_read_is_not_held_until_the_file_is_done(store: MTLStore, tmp_p
         written.append((so_far.files, so_far.new))
 
     summary = ingest(store, [tmp_path], release="1", workers=0, progress=progress)
-    assert (summary.files, summary.new) == (1, 600)
+    assert (summary.files, summary.new) == (1, 450)
     assert max(held) <= 250, "a batch, and a part of 50 entries"
     assert len(written) > 2
-    assert all(files == (new == 600) for files, new in written), "the file is done with its last entry"
+    assert all(files == (new == 450) for files, new in written), "the file is done with its last entry"
     # Interrupted before that it would be read again; now it is known.
     again = ingest(store, [tmp_path], release="1", workers=0)
-    assert (again.files, again.new, again.unchanged) == (1, 0, 600)
+    assert (again.files, again.new, again.unchanged) == (1, 0, 450)
 
 
 def test_frames_are_entries(store: MTLStore, tmp_path: Path) -> None:
