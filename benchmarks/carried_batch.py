@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
 from mtl_flows.carried.question import CalculatedElsewhere
 from mtl_flows.carried.root import CarrierRoot
@@ -65,6 +66,18 @@ def carried(store: MTLStore, ids: list[str], root: CarrierRoot) -> tuple[float, 
     return asked - start, answered - asked, perf_counter() - answered
 
 
+def contents(store: MTLStore) -> dict[str, dict[str, Any]]:
+    """What the stages gave, but for when, by which job and in what time."""
+    found: dict[str, dict[str, Any]] = {}
+    for stage in STAGES:
+        for document in store.results(stage).raw.find():
+            for name in ("created_at", "job"):
+                del document["provenance"][name]
+            document.pop("timings_s", None)
+            found[f"{stage.noun} {document['_id']}"] = document
+    return found
+
+
 def kilobytes(folder: Path) -> int:
     """Size of all files."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) // 1024
@@ -87,8 +100,11 @@ def main() -> None:
             ids = store.structures.current_ids()[: arguments.structures]
             print(f"{len(ids)} structures")
             for number in range(arguments.rounds):
-                here = in_place(store, ids)
+                here, expected = in_place(store, ids), contents(store)
                 ask, answer, bring = carried(store, ids, CarrierRoot(Path(folder) / f"carried-{number}"))
+                given = contents(store)
+                differing = sum(given.get(key) != document for key, document in expected.items())
+                print(f"  {len(given)} documents, {differing} differ, {store.rejections.count()} refusals")
                 print(
                     f"  {here:.1f} s in place; asked {ask:.1f} s, answered {answer:.1f} s, brought back {bring:.1f} s:"
                     f" {(ask + answer + bring) / here:.2f} times as long, of it {(ask + bring) / here:.3f} here",

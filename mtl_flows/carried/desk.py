@@ -48,8 +48,16 @@ class Desk:
         self.folder, self.stopped = folder, stopped
         self._tell, self._deadline, self._longest_s, self._begun = say, deadline, 0.0, False
 
-    def ask(self, call: Call, answer: Callable[[], CarriedAnswer]) -> str:
-        """Answer a call, unless that was done before or there is no time for it; gives how that ended."""
+    def ask(
+        self, call: Call, answer: Callable[[], CarriedAnswer], what: Callable[[], str] | None = None
+    ) -> str:
+        """Answer a call, unless that was done before or there is no time for it; gives how that ended.
+
+        Parameters
+        ----------
+        what
+            Says afterwards what was computed, if the kind of the call does not.
+        """
         if call.key in self.folder.keys:
             return FAILED if self.folder.answer(call.key).error else DONE
         if self.stopped():
@@ -66,7 +74,10 @@ class Desk:
         took_s = time.monotonic() - began
         self._longest_s = max(self._longest_s, took_s)
         self.with_room(lambda: self.folder.put(call.key, replace(answered, wall_s=took_s)))
-        self.say(f"{call.kind}: {answered.error['message'] if answered.error else f'{took_s:.1f} s'}")
+        if answered.error:
+            self.say(f"{call.kind}: {answered.error['message']}")
+        else:
+            self.say(f"{what() if what else call.kind}: {took_s:.1f} s")
         return FAILED if answered.error else DONE
 
     def tried(self, answer: Callable[[], CarriedAnswer]) -> CarriedAnswer:

@@ -11,14 +11,13 @@ from pydantic import Field, TypeAdapter
 from mtl_flows.carried.call import Call
 from mtl_flows.carried.engine_calls import EngineChoice
 from mtl_flows.carried.stage_calls import StageChoice
-from mtl_flows.records import Record
 
 Choice = Annotated[EngineChoice | StageChoice, Field(discriminator="kind")]
 """Who answers: an engine, or stages of a screening."""
 
 
 @dataclass(frozen=True)
-class CarriedQuestion(Record):
+class CarriedQuestion:
     """What goes to another machine at a time."""
 
     choice: Choice
@@ -31,7 +30,8 @@ class CarriedQuestion(Record):
 
     def to_json(self) -> bytes:
         """Write it out."""
-        return json.dumps(self.as_dict()).encode()
+        calls = [vars(call) for call in self.calls]  # their arguments are as JSON holds them
+        return json.dumps({"choice": self.choice.as_dict(), "calls": calls}).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> "CarriedQuestion":

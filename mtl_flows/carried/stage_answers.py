@@ -29,6 +29,7 @@ class StageRespondent(Respondent):
         super().__init__(desk)
         self._choice = choice
         self._stages: Sequence[CrystalStage[Any]] = ()
+        self._said = ""
         self._kept = ExitStack()
         self._pool = self._kept.enter_context(choice.limits.pool())
 
@@ -39,7 +40,7 @@ class StageRespondent(Respondent):
 
     def answer(self, call: Call) -> str:
         """Compute a portion."""
-        return self.desk.ask(call, lambda: CarriedAnswer(self._portion(call).as_dict()))
+        return self.desk.ask(call, lambda: CarriedAnswer(self._portion(call).as_dict()), lambda: self._said)
 
     def close(self) -> None:
         """End the processes."""
@@ -62,9 +63,10 @@ class StageRespondent(Respondent):
             made.documents[stage.noun] = {**made.documents.get(stage.noun, {}), **documents}
             answer.documents[stage.noun] = [written(document) for document in documents.values()]
             answer.refused[stage.noun], answer.left_out[stage.noun] = refused, left_out
-        said = ", ".join(f"{len(found)} {noun}" for noun, found in answer.documents.items())
-        n_refused = sum(map(len, answer.refused.values()))
-        self.desk.say(f"{len(portion.crystals)} crystals: {said}, {n_refused} refused")
+        counts = [f"{len(found)} {noun}" for noun, found in answer.documents.items()]
+        if n_refused := sum(map(len, answer.refused.values())):
+            counts.append(f"{n_refused} refused")
+        self._said = f"{len(portion.crystals)} crystals, {', '.join(counts)}"
         return answer
 
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from mtl_flows import __version__
 from mtl_flows.carried.call import Call, key_of
 from mtl_flows.errors import ConfigurationError
-from mtl_flows.records import Record
+from mtl_flows.records import Record, plain
 from mtl_flows.schemas.base import content_hash, library_versions
 from mtl_flows.stages import CRYSTAL_STAGES, PICTURE_STAGES, CrystalStage, ScreeningParameters, Subject
 from mtl_flows.stages.work import Limits
@@ -117,6 +117,10 @@ class Portion(Record):
     subjects: tuple[Subject, ...]
     wanted: dict[str, tuple[str, ...]]
     upstream: dict[str, tuple[dict[str, Any], ...]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name; crystals and documents are as JSON holds them, and by far the most of it."""
+        return {**vars(self), "subjects": plain(self.subjects)}
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> "Portion":
