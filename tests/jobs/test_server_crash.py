@@ -14,8 +14,8 @@ from pymongo.errors import PyMongoError
 from saboteur import Saboteur, sigkill
 from test_ingest import cif
 
-import mtl_flows.jobs.batch
 import mtl_flows.jobs.delivery
+import mtl_flows.jobs.stage_results
 from mtl_flows.jobs.batch import run_stages
 from mtl_flows.jobs.ingest import ingest
 from mtl_flows.stages import ScreeningParameters
@@ -53,7 +53,7 @@ def test_nothing_acknowledged_is_lost_and_the_rerun_completes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mtl_flows.jobs.delivery, "BATCH", 5)
-    monkeypatch.setattr(mtl_flows.jobs.batch, "WRITE_EVERY", 5)
+    monkeypatch.setattr(mtl_flows.jobs.stage_results, "WRITE_EVERY", 5)
     folder = tmp_path / "delivery"
     folder.mkdir()
     for i in range(N_STRUCTURES):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from samples import HERE, TINY, contents, crystal, fill
 
-from mtl_flows.jobs import batch
+from mtl_flows.jobs import stage_results
 from mtl_flows.jobs.batch import run_stage
 from mtl_flows.science.topology import TopologyParameters, compute_topology
 from mtl_flows.stages import BARCODES, TOPOLOGY, CrystalStage, ScreeningParameters
@@ -87,7 +87,7 @@ def compute_and_die(
     address: Connection, ids: list[str], at: type[CrystalStageCollection[Any]], write: int
 ) -> None:
     """Compute in small portions and be killed at the n-th write into a collection."""
-    batch.WRITE_EVERY = 3
+    stage_results.WRITE_EVERY = 3
     add, written = at.add, 0
 
     def add_or_die(self: CrystalStageCollection[Any], documents: Iterable[Any]) -> WriteSummary:
@@ -127,7 +127,7 @@ def test_a_killed_batch_run_again_gives_the_same_documents(
 
 
 def compute_with_workers(address: Connection, ids: list[str]) -> None:
-    batch.WRITE_EVERY = 1
+    stage_results.WRITE_EVERY = 1
     with MTLStore.connect(address) as store:
         for stage in (BARCODES, TOPOLOGY):
             run_stage(store, stage, ids, ScreeningParameters(), limits=Limits(workers=1))
