@@ -215,15 +215,15 @@ def _qadapter(
         note = "queue is the partition"
     else:
         room = {"nnodes": 1, "ppnode": tasks * cpus}
-        note = "_fw_template_file names a script of your own, where a site wants more than\n"
-        note += "# these (memory, GPUs)"
+        note = "queue has to be named (qstat -Q\n# lists them): qlaunch counts its jobs. "
+        note += "_fw_template_file names a script of your own, where a site wants more (memory, GPUs)"
     adapter = {
         "_fw_name": "CommonAdapter",
         "_fw_q_type": scheduler.upper(),
         "rocket_launch": f"rlaunch -w {fworker} rapidfire --timeout 82800",
         **room,
         "walltime": "24:00:00",
-        "queue": None,
+        "queue": None if scheduler == "slurm" else "workq",
         "account": None,
         "job_name": "mtl",
         "pre_rocket": f"source {quote(str(folder / _ENVIRONMENT_FILE))}",

@@ -22,6 +22,14 @@ from mtl_flows.store.mongod import EmbeddedServer
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "launchpad"
 URI = "mongodb://us%40er:se%2Fcret@db.example.org:27017/mtl?authSource=admin"
+QSTAT_OF_A_USER = """
+
+pbshost:
+                                                            Req'd  Req'd   Elap
+Job ID          Username Queue    Jobname    SessID NDS TSK Memory Time  S Time
+--------------- -------- -------- ---------- ------ --- --- ------ ----- - -----
+21.pbshost      me       workq    mtl-01234*    --    1   1    --  00:10 H   --
+"""
 SECRETS = ("se%2Fcret", "se/cret")
 
 
@@ -161,6 +169,12 @@ class TestFilesLoad:
             assert "24:00:00" in script
             assert "$$" not in script
             assert ("#SBATCH --gres=gpu:1" in script) == ("gpu" in file.name)
+
+    def test_jobs_in_a_queue_of_pbs_can_be_counted(self, folder, origin, remote):
+        if origin == "written":
+            write_templates(folder, *remote, scheduler="pbs", force=True)
+        file = folder / ("my_qadapter.yaml" if origin == "written" else "my_qadapter_pbs.yaml")
+        assert CommonAdapter.from_file(str(file))._parse_njobs(QSTAT_OF_A_USER, "me") == 1
 
     def test_job_store(self, folder):
         spec = yaml.safe_load((folder / "jobflow.yaml").read_text())["JOB_STORE"]
