@@ -21,7 +21,7 @@ class CarriedQuestion:
     """What goes to another machine at a time."""
 
     choice: Choice
-    calls: tuple[Call, ...]
+    calls: Annotated[tuple[Call, ...], Field(min_length=1)]
 
     @classmethod
     def of(cls, choice: EngineChoice | StageChoice, calls: Sequence[Call]) -> "CarriedQuestion":

@@ -44,7 +44,7 @@ class StageChoice(Record):
     @property
     def key(self) -> str:
         """What tells it from other choices."""
-        return content_hash([[stage.noun, self.parameters.of(stage).hash] for stage in self.chosen()])
+        return content_hash([self.stages, self.parameters.as_dict()])
 
     @property
     def processors(self) -> int:

@@ -25,10 +25,11 @@ from mtl_flows.carried.engine_calls import (
     fingerprint_call,
     relax_call,
 )
-from mtl_flows.carried.folder import MANIFEST, CalculationFolder
+from mtl_flows.carried.folder import MANIFEST, REQUEST, CalculationFolder
 from mtl_flows.carried.node import compute
 from mtl_flows.carried.question import CalculatedElsewhere, CarriedQuestion
 from mtl_flows.carried.root import CarrierRoot
+from mtl_flows.carried.sealed import write_sealed
 from mtl_flows.errors import CalculationError, ConfigurationError, DamagedFolderError
 from mtl_flows.simulation.engine import Engine, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock
@@ -151,6 +152,20 @@ def test_what_is_damaged_is_refused_with_its_reason_and_asked_anew(tmp_path: Pat
     compute(folder, ignore)
     assert len(run(carried)[0]) == 3
     assert folder.refuse_damaged() == []
+
+
+@pytest.mark.parametrize("written", [b'{"answers": []}', b"[" * 100_000, b"null"])
+def test_what_is_whole_and_of_another_shape_is_refused(tmp_path: Path, written: bytes) -> None:
+    folder = asked(tmp_path, chunks())
+    compute(folder, ignore)
+    write_sealed(tmp_path / MANIFEST, written)
+    (told,) = folder.refuse_damaged()
+    assert "is no manifest" in str(told)
+    assert folder.keys == set()
+    for question in (written, b'{"choice": {"kind": "engine", "name": "x"}, "calls": []}'):
+        write_sealed(tmp_path / REQUEST, question)
+        with pytest.raises(DamagedFolderError, match="is no question that is understood here"):
+            compute(folder, ignore)
 
 
 def test_what_an_engine_raises_is_raised_where_the_job_is_and_once_only(tmp_path: Path) -> None:

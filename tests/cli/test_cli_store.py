@@ -167,6 +167,15 @@ def test_screening_from_the_command_line(mtl_here: Mtl, store: MTLStore, server:
     assert store.topology.count() == 6
     assert json.loads(mtl_here("recover", "--json").out)["returned"] == 0
 
+    # What is drawn is left to workers, too.
+    drawn = store.landscapes.count()
+    store.landscapes.raw.delete_many({})
+    assert "workflow 'landscapes' added" in mtl_here("screen", "--submit-only").err
+    assert store.landscapes.count() == 0
+    assert mtl_here("worker").code == 0
+    assert store.landscapes.count() == drawn > 0
+    assert "landscapes" not in mtl_here("screen", "--submit-only").err
+
 
 def test_queries(mtl_here: Mtl, screened: MTLStore) -> None:
     everything = json.loads(mtl_here("query", "--json", "--with-dropped").out)
