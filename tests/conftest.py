@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -34,7 +35,31 @@ _BY_FIXTURE = {"mongo_uri": pytest.mark.mongo, "browser": pytest.mark.browser}
 
 
 def pytest_configure() -> None:
-    """Keep the space groups that pymatgen makes: it forgets them, and that of rock salt takes half a second."""
+    """Keep what several tests need and would make again: space groups, and what processes import."""
+    _keep_space_groups()
+    _fork_from_all_that_is_needed()
+
+
+def _fork_from_all_that_is_needed() -> None:
+    """Let the one server that processes are forked from load what any test asks for, not the first alone."""
+    preload = forkserver.set_forkserver_preload
+
+    def with_others(modules: list[str]) -> None:
+        preload(
+            [
+                *modules,
+                "mtl_flows.jobs.ingest",
+                "mtl_flows.jobs.batch",
+                "mtl_flows.science.barrier.kernels",
+                "gph",
+            ]
+        )
+
+    forkserver.set_forkserver_preload = with_others
+
+
+def _keep_space_groups() -> None:
+    """Pymatgen forgets them, and that of rock salt takes half a second."""
     made, kept = SpaceGroup.__new__, dict[int, SpaceGroup]()
 
     def keep(cls: type[SpaceGroup], *arguments: Any, **options: Any) -> SpaceGroup:
