@@ -3,9 +3,12 @@
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -152,25 +155,38 @@ def work(
         out.print(told, soft_wrap=True)
         out.file.flush()
 
-    unwanted = Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: unwanted.set())
-    Thread(target=_end_with_parent, args=(os.getppid(), unwanted), daemon=True).start()
     say(f"{os.uname().nodename}: {folder.resolve()}")
-    ended = compute(
-        CalculationFolder(folder.resolve()),
-        say,
-        limit_s=seconds or float("inf"),
-        patience_s=_FOR_ANOTHER_S,
-        stopped=unwanted.is_set,
-    )
+    with _hearing_the_queue() as stopped:
+        ended = compute(
+            CalculationFolder(folder.resolve()),
+            say,
+            limit_s=seconds or float("inf"),
+            patience_s=_FOR_ANOTHER_S,
+            stopped=stopped,
+        )
     say(ended)
     if ended in (FAILED, STOPPED):
         raise typer.Exit(1 if ended == FAILED else 128 + signal.SIGTERM)
 
 
-def _end_with_parent(parent: int, unwanted: Event) -> None:
+@contextmanager
+def _hearing_the_queue() -> Iterator[Callable[[], bool]]:
+    """Take SIGTERM for a wish; gives what tells whether it came."""
+    parent, unwanted = os.getppid(), Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        unwanted.set()
+        Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+    previous = signal.signal(signal.SIGTERM, hear)
+    try:
+        yield unwanted.is_set
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _end_with(parent: int) -> None:
     """End at once where the queue has ended the shell around this process, too: for the queue its job is over."""
-    unwanted.wait()
     while os.getppid() == parent:
         time.sleep(_LOOK_AT_PARENT_S)
     os._exit(128 + signal.SIGTERM)

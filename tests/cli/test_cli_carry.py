@@ -91,7 +91,7 @@ def test_a_node_that_is_wanted_back_keeps_what_it_has_in_hand_unless_its_shell_i
         command, env=variables, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         deadline = time.monotonic() + 60
-        while folder.fingerprint is None:  # and now it computes
+        while not list(folder.path.glob("work/*")):  # where the engine computes
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGTERM)
