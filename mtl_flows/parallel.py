@@ -4,7 +4,6 @@ Items fail alone: an exception, a time-out or a process that dies ends one item 
 the order of the items, and only a few items are in flight, so memory does not grow with their number.
 """
 
-import multiprocessing
 import os
 import pickle
 import signal
@@ -13,11 +12,12 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, Generic, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -75,6 +75,9 @@ class GuardedPool:
     preload
         Modules that functions import when they are called: loaded once, where they are installed, instead of by each
         process.
+    outlives_sigterm
+        Whether processes take no notice of SIGTERM, which a queue sends to all that belongs to a job: who started them
+        ends them. Holds for all pools of this process if the first has it.
     """
 
     def __init__(
@@ -84,9 +87,10 @@ class GuardedPool:
         timeout_s: float | None = None,
         memory_MB: int | None = None,
         preload: Sequence[str] = (),
+        outlives_sigterm: bool = False,
     ) -> None:
         self._workers, self._timeout_s, self._memory_MB = workers, timeout_s, memory_MB
-        self._preload = list(preload)
+        self._preload, self._outlives_sigterm = list(preload), outlives_sigterm
         self._pool: ProcessPool | None = None
 
     def __enter__(self) -> Self:
@@ -148,9 +152,11 @@ class GuardedPool:
     def _started(self, module: str) -> ProcessPool:
         """Return the processes: copies of a server that has imported the function's module already."""
         if self._pool is None:
-            context = multiprocessing.get_context("forkserver")
+            context = _KillingContext()
             context.set_forkserver_preload([module, *self._preload])
-            with _one_thread_each(), ignoring_interrupts():
+            with _one_thread_each(), ignoring_interrupts(), ExitStack() as kept:
+                if self._outlives_sigterm:
+                    kept.enter_context(_blocking_sigterm())
                 forkserver.ensure_running()
             self._pool = ProcessPool(
                 max_workers=self._workers,
@@ -210,6 +216,29 @@ def ignoring_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _blocking_sigterm() -> Iterator[None]:
+    """Let processes started meanwhile never get SIGTERM; one that comes meanwhile reaches this process afterwards."""
+    resource_tracker.ensure_running()  # else it is started meanwhile, and unblocks what it has blocked for itself
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+class _KilledProcess(ForkServerProcess):
+    """Ended by what no process can ignore."""
+
+    def terminate(self) -> None:
+        """End it."""
+        self.kill()
+
+
+class _KillingContext(ForkServerContext):
+    Process = _KilledProcess
 
 
 def _call(function: Callable[[T], R], item: T) -> GuardedOutcome[R]:

@@ -228,3 +228,24 @@ def test_no_process_is_started_for_nothing() -> None:
     with GuardedPool(1) as pool:
         assert list(pool.map(act, [])) == []
         assert pool._pool is None
+
+
+def test_what_is_in_hand_outlives_the_sigterm_of_a_queue_and_no_limit(tmp_path: Path) -> None:
+    script = tmp_path / "wanted_back.py"
+    script.write_text(
+        "import os\n"
+        "import signal\n"
+        "import time\n"
+        "from mtl_flows.parallel import GuardedPool\n"
+        "def end_all(then_s): os.killpg(0, signal.SIGTERM); time.sleep(then_s); return 'done'\n"
+        "if __name__ == '__main__':\n"
+        "    heard = []\n"
+        "    signal.signal(signal.SIGTERM, lambda *told: heard.append(1))\n"
+        "    with GuardedPool(1, timeout_s=2, outlives_sigterm=True) as pool:\n"
+        "        first, second, third = pool.map(end_all, [0, 600, 0])\n"
+        "    print(len(heard), first.value, second.error, third.value)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True, start_new_session=True
+    )
+    assert answer.stdout.strip() == "3 done took more than 2 s (allow more time) done"

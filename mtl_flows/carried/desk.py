@@ -85,7 +85,10 @@ class Desk:
         try:
             return self.with_room(answer)
         except Exception as error:  # noqa: BLE001 - of foreign code; it is told where the job is
-            self.say("".join(format_exception(error)))
+            if self.stopped():  # it was ended along with the node
+                self.say(f"broken off by the end of its time here: {type(error).__name__}")
+            else:
+                self.say("".join(format_exception(error)))
             return CarriedAnswer(error=told_of(error))
 
     def with_room(self, do: Callable[[], T]) -> T:

@@ -31,7 +31,7 @@ class StageRespondent(Respondent):
         self._stages: Sequence[CrystalStage[Any]] = ()
         self._said = ""
         self._kept = ExitStack()
-        self._pool = self._kept.enter_context(choice.limits.pool())
+        self._pool = self._kept.enter_context(choice.limits.pool(outlives_sigterm=True))
 
     def load(self) -> dict[str, Any]:
         """See that the stages are those that are asked."""

@@ -177,7 +177,7 @@ class Carrier:
             again = self._ready_again(queued)
             for fw_id in again:
                 self._run(fw_id)  # it asks the same, and finds it in the queue or answered
-            if not again:
+            if not again and self._known is not None:  # else it may run on, forgotten
                 self._drop(queued, alive=alive)
             return
         queued = replace(queued, waiting=wanted)

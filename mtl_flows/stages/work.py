@@ -32,10 +32,14 @@ class Limits(Record):
     timeout_s: float = 600.0
     memory_MB: int = 8000
 
-    def pool(self) -> GuardedPool:
+    def pool(self, *, outlives_sigterm: bool = False) -> GuardedPool:
         """Return processes that keep these limits."""
         return GuardedPool(
-            self.workers, timeout_s=self.timeout_s, memory_MB=self.memory_MB, preload=_LOADED_ONCE
+            self.workers,
+            timeout_s=self.timeout_s,
+            memory_MB=self.memory_MB,
+            preload=_LOADED_ONCE,
+            outlives_sigterm=outlives_sigterm,
         )
 
 

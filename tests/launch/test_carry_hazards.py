@@ -158,3 +158,16 @@ def test_a_full_disk_under_the_folders_is_waited_for(
     assert any(event.error.startswith("a disk here has been full") for event in site.events)
     assert [job.name for job in find_jobs(site.address, JobFilter(states=("reserved",)))] == ["relax licl"]
     assert attempts(store) == 0
+
+
+def test_what_nobody_wants_is_taken_off_the_queue_once_that_answers(store: MTLStore, site: Site) -> None:
+    site.hand_in(store)
+    site.round()
+    (job,) = find_jobs(site.address, JobFilter(states=("reserved",)))
+    steering.cancel(site.address, JobFilter(ids=(job.fw_id,)))
+    (site.cluster.spool / "away").touch()
+    site.round()
+    (site.cluster.spool / "away").unlink()
+    assert (len(site.waiting), site.cluster.cancelled) == (1, [])
+    site.round()
+    assert (site.waiting, site.cluster.cancelled) == ([], ["101"])
