@@ -1,9 +1,11 @@
 """All job folders of one carrier, and what of each is in the queue: enough to go on from, whenever a carrier ended."""
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +20,8 @@ from mtl_flows.whole_files import hold, write_whole
 _QUEUED: Final = "queued.json"
 _CARRIER: Final = "carrier.json"
 _KEPT_S: Final = 86400.0
-"""How long a folder is kept that nobody waits for: what is asked again meanwhile is answered from it."""
+"""How long a folder is kept that nobody waits for: what is asked again meanwhile is answered from it. What a job has
+used of it is kept as long as that job waits for the rest, however long the queue lets it."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,14 @@ class Waiting:
         Of FireWorks.
     name
         What it is called.
+    since
+        When it asked, in seconds of the epoch.
     """
 
     fw_id: int
     launch_id: int
     name: str
+    since: float = field(default_factory=time.time, compare=False)
 
 
 @dataclass(frozen=True)
@@ -174,6 +180,8 @@ class CarrierRoot:
         folder = self.holding(key)
         if folder is None:
             return None
+        with suppress(OSError):
+            os.utime(folder.path / REQUEST)  # it is in use
         try:
             return FoundAnswer(folder, folder.answer(key))
         except DamagedFolderError as error:
@@ -222,12 +230,19 @@ class CarrierRoot:
         (self.path / calculation / _QUEUED).unlink(missing_ok=True)
 
     def sweep(self) -> int:
-        """Delete folders that nobody has waited for in a day, and return how many."""
-        swept = 0
+        """Delete folders that nobody has waited for in a day, nor used since a day before one asked that still waits.
+
+        Returns
+        -------
+        int
+            How many.
+        """
+        asked = [job.since for queued in self.queued() for job in queued.waiting]
+        horizon, swept = min([time.time(), *asked]) - _KEPT_S, 0
         for request in self.path.glob(f"*/{REQUEST}"):
             folder = request.parent
             latest = max(f.stat().st_mtime for f in (request, folder / MANIFEST) if f.exists())
-            if not (folder / _QUEUED).exists() and time.time() - latest > _KEPT_S:
+            if not (folder / _QUEUED).exists() and latest < horizon:
                 shutil.rmtree(folder)
                 swept += 1
         return swept

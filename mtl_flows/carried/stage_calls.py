@@ -29,17 +29,23 @@ class StageChoice(Record):
         Their nouns, with the version of each algorithm where it is asked.
     limits
         What a structure may cost: part of no key.
+    needed
+        Stages whose documents they read, with their versions.
     """
 
     stages: dict[str, int]
     parameters: ScreeningParameters
     limits: Limits = field(default_factory=Limits)
     kind: Literal["stages"] = "stages"
+    needed: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, stages: Sequence[CrystalStage[Any]], parameters: ScreeningParameters, limits: Limits) -> Self:
         """Choose stages."""
-        return cls({stage.noun: stage.version for stage in stages}, parameters, limits)
+        versions = {stage.noun: stage.version for stage in carried_stages()}
+        chosen = {stage.noun: stage.version for stage in stages}
+        needed = {noun: versions[noun] for stage in stages for noun in stage.needs if noun not in chosen}
+        return cls(chosen, parameters, limits, needed=needed)
 
     @property
     def key(self) -> str:
@@ -57,10 +63,10 @@ class StageChoice(Record):
         Raises
         ------
         ConfigurationError
-            If one is not known here, or has another version.
+            If one, or one that it needs, is not known here or has another version.
         """
         here = {stage.noun: stage for stage in carried_stages()}
-        for noun, version in self.stages.items():
+        for noun, version in {**self.needed, **self.stages}.items():
             found = here[noun].version if noun in here else None
             if found != version:
                 raise ConfigurationError(

@@ -1,18 +1,38 @@
 """Stages that compute elsewhere: what came back of a portion, held against what was asked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple
 
 from mtl_flows.carried.failures import raised_there
+from mtl_flows.carried.folder import CalculationFolder
 from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.carried.stage_answers import restored
-from mtl_flows.carried.stage_calls import PortionAnswer, carried_stages
+from mtl_flows.carried.stage_calls import Portion, PortionAnswer, carried_stages
 from mtl_flows.errors import DamagedFolderError, MTLError
 from mtl_flows.schemas.base import CrystalResult, Header
 
-Asked = Mapping[str, Mapping[str, Header]]
-"""What documents begin with, by the noun of their stage and their id."""
+Name = tuple[str, str]
+"""Of a document: the noun of its stage, and its id."""
+
+
+class AskedPortion(NamedTuple):
+    """What a portion is asked for.
+
+    Attributes
+    ----------
+    headers
+        What each document begins with that may be answered, by the noun of its stage and its id.
+    wanted
+        Documents that must be.
+    needs
+        What each is made of beside its crystal.
+    """
+
+    headers: Mapping[str, Mapping[str, Header]]
+    wanted: Set[Name]
+    needs: Mapping[Name, Sequence[Name]]
 
 
 class CarriedResult(NamedTuple):
@@ -30,8 +50,8 @@ class CarriedResult(NamedTuple):
     header: Header
 
 
-Answered = Mapping[tuple[str, str], CarriedResult]
-"""Results by the noun of their stage and the id of the document."""
+Answered = Mapping[Name, CarriedResult]
+"""Results by the names of the documents."""
 
 
 @dataclass(frozen=True)
@@ -40,45 +60,85 @@ class CarriedStages:
 
     root: CarrierRoot
 
-    def answer(self, key: str, asked: Asked, wanted: Mapping[str, Sequence[str]]) -> Answered | None:
-        """Return what came back of a portion; None if nothing did, or it is damaged: then it is asked anew.
+    def answer(self, key: str, asked: AskedPortion) -> Answered | None:
+        """Return what came back of a portion; None if nothing did, or what did is damaged or too little by now.
 
-        Parameters
-        ----------
-        asked
-            All that may be answered.
-        wanted
-            What must be, by the noun of its stage.
+        What is of no use is dropped: it is asked anew.
 
         Raises
         ------
         DamagedFolderError
-            If the answer is whole, but none to what was asked. Asked once more, it is asked anew.
+            If the answer is whole, but none to what was asked. AskedPortion once more, it is asked anew.
         MTLError
-            What was raised there, of no fault of a crystal. Asked once more, it is asked anew.
+            What was raised there, of no fault of a crystal. AskedPortion once more, it is asked anew.
         """
         found = self.root.found(key)
         if found is None:
             return None
+        folder = found.folder
         if found.answer.error is not None:
-            found.folder.forget(key)
+            folder.forget(key)
             raise raised_there(found.answer.error)
         try:
-            told = PortionAnswer.from_dict(found.answer.value)
-            results = dict(_results(told, asked))
-            if lacking := {(noun, one) for noun, ids in wanted.items() for one in ids} - results.keys():
-                raise LookupError(f"nothing is said of {' '.join(min(lacking))}")
-            return results
+            results = dict(_results(PortionAnswer.from_dict(found.answer.value), asked.headers))
+            owed = cache(lambda: _owed(folder, key))
+            _see_reasons(results, asked, owed)
+            lacking = asked.wanted - results.keys()
+            if lacking and (untold := lacking & owed()):
+                raise LookupError(f"nothing is said of {' '.join(min(untold))}")
+        except DamagedFolderError as error:  # of what was asked
+            self.root.damaged.append(str(error))
+            folder.forget(key)
+            return None
         except (ValueError, LookupError) as error:  # of pydantic, too
-            found.folder.forget(key)
+            folder.forget(key)
             raise DamagedFolderError(
                 f"does not answer what was asked: {' '.join(str(error).split())[:200]}",
-                subject=str(found.folder.path),
+                subject=str(folder.path),
                 remedy="see that both sides have one version of mtl_flows, then mtl job rerun",
             ) from None
+        if lacking:  # since it was asked, more has gone missing
+            folder.forget(key)
+            return None
+        return results
 
 
-def _results(told: PortionAnswer, asked: Asked) -> Iterator[tuple[tuple[str, str], CarriedResult]]:
+def _owed(folder: CalculationFolder, key: str) -> set[Name]:
+    """Documents that a portion was to compute, or was given.
+
+    Raises
+    ------
+    DamagedFolderError
+        If its question cannot be read any more.
+    """
+    try:
+        (call,) = (call for call in folder.asked().calls if call.key == key)
+        portion = Portion.from_dict(call.arguments)
+        given = {(noun, str(one["_id"])) for noun, ones in portion.upstream.items() for one in ones}
+    except (ValueError, KeyError):
+        raise DamagedFolderError("does not hold what was asked any more", subject=str(folder.path)) from None
+    return given | {(noun, one) for noun, ids in portion.wanted.items() for one in ids}
+
+
+def _see_reasons(results: Answered, asked: AskedPortion, owed: Callable[[], Set[Name]]) -> None:
+    """See that what is left out lacks a document: one that was refused, left out itself, or not there to be given.
+
+    Raises
+    ------
+    LookupError
+        If it lacks none.
+    """
+    for name, result in results.items():
+        if result.outcome is None and not any(
+            not isinstance(results[need].outcome, CrystalResult) if need in results else need not in owed()
+            for need in asked.needs[name]
+        ):
+            raise LookupError(f"{' '.join(name)} is left out without a reason")
+
+
+def _results(
+    told: PortionAnswer, asked: Mapping[str, Mapping[str, Header]]
+) -> Iterator[tuple[Name, CarriedResult]]:
     stages = {stage.noun: stage for stage in carried_stages()}
     for noun, documents in told.documents.items():
         if noun not in asked:
@@ -98,7 +158,7 @@ def _results(told: PortionAnswer, asked: Asked) -> Iterator[tuple[tuple[str, str
             yield (noun, key), CarriedResult(None, _header(asked, noun, key))
 
 
-def _header(asked: Asked, noun: str, key: str) -> Header:
+def _header(asked: Mapping[str, Mapping[str, Header]], noun: str, key: str) -> Header:
     try:
         return asked[noun][key]
     except KeyError:

@@ -9,8 +9,15 @@ from collections.abc import Iterator, Sequence
 from mtl_flows.carried.call import Call
 from mtl_flows.carried.question import CalculatedElsewhere, CarriedQuestion
 from mtl_flows.carried.stage_answers import written
-from mtl_flows.carried.stage_calls import PORTION, Portion, StageChoice, portion_call, portion_key
-from mtl_flows.carried.stages import Answered, Asked, CarriedStages
+from mtl_flows.carried.stage_calls import (
+    PORTION,
+    Portion,
+    StageChoice,
+    carried_stages,
+    portion_call,
+    portion_key,
+)
+from mtl_flows.carried.stages import Answered, AskedPortion, CarriedStages, Name
 from mtl_flows.errors import MTLError
 from mtl_flows.jobs.stage_results import BatchSummary, StageResults, upstream_of
 from mtl_flows.schemas.base import CrystalResult
@@ -44,11 +51,11 @@ def bring_back(
     MTLError
         What was raised on a node, of no fault of a crystal.
     """
-    lacking = [portion for portion in _portions(batch, subjects) if portion.wanted]
+    lacking = [portion for portion in _portions(batch, subjects, parameters) if portion.wanted]
     unanswered, failed = list[_Portion](), list[MTLError]()
     for portion in lacking:
         try:
-            answered = stages.answer(portion.key, portion.asked(), portion.wanted)
+            answered = stages.answer(portion.key, portion.asked())
         except MTLError as error:
             failed.append(error)
             continue
@@ -61,7 +68,7 @@ def bring_back(
         raise failed[0]
     if unanswered:
         choice = StageChoice.of([results.stage for results in batch], parameters, limits)
-        calls = [portion.call(store, parameters) for portion in unanswered]
+        calls = [portion.call(store) for portion in unanswered]
         raise CalculatedElsewhere(CarriedQuestion.of(choice, calls))
     # It is all in the store. What was refused would be asked for once more, with other limits perhaps.
     for portion in lacking:
@@ -69,18 +76,22 @@ def bring_back(
     return summaries
 
 
-def _portions(batch: Sequence[StageResults], subjects: Sequence[Subject]) -> Iterator["_Portion"]:
+def _portions(
+    batch: Sequence[StageResults], subjects: Sequence[Subject], parameters: ScreeningParameters
+) -> Iterator["_Portion"]:
     """A few crystals at a time: what is one document for several subjects is in one portion."""
     by_crystal: dict[str, list[Subject]] = {}
     for subject in subjects:
         by_crystal.setdefault(subject.crystal_id, []).append(subject)
     for crystals in batched(by_crystal.values(), PORTION):
-        yield _Portion(batch, [subject for crystal in crystals for subject in crystal])
+        yield _Portion(batch, [subject for crystal in crystals for subject in crystal], parameters)
 
 
 class _Portion:
-    def __init__(self, batch: Sequence[StageResults], subjects: Sequence[Subject]) -> None:
-        self._batch, self._subjects = batch, subjects
+    def __init__(
+        self, batch: Sequence[StageResults], subjects: Sequence[Subject], parameters: ScreeningParameters
+    ) -> None:
+        self._batch, self._subjects, self._parameters = batch, subjects, parameters
         self._ids = {r.stage.noun: {r.keys[s.structure_id]: s for s in subjects} for r in batch}
         self.key = portion_key({noun: list(ids) for noun, ids in self._ids.items()})
         self.wanted = {
@@ -89,11 +100,25 @@ class _Portion:
             if (wanted := tuple(key for key in self._ids[r.stage.noun] if key in r.todo))
         }
 
-    def asked(self) -> Asked:
-        """What all its documents begin with."""
-        return {
+    def asked(self) -> AskedPortion:
+        """What is asked of it."""
+        headers = {
             r.stage.noun: {k: r.header(s) for k, s in self._ids[r.stage.noun].items()} for r in self._batch
         }
+        wanted = {(noun, key) for noun, keys in self.wanted.items() for key in keys}
+        return AskedPortion(headers, wanted, self._needs())
+
+    def _needs(self) -> dict[Name, list[Name]]:
+        """What each document is made of beside its crystal."""
+        needs: dict[Name, list[Name]] = {}
+        stages = {stage.noun: stage for stage in carried_stages()}
+        for noun, ids in self._ids.items():
+            needs |= {(noun, key): [] for key in ids}
+            for needed in map(stages.__getitem__, stages[noun].needs):
+                keys = needed.keys(ids.values(), self._parameters.of(needed))
+                for key, subject in ids.items():
+                    needs[noun, key].append((needed.noun, keys[subject.structure_id]))
+        return needs
 
     def write(self, answered: Answered) -> None:
         """Write what came back of what is wanted."""
@@ -105,7 +130,7 @@ class _Portion:
                 elif found.outcome is not None:
                     results.refuse(found.header, found.outcome)
 
-    def call(self, store: MTLStore, parameters: ScreeningParameters) -> Call:
+    def call(self, store: MTLStore) -> Call:
         """Ask for what is wanted, with what it is made of."""
         concerned = {s.crystal_id for r in self._batch for s in self._of(r)}
         crystals = {c.id: dict(c.structure) for c in store.crystals.get_many(sorted(concerned))}
@@ -113,7 +138,7 @@ class _Portion:
         upstream: dict[str, dict[str, CrystalResult]] = {}
         for results in self._batch:
             for noun in results.stage.needs:
-                found = upstream_of(store, noun, self._of(results), parameters).values()
+                found = upstream_of(store, noun, self._of(results), self._parameters).values()
                 upstream.setdefault(noun, {}).update({document.id: document for document in found})
         given = {noun: tuple(map(written, found.values())) for noun, found in upstream.items()}
         return portion_call(self.key, Portion(crystals, subjects, self.wanted, given))

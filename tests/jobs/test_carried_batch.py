@@ -5,29 +5,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from batch_work import NAMED
+from carried_work import HEAVY, SLUGS, Batch, P, counts
 from fake_cluster import networks_can_be_left
 from samples import HERE, contents, fill
 
 from mtl_flows.carried import stage_calls
 from mtl_flows.carried.desk import DONE, FAILED, STOPPED
-from mtl_flows.carried.folder import CalculationFolder, CarriedAnswer
+from mtl_flows.carried.folder import CarriedAnswer
 from mtl_flows.carried.node import compute
-from mtl_flows.carried.question import CalculatedElsewhere, CarriedQuestion
-from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.carried.sealed import unpacked
 from mtl_flows.carried.stage_calls import computing_here, differing
-from mtl_flows.carried.supply import CarrierSupply
 from mtl_flows.errors import ConfigurationError, DamagedFolderError, MissingExtraError
 from mtl_flows.jobs import carried_batch
 from mtl_flows.jobs.batch import run_stages
-from mtl_flows.jobs.context import computed_by
 from mtl_flows.jobs.stage_results import BatchSummary
 from mtl_flows.stages import (
     BARCODES,
@@ -35,56 +31,15 @@ from mtl_flows.stages import (
     CHEMISTRY,
     LANDSCAPE,
     TOPOLOGY,
-    CrystalStage,
     ScreeningParameters,
 )
 from mtl_flows.stages.work import Limits
 from mtl_flows.store.database import MTLStore
 
-SLUGS = ("li3n", "li3ocl", "licl", "li2o", "lioh")
-P = ScreeningParameters()
-HEAVY = (BARCODES, TOPOLOGY, BARRIER)
-
-
-class Batch:
-    """A batch of a carrier, and the node that the test plays."""
-
-    def __init__(self, store: MTLStore, folder: Path) -> None:
-        self.store, self.root = store, CarrierRoot(folder)
-        self.said: list[str] = []
-
-    def run(
-        self,
-        ids: Sequence[str],
-        parameters: ScreeningParameters = P,
-        stages: Sequence[CrystalStage[Any]] = HEAVY,
-        limits: Limits = HERE,
-    ) -> list[BatchSummary] | CarriedQuestion:
-        """The job; gives what it waits for, if it does."""
-        try:
-            with computed_by(CarrierSupply(self.root)):
-                return run_stages(self.store, ids, parameters, stages=stages, limits=limits)
-        except CalculatedElsewhere as away:
-            return away.question
-
-    def asked(self, *given: Any, **options: Any) -> CalculationFolder:
-        """Folder of what the job waits for."""
-        question = self.run(*given, **options)
-        assert isinstance(question, CarriedQuestion)
-        return self.root.place(question)
-
-    def compute(self, folder: CalculationFolder) -> str:
-        return compute(folder, self.said.append)
-
 
 @pytest.fixture
 def batch(store: MTLStore, tmp_path: Path) -> Batch:
     return Batch(store, tmp_path / "carried")
-
-
-def counts(summaries: list[BatchSummary] | CarriedQuestion) -> list[tuple[int, int, int]]:
-    assert isinstance(summaries, list)
-    return [(s.computed, s.already_there, s.rejected) for s in summaries]
 
 
 @pytest.mark.parametrize("ion", ["Li", "Na"])
@@ -226,6 +181,12 @@ def foreign(how: str, value: dict[str, Any]) -> Any:
         case "another stage":
             value["documents"]["verdicts"] = []
             value["left_out"]["verdicts"] = ["all"]
+        case "all is left out":
+            ids = {noun: [d["_id"] for d in ones] for noun, ones in value["documents"].items()}
+            return {**value, "documents": {}, "left_out": ids}
+        case "left out for what is there":
+            value["documents"]["topology"] = []
+            value["left_out"]["topology"] = [document["_id"]]
         case "too little":
             value["documents"]["topology"] = []
         case "no error":
@@ -239,7 +200,7 @@ def foreign(how: str, value: dict[str, Any]) -> Any:
     "how",
     [
         *("another crystal", "other parameters", "another layout", "no document", "another stage"),
-        *("too little", "no error", "nothing"),
+        *("too little", "no error", "nothing", "all is left out", "left out for what is there"),
     ],
 )
 def test_a_foreign_answer_is_refused_with_its_reason(batch: Batch, store: MTLStore, how: str) -> None:
@@ -302,6 +263,19 @@ def test_a_node_with_another_version_of_a_stage_computes_nothing(
     ):
         batch.run(ids)
     assert batch.asked(ids).path == folder.path
+
+
+def test_a_node_with_another_version_of_what_a_stage_needs_computes_nothing(
+    batch: Batch, store: MTLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = fill(store, "licl")
+    run_stages(store, ids, P, stages=[BARCODES], limits=HERE)
+    folder = batch.asked(ids, stages=[TOPOLOGY])
+    with monkeypatch.context() as there:
+        there.setattr(stage_calls, "CRYSTAL_STAGES", (replace(BARCODES, version=9), TOPOLOGY, BARRIER))
+        assert batch.compute(folder) == FAILED
+    with pytest.raises(ConfigurationError, match=r"stage barcodes: is version \d where"):
+        batch.run(ids, stages=[TOPOLOGY])
 
 
 def test_versions_of_packages_that_differ_there_are_told() -> None:
