@@ -22,6 +22,7 @@ MANIFEST: Final = "answers.json"
 LOG: Final = "work.log"
 _ANSWERS: Final = "answers"
 _LONGEST: Final = 200
+_LAST_BYTES: Final = 4096
 _NAME: Final = re.compile(r"[\w-][\w.-]*")
 
 
@@ -200,14 +201,15 @@ class CalculationFolder:
 
     def last_words(self) -> str:
         """Return the last line that the queue or the job left there; empty if none did."""
-        logs = sorted(
-            (file for ending in ("*.log", "*.out", "*.error") for file in self.path.glob(ending)),
-            key=lambda file: file.stat().st_mtime,
-        )
-        for file in reversed(logs):
-            lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            if lines:
-                return lines[-1].strip()
+        logs = []
+        for file in (file for ending in ("*.log", "*.out", "*.error") for file in self.path.glob(ending)):
+            with suppress(OSError):
+                if file.is_file():  # and nothing that would keep whoever reads it
+                    logs.append((file.stat().st_mtime, file))
+        for _, file in sorted(logs, reverse=True):
+            with suppress(OSError):
+                if lines := _end_of(file).strip().splitlines():
+                    return lines[-1].strip()
         return ""
 
     def _checked(self, name: str, digest: str) -> bytes:
@@ -227,6 +229,12 @@ class CalculationFolder:
 
     def _write(self, manifest: _Manifest) -> None:
         write_sealed(self.path / MANIFEST, json.dumps(asdict(manifest)).encode())
+
+
+def _end_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - _LAST_BYTES))
+        return stream.read(_LAST_BYTES).decode(errors="replace")
 
 
 def _answer(key: str) -> str:

@@ -217,7 +217,7 @@ class CarrierRoot:
         for file in sorted(self.path.glob(f"*/{_QUEUED}")):
             try:
                 yield Queued.from_dict(json.loads(file.read_text()))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, IsADirectoryError):
                 file.replace(file.with_name(f"{_QUEUED}.refused"))
                 self.damaged.append(f"{file}: is not what was written there; its jobs are asked anew")
 

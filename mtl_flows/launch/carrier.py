@@ -252,13 +252,15 @@ class Carrier:
             self._say("damaged", str(error))
             refused.append(error)
             answered = False
+        if not answered:
+            ending = self._queue(queued.category).how_ended(queued.queue_id) if queued.queue_id else ""
+            why = _why(queued, folder, refused, ending)
         self._settle(queued)
         for job in queued.waiting:
             if answered:
                 self._run(job.fw_id)
             else:
-                ending = self._queue(queued.category).how_ended(queued.queue_id) if queued.queue_id else ""
-                self._give_back(queued, job, _why(queued, folder, refused, ending))
+                self._give_back(queued, job, why)
 
     def _tell_versions(self, question: CarriedQuestion, fingerprint: Mapping[str, Any]) -> None:
         """Say once that nodes have other versions than this machine; documents hold those of the nodes."""

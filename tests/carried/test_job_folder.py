@@ -3,9 +3,12 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +28,7 @@ from mtl_flows.carried.engine_calls import (
     fingerprint_call,
     relax_call,
 )
-from mtl_flows.carried.folder import MANIFEST, REQUEST, CalculationFolder
+from mtl_flows.carried.folder import MANIFEST, REQUEST, CalculationFolder, CarriedAnswer
 from mtl_flows.carried.node import compute
 from mtl_flows.carried.question import CalculatedElsewhere, CarriedQuestion
 from mtl_flows.carried.root import CarrierRoot
@@ -184,6 +187,36 @@ def test_what_an_engine_raises_is_raised_where_the_job_is_and_once_only(tmp_path
             carried.relax(fluoride, GOAL)
         with pytest.raises(CalculatedElsewhere):
             carried.relax(fluoride, GOAL)
+
+
+def test_whole_answers_of_another_shape_are_refused_and_asked_anew(tmp_path: Path) -> None:
+    root = CarrierRoot(tmp_path)
+    carried = CarriedEngine(CHOICE, root, until_step=100)
+    relaxed, other = CHOICE.engine().relax(CRYSTAL, GOAL), bulk("LiF", "rocksalt", a=4.0)
+    foreign = MDState.from_structure(AseAtomsAdaptor.get_structure(other), STAGE).as_dict()
+    frames = FrameBlock(np.zeros((1, 2, 3), np.float32), np.zeros(1), np.zeros(1), np.zeros(1)).to_bytes()
+    chunk = asked(tmp_path / "one", chunks(LENGTH))
+    compute(chunk, ignore)
+    good = chunk.answer(chunks().key)
+    shutil.rmtree(chunk.path)
+    cases: list[tuple[Call, Callable[[], object], CarriedAnswer]] = [
+        (fingerprint_call(CHOICE), carried.fingerprint, CarriedAnswer({"weights_sha256": "x"})),
+        (check_call(CHOICE, CRYSTAL), lambda: carried.check(CRYSTAL), CarriedAnswer({"finite": True})),
+        (relax_call(CHOICE, CRYSTAL, GOAL), lambda: carried.relax(CRYSTAL, GOAL), CarriedAnswer("x")),
+        (chunks(), lambda: run(carried), CarriedAnswer({**relaxed.as_dict(), "structure": None})),
+        (chunks(), lambda: run(carried), replace(good, value={**good.value, "state": foreign})),
+        (chunks(), lambda: run(carried), replace(good, blocks=(b"no frames",))),
+        (chunks(), lambda: run(carried), replace(good, blocks=(*good.blocks, frames))),
+    ]
+    for call, ask, answer in cases:
+        root.place(CarriedQuestion.of(CHOICE, [call])).put(call.key, answer)
+        with pytest.raises(DamagedFolderError, match="does not answer what was asked"):
+            ask()
+        with pytest.raises(CalculatedElsewhere):
+            ask()
+    root.note_seen(CHOICE, {"weights_sha256": "x"})  # as a folder told
+    with pytest.raises(CalculatedElsewhere):
+        carried.fingerprint()
 
 
 def test_answers_of_other_weights_than_the_job_was_told_of_do_not_count(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What queues, disks and people do to a carrier: nothing is given to the queue twice, no attempt is counted for it."""
 
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -92,11 +93,14 @@ def test_what_ended_without_an_answer_is_given_to_the_queue_anew(store: MTLStore
     assert (site.cluster.submitted, attempts(store)) == (2, 1)
 
 
-def test_a_damaged_note_of_what_waits_costs_nothing(store: MTLStore, site: Site) -> None:
+@pytest.mark.parametrize("how", ["empty", "folder"])
+def test_a_damaged_note_of_what_waits_costs_nothing(store: MTLStore, site: Site, how: str) -> None:
     site.hand_in(store)
     site.round()
     (queued,) = site.root.queued()
-    (site.root.path / queued.calculation / "queued.json").write_text("")
+    note = site.root.path / queued.calculation / "queued.json"
+    note.unlink()
+    note.mkdir() if how == "folder" else note.touch()
     site.round()
     assert any("is not what was written there" in told for told in site.said)
     assert [(q.calculation, q.queue_id) for q in site.root.queued()] == [(queued.calculation, "101")]
@@ -158,6 +162,24 @@ def test_a_full_disk_under_the_folders_is_waited_for(
     assert any(event.error.startswith("a disk here has been full") for event in site.events)
     assert [job.name for job in find_jobs(site.address, JobFilter(states=("reserved",)))] == ["relax licl"]
     assert attempts(store) == 0
+
+
+@pytest.mark.parametrize("how", ["folder", "link", "pipe"])
+def test_whatever_bears_the_name_of_a_log_costs_one_attempt(store: MTLStore, site: Site, how: str) -> None:
+    site.hand_in(store)
+    site.round()
+    log = site.waiting[0].path / "x.log"
+    match how:
+        case "folder":
+            log.mkdir()
+        case "link":
+            log.symlink_to("nowhere")
+        case "pipe":
+            os.mkfifo(log)
+    site.cluster.kill_nodes()
+    site.round()
+    assert [queued.queue_id for queued in site.root.queued()] == ["102"]
+    assert attempts(store) == 1
 
 
 def test_what_nobody_wants_is_taken_off_the_queue_once_that_answers(store: MTLStore, site: Site) -> None:
