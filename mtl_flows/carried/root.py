@@ -103,10 +103,13 @@ class CarrierRoot:
         Nodes must see it under the same name.
     damaged
         What was found damaged since somebody looked, in words.
+    others_wait
+        Whether others that wait for the same are still to be run: what they need of its answers stays.
     """
 
     path: Path
     damaged: list[str] = field(default_factory=list)
+    others_wait: bool = False
     _read: dict[Path, tuple[tuple[int, ...], frozenset[str]]] = field(default_factory=dict, repr=False)
 
     @property

@@ -28,7 +28,7 @@ class StageChoice(Record):
     stages
         Their nouns, with the version of each algorithm where it is asked.
     limits
-        What a structure may cost: part of no key.
+        What a structure may cost.
     needed
         Stages whose documents they read, with their versions.
     """
@@ -174,9 +174,13 @@ class PortionAnswer(Record):
         return _answers().validate_python(told)
 
 
-def portion_key(ids: Mapping[str, Sequence[str]]) -> str:
-    """Key of the question for documents, given by the nouns of their stages; what they follow from is in their ids."""
-    return key_of("stages", [[noun, sorted(set(ids[noun]))] for noun in sorted(ids)])
+def portion_key(ids: Mapping[str, Sequence[str]], limits: Limits) -> str:
+    """Key of the question for documents, given by the nouns of their stages; what they follow from is in their ids.
+
+    What is refused may follow from the limits as well.
+    """
+    allowed = [limits.timeout_s, limits.memory_MB] if limits.workers else []
+    return key_of("stages", [[noun, sorted(set(ids[noun]))] for noun in sorted(ids)], allowed)
 
 
 def portion_call(key: str, portion: Portion) -> Call:

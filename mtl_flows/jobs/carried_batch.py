@@ -1,7 +1,7 @@
 """A batch that a carrier has computed elsewhere: what came back is written, what is missing is asked for.
 
-Crystals go in portions, in the order in which the job names them, whatever the store holds of them. So a job that is
-run again finds the answers to the portions that came back, and asks for the others alone.
+Crystals go in portions in the order of their ids, whatever the store holds of them. So a job that is run again finds
+the answers to the portions that came back, and asks for the others alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def bring_back(
     MTLError
         What was raised on a node, of no fault of a crystal.
     """
-    lacking = [portion for portion in _portions(batch, subjects, parameters) if portion.wanted]
+    lacking = [portion for portion in _portions(batch, subjects, parameters, limits) if portion.wanted]
     unanswered, failed = list[_Portion](), list[MTLError]()
     for portion in lacking:
         try:
@@ -70,30 +70,49 @@ def bring_back(
         choice = StageChoice.of([results.stage for results in batch], parameters, limits)
         calls = [portion.call(store) for portion in unanswered]
         raise CalculatedElsewhere(CarriedQuestion.of(choice, calls))
-    # It is all in the store. What was refused would be asked for once more, with other limits perhaps.
+    # It is all in the store. What was refused is tried once more by whoever hands it in again, not by who waited too.
     for portion in lacking:
-        stages.root.forget(portion.key)
+        if portion.stored or not stages.root.others_wait:
+            stages.root.forget(portion.key)
     return summaries
 
 
 def _portions(
-    batch: Sequence[StageResults], subjects: Sequence[Subject], parameters: ScreeningParameters
+    batch: Sequence[StageResults],
+    subjects: Sequence[Subject],
+    parameters: ScreeningParameters,
+    limits: Limits,
 ) -> Iterator["_Portion"]:
     """A few crystals at a time: what is one document for several subjects is in one portion."""
     by_crystal: dict[str, list[Subject]] = {}
     for subject in subjects:
         by_crystal.setdefault(subject.crystal_id, []).append(subject)
-    for crystals in batched(by_crystal.values(), PORTION):
-        yield _Portion(batch, [subject for crystal in crystals for subject in crystal], parameters)
+    for ids in batched(sorted(by_crystal), PORTION):
+        yield _Portion(batch, [subject for one in ids for subject in by_crystal[one]], parameters, limits)
 
 
 class _Portion:
+    """Some crystals of a batch.
+
+    Attributes
+    ----------
+    wanted
+        Ids of the documents that the store lacks, by the noun of their stage.
+    stored
+        Whether it has them all since.
+    """
+
     def __init__(
-        self, batch: Sequence[StageResults], subjects: Sequence[Subject], parameters: ScreeningParameters
+        self,
+        batch: Sequence[StageResults],
+        subjects: Sequence[Subject],
+        parameters: ScreeningParameters,
+        limits: Limits,
     ) -> None:
         self._batch, self._subjects, self._parameters = batch, subjects, parameters
         self._ids = {r.stage.noun: {r.keys[s.structure_id]: s for s in subjects} for r in batch}
-        self.key = portion_key({noun: list(ids) for noun, ids in self._ids.items()})
+        self.key = portion_key({noun: list(ids) for noun, ids in self._ids.items()}, limits)
+        self.stored = False
         self.wanted = {
             r.stage.noun: wanted
             for r in batch
@@ -122,12 +141,15 @@ class _Portion:
 
     def write(self, answered: Answered) -> None:
         """Write what came back of what is wanted."""
+        self.stored = True
         for results in self._batch:
             for key in self.wanted.get(results.stage.noun, ()):
                 found = answered[results.stage.noun, key]
                 if isinstance(found.outcome, CrystalResult):
                     results.take(found.outcome)
-                elif found.outcome is not None:
+                    continue
+                self.stored = False
+                if found.outcome is not None:
                     results.refuse(found.header, found.outcome)
 
     def call(self, store: MTLStore) -> Call:

@@ -256,11 +256,20 @@ class Carrier:
             ending = self._queue(queued.category).how_ended(queued.queue_id) if queued.queue_id else ""
             why = _why(queued, folder, refused, ending)
         self._settle(queued)
+        if answered:
+            self._go_on(queued.waiting)
+            return
         for job in queued.waiting:
-            if answered:
+            self._give_back(queued, job, why)
+
+    def _go_on(self, jobs: Sequence[Waiting]) -> None:
+        """Run jobs that waited for the same; the last lets go of what they were told."""
+        try:
+            for number, job in enumerate(jobs, 1):
+                self._root.others_wait = number < len(jobs)
                 self._run(job.fw_id)
-            else:
-                self._give_back(queued, job, why)
+        finally:
+            self._root.others_wait = False
 
     def _tell_versions(self, question: CarriedQuestion, fingerprint: Mapping[str, Any]) -> None:
         """Say once that nodes have other versions than this machine; documents hold those of the nodes."""

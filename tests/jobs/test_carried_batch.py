@@ -309,8 +309,8 @@ def test_a_package_that_a_node_lacks_is_no_fault_of_a_crystal(batch: Batch, stor
 def test_a_node_needs_neither_network_nor_settings_nor_a_driver(batch: Batch, store: MTLStore) -> None:
     if not networks_can_be_left():
         pytest.skip("unshare cannot take a process off the network here")
-    ids = fill(store, "licl", "li2o")
-    folder = batch.asked(ids, limits=Limits(workers=1))
+    ids, limits = fill(store, "licl", "li2o"), Limits(workers=1)
+    folder = batch.asked(ids, limits=limits)
     (batch.root.path / "mtl.yaml").write_text("mongo_uri: [not, an, address]\n")  # never read
     code = (
         "import sys; sys.modules['pymongo'] = None\n"
@@ -325,4 +325,4 @@ def test_a_node_needs_neither_network_nor_settings_nor_a_driver(batch: Batch, st
     )
     assert ended.returncode == 0, ended.stderr
     assert "2 crystals, 2 barcodes, 2 topology, 2 barrier: " in ended.stdout
-    assert counts(batch.run(ids)) == [(2, 0, 0)] * 3
+    assert counts(batch.run(ids, limits=limits)) == [(2, 0, 0)] * 3

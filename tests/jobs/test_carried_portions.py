@@ -14,6 +14,7 @@ from mtl_flows.carried.root import Queued, Waiting
 from mtl_flows.jobs import carried_batch
 from mtl_flows.jobs.batch import run_stages
 from mtl_flows.stages import BARCODES, ScreeningParameters
+from mtl_flows.stages.work import Limits
 from mtl_flows.store.database import MTLStore
 
 
@@ -64,3 +65,24 @@ def test_what_has_gone_missing_since_it_was_asked_is_asked_anew(batch: Batch, st
     store.results(BARCODES).raw.delete_many({})
     batch.compute(batch.asked(ids))
     assert counts(batch.run(ids)) == [(2, 0, 0), (0, 2, 0), (2, 0, 0)]
+
+
+def test_what_was_refused_within_other_limits_is_asked_anew(batch: Batch, store: MTLStore) -> None:
+    ids = fill(store, "licl")
+    narrow = batch.asked(ids, limits=Limits(1, 1.0, 500))
+    wide = batch.asked(ids, limits=Limits(4, 600.0, 8000))
+    assert wide.path != narrow.path
+    assert narrow.asked().choice.processors == 1
+    batch.compute(narrow)
+    assert batch.asked(ids, limits=Limits(4, 600.0, 8000)).path == wide.path
+    assert counts(batch.run(ids, limits=Limits(2, 1.0, 500))) == [(1, 0, 0)] * 3
+
+
+def test_the_order_in_which_structures_are_named_changes_nothing(
+    batch: Batch, store: MTLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The candidate table, after which surfaces are drawn, may have changed meanwhile."""
+    monkeypatch.setattr(carried_batch, "PORTION", 2)
+    ids = fill(store, *SLUGS)
+    batch.compute(batch.asked(ids, stages=[BARCODES]))
+    assert counts(batch.run([*ids[2:], *ids[:2]], stages=[BARCODES])) == [(5, 0, 0)]

@@ -132,6 +132,18 @@ def test_jobs_that_ask_the_same_wait_for_one_folder(store: MTLStore, site: Site)
     assert (site.cluster.submitted, store.results(BARRIER).count()) == (1, 2)
 
 
+def test_jobs_that_ask_the_same_share_what_is_refused(store: MTLStore, site: Site) -> None:
+    ids, refusing = fill(store, "licl", "li2o"), ScreeningParameters("Na")
+    for name in ("one", "other", "third"):
+        submit(TopologyMaker(limits=HERE, parameters=refusing).make(ids), site.address, name=name)
+    site.round()
+    (folder,) = site.waiting
+    site.finish()
+    assert {job.state for job in find_jobs(site.address)} == {"completed"}
+    assert (site.cluster.submitted, store.rejections.count()) == (1, 2)
+    assert folder.keys == set()  # handed in once more, it is tried once more
+
+
 def test_an_answer_to_something_else_fails_the_job_and_is_asked_for_anew(store: MTLStore, site: Site) -> None:
     topology(site, store, "licl")
     site.round()
