@@ -74,7 +74,7 @@ class GuardedPool:
         Seconds and megabytes of data that one item may take; no limit if None.
     preload
         Modules that functions import when they are called: loaded once, where they are installed, instead of by each
-        process.
+        process. What they raise beside `ImportError` ends all processes.
     outlives_sigterm
         Whether processes take no notice of SIGTERM, which a queue sends to all that belongs to a job: who started them
         ends them. Holds for all pools of this process if the first has it.

@@ -249,3 +249,20 @@ def test_what_is_in_hand_outlives_the_sigterm_of_a_queue_and_no_limit(tmp_path: 
         [sys.executable, str(script)], capture_output=True, text=True, check=True, start_new_session=True
     )
     assert answer.stdout.strip() == "3 done took more than 2 s (allow more time) done"
+
+
+def test_what_cannot_be_loaded_once_is_left_to_the_calls_that_need_it(tmp_path: Path) -> None:
+    (tmp_path / "gph.py").write_text("raise RuntimeError('cannot cache function: no locator available')\n")
+    script = tmp_path / "chemistry.py"
+    script.write_text(
+        "import os\n"
+        "from mtl_flows.stages.work import Limits\n"
+        "if __name__ == '__main__':\n"
+        "    with Limits().pool() as pool:\n"
+        "        print(*[outcome.value for outcome in pool.map(os.path.basename, ['a/b'])])\n"
+    )
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    answer = subprocess.run(
+        [sys.executable, str(script)], env=variables, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "b"

@@ -12,6 +12,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from chgnet.model import CHGNet
 from chgnet.model.dynamics import CHGNetCalculator
 
+from mtl_flows.errors import ConfigurationError
 from mtl_flows.simulation.chgnet_graph import crystal_graph
 
 
@@ -19,19 +20,41 @@ class CHGNetForRelaxation(CHGNetCalculator):  # type: ignore[misc]
     """CHGNet with energy, forces and stress.
 
     The stock calculator keeps what a loss would need to be differentiated a second time, once for forces and once for
-    stress. One plain gradient of the energy gives both, the same but for rounding.
+    stress. One plain gradient of the energy gives both, the same but for rounding; in cells with left-handed axes the
+    stock calculator gives the stress with the wrong sign.
+
+    Parameters
+    ----------
+    on_isolated_atoms
+        What the stock calculator is asked to do with atoms that nothing reaches; here they count, always.
+
+    Raises
+    ------
+    ConfigurationError
+        If anything else is asked.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
 
-    def __init__(self, *, model_name: str = "0.3.0", use_device: str = "cpu", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        model_name: str = "0.3.0",
+        use_device: str = "cpu",
+        check_cuda_mem: bool = False,
+        on_isolated_atoms: str = "ignore",
+    ) -> None:
+        if on_isolated_atoms != "ignore":
+            raise ConfigurationError(
+                f"cannot {on_isolated_atoms} on isolated atoms", subject="chgnet", remedy="leave it at ignore"
+            )
         # CHGNet announces its size and device on standard output.
         with contextlib.redirect_stdout(io.StringIO()):
             if Path(model_name).is_file():
                 model = CHGNet.from_file(model_name)
             else:
                 model = CHGNet.load(model_name=model_name, use_device=use_device, verbose=False)
-            super().__init__(model=model, use_device=use_device, **kwargs)
+            super().__init__(model=model, use_device=use_device, check_cuda_mem=check_cuda_mem)
         self.model.eval().requires_grad_(False)
 
     def calculate(

@@ -14,8 +14,7 @@ from mtl_flows.stages.base import CrystalStage, StageInput
 from mtl_flows.stages.screening import ScreeningParameters
 from mtl_flows.stages.subjects import Subject
 
-_LOADED_ONCE: Final = ("gph", "mtl_flows.science.barrier.kernels")
-"""What takes longer to load than a small batch to compute."""
+_LOADED_ONCE: Final = ("mtl_flows.stages.loaded_once",)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from samples import crystal
 from sinks import MemoryFrameSink
 
+from mtl_flows.errors import ConfigurationError
 from mtl_flows.science.dynamics import DiffusionParameters, DiffusionStatus, analyse_diffusion
+from mtl_flows.simulation.chgnet_calculators import CHGNetForRelaxation
 from mtl_flows.simulation.chgnet_graph import crystal_graph
 from mtl_flows.simulation.chunk import run_chunk
 from mtl_flows.simulation.engine import ChunkStatus
@@ -44,10 +46,18 @@ def rattled(structure: Structure) -> Atoms:
     return atoms
 
 
+def slab(structure: Structure) -> Structure:
+    """The same, repeated along two axes only."""
+    return Structure(
+        Lattice(structure.lattice.matrix, pbc=(True, True, False)), structure.species, structure.frac_coords
+    )
+
+
 CELLS = [
     pytest.param(lithium_nitride(), id="few atoms, many images"),
     pytest.param(lithium_nitride() * (2, 2, 1), id="hexagonal"),
     pytest.param(crystal("li7p3s11"), id="triclinic"),
+    pytest.param(slab(lithium_nitride() * (2, 2, 1)), id="periodic along two axes"),
 ]
 
 
@@ -94,6 +104,30 @@ def test_energy_forces_and_stress_are_those_of_the_package(structure: Structure)
     before = ours.get_potential_energy(), ours.get_forces()
     ours.calc = ENGINE.build()
     assert (ours.get_potential_energy(), ours.get_forces().tolist()) == (before[0], before[1].tolist())
+
+
+def test_the_order_of_the_axes_is_of_no_account() -> None:
+    """A left-handed cell holds the same crystal; the package's own calculator turns the sign of its stress."""
+    atoms = rattled(lithium_nitride() * (2, 2, 1))
+    left_handed = atoms.copy()
+    left_handed.set_cell(atoms.cell[[1, 0, 2]])
+    assert np.linalg.det(left_handed.cell[:]) < 0 < np.linalg.det(atoms.cell[:])
+    for one in (atoms, left_handed):
+        one.calc = ENGINE.build(for_md=False)
+    assert left_handed.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=1e-4)
+    assert np.allclose(left_handed.get_forces(), atoms.get_forces(), atol=2e-4)
+    stress = atoms.get_stress()
+    assert np.allclose(left_handed.get_stress(), stress, atol=1e-6)
+    assert np.abs(stress).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [({"on_isolated_atoms": "error"}, ConfigurationError), ({"stress_weight": 1.0}, TypeError)],
+)
+def test_what_would_be_ignored_is_refused(setting: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"isolated atoms|stress_weight"):
+        CHGNetForRelaxation(**setting)
 
 
 def test_atoms_that_nobody_reaches_have_an_energy() -> None:
