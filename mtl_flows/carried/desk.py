@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from mtl_flows.carried.call import Call
 from mtl_flows.carried.failures import told_of
-from mtl_flows.carried.folder import CalculationFolder, CarriedAnswer
+from mtl_flows.carried.folder import WORK, CalculationFolder, CarriedAnswer
 from mtl_flows.whole_files import fills_disk
 
 DONE: Final = "done"
@@ -67,7 +67,7 @@ class Desk:
             self.say("no time for more is left")
             return OUT_OF_TIME
         self._begun |= call.kind != "fingerprint"
-        with _inside(self.folder.path / "work" / call.key):
+        with _inside(self.folder.path / WORK / call.key):
             answered = self.tried(answer)
         if answered.error and self.stopped():
             return STOPPED  # what it started was ended along with it: that is no fault of the material

@@ -20,6 +20,8 @@ from mtl_flows.whole_files import hold, write_whole
 REQUEST: Final = "request.json.gz"
 MANIFEST: Final = "answers.json"
 LOG: Final = "work.log"
+WORK: Final = "work"
+"""Holds a folder for each call whose answer was begun."""
 _ANSWERS: Final = "answers"
 _LONGEST: Final = 200
 _LAST_BYTES: Final = 4096

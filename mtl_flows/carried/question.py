@@ -1,7 +1,7 @@
 """A question that travels: who is to answer it, and what is asked, the most urgent first."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated
@@ -27,6 +27,11 @@ class CarriedQuestion:
     def of(cls, choice: EngineChoice | StageChoice, calls: Sequence[Call]) -> "CarriedQuestion":
         """Ask some calls of one who answers."""
         return cls(choice, tuple(calls))
+
+    def lets_go_on(self, answered: Set[str]) -> bool:
+        """Whether those who ask get further with these answers: what an engine is asked first, or any of stages."""
+        first = self.calls[:1] if isinstance(self.choice, EngineChoice) else self.calls
+        return any(call.key in answered for call in first)
 
     def to_json(self) -> bytes:
         """Write it out."""

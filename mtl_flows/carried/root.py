@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from mtl_flows.carried.folder import MANIFEST, REQUEST, CalculationFolder, CarriedAnswer
+from mtl_flows.carried.folder import MANIFEST, REQUEST, WORK, CalculationFolder, CarriedAnswer
 from mtl_flows.carried.question import CarriedQuestion, Choice
 from mtl_flows.errors import ConfigurationError, DamagedFolderError
 from mtl_flows.whole_files import hold, write_whole
@@ -150,9 +150,10 @@ class CarrierRoot:
     def place(self, question: CarriedQuestion) -> CalculationFolder:
         """Return the folder of a question, written out; the same question has the same folder.
 
-        Those of other carriers have other names, by which a queue that they share tells them apart.
+        Those of other carriers have other names, by which a queue that they share tells them apart. In whichever order
+        is no part of the name.
         """
-        asked = "".join(call.key for call in question.calls)
+        asked = "".join(sorted(call.key for call in question.calls))
         name = sha256(f"{self.name} {asked}".encode()).hexdigest()[:10]
         folder = self.folder(name)
         folder.ask(question)
@@ -196,6 +197,10 @@ class CarrierRoot:
         """Drop the answer to a call: it is asked anew."""
         if (folder := self.holding(key)) is not None:
             folder.forget(key)
+
+    def begun(self) -> set[str]:
+        """Calls that a node has begun to answer, whether it came to that or not."""
+        return {work.name for work in self.path.glob(f"*/{WORK}/*")}
 
     def note_seen(self, choice: Choice, fingerprint: dict[str, Any]) -> None:
         """Keep who computed last."""

@@ -68,12 +68,16 @@ def bring_back(
         raise failed[0]
     if unanswered:
         choice = StageChoice.of([results.stage for results in batch], parameters, limits)
+        begun = stages.root.begun()  # what a limit has cut off must not keep the others waiting
+        unanswered.sort(key=lambda portion: portion.key in begun)
         calls = [portion.call(store) for portion in unanswered]
         raise CalculatedElsewhere(CarriedQuestion.of(choice, calls))
     # It is all in the store. What was refused is tried once more by whoever hands it in again, not by who waited too.
     for portion in lacking:
         if portion.stored or not stages.root.others_wait:
             stages.root.forget(portion.key)
+    for results in batch:
+        results.count_earlier()
     return summaries
 
 

@@ -52,7 +52,7 @@ class StageResults:
         self.stage, self.parameters = stage, parameters.of(stage)
         self.keys = stage.keys(subjects, self.parameters)
         self._store, self._collection = store, store.results(stage)
-        there = self._collection.existing(self.keys.values())
+        self._there = there = self._collection.existing(self.keys.values())
         self.todo = {key: s for s in subjects if (key := self.keys[s.structure_id]) not in there}
         self.summary = BatchSummary(stage.noun, already_there=len(there))
         self._ready: list[CrystalResult] = []
@@ -88,6 +88,14 @@ class StageResults:
         self._write()
         self._store.rejections.resolve(self.stage.noun, {"subject": {"$in": sorted(self._done)}})
         return self.summary
+
+    def count_earlier(self) -> None:
+        """Count what this job has written before, in parts, as computed."""
+        if job := job_id():
+            earlier = {"_id": {"$in": sorted(self._there)}, "provenance.job": job}
+            n_earlier = self._collection.raw.count_documents(earlier)
+            self.summary.computed += n_earlier
+            self.summary.already_there -= n_earlier
 
     def _write(self) -> None:
         if self._ready:

@@ -244,7 +244,7 @@ class Carrier:
             self._say("damaged", str(error))
         try:
             question = folder.asked()
-            answered = question.calls[0].key in folder.keys
+            answered = question.lets_go_on(folder.keys)
             if answered and folder.fingerprint is not None:
                 self._root.note_seen(question.choice, folder.fingerprint)
                 self._tell_versions(question, folder.fingerprint)

@@ -10,8 +10,11 @@ from carrying import Site
 from fake_cluster import FakeCluster
 from samples import HERE, KNOWN, SCREENED, contents, fill, fill_screened, label_known
 
+from mtl_flows.carried.call import Call
 from mtl_flows.carried.folder import CarriedAnswer
 from mtl_flows.carried.node import compute
+from mtl_flows.carried.stage_answers import StageRespondent
+from mtl_flows.carried.stage_calls import PortionAnswer
 from mtl_flows.jobs import carried_batch
 from mtl_flows.jobs.barrier import BarrierMaker, draw_landscapes
 from mtl_flows.jobs.batch import BatchMaker
@@ -100,8 +103,40 @@ def test_a_node_killed_half_way_costs_what_it_had_in_hand(
     assert [call.key for call in rest.asked().calls] == [calls[2].key]
     site.finish()
     assert store.topology.count() == 5
+    (output,) = (document["output"] for document in store.database["outputs"].find())
+    assert {noun: (one["computed"], one["already_there"]) for noun, one in output.items()} == {
+        "barcodes": (5, 0),
+        "topology": (5, 0),
+    }
     assert (site.cluster.submitted, site.waiting) == (2, [])
     assert not [event for event in site.events if event.outcome == "returned"]
+
+
+def test_a_portion_that_outlasts_the_limit_does_not_hold_up_the_others(
+    store: MTLStore, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carried_batch, "PORTION", 2)
+    topology(site, store, *SMALL)
+    site.round()
+    (folder,) = site.waiting
+    first, *others = folder.asked().calls
+    answer = StageRespondent._portion
+
+    def cut_off(respondent: StageRespondent, call: Call) -> PortionAnswer:
+        if call.key == first.key:
+            raise SystemExit
+        return answer(respondent, call)
+
+    monkeypatch.setattr(StageRespondent, "_portion", cut_off)
+    for asked in ([first, *others], [*others, first], [first]):
+        (folder,) = site.waiting
+        assert [call.key for call in folder.asked().calls] == [call.key for call in asked]
+        with pytest.raises(SystemExit):
+            compute(folder, site.said.append)
+        site.cluster.kill_nodes()
+        site.round()
+    assert store.topology.count() == 3
+    assert [e.outcome for e in site.events if e.outcome in ("returned", "fizzled")] == ["returned"] * 2
 
 
 def test_a_batch_brought_back_twice_changes_nothing(store: MTLStore, site: Site, tmp_path: Path) -> None:
