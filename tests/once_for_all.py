@@ -6,6 +6,8 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TypeVar
 
+from mtl_flows.whole_files import write_whole
+
 T = TypeVar("T")
 
 _shared: list[Path] = []
@@ -23,7 +25,7 @@ def once_for_all(name: str, make: Callable[[], T]) -> T:
         with (folder / f"{name}.lock").open("w") as lock:
             flock(lock, LOCK_EX)
             if not kept.exists():
-                kept.write_bytes(pickle.dumps(make()))
+                write_whole(kept, pickle.dumps(make()))
             found: T = pickle.loads(kept.read_bytes())
             return found
     return make()
