@@ -3,9 +3,11 @@
 from typing import Final
 
 from mtl_flows import errors
-from mtl_flows.errors import MTLError, NodeError
+from mtl_flows.errors import ConfigurationError, DynamicsError, InputError, MTLError, NodeError
 
 _CONTEXT: Final = ("message", "subject", "remedy")
+_OF_NODES: Final = (InputError, DynamicsError, ConfigurationError, NodeError)
+"""What stages and engines raise; others would be taken for errors of the machine where the job is."""
 
 
 def told_of(error: Exception) -> dict[str, str]:
@@ -21,8 +23,9 @@ def told_of(error: Exception) -> dict[str, str]:
 
 
 def raised_there(told: dict[str, str]) -> MTLError:
-    """Return the error that was written out; one of a kind that is not known here as that of a node."""
-    kind = getattr(errors, told.get("type", ""), NodeError)
-    if not (isinstance(kind, type) and issubclass(kind, MTLError)):
-        kind = NodeError
-    return kind(told.get("message", ""), subject=told.get("subject", ""), remedy=told.get("remedy", ""))
+    """Return the error that was written out; one of a kind that no node raises, or nobody knows, as that of a node."""
+    name, message = told.get("type", ""), told.get("message", "")
+    kind = getattr(errors, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, _OF_NODES)):
+        kind, message = NodeError, f"{name}: {message}"
+    return kind(message, subject=told.get("subject", ""), remedy=told.get("remedy", ""))

@@ -90,7 +90,7 @@ class BatchQueue(ABC):
     template_file: str | None = None
     kind: ClassVar[str]
     width: ClassVar[tuple[str, ...]]
-    """Keywords whose product is the number of processors; the last is raised where a job uses more."""
+    """Keywords whose product is the processors of a node (a job works on one); the last is raised where need be."""
     submission: ClassVar[tuple[str, ...]]
     answer: ClassVar[re.Pattern[str]]
     listing: ClassVar[tuple[str, ...]]
@@ -262,7 +262,7 @@ class Pbs(BatchQueue):
     """PBS: qsub, qstat, qdel."""
 
     kind = "PBS"
-    width = ("nnodes", "ppnode")
+    width = ("ppnode",)
     submission = ("qsub",)
     answer = re.compile(r"(\d+)(?:\..*)?")
     listing = ("qstat",)

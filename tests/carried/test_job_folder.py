@@ -33,7 +33,7 @@ from mtl_flows.carried.node import compute
 from mtl_flows.carried.question import CalculatedElsewhere, CarriedQuestion
 from mtl_flows.carried.root import CarrierRoot
 from mtl_flows.carried.sealed import write_sealed
-from mtl_flows.errors import CalculationError, ConfigurationError, DamagedFolderError
+from mtl_flows.errors import CalculationError, ConfigurationError, DamagedFolderError, NodeError
 from mtl_flows.simulation.engine import Engine, Relaxation, RelaxationGoal
 from mtl_flows.simulation.frames import BlockFrameSink, FrameBlock
 from mtl_flows.simulation.parameters import MDParameters
@@ -187,6 +187,17 @@ def test_what_an_engine_raises_is_raised_where_the_job_is_and_once_only(tmp_path
             carried.relax(fluoride, GOAL)
         with pytest.raises(CalculatedElsewhere):
             carried.relax(fluoride, GOAL)
+
+
+@pytest.mark.parametrize(
+    "name", ["DatabaseUnavailableError", "OwnershipLostError", "MTLError", "Sequence", "there_are", ""]
+)
+def test_errors_that_no_node_raises_are_told_as_those_of_a_node(tmp_path: Path, name: str) -> None:
+    root, call = CarrierRoot(tmp_path), check_call(CHOICE, CRYSTAL)
+    told = {"type": name, "message": "away", "subject": "mongod", "remedy": ""}
+    root.place(CarriedQuestion.of(CHOICE, [call])).put(call.key, CarriedAnswer(error=told))
+    with pytest.raises(NodeError, match=f"^mongod: {name}: away$"):
+        CarriedEngine(CHOICE, root).check(CRYSTAL)
 
 
 def test_whole_answers_of_another_shape_are_refused_and_asked_anew(tmp_path: Path) -> None:

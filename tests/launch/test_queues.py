@@ -192,6 +192,7 @@ def test_the_project_s_file_decides(tmp_path: Path) -> None:
         (Slurm({"ntasks_per_node": 32, "cpus_per_task": 1}), 8, "#SBATCH --cpus-per-task=1"),
         (Slurm({"cpus_per_task": 8}), 1, "#SBATCH --cpus-per-task=8"),
         (Pbs({"nnodes": 1, "ppnode": 1}), 4, "#PBS -l nodes=1:ppn=4"),
+        (Pbs({"nnodes": 2, "ppnode": 1}), 8, "#PBS -l nodes=2:ppn=8"),
     ],
 )
 def test_a_job_has_as_many_processors_as_it_uses(
