@@ -68,9 +68,9 @@ class CarriedStages:
         Raises
         ------
         DamagedFolderError
-            If the answer is whole, but none to what was asked. AskedPortion once more, it is asked anew.
+            If the answer is whole, but none to what was asked. Asked once more, it is asked anew.
         MTLError
-            What was raised there, of no fault of a crystal. AskedPortion once more, it is asked anew.
+            What was raised there, of no fault of a crystal. Asked once more, it is asked anew.
         """
         found = self.root.found(key)
         if found is None:
