@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fake_cluster import FakeCluster
-from samples import HERE, fill, parent, sample
+from samples import HERE, contents, fill, parent, sample, without
 from toy_engines import dynamics
 
 from mtl_flows.carried.folder import CalculationFolder
@@ -19,6 +19,7 @@ from mtl_flows.launch.events import RocketEvent, WorkSummary
 from mtl_flows.launch.names import CATEGORIES
 from mtl_flows.launch.queues import BatchQueue, Slurm
 from mtl_flows.launch.submit import submit
+from mtl_flows.launch.worker import work
 from mtl_flows.science.dynamics import DynamicsBudget
 from mtl_flows.store.connection import Connection
 from mtl_flows.store.database import MTLStore
@@ -33,6 +34,9 @@ P = dynamics(
     budget=DynamicsBudget(max_production_ps=1.2),
     frame_interval_fs=2.0,
 )
+
+DIFFERS = {"owner", "file_id", "revision"}
+"""What tells who computed something."""
 
 
 class Site:
@@ -51,6 +55,14 @@ class Site:
         flow = DynamicsFlowMaker(parameters=P, window=window).make(parent("licl"), "licl")
         submit(heavy(flow), self.address, name="licl")
         return P.trajectory_id(sample("licl", P), 1200.0)
+
+    def undisturbed(self, store: MTLStore) -> dict[str, Any]:
+        """What one worker here leaves of what was handed in, but for who computed it; nothing of it stays."""
+        assert work(self.address, launch_dir=self.folder / "calm").failures == ()
+        left: dict[str, Any] = without(contents(store), DIFFERS)
+        for name in store.database.list_collection_names():
+            store.database[name].delete_many({})
+        return left
 
     def screen(self, store: MTLStore, *slugs: str, **options: Any) -> None:
         """Hand in a screening of these crystals."""

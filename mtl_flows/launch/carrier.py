@@ -1,9 +1,9 @@
 """Jobs of a cluster whose nodes see no database: what they compute is carried to the queue, the rest is done here.
 
-A carrier is a worker whose engines compute elsewhere. A job that needs an answer which is not there waits, reserved,
-and its question goes to the queue as a folder; when the answer is back the job is run again under the same launch
-and finds it. All that a carrier knows lies in its folder and in the database, so that one that ended, however it did,
-is followed by the next.
+A carrier is a worker whose engines and stages compute elsewhere. A job that needs an answer which is not there waits,
+reserved, and its question goes to the queue as a folder; when the answer is back the job is run again under the same
+launch and finds it. All that a carrier knows lies in its folder and in the database, so that one that ended, however it
+did, is followed by the next.
 """
 
 import os

@@ -19,6 +19,22 @@ def crystal_graph(atoms: Atoms, atom_cutoff_A: float, bond_cutoff_A: float) -> C
 
     Atoms are taken back into the cell, since single precision would blur those that have walked far. A bond that only
     one of its atoms sees, for rounding at the cutoff where bonds count for nothing, is left out.
+
+    Parameters
+    ----------
+    atom_cutoff_A, bond_cutoff_A
+        Longest bond, and longest bond that has angles.
+
+    Returns
+    -------
+    CrystalGraph
+        As the package's own converter gives it but for the order: `atom_graph` of shape (2 n_bonds, 2), a bond once
+        from each of its ends; `neighbor_image` (2 n_bonds, 3); `bond_graph` (n_angles, 5), the atom, then each bond as
+        undirected and as directed. Coordinates are fractional, the cell in Å, both in single precision.
+
+    References
+    ----------
+    CHGNet, doi:10.1038/s42256-023-00716-3.
     """
     fractional = atoms.get_scaled_positions(wrap=True)
     cell = np.ascontiguousarray(atoms.cell.array)
